@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+# SQLite as the static library trib_sqlite: the amalgamation that tools/sqlite-build.sh makes from Debian 13's source
+# package, with our options, or the system's library where that is new enough (-DTRIB_SYSTEM_SQLITE=ON).
+if(TRIB_SYSTEM_SQLITE)
+  find_package(PkgConfig REQUIRED)
+  pkg_check_modules(SQLITE3 REQUIRED IMPORTED_TARGET sqlite3>=3.46)
+  add_library(trib_sqlite INTERFACE)
+  target_link_libraries(trib_sqlite INTERFACE PkgConfig::SQLITE3)
+else()
+  if(NOT EXISTS "${TRIB_SQLITE_DIR}/sqlite3.c")
+    message(FATAL_ERROR "${TRIB_SQLITE_DIR}/sqlite3.c is missing: run tools/sqlite-build.sh first (make does)")
+  endif()
+  add_library(trib_sqlite STATIC "${TRIB_SQLITE_DIR}/sqlite3.c")
+  target_include_directories(trib_sqlite SYSTEM PUBLIC "${TRIB_SQLITE_DIR}")
+  target_compile_options(trib_sqlite PRIVATE -w -O2 -g)
+  if(TRIB_SANITIZE)
+    target_compile_options(trib_sqlite PRIVATE -fsanitize=${TRIB_SANITIZE} -fno-omit-frame-pointer -fno-sanitize=alignment)
+  endif()
+  target_compile_definitions(trib_sqlite PRIVATE
+    _GNU_SOURCE
+    SQLITE_THREADSAFE=2 SQLITE_DQS=3 SQLITE_OMIT_LOAD_EXTENSION SQLITE_DEFAULT_MEMSTATUS=0
+    SQLITE_ENABLE_FTS5 SQLITE_ENABLE_RTREE SQLITE_ENABLE_STAT4 SQLITE_ENABLE_MATH_FUNCTIONS
+    SQLITE_ENABLE_DBSTAT_VTAB SQLITE_ENABLE_DBPAGE_VTAB SQLITE_ENABLE_COLUMN_METADATA SQLITE_LIKE_DOESNT_MATCH_BLOBS
+    SQLITE_DEFAULT_WAL_SYNCHRONOUS=1 SQLITE_USE_URI=0)
+  target_compile_definitions(trib_sqlite PUBLIC SQLITE_ENABLE_SESSION SQLITE_ENABLE_PREUPDATE_HOOK SQLITE_ENABLE_SNAPSHOT)
+  target_link_libraries(trib_sqlite PUBLIC m pthread dl)
+endif()
