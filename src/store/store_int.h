@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to the store: the handle, and the seam between connections (handle.c, log.c, turn.c, gate.c) and statements
+ * (stmt.c, policy.c). */
+#ifndef TRIB_STORE_STORE_INT_H
+#define TRIB_STORE_STORE_INT_H
+
+#include <sqlite3.h>
+#include <stdatomic.h>
+
+#include "store/stmt.h"
+#include "store/store.h"
+
+typedef struct trib_policy trib_policy;         /* policy.h: authorizer state, deadline, limits of one handle */
+typedef struct trib_stmt_cache trib_stmt_cache; /* stmt_cache.h */
+
+struct trib_handle {
+    sqlite3 *sqlite;
+    trib_db *db;
+    trib_policy *policy;     /* made by trib_policy_attach right after sqlite3_open_v2 */
+    trib_stmt_cache *cache;  /* made by trib_stmt_cache_new */
+
+    /* while inside */
+    trib_access access;
+    trib_session_vars *vars;
+    trib_code interrupt_code;    /* why trib_handle_interrupt was called; guarded by the db's lock */
+    _Atomic bool interrupted;
+    int64_t statement_deadline_ns;
+
+    uint64_t ticket;             /* trib_handle_ticket */
+    bool has_turn;               /* guarded by the db's lock */
+    bool inside;                 /* guarded by the db's lock */
+    bool txn_readonly;           /* BEGIN TRANSACTION READONLY is open */
+    bool settings_changed;       /* a pragma changed state since take */
+    trib_code lost;              /* what the next enter must answer: TRANSACTION_TIMEOUT, ... */
+    int64_t txn_began_ns;        /* 0: none */
+
+    trib_handle *next;           /* the db's list */
+    void *link;                  /* private to handle.c */
+};
+
+/* ---- given by the connection side, called by stmt.c ---- */
+
+/* Before the first step of a statement. needs_turn: it may write, or it begins IMMEDIATE. AGAIN: the turn is not ours.
+ * Other errors: the log is at its bound, the database is quarantined, the transaction was taken away. */
+trib_code trib_handle_before_step(trib_handle *handle, bool needs_turn, trib_error *err);
+/* After every sqlite3_step, sqlite3_reset and sqlite3_finalize that may have committed or opened a snapshot: takes finished
+ * commits from the VFS to the log, loads the ticket, and, outside a transaction, releases the turn. rc: SQLite's answer; an
+ * I/O error with the turn makes the handle suspect (see handle.c). */
+void trib_handle_after_step(trib_handle *handle, int rc);
+/* Rows for the tenant's counters. */
+void trib_handle_count_rows(trib_handle *handle, uint64_t read, uint64_t written);
+
+/* ---- given by the statement side, called by handle.c ---- */
+
+/* Once a connection: limits, DEFENSIVE, TRUSTED_SCHEMA, authorizer, progress handler, functions. Errors: NOMEM. */
+trib_code trib_policy_attach(trib_handle *handle, trib_error *err);
+void trib_policy_detach(trib_handle *handle);
+/* Once a process, before the first connection: SQLITE_CONFIG_MALLOC with accounts, sqlite3_initialize. */
+trib_code trib_policy_init_process(trib_error *err);
+/* The account that SQLite allocations of this thread are charged to from now on; NULL: the process. `limit`: bytes. */
+typedef struct trib_mem_account {
+    _Atomic int64_t used_bytes;
+    int64_t limit_bytes;
+} trib_mem_account;
+void trib_policy_set_account(trib_mem_account *account);
+/* Brings every pragma that a client can set back to its default; called between two clients, outside a transaction. */
+trib_code trib_policy_reset(trib_handle *handle, trib_error *err);
+
+trib_code trib_stmt_cache_new(trib_handle *handle, trib_stmt_cache **ret, trib_error *err);
+/* Finalizes everything; also called when all handles must be closed after a failed sync. */
+void trib_stmt_cache_free(trib_stmt_cache *cache);
+
+/* Fills *err from SQLite's answer `rc` on this handle: code, text_code SQLITE_<BASE>, detail, message. */
+trib_code trib_sqlite_error(trib_handle *handle, int rc, trib_error *err);
+
+/* The memory account of the handle's database. */
+trib_mem_account *trib_db_account(trib_db *db);
+const trib_db_settings *trib_db_settings_of(trib_db *db);
+
+#endif
