@@ -7,8 +7,8 @@
  *                                             -> TRAILERS -------------------------->
  *                                     -> UNTIL_CLOSE ------------------------------>
  *
- * A step returns TRIB_OK to go on, TRIB_AGAIN when the input ends too early, or the error. A step decides only on bytes that
- * later bytes cannot change, so that the outcome is the same however the input was cut. */
+ * A step returns TRIB_OK to go on, TRIB_AGAIN when the input ends too early, or the error. A step decides only on
+ * bytes that later bytes cannot change, so that the outcome is the same however the input was cut. */
 #include "wire/http1.h"
 
 #include <assert.h>
@@ -81,9 +81,8 @@ static trib_code take_line(trib_http1_parser *p, trib_str in, size_t max_bytes, 
 
 static trib_code take_first_line(trib_http1_parser *p, trib_str in, trib_error *err) {
     trib_str line;
-    trib_code code = p->is_response
-                         ? take_line(p, in, TRIB_HTTP1_MAX_HEAD_BYTES, TRIB_HEADERS_TOO_LARGE, &line, err)
-                         : take_line(p, in, MAX_REQUEST_LINE_BYTES, TRIB_URI_TOO_LONG, &line, err);
+    trib_code code = p->is_response ? take_line(p, in, TRIB_HTTP1_MAX_HEAD_BYTES, TRIB_HEADERS_TOO_LARGE, &line, err)
+                                    : take_line(p, in, MAX_REQUEST_LINE_BYTES, TRIB_URI_TOO_LONG, &line, err);
     if (code) return code;
     /* RFC 9112 §2.2: one empty line before a request is forgiven (old clients end a body with it) */
     if (line.len == 0 && !p->is_response && !p->skipped_crlf) {
@@ -118,20 +117,14 @@ static trib_code take_field(trib_http1_parser *p, trib_str in, trib_error *err) 
 
 static trib_code begin_body(trib_http1_parser *p, trib_error *err) {
     switch (p->head.framing) {
-    case TRIB_HTTP1_NO_BODY:
-        p->state = DONE;
-        break;
+    case TRIB_HTTP1_NO_BODY: p->state = DONE; break;
     case TRIB_HTTP1_LENGTH:
         if (p->head.content_length > p->max_body_bytes) return trib_error_set(err, TRIB_BODY_TOO_LARGE, NULL);
         p->body_left = p->head.content_length;
         p->state = LENGTH;
         break;
-    case TRIB_HTTP1_CHUNKED:
-        p->state = CHUNK_SIZE;
-        break;
-    case TRIB_HTTP1_UNTIL_CLOSE:
-        p->state = UNTIL_CLOSE;
-        break;
+    case TRIB_HTTP1_CHUNKED: p->state = CHUNK_SIZE; break;
+    case TRIB_HTTP1_UNTIL_CLOSE: p->state = UNTIL_CLOSE; break;
     }
     return TRIB_OK;
 }

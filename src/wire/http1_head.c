@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lines of an HTTP/1.1 head into slices, and the rules that hold over the whole head; see http1.h.
- * Fields are stored as 16-bit offsets from the head's start, so that a head whose bytes moved is repaired by one pointer. */
+ * Fields are stored as 16-bit offsets from the head's start, so that a head whose bytes moved is repaired by one
+ * pointer. */
 #include <string.h>
 
 #include "wire/http1_int.h"
@@ -9,8 +10,8 @@ enum { METHOD = 0, TARGET = 1, PATH = 2, REASON = 3 }; /* rows of parser->start_
 
 enum { IS_TOKEN = 1, IS_TARGET = 2, IS_HOST = 4 };
 
-/* RFC 9110 §5.6.2 tchar; RFC 3986 characters of a target (VCHAR without '#' and quotes that no URI has; `|^{}[]` are let
- * through, clients send them raw); characters of uri-host [":" port]. */
+/* RFC 9110 §5.6.2 tchar; RFC 3986 characters of a target (VCHAR without '#' and quotes that no URI has; `|^{}[]` are
+ * let through, clients send them raw); characters of uri-host [":" port]. */
 static const uint8_t classes[256] = {
     ['a' ... 'z'] = IS_TOKEN | IS_TARGET | IS_HOST,
     ['A' ... 'Z'] = IS_TOKEN | IS_TARGET | IS_HOST,
@@ -81,6 +82,14 @@ bool trib_http1_is_token(trib_str s) {
     return s.len > 0 && span(s, IS_TOKEN) == s.len;
 }
 
+bool trib_http1_is_target(trib_str s) {
+    return span(s, IS_TARGET) == s.len;
+}
+
+bool trib_http1_is_host(trib_str s) {
+    return span(s, IS_HOST) == s.len;
+}
+
 /* Eight bytes at a time: a byte below 0x20 or equal to 0x7F sets its high bit in `hit`. The trick may also flag a good
  * byte behind a bad one, and TAB; the slow loop has the last word. */
 bool trib_http1_is_field_text(trib_str s) {
@@ -126,8 +135,8 @@ void trib_http1_head_set_bytes(trib_http1_parser *p, const char *bytes) {
 
 /* "HTTP/1.0" or "HTTP/1.1" (RFC 9112 §2.3). A well-formed other version has its own answer. */
 static trib_code take_version(trib_http1_parser *p, trib_str s, trib_error *err) {
-    bool formed = s.len == 8 && memcmp(s.ptr, "HTTP/", 5) == 0 && s.ptr[5] >= '0' && s.ptr[5] <= '9' && s.ptr[6] == '.' &&
-                  s.ptr[7] >= '0' && s.ptr[7] <= '9';
+    bool formed = s.len == 8 && memcmp(s.ptr, "HTTP/", 5) == 0 && s.ptr[5] >= '0' && s.ptr[5] <= '9' &&
+                  s.ptr[6] == '.' && s.ptr[7] >= '0' && s.ptr[7] <= '9';
     if (!formed) return trib_error_set(err, TRIB_BAD_HTTP, "the first line does not name a version such as HTTP/1.1");
     if (s.ptr[5] != '1' || s.ptr[7] > '1') return trib_error_set(err, TRIB_HTTP_VERSION, NULL);
     p->head.minor_version = (uint8_t)(s.ptr[7] - '0');
@@ -139,10 +148,10 @@ static void set_start(trib_http1_parser *p, int row, size_t at, size_t len) {
     p->start_len[row] = (uint16_t)len;
 }
 
-/* RFC 9112 §3.2: origin-form, absolute-form, or asterisk-form with OPTIONS. Finds the path; start_len[PATH] stays 0 when an
- * absolute-form has none. */
+/* RFC 9112 §3.2: origin-form, absolute-form, or asterisk-form with OPTIONS. Finds the path; start_len[PATH] stays 0
+ * when an absolute-form has none. */
 static trib_code take_target(trib_http1_parser *p, trib_str method, trib_str target, size_t at, trib_error *err) {
-    if (target.len == 0 || span(target, IS_TARGET) != target.len)
+    if (target.len == 0 || !trib_http1_is_target(target))
         return trib_error_set(err, TRIB_BAD_HTTP, "the target is empty or has characters that must be percent-encoded");
     set_start(p, TARGET, at, target.len);
     if (target.ptr[0] == '/') {
@@ -157,7 +166,7 @@ static trib_code take_target(trib_http1_parser *p, trib_str method, trib_str tar
     }
     size_t skip = trib_str_ieq_c(trib_str_sub(target, 0, 7), "http://")    ? 7
                   : trib_str_ieq_c(trib_str_sub(target, 0, 8), "https://") ? 8
-                                                                          : 0;
+                                                                           : 0;
     size_t authority = span(trib_str_sub(target, skip, target.len), IS_HOST);
     size_t end = skip + authority;
     if (skip == 0 || authority == 0 || (end < target.len && target.ptr[end] != '/'))
@@ -208,7 +217,8 @@ trib_code trib_http1_field_split(trib_str line, trib_http1_field *ret_field, tri
         /* RFC 9112 §5.1 and §5.2: both were used to hide a header from one of two servers */
         if (blank && name == 0) return trib_error_set(err, TRIB_BAD_HTTP, "a header is folded over two lines");
         if (blank) return trib_error_set(err, TRIB_BAD_HTTP, "a header name is followed by white space");
-        return trib_error_set(err, TRIB_BAD_HTTP, "a header is not NAME: VALUE or its name has a character that is not allowed");
+        return trib_error_set(err, TRIB_BAD_HTTP,
+                              "a header is not NAME: VALUE or its name has a character that is not allowed");
     }
     size_t from = name + 1, to = line.len;
     while (from < to && (line.ptr[from] == ' ' || line.ptr[from] == '\t')) from++;
@@ -259,13 +269,13 @@ static bool list_has(const trib_http1_head *h, trib_http1_known known, const cha
     return false;
 }
 
-/* RFC 9112 §3.2: exactly one Host in 1.1, valid; an absolute-form target must agree with it, else two servers could route
- * the same request to different tenants. */
+/* RFC 9112 §3.2: exactly one Host in 1.1, valid; an absolute-form target must agree with it, else two servers could
+ * route the same request to different tenants. */
 static trib_code check_host(const trib_http1_parser *p, trib_error *err) {
     const trib_http1_head *h = &p->head;
     trib_str host = trib_http1_known_get(h, TRIB_HTTP1_HOST);
     if (!host.ptr && h->minor_version == 1) return trib_error_set(err, TRIB_BAD_HTTP, "the Host header is missing");
-    if (span(host, IS_HOST) != host.len) return trib_error_set(err, TRIB_BAD_HTTP, "the Host header is not a host name");
+    if (!trib_http1_is_host(host)) return trib_error_set(err, TRIB_BAD_HTTP, "the Host header is not a host name");
     if (h->target.ptr[0] == '/' || h->target.ptr[0] == '*') return TRIB_OK;
     size_t from = trib_str_find(h->target, '/') + 2;
     trib_str authority = trib_str_sub(h->target, from, h->target.len - p->start_len[PATH]);
@@ -274,13 +284,15 @@ static trib_code check_host(const trib_http1_parser *p, trib_error *err) {
     return TRIB_OK;
 }
 
-/* RFC 9112 §6: the rules that decide where the message ends. Anything that two readers could see differently is refused. */
+/* RFC 9112 §6: the rules that decide where the message ends. Anything that two readers could see differently is
+ * refused. */
 static trib_code find_framing(trib_http1_parser *p, trib_error *err) {
     trib_http1_head *h = &p->head;
     trib_str coding = trib_http1_known_get(h, TRIB_HTTP1_TRANSFER_ENCODING);
     trib_str length = trib_http1_known_get(h, TRIB_HTTP1_CONTENT_LENGTH);
     if (coding.ptr) {
-        if (length.ptr) return trib_error_set(err, TRIB_BAD_HTTP, "Content-Length and Transfer-Encoding exclude each other");
+        if (length.ptr)
+            return trib_error_set(err, TRIB_BAD_HTTP, "Content-Length and Transfer-Encoding exclude each other");
         if (h->minor_version == 0) return trib_error_set(err, TRIB_BAD_HTTP, "HTTP/1.0 has no Transfer-Encoding");
         if (!trib_str_ieq_c(coding, "chunked"))
             return trib_error_set(err, TRIB_NOT_IMPLEMENTED_HTTP, "the only supported Transfer-Encoding is chunked");
