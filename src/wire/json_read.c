@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JSON reader; see json.h.
  *
- * One pass, no recursion: `stack` holds the open containers, step() reads one child of the innermost one or its end. Nodes
- * come from slabs, so that a value costs no call into the arena. UTF-8 is checked only where a string has bytes >= 0x80:
- * everywhere else such a byte is a syntax error anyway. */
+ * One pass, no recursion: `stack` holds the open containers, step() reads one child of the innermost one or its end.
+ * Nodes come from slabs, so that a value costs no call into the arena. UTF-8 is checked only where a string has bytes
+ * >= 0x80: everywhere else such a byte is a syntax error anyway. */
 #include "wire/json.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,14 +36,12 @@ typedef struct parser {
 
 static bool fail_at(parser *p, const char *at, const char *what) {
     size_t offset = (size_t)(at - p->begin);
-    if (offset >= (size_t)(p->end - p->begin)) {
-        p->code = trib_error_set(p->err, TRIB_BAD_JSON, "invalid JSON at byte %zu: %s, but the text ends here", offset, what);
-    } else {
-        unsigned char c = (unsigned char)*at;
-        p->code = c > 0x20 && c < 0x7F
-                      ? trib_error_set(p->err, TRIB_BAD_JSON, "invalid JSON at byte %zu: %s, found '%c'", offset, what, c)
-                      : trib_error_set(p->err, TRIB_BAD_JSON, "invalid JSON at byte %zu: %s, found byte 0x%02X", offset, what, c);
-    }
+    unsigned char c = at < p->end ? (unsigned char)*at : 0;
+    char found[32];
+    if (at >= p->end) snprintf(found, sizeof found, "but the text ends here");
+    else if (c > 0x20 && c < 0x7F) snprintf(found, sizeof found, "found '%c'", c);
+    else snprintf(found, sizeof found, "found byte 0x%02X", c);
+    p->code = trib_error_set(p->err, TRIB_BAD_JSON, "invalid JSON at byte %zu: %s, %s", offset, what, found);
     if (p->err) p->err->detail = offset > INT_MAX ? INT_MAX : (int)offset;
     return false;
 }
@@ -60,7 +59,8 @@ static bool refuse_at(parser *p, const char *at, const char *why) {
 }
 
 static bool no_memory(parser *p) {
-    p->code = trib_error_set(p->err, TRIB_NOMEM, "the JSON text needs more memory than this request may use; send less at once");
+    p->code = trib_error_set(p->err, TRIB_NOMEM,
+                             "the JSON text needs more memory than this request may use; send less at once");
     return false;
 }
 
@@ -270,7 +270,7 @@ static bool read_word(parser *p, const char *word, size_t n) {
 /* ---- nodes ---- */
 
 static bool new_slab(parser *p) {
-    if (p->nodes >= TRIB_JSON_MAX_VALUES) return refuse_at(p, p->at, "more values than one document may have; split it");
+    if (p->nodes >= TRIB_JSON_MAX_VALUES) return refuse_at(p, p->at, "the document has too many values; split it");
     p->slab_nodes = p->slab_nodes ? p->slab_nodes * 2 : FIRST_SLAB;
     if (p->slab_nodes > LAST_SLAB) p->slab_nodes = LAST_SLAB;
     p->slab = trib_arena_alloc(p->arena, p->slab_nodes * sizeof *p->slab);
@@ -369,7 +369,7 @@ static inline bool step(parser *p) {
     char c = peek(p);
     if (c == (object ? '}' : ']')) return close_container(p, container);
     if (container->count > 0) {
-        if (c != ',') return fail(p, object ? "expected ',' or '}' after a member" : "expected ',' or ']' after an element");
+        if (c != ',') return fail(p, object ? "expected ',' or '}' after a member" : "expected ',' or ']'");
         p->at++;
     }
     if (object) {
@@ -407,7 +407,7 @@ static trib_code parse(trib_arena *arena, trib_str text, bool unique, const trib
     p.arena = arena;
     p.err = err;
     p.code = TRIB_OK;
-    if (text.len > UINT32_MAX) return trib_error_set(err, TRIB_BAD_JSON, "the JSON text is larger than 4 GiB; split it");
+    if (text.len > UINT32_MAX) return trib_error_set(err, TRIB_BAD_JSON, "the text is larger than 4 GiB; split it");
     if (!read_document(&p, &root)) return p.code;
     *ret = root;
     return TRIB_OK;
