@@ -29,19 +29,20 @@ struct trib_home {
 
 typedef enum trib_job_verdict {
     TRIB_JOB_DONE,  /* finished: post it home */
+    TRIB_JOB_GONE,  /* moved on: somebody else posts it home (trib_job_post_home); the worker must not touch it any more */
     TRIB_JOB_WAIT   /* somebody will call trib_job_resume: the turn, the gate, credit */
 } trib_job_verdict;
 
 struct trib_job {
     trib_job_verdict (*run)(trib_job *job);
     void (*done)(trib_job *job);
-    trib_home *home;
+    trib_home *home;            /* NULL: done runs on the worker, for work that nobody waits for */
     trib_work_queue *queue;     /* the tenant's; set by the submitter */
     _Atomic bool cancelled;     /* set by the home when the peer is gone; run looks at it at safe points */
     /* private to core/job.c */
     trib_list link;
     _Atomic int state;
-    bool front;
+    void *worker;
 };
 
 enum {
@@ -58,7 +59,7 @@ void trib_workers_free(trib_workers *workers);
 /* Stand-ins for stuck workers; called about every 20 ms. Thread: any one. */
 void trib_workers_tick(trib_workers *workers);
 
-/* The queue of one tenant; made with the tenant, freed when it is empty. */
+/* The queue of one tenant; made with the tenant, and freed with it, when no job waits in it. */
 trib_work_queue *trib_work_queue_new(trib_workers *workers);
 void trib_work_queue_free(trib_work_queue *queue);
 
@@ -67,6 +68,8 @@ trib_code trib_job_submit(trib_job *job, trib_error *err);
 /* Queues a waiting job again, ahead of its tenant's queue (it holds the turn). Thread: any. A resume that comes before run has
  * answered WAIT is not lost. */
 void trib_job_resume(trib_job *job);
+/* Ends a job whose run answered GONE. Thread: any. */
+void trib_job_post_home(trib_job *job);
 
 /* What the current worker's thread runs may be stopped from outside: the handle it is inside of, or NULL. */
 void trib_worker_set_handle(trib_job *job, trib_handle *handle);
