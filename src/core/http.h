@@ -37,7 +37,7 @@ typedef struct trib_route {
     trib_auth_class auth;
     size_t max_body_bytes;
     void (*handle)(trib_http_request *request);
-    const char *summary;     /* one line for docs and metrics labels */
+    const char *summary;     /* one line for the docs */
 } trib_route;
 
 enum { TRIB_HTTP_PATH_PARAMS_MAX = 4 };
@@ -56,6 +56,9 @@ struct trib_http_request {
     trib_principal *principal;      /* never NULL once handle runs */
     unsigned listener;              /* which kind it came in by */
     bool cancelled;                 /* the peer is gone; the answer will be dropped. Loop thread only */
+    /* Set by a feature that wants to hear of it, to cancel its job; the answer is still owed. Loop thread. May stay NULL. */
+    void (*on_cancel)(trib_http_request *request);
+    void *module_state;             /* what the module's start gave */
     void *feature;                  /* the feature's own */
     void *conn;                     /* net's own */
 };
@@ -78,8 +81,10 @@ void trib_http_answer_error(trib_http_request *request, const trib_error *err);
 /* Text or JSON without a buffer of one's own. */
 void trib_http_answer_text(trib_http_request *request, int status, const char *content_type, trib_str text);
 
-/* Streaming: begin (chunked transfer coding), then chunks, then end. A chunk may be sent when `on_credit` said so; the
- * connection holds at most TRIB_HTTP_UNSENT_MAX_BYTES. Loop thread only. */
+/* Streaming: begin (chunked transfer coding; head->body is the first chunk), then chunks, then end. A chunk may be sent when
+ * trib_http_stream_chunk answered true or on_credit was called since; the connection holds at most about
+ * TRIB_HTTP_UNSENT_MAX_BYTES. When the peer goes away on_credit is called once more, with request->cancelled. on_credit may
+ * call stream_chunk and stream_end. Loop thread only. */
 enum { TRIB_HTTP_UNSENT_MAX_BYTES = 256 * 1024 };
 void trib_http_stream_begin(trib_http_request *request, const trib_http_answer *head, void (*on_credit)(trib_http_request *));
 bool trib_http_stream_chunk(trib_http_request *request, trib_buf *chunk); /* true: there is credit for another now */
@@ -94,7 +99,7 @@ typedef struct trib_http_ops {
     void (*stream_end)(trib_http_request *request, bool aborted);
 } trib_http_ops;
 
-/* Writes the JSON error body into buf. */
+/* Writes the JSON error body {"error","message","code","request_id"} into buf. */
 void trib_http_error_body(trib_buf *buf, const trib_error *err, trib_str request_id);
 
 /* A feature, as server/modules.c lists it. */
