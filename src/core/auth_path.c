@@ -2,17 +2,18 @@
 /* Which part of a path names a tenant; pure. Kept apart from auth.c so that routing can be tested without keys and tenants. */
 #include "core/auth.h"
 
-/* First segments that belong to the server, today's and those that its protocols need later: a tenant of such a name could
- * never be reached by path, and a path that starts with one never names a tenant. Sorted by nothing but meaning. */
-static const char *const own_names[] = {
-    "v1", "v2", "v3", "v3-protobuf", "health", "version", "metrics", "dev", "info", "export", "sync", "pull-updates",
-    "console", "dump", "beta", "admin", "api", "static", "favicon.ico", "robots.txt", ".well-known", "wal_log.ReplicationLog",
-    "proxy.Proxy", "admin_shell.AdminShellService", "ws", "live", "streams", "discovery-api", "profile", "log-filter",
+#include "wire/tenant_name.h"
+
+/* First segments that belong to the server although they are no tenant names: dotted ones. The others are
+ * trib_tenant_name_reserved. `streams` and `discovery` are not among them: they are system databases, reached by path. */
+static const char *const dotted_names[] = {
+    "favicon.ico", "robots.txt", ".well-known", "wal_log.ReplicationLog", "proxy.Proxy", "admin_shell.AdminShellService",
 };
 
 bool trib_auth_is_own_name(trib_str segment) {
-    for (size_t i = 0; i < sizeof own_names / sizeof *own_names; i++) {
-        if (trib_str_eq_c(segment, own_names[i])) return true;
+    if (trib_tenant_name_reserved(segment)) return true;
+    for (size_t i = 0; i < sizeof dotted_names / sizeof *dotted_names; i++) {
+        if (trib_str_eq_c(segment, dotted_names[i])) return true;
     }
     return false;
 }
