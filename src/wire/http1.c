@@ -69,7 +69,7 @@ static trib_code take_line(trib_http1_parser *p, trib_str in, size_t max_bytes, 
     const char *lf = memchr(in.ptr + p->scan, '\n', in.len - p->scan);
     size_t end = lf ? (size_t)(lf - in.ptr) + 1 : in.len;
     size_t have = end - p->pos;
-    if (have > max_bytes || (!lf && have == max_bytes)) return trib_error_set(err, too_long, NULL);
+    if (have > max_bytes) return trib_error_set(err, too_long, NULL);
     p->scan = end;
     if (!lf) return TRIB_AGAIN;
     /* RFC 9112 §2.2 allows a bare LF; what one server ends at LF another one may read on, so it is refused */
