@@ -265,6 +265,23 @@ static void chunk_overhead_is_limited(void **state) {
         http1_check_run("trailer", REQUEST, trib_buf_str(&in),
                         over ? CHUNKED_HEAD "!HEADERS_TOO_LARGE" : CHUNKED_HEAD " []\n", NULL);
     }
+    /* extensions do not use up, nor enlarge, what trailers may have */
+    trib_buf_clear(&in);
+    trib_buf_add_c(&in, CHUNKED(""));
+    for (size_t i = 0; i < 20; i++) {
+        trib_buf_add_c(&in, "1;");
+        http1_fill(&in, 'e', 511);
+        trib_buf_add_c(&in, "\r\nx\r\n");
+    }
+    trib_buf_add_c(&in, "0\r\na:");
+    size_t before = in.len;
+    http1_fill(&in, 't', TRIB_HTTP1_MAX_TRAILER_BYTES - 6);
+    trib_buf_add_c(&in, "\r\n\r\n");
+    http1_check_run("both", REQUEST, trib_buf_str(&in), CHUNKED_HEAD " [xxxxxxxxxxxxxxxxxxxx]\n", NULL);
+    in.len = before;
+    http1_fill(&in, 't', TRIB_HTTP1_MAX_TRAILER_BYTES - 5);
+    trib_buf_add_c(&in, "\r\n\r\n");
+    http1_check_run("both, one more", REQUEST, trib_buf_str(&in), CHUNKED_HEAD "!HEADERS_TOO_LARGE", NULL);
     trib_buf_deinit(&in);
 }
 
