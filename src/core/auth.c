@@ -220,10 +220,10 @@ static trib_code by_token(trib_auth *auth, trib_str token, int64_t now_ms, trib_
     trib_principal *principal = cache_get(auth, keys->generation, trib_str_make((const char *)digest, TOKEN_ID_BYTES));
     if (!principal) {
         code = verify(auth, keys, token, digest, now_ms, &principal, err);
-        if (code == TRIB_OK && principal) cache_put(auth, keys->generation, principal);
+        if (principal) cache_put(auth, keys->generation, principal);
     }
     trib_control_keys_release(keys);
-    if (code != TRIB_OK) return code;
+    if (!principal) return code;
     if (principal->expires_ms && now_ms > principal->expires_ms) {
         trib_principal_unref(principal);
         return trib_error_set(err, TRIB_AUTH_JWT_EXPIRED, "The JWT has expired");
