@@ -29,9 +29,13 @@ static trib_code no_memory(trib_error *err) {
     return trib_error_set(err, TRIB_NOMEM, NULL);
 }
 
+/* Was lack of memory among the reasons? Empties the queue: the decoders put their own reasons on top of the first one. */
 static bool out_of_memory(void) {
-    unsigned long reason = ERR_peek_last_error();
-    return reason != 0 && ERR_GET_REASON(reason) == ERR_R_MALLOC_FAILURE;
+    bool found = false;
+    for (unsigned long reason = ERR_get_error(); reason; reason = ERR_get_error()) {
+        if (ERR_GET_REASON(reason) == ERR_R_MALLOC_FAILURE) found = true;
+    }
+    return found;
 }
 
 /* Public keys ---------------------------------------------------------------------------------------------------------- */

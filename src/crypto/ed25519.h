@@ -30,7 +30,8 @@ trib_code trib_ed25519_pub_new(trib_str raw, trib_ed25519_pub **ret, trib_error 
 /* From one or several PEM blocks "PUBLIC KEY" (SPKI), text around them is skipped as RFC 7468 §2 says. Any other kind of
  * block, and a key that is not Ed25519, refuses the whole text.
  * Owns: ret_keys[0..*ret_count) are the caller's; nothing is left on failure.
- * Errors: CONFIG (no block, more than `max`, malformed), NOMEM. Thread: any. */
+ * Errors: CONFIG (no block, more than `max`, malformed), NOMEM; libcrypto's decoders sometimes lose the reason, then lack of
+ *         memory is CONFIG too. Thread: any. */
 trib_code trib_ed25519_pub_from_pem(trib_str pem, size_t max, trib_ed25519_pub **ret_keys, size_t *ret_count,
                                     trib_error *err);
 /* Appends one PEM block. Errors: NOMEM (also when the buffer is full). */
@@ -39,7 +40,8 @@ void trib_ed25519_pub_get_raw(const trib_ed25519_pub *pub, uint8_t ret_raw[TRIB_
 void trib_ed25519_pub_free(trib_ed25519_pub *pub);
 
 /* TRIB_OK: sig is the key's signature of the message. UNAUTHORIZED: it is not (also: not 64 bytes, or S not below the group
- * order, RFC 8032 §5.1.7). NOMEM: not known. Thread: any, several at once with the same key. */
+ * order, RFC 8032 §5.1.7). NOMEM: not known; libcrypto does not always
+ * tell lack of memory, then it is UNAUTHORIZED too: closed, never open. Thread: any, several at once with the same key. */
 trib_code trib_ed25519_verify(const trib_ed25519_pub *pub, trib_str message, trib_str sig);
 
 /* Private keys --------------------------------------------------------------------------------------------------------- */
