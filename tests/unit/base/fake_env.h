@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A trib_env for the tests of this folder: a clock that stands and randomness that counts. Locks and threads are absent. */
+/* A trib_env for the tests of this folder: a clock that stands and randomness that counts. Locks and threads are
+ * absent. */
 #ifndef TRIB_TESTS_UNIT_BASE_FAKE_ENV_H
 #define TRIB_TESTS_UNIT_BASE_FAKE_ENV_H
 

@@ -48,16 +48,18 @@ static void every_field_type_is_written_in_both_formats(void **state) {
     trib_error_set(&err, TRIB_FORBIDDEN, "no \"way\"");
     for (int i = 0; i < 2; i++) {
         f->log.format = i ? TRIB_LOG_JSON : TRIB_LOG_TEXT;
-        trib_log_event(&f->log, TRIB_LOG_WARN, "refused", TRIB_LOG_S("tenant", TRIB_STR("a b")), TRIB_LOG_C("peer", "[::1]:80"),
-                       TRIB_LOG_C("path", "/v2/x"), TRIB_LOG_I("i", INT64_MIN), TRIB_LOG_U("u", UINT64_MAX), TRIB_LOG_B("ok", false),
-                       TRIB_LOG_ID("db", id), TRIB_LOG_ERR(&err), TRIB_LOG_ERR(NULL), TRIB_LOG_SECRET("token"), TRIB_LOG_C("none", NULL));
-        assert_string_equal(f->line, i ? "{\"time\":\"1970-01-01T00:00:01.500Z\",\"level\":\"warn\",\"event\":\"refused\","
-                            "\"tenant\":\"a b\",\"peer\":\"[::1]:80\",\"path\":\"/v2/x\",\"i\":-9223372036854775808,"
-                            "\"u\":18446744073709551615,\"ok\":false,\"db\":\"ab000000000000000000000000000001\","
-                            "\"code\":\"FORBIDDEN\",\"message\":\"no \\\"way\\\"\",\"token\":\"***\",\"none\":\"\"}\n"
-                          : "1970-01-01T00:00:01.500Z WARN refused tenant=\"a b\" peer=\"[::1]:80\" path=/v2/x "
-                            "i=-9223372036854775808 u=18446744073709551615 ok=false db=ab000000000000000000000000000001 "
-                            "code=FORBIDDEN message=\"no \\\"way\\\"\" token=\"***\" none=\"\"\n");
+        trib_log_event(&f->log, TRIB_LOG_WARN, "refused", TRIB_LOG_S("tenant", TRIB_STR("a b")),
+                       TRIB_LOG_C("peer", "[::1]:80"), TRIB_LOG_C("path", "/v2/x"), TRIB_LOG_I("i", INT64_MIN),
+                       TRIB_LOG_U("u", UINT64_MAX), TRIB_LOG_B("ok", false), TRIB_LOG_ID("db", id), TRIB_LOG_ERR(&err),
+                       TRIB_LOG_ERR(NULL), TRIB_LOG_SECRET("token"), TRIB_LOG_C("none", NULL));
+        assert_string_equal(
+            f->line, i ? "{\"time\":\"1970-01-01T00:00:01.500Z\",\"level\":\"warn\",\"event\":\"refused\","
+                         "\"tenant\":\"a b\",\"peer\":\"[::1]:80\",\"path\":\"/v2/x\",\"i\":-9223372036854775808,"
+                         "\"u\":18446744073709551615,\"ok\":false,\"db\":\"ab000000000000000000000000000001\","
+                         "\"code\":\"FORBIDDEN\",\"message\":\"no \\\"way\\\"\",\"token\":\"***\",\"none\":\"\"}\n"
+                       : "1970-01-01T00:00:01.500Z WARN refused tenant=\"a b\" peer=\"[::1]:80\" path=/v2/x "
+                         "i=-9223372036854775808 u=18446744073709551615 ok=false db=ab000000000000000000000000000001 "
+                         "code=FORBIDDEN message=\"no \\\"way\\\"\" token=\"***\" none=\"\"\n");
     }
     assert_int_equal(f->calls, 2);
 }
@@ -85,8 +87,8 @@ static void what_a_peer_sent_cannot_make_a_line_or_steer_a_terminal(void **state
         assert_string_equal(f->line, want);
         f->log.format = TRIB_LOG_JSON;
         trib_log_event(&f->log, TRIB_LOG_INFO, "e", TRIB_LOG_C("v", rows[i].sent), TRIB_LOG_END);
-        snprintf(want, sizeof want, "{\"time\":\"1970-01-01T00:00:01.500Z\",\"level\":\"info\",\"event\":\"e\",\"v\":%s}\n",
-                 rows[i].want);
+        snprintf(want, sizeof want,
+                 "{\"time\":\"1970-01-01T00:00:01.500Z\",\"level\":\"info\",\"event\":\"e\",\"v\":%s}\n", rows[i].want);
         assert_string_equal(f->line, want);
     }
     trib_log_event(&f->log, TRIB_LOG_INFO, "e", TRIB_LOG_S("v", trib_str_make("a\0b", 3)));

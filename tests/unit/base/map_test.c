@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The map against a plain array under random operations, with collisions, and with every allocation failing. The source is
- * included, so that its malloc can be told to fail. */
+/* The map against a plain array under random operations, with collisions, and with every allocation failing. The source
+ * is included, so that its malloc can be told to fail. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -147,7 +147,8 @@ static void after_reserve_a_borrowing_map_takes_that_many_without_memory(void **
     assert_int_equal(trib_map_reserve(&map, 100), TRIB_OK);
     assert_int_equal(trib_map_reserve(&map, SIZE_MAX), TRIB_NOMEM);
     fail_after = 0;
-    for (size_t i = 0; i < 100; i++) assert_int_equal(trib_map_set(&map, name_of(i, texts[i]), &values[i], NULL), TRIB_OK);
+    for (size_t i = 0; i < 100; i++)
+        assert_int_equal(trib_map_set(&map, name_of(i, texts[i]), &values[i], NULL), TRIB_OK);
     assert_int_equal(fail_after, 0);
     fail_after = -1;
     trib_map_deinit(&map);

@@ -57,7 +57,8 @@ static void numbers_are_whole_and_in_range(void **state) {
     assert_true(trib_str_i64(TRIB_STR("-0"), &i) && i == 0);
     u = 5;
     i = 5;
-    static const char *const bad_u[] = {"", "-1", "+1", " 1", "1 ", "0x1", "1.0", "18446744073709551616", "99999999999999999999"};
+    static const char *const bad_u[] = {
+        "", "-1", "+1", " 1", "1 ", "0x1", "1.0", "18446744073709551616", "99999999999999999999"};
     static const char *const bad_i[] = {"", "-", "--1", "+1", "9223372036854775808", "-9223372036854775809", "1e3"};
     for (size_t k = 0; k < sizeof bad_u / sizeof bad_u[0]; k++) assert_false(trib_str_u64(trib_str_c(bad_u[k]), &u));
     for (size_t k = 0; k < sizeof bad_i / sizeof bad_i[0]; k++) assert_false(trib_str_i64(trib_str_c(bad_i[k]), &i));
@@ -90,8 +91,9 @@ static void every_code_point_but_the_surrogates_is_utf8(void **state) {
 
 static void broken_utf8_is_found_at_every_place(void **state) {
     (void)state;
-    static const char *const bad[] = {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xf0\x80\x80\x80", "\xf8\x88\x80\x80\x80",
-                                      "\xff", "\xc3(", "\xe2\x82(", "\xf0\x9f\x90("};
+    static const char *const bad[] = {
+        "\x80", "\xc0\x80", "\xc1\xbf",  "\xe0\x80\x80", "\xf0\x80\x80\x80", "\xf8\x88\x80\x80\x80",
+        "\xff", "\xc3(",    "\xe2\x82(", "\xf0\x9f\x90("};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         for (size_t at = 0; at <= 24; at++) { /* within, at the end of and behind the eight-byte steps */
             char text[40];
