@@ -54,6 +54,7 @@ trib_http_conn *trib_http_conn_new(trib_http_hub *hub, trib_listener_kind listen
     conn->listener = listener;
     conn->transport = transport;
     conn->transport_ctx = transport_ctx;
+    atomic_fetch_add_explicit(&hub->live, 1, memory_order_relaxed);
     trib_http1_parser_init(&conn->parser, false);
     trib_arena_init(&conn->arena, TRIB_HTTP_ARENA_MAX_BYTES);
     trib_buf_init(&conn->out, OUT_MAX_BYTES);
@@ -71,6 +72,7 @@ void trib_http_conn_try_free(trib_http_conn *conn) {
     trib_arena_deinit(&conn->arena);
     trib_buf_deinit(&conn->body);
     trib_buf_deinit(&conn->out);
+    atomic_fetch_sub(&conn->hub->live, 1);
     free(conn);
 }
 

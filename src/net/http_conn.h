@@ -10,6 +10,7 @@
 #ifndef TRIB_NET_HTTP_CONN_H
 #define TRIB_NET_HTTP_CONN_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -73,6 +74,7 @@ typedef struct trib_http_hub {
     char date[TRIB_TIME_HTTP_BYTES];
     char id_prefix[17];
     uint64_t next_id;
+    _Atomic uint32_t live;           /* connections that are not freed */
 } trib_http_hub;
 /* Fields above `private` are set before. Errors: INTERNAL without randomness. */
 trib_code trib_http_hub_init(trib_http_hub *hub, trib_error *err);
