@@ -16,6 +16,7 @@ typedef struct trib_stmt_cache trib_stmt_cache; /* stmt_cache.h */
 struct trib_handle {
     sqlite3 *sqlite;
     trib_db *db;
+    const trib_env *env;     /* clock; set before trib_policy_attach */
     trib_policy *policy;     /* made by trib_policy_attach right after sqlite3_open_v2 */
     trib_stmt_cache *cache;  /* made by trib_stmt_cache_new */
 
@@ -29,13 +30,18 @@ struct trib_handle {
     uint64_t ticket;             /* trib_handle_ticket */
     bool has_turn;               /* guarded by the db's lock */
     bool inside;                 /* guarded by the db's lock */
+    bool waits_turn;             /* a waiter of this handle is queued; guarded by the db's lock */
+    bool waits_read;             /* the last before_step answered AGAIN for a read that a log reset holds back */
+    bool given;                  /* given back while the database was being recovered: fail.c frees it */
+    bool own_work;               /* serves the store itself (checkpoint, recovery): never interrupted, may open files early */
+    bool txn_ended;              /* the interrupt's code was answered and the transaction rolled back */
     bool txn_readonly;           /* BEGIN TRANSACTION READONLY is open */
     bool settings_changed;       /* a pragma changed state since take */
     trib_code lost;              /* what the next enter must answer: TRANSACTION_TIMEOUT, ... */
-    int64_t txn_began_ns;        /* 0: none */
+    _Atomic int64_t txn_began_ns; /* since when a snapshot is open; 0: none */
 
-    trib_handle *next;           /* the db's list */
-    void *link;                  /* private to handle.c */
+    trib_handle *next;           /* the db's list of all handles */
+    trib_handle *next_idle;      /* the db's list of clean ones */
 };
 
 /* ---- given by the connection side, called by stmt.c ---- */
@@ -69,6 +75,12 @@ trib_code trib_policy_reset(trib_handle *handle, trib_error *err);
 trib_code trib_stmt_cache_new(trib_handle *handle, trib_stmt_cache **ret, trib_error *err);
 /* Finalizes everything; also called when all handles must be closed after a failed sync. */
 void trib_stmt_cache_free(trib_stmt_cache *cache);
+
+/* What a session must see as its own: put handle->vars into the connection and charge the thread's allocations to the database
+ * (enter), take them out again and charge nobody (leave). trib_handle_enter calls the first after handle->access and ->vars are
+ * set, trib_handle_leave the second before it clears them. Thread: inside. */
+void trib_stmt_enter(trib_handle *handle);
+void trib_stmt_leave(trib_handle *handle);
 
 /* Fills *err from SQLite's answer `rc` on this handle: code, text_code SQLITE_<BASE>, detail, message. */
 trib_code trib_sqlite_error(trib_handle *handle, int rc, trib_error *err);

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+# The short way to everything; the work is done by tools/ and by CMake's presets. `make help` lists the targets.
+# Missing packages are installed with apt-get (as root or with sudo); TRIB_NO_INSTALL=1 only names them.
+.PHONY: all run test soak bench fuzz tsan analyze tidy format check clean help
+
+all: ## build the release into build/trib (the default)
+	@tools/setup.sh build
+	@tools/build.sh release
+
+run: all ## build, start a server and play the food order against it
+	@tools/run.sh $(ARGS)
+
+test: ## the whole CI set; TRIB_TEST_STAGES="rules unit" selects stages
+	@tools/setup.sh test
+	@tools/test.sh
+
+soak: ## the long harnesses with their full figures, resumable
+	@tools/setup.sh soak
+	@tools/soak.sh $(ARGS)
+
+bench: all ## measure
+	@tools/setup.sh bench
+	@tests/bench/run.sh $(ARGS)
+
+fuzz: ## run every fuzz target for TRIB_FUZZ_SECONDS (default 30)
+	@tools/setup.sh fuzz
+	@TRIB_TEST_STAGES=fuzz tools/test.sh
+
+tsan: ## the threaded tests under ThreadSanitizer
+	@tools/setup.sh tsan
+	@TRIB_TEST_STAGES=tsan tools/test.sh
+
+analyze: ## compile everything with gcc -fanalyzer
+	@tools/setup.sh analyze
+	@tools/build.sh analyze
+
+tidy: ## clang-tidy over src/
+	@tools/setup.sh tidy
+	@tools/tidy.sh
+
+format: ## rewrite the sources as .clang-format says
+	@tools/setup.sh format
+	@tools/format.sh
+
+check: ## the tests of the rules alone (layers, names, lengths, ...)
+	@tools/check
+
+clean: ## remove what was built (SQLite's amalgamation in .deps stays)
+	rm -rf build
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
