@@ -6,9 +6,9 @@
  *   2026-11-21T14:28:00.123Z INFO listening address=127.0.0.1 port=8080
  *   {"time":"2026-11-21T14:28:00.123Z","level":"info","event":"listening","address":"127.0.0.1","port":8080}
  *
- * There is no global: who logs was given a trib_log; NULL logs nothing. Writing never allocates, so it works when memory is
- * gone. What a peer sent cannot forge a line or steer a terminal: control characters and direction marks are escaped and
- * broken UTF-8 is replaced. Secrets have a field type of their own and never show. */
+ * There is no global: who logs was given a trib_log; NULL logs nothing. Writing never allocates, so it works when
+ * memory is gone. What a peer sent cannot forge a line or steer a terminal: control characters and direction marks are
+ * escaped and broken UTF-8 is replaced. Secrets have a field type of their own and never show. */
 #ifndef TRIB_BASE_LOG_H
 #define TRIB_BASE_LOG_H
 
@@ -90,10 +90,10 @@ bool trib_log_wants(const trib_log *log, trib_log_level level);
 void trib_log_write(const trib_log *log, trib_log_level level, const char *event, const trib_log_field *fields);
 
 /* The usual way in. Fields are not evaluated when the level is off. */
-#define trib_log_event(log, level, event, ...)                                                                           \
-    do {                                                                                                                 \
-        if (trib_log_wants((log), (level)))                                                                              \
-            trib_log_write((log), (level), (event), (const trib_log_field[]){__VA_ARGS__ __VA_OPT__(, ) TRIB_LOG_END});  \
+#define trib_log_event(log, level, event, ...)                                                                         \
+    do {                                                                                                               \
+        if (trib_log_wants((log), (level)))                                                                            \
+            trib_log_write((log), (level), (event), (const trib_log_field[]){__VA_ARGS__ __VA_OPT__(,) TRIB_LOG_END}); \
     } while (0)
 
 const char *trib_log_level_text(trib_log_level level);

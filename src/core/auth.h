@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "core/app.h"
+#include "core/control.h"
 #include "core/http.h"
 #include "core/job.h"
 
@@ -56,11 +57,15 @@ struct trib_auth_wait {
     trib_principal *principal;
     trib_str path_rest;
     /* private to core/auth.c */
-    trib_job job;
+    trib_control_op op;
     trib_auth *auth;
 };
 /* OK: `resolved` will be called and *wait must live until then. Errors: TOO_MANY_REQUESTS, SHUTTING_DOWN. Thread: a loop. */
 trib_code trib_auth_resolve_async(trib_auth *auth, trib_auth_wait *wait, trib_error *err);
+
+/* Errors: NOMEM. */
+trib_code trib_auth_new(trib_app *app, trib_auth **ret, trib_error *err);
+void trib_auth_free(trib_auth *auth);
 
 /* Gives back what resolve gave; either may be NULL. Thread: any. */
 void trib_auth_release(trib_auth *auth, trib_tenant *tenant, trib_principal *principal);

@@ -3,40 +3,21 @@
 #include "core/auth.h"
 
 #include "wire/tenant_name.h"
+#include "wire/url.h"
 
-/* First segments that belong to the server although they are no tenant names: dotted ones. The others are
- * trib_tenant_name_reserved. `streams` and `discovery` are not among them: they are system databases, reached by path. */
-static const char *const dotted_names[] = {
-    "favicon.ico", "robots.txt", ".well-known", "wal_log.ReplicationLog", "proxy.Proxy", "admin_shell.AdminShellService",
-};
-
+/* Besides the reserved words every name with a dot (wal_log.ReplicationLog, favicon.ico): no tenant can be called so, and
+ * gRPC services are. `streams` and `discovery` are not own names: they are system databases, reached by path. */
 bool trib_auth_is_own_name(trib_str segment) {
-    if (trib_tenant_name_reserved(segment)) return true;
-    for (size_t i = 0; i < sizeof dotted_names / sizeof *dotted_names; i++) {
-        if (trib_str_eq_c(segment, dotted_names[i])) return true;
-    }
-    return false;
-}
-
-/* "/acme/v2" -> "acme", "/v2"; the rest is "/" when nothing follows. */
-static trib_str first_segment(trib_str path, trib_str *ret_rest) {
-    trib_str behind = trib_str_sub(path, 1, path.len);
-    size_t end = trib_str_find(behind, '/');
-    if (end == SIZE_MAX) {
-        *ret_rest = TRIB_STR("/");
-        return behind;
-    }
-    *ret_rest = trib_str_sub(behind, end, behind.len);
-    return trib_str_sub(behind, 0, end);
+    return trib_tenant_name_reserved(segment) || trib_str_find(segment, '.') != SIZE_MAX;
 }
 
 void trib_auth_split_path(trib_str path, trib_str *ret_tenant, trib_str *ret_rest) {
-    trib_str rest;
-    trib_str first = path.len ? first_segment(path, &rest) : path;
+    trib_str rest = path;
+    trib_str first = trib_path_take_segment(&rest);
     *ret_tenant = (trib_str){0};
     *ret_rest = path;
-    if (first.len == 0) return;
-    if (trib_str_eq_c(first, "dev")) first = first_segment(rest, &rest);
+    /* sqld's own form of a path with a tenant in it: /dev/<tenant>/v2/pipeline */
+    if (trib_str_eq_c(first, "dev")) first = trib_path_take_segment(&rest);
     else if (trib_auth_is_own_name(first)) return;
     if (first.len == 0) return;
     *ret_tenant = first;

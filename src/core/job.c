@@ -194,16 +194,20 @@ trib_code trib_workers_new(const trib_env *env, uint32_t threads, trib_workers *
     return TRIB_OK;
 }
 
+void trib_workers_stop(trib_workers *pool) {
+    if (!pool || !pool->lock || !pool->work) return;
+    lock(pool);
+    pool->stopping = true;
+    trib_cond_broadcast(pool->env, pool->work);
+    uint32_t count = pool->count;
+    pool->count = 0;
+    unlock(pool);
+    for (uint32_t i = 0; i < count; i++) pool->env->thread_join(pool->env->ctx, pool->workers[i].thread);
+}
+
 void trib_workers_free(trib_workers *pool) {
     if (!pool) return;
-    if (pool->lock && pool->work) {
-        lock(pool);
-        pool->stopping = true;
-        trib_cond_broadcast(pool->env, pool->work);
-        uint32_t count = pool->count;
-        unlock(pool);
-        for (uint32_t i = 0; i < count; i++) pool->env->thread_join(pool->env->ctx, pool->workers[i].thread);
-    }
+    trib_workers_stop(pool);
     trib_cond_free(pool->env, pool->work);
     trib_mutex_free(pool->env, pool->lock);
     free(pool);
@@ -225,7 +229,7 @@ void trib_workers_tick(trib_workers *pool) {
         pool->stuck++;
         pool->active--;
         if (pool->waiting) trib_cond_signal(pool->env, pool->work);
-        else if (pool->count < pool->base + pool->stuck) start_worker(pool);
+        else if (!pool->stopping && pool->count < pool->base + pool->stuck) start_worker(pool);
     }
     unlock(pool);
 }

@@ -54,7 +54,9 @@ enum {
 };
 
 trib_code trib_workers_new(const trib_env *env, uint32_t threads, trib_workers **ret, trib_error *err);
-/* Runs what is queued, then ends the threads. */
+/* Runs what is queued, then ends the threads; later submits answer SHUTTING_DOWN. */
+void trib_workers_stop(trib_workers *workers);
+/* After stop and after every queue is freed. */
 void trib_workers_free(trib_workers *workers);
 /* Stand-ins for stuck workers; called about every 20 ms. Thread: any one. */
 void trib_workers_tick(trib_workers *workers);

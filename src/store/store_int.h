@@ -16,6 +16,7 @@ typedef struct trib_stmt_cache trib_stmt_cache; /* stmt_cache.h */
 struct trib_handle {
     sqlite3 *sqlite;
     trib_db *db;
+    const trib_env *env;     /* clock; set before trib_policy_attach */
     trib_policy *policy;     /* made by trib_policy_attach right after sqlite3_open_v2 */
     trib_stmt_cache *cache;  /* made by trib_stmt_cache_new */
 
@@ -69,6 +70,12 @@ trib_code trib_policy_reset(trib_handle *handle, trib_error *err);
 trib_code trib_stmt_cache_new(trib_handle *handle, trib_stmt_cache **ret, trib_error *err);
 /* Finalizes everything; also called when all handles must be closed after a failed sync. */
 void trib_stmt_cache_free(trib_stmt_cache *cache);
+
+/* What a session must see as its own: put handle->vars into the connection and charge the thread's allocations to the database
+ * (enter), take them out again and charge nobody (leave). trib_handle_enter calls the first after handle->access and ->vars are
+ * set, trib_handle_leave the second before it clears them. Thread: inside. */
+void trib_stmt_enter(trib_handle *handle);
+void trib_stmt_leave(trib_handle *handle);
 
 /* Fills *err from SQLite's answer `rc` on this handle: code, text_code SQLITE_<BASE>, detail, message. */
 trib_code trib_sqlite_error(trib_handle *handle, int rc, trib_error *err);

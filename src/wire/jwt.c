@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Access tokens: the reading half; see jwt.h (jwt_create.c writes them). Before the signature is known to be good only the
- * header is parsed, and that is small; the payload of a forger is never looked at. */
+/* Access tokens: the reading half; see jwt.h (jwt_create.c writes them). Before the signature is known to be good only
+ * the header is parsed, and that is small; the payload of a forger is never looked at. */
 #include "wire/jwt.h"
 
 #include "wire/base64.h"
@@ -44,7 +44,8 @@ static trib_code split(trib_str token, token_parts *ret, trib_error *err) {
         .input = trib_str_sub(token, 0, first + 1 + second),
     };
     if (trib_str_find(ret->sig, '.') != SIZE_MAX) return invalid(err, "it has more than three parts");
-    if (ret->header.len == 0 || ret->payload.len == 0 || ret->sig.len == 0) return invalid(err, "one of its parts is empty");
+    if (ret->header.len == 0 || ret->payload.len == 0 || ret->sig.len == 0)
+        return invalid(err, "one of its parts is empty");
     if (ret->header.len > TRIB_JWT_MAX_HEADER_BYTES) return invalid(err, "its header is longer than 1024 bytes");
     return TRIB_OK;
 }
@@ -69,8 +70,8 @@ static trib_code parse_part(trib_str text, trib_arena *arena, const trib_json **
     return TRIB_OK;
 }
 
-/* Header members that would change what the token means or bring a key of the sender's choice. RFC 7515 §4.1, RFC 7516 §4.1,
- * RFC 7797 §3. Others are ignored as RFC 7515 §4 asks. */
+/* Header members that would change what the token means or bring a key of the sender's choice. RFC 7515 §4.1, RFC 7516
+ * §4.1, RFC 7797 §3. Others are ignored as RFC 7515 §4 asks. */
 static const char *const refused_members[] = {
     "crit", "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256", "b64", "cty", "enc", "zip", "epk", "p2s", "p2c",
 };
@@ -82,8 +83,10 @@ static trib_code check_header(const trib_json *header, trib_str *ret_kid, trib_e
     }
     for (size_t i = 0; i < sizeof refused_members / sizeof refused_members[0]; i++) {
         if (trib_json_get(header, refused_members[i])) {
-            return trib_error_set(err, TRIB_AUTH_JWT_INVALID, "the token is invalid: the header member \"%s\" is not accepted "
-                                  "here; keys are configured on the server", refused_members[i]);
+            return trib_error_set(err, TRIB_AUTH_JWT_INVALID,
+                                  "the token is invalid: the header member \"%s\" is not accepted "
+                                  "here; keys are configured on the server",
+                                  refused_members[i]);
         }
     }
     const trib_json *typ_value = trib_json_get(header, "typ");
@@ -103,7 +106,8 @@ static bool knows_kid(const trib_jwt_policy *policy, trib_str kid) {
     return false;
 }
 
-static trib_code check_signature(const trib_jwt_policy *policy, trib_str kid, trib_str input, trib_str sig, trib_error *err) {
+static trib_code check_signature(const trib_jwt_policy *policy, trib_str kid, trib_str input, trib_str sig,
+                                 trib_error *err) {
     bool by_kid = knows_kid(policy, kid), unknown = false;
     for (size_t i = 0; i < policy->key_count; i++) {
         if (by_kid && !trib_str_eq(policy->keys[i].kid, kid)) continue;
@@ -124,13 +128,14 @@ static bool read_seconds(const trib_json *value, bool round_up, int64_t *ret) {
     return true;
 }
 
-/* An optional time claim: absent is fine, anything but a time is not (null neither: it would silently mean "for ever"). */
+/* An optional time claim: absent is fine, anything but a time is not (null neither: it would mean "for ever"). */
 static trib_code read_time(const trib_json *payload, const char *name, bool round_up, bool *ret_has, int64_t *ret_s,
                            trib_error *err) {
     const trib_json *value = trib_json_get(payload, name);
     if (!value) return TRIB_OK;
     if (!read_seconds(value, round_up, ret_s)) {
-        return trib_error_set(err, TRIB_AUTH_JWT_INVALID, "the token is invalid: its claim \"%s\" is not a time in seconds", name);
+        return trib_error_set(err, TRIB_AUTH_JWT_INVALID,
+                              "the token is invalid: its claim \"%s\" is not a time in seconds", name);
     }
     *ret_has = true;
     return TRIB_OK;
@@ -146,7 +151,8 @@ static trib_code read_times(const trib_json *payload, int64_t now_ms, trib_jwt_c
         return trib_error_set(err, TRIB_AUTH_JWT_EXPIRED, "the token has expired; ask for a new one");
     }
     if (claims->has_nbf && now_ms < (claims->nbf_s - TRIB_JWT_LEEWAY_S) * 1000) {
-        return trib_error_set(err, TRIB_AUTH_JWT_IMMATURE, "the token is not valid yet; check the clocks of issuer and server");
+        return trib_error_set(err, TRIB_AUTH_JWT_IMMATURE,
+                              "the token is not valid yet; check the clocks of issuer and server");
     }
     return TRIB_OK;
 }
@@ -155,7 +161,8 @@ static trib_code read_id(const trib_json *payload, trib_jwt_claims *claims, trib
     const trib_json *id = trib_json_get(payload, "id"), *a = trib_json_get(payload, "a");
     trib_str access;
     if (id) {
-        if (!trib_json_str(id, &claims->id) || claims->id.len == 0) return invalid(err, "its claim \"id\" is not a tenant");
+        if (!trib_json_str(id, &claims->id) || claims->id.len == 0)
+            return invalid(err, "its claim \"id\" is not a tenant");
         claims->has_id = true;
     }
     if (!a) return TRIB_OK;
@@ -182,8 +189,8 @@ static trib_code read_names(const trib_json *list, trib_arena *arena, const trib
     return TRIB_OK;
 }
 
-/* A member of a scope that we do not know may narrow it, so it is not skipped. An unknown right only grants what we do not
- * have, so that one is. */
+/* A member of a scope that we do not know may narrow it, so it is not skipped. An unknown right only grants what we do
+ * not have, so that one is. */
 static trib_code read_scope(const trib_json *value, trib_arena *arena, trib_jwt_scope *scope, trib_error *err) {
     if (trib_json_absent(value)) return TRIB_OK;
     if (!trib_json_is(value, TRIB_JSON_OBJECT)) return invalid(err, "a right in \"p\" is not an object");
@@ -218,13 +225,15 @@ static trib_code read_claims(const trib_jwt_policy *policy, const trib_json *pay
     if (trib_json_get(payload, "aud")) return invalid(err, "it names an audience (\"aud\"), and this server is none");
     const trib_json *gen = trib_json_get(payload, "gen");
     if (gen) {
-        if (!trib_json_i64(gen, &claims->gen) || claims->gen < 0) return invalid(err, "its claim \"gen\" is not a number");
+        if (!trib_json_i64(gen, &claims->gen) || claims->gen < 0)
+            return invalid(err, "its claim \"gen\" is not a number");
         claims->has_gen = true;
     }
     if (claims->has_p) return TRIB_OK;
     if (!claims->has_id) return invalid(err, "it names no tenant: it needs the claim \"id\" or \"p\"");
     if (claims->a) return TRIB_OK;
-    if (!policy->allow_missing_a_as_rw) return invalid(err, "it has no claim \"a\" (\"ro\" or \"rw\"), so it allows nothing");
+    if (!policy->allow_missing_a_as_rw)
+        return invalid(err, "it has no claim \"a\" (\"ro\" or \"rw\"), so it allows nothing");
     claims->a = TRIB_JWT_ACCESS_RW;
     return TRIB_OK;
 }
@@ -262,7 +271,8 @@ trib_code trib_jwt_keys_from_text(trib_str text, size_t max, trib_ed25519_pub **
     text = trim_lines(text);
     if (text.len != RAW_CHARS) return trib_ed25519_pub_from_pem(text, max, ret_keys, ret_count, err);
     if (max == 0 || !trib_base64_decode(TRIB_BASE64_URL, TRIB_BASE64_CANONICAL, text, raw, &raw_len)) {
-        return trib_error_set(err, TRIB_CONFIG, "the key is neither PEM nor 32 bytes in URL-safe Base64 without padding; check "
+        return trib_error_set(err, TRIB_CONFIG,
+                              "the key is neither PEM nor 32 bytes in URL-safe Base64 without padding; check "
                               "that it was copied whole");
     }
     trib_code code = trib_ed25519_pub_new(trib_str_make(raw, raw_len), ret_keys, err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Access tokens: JSON Web Tokens (RFC 7519) in compact form (RFC 7515 §7.1), signed with Ed25519 (RFC 8037). Nothing else.
+/* Access tokens: JSON Web Tokens (RFC 7519) in compact form (RFC 7515 §7.1), signed with Ed25519 (RFC 8037).
  *
- *   base64url(header) . base64url(payload) . base64url(signature)         signature over everything before the second dot
+ *   base64url(header) . base64url(payload) . base64url(signature)      over everything before the second dot
  *
  * The key fixes the algorithm: `alg` must be exactly "EdDSA" and is never used to choose anything. Every value has one
  * spelling: canonical Base64, no duplicate members, exactly two dots. What the token does not say is denied. */
@@ -77,8 +77,9 @@ typedef struct trib_jwt_policy {
 /* Checks a token: form, header, signature, then times and claims, in that order.
  * A `kid` in the header that equals the kid of configured keys restricts the check to those; any other is ignored.
  * Owns:   the slices in *ret live in the arena. policy and token are borrowed for the call.
- * Errors: AUTH_JWT_INVALID (malformed, wrong signature, `aud`, neither `id` nor `p`, `id` without `a`), AUTH_JWT_EXPIRED,
- *         AUTH_JWT_IMMATURE (`nbf`), NOMEM. *ret is untouched then. The message never shows the token.
+ * Errors: AUTH_JWT_INVALID (malformed, wrong signature, `aud`, neither `id` nor `p`, `id` without `a`),
+ *         AUTH_JWT_EXPIRED, AUTH_JWT_IMMATURE (`nbf`), NOMEM. *ret is untouched then. The message never
+ *         shows the token.
  * Thread: any. */
 trib_code trib_jwt_verify(const trib_jwt_policy *policy, trib_str token, trib_arena *arena, trib_jwt_claims *ret,
                           trib_error *err);
@@ -89,8 +90,8 @@ trib_code trib_jwt_verify(const trib_jwt_policy *policy, trib_str token, trib_ar
 trib_code trib_jwt_create(const trib_jwt_claims *claims, trib_str kid, const trib_ed25519_key *key, trib_buf *out,
                           trib_error *err);
 
-/* Public keys as sqld takes them: one or several PEM blocks, or the raw 32 bytes as URL-safe Base64 without padding; white
- * space around the text is skipped.
+/* Public keys as sqld takes them: one or several PEM blocks, or the raw 32 bytes as URL-safe Base64 without padding;
+ * white space around the text is skipped.
  * Owns: ret_keys[0..*ret_count) are the caller's (trib_ed25519_pub_free). Errors: CONFIG, NOMEM. Thread: any. */
 trib_code trib_jwt_keys_from_text(trib_str text, size_t max, trib_ed25519_pub **ret_keys, size_t *ret_count,
                                   trib_error *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Access tokens: the writing half; see jwt.h. A token that this makes passes trib_jwt_verify until it expires; what would not
- * pass is refused here, where somebody can still mend it. */
+/* Access tokens: the writing half; see jwt.h. A token that this makes passes trib_jwt_verify until it expires; what
+ * would not pass is refused here, where somebody can still mend it. */
 #include "wire/base64.h"
 #include "wire/json.h"
 #include "wire/jwt_int.h"
@@ -18,7 +18,8 @@ static bool is_time(int64_t seconds) {
 }
 
 static trib_code check_names(const trib_str *names, size_t count, trib_error *err) {
-    if (count > TRIB_JWT_MAX_NAMES) return refused(err, "a list of names has more than 256 entries; use tags for groups");
+    if (count > TRIB_JWT_MAX_NAMES)
+        return refused(err, "a list of names has more than 256 entries; use tags for groups");
     for (size_t i = 0; i < count; i++) {
         if (!is_name(names[i])) return refused(err, "a name is empty or not UTF-8");
     }
@@ -108,7 +109,8 @@ trib_code trib_jwt_create(const trib_jwt_claims *claims, trib_str kid, const tri
     uint8_t sig[TRIB_ED25519_SIG_BYTES];
     trib_code code = check_claims(claims, kid, err);
     if (code) return code;
-    /* the whole token is taken at once, so that growing can only fail for lack of memory; what does not fit is too long */
+    /* the whole token is taken at once, so that growing can only fail for lack of memory; what does not fit is too long
+     * */
     trib_buf_init(&json, TRIB_JWT_MAX_BYTES);
     trib_buf_init(&token, TRIB_JWT_MAX_BYTES);
     bool memory = trib_buf_reserve(&json, TRIB_JWT_MAX_BYTES) && trib_buf_reserve(&token, TRIB_JWT_MAX_BYTES);

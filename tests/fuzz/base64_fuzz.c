@@ -2,8 +2,8 @@
 // Fuzz target of Base64.
 // rooms: wire base
 //
-// Bytes come back from their text in every alphabet and mode; a text that is accepted in canonical mode is the one text of
-// its bytes, and is accepted in lenient mode with the same bytes.
+// Bytes come back from their text in every alphabet and mode; a text that is accepted in canonical mode is the one text
+// of its bytes, and is accepted in lenient mode with the same bytes.
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,9 +2,9 @@
 // Fuzz target of the JSON reader and writer.
 // rooms: wire base
 //
-// What is read, written and read again is the same tree, and what is written is a fixed point. A refusal has a place inside
-// the text and a message. The unique reader accepts a part of what the other accepts, and small budgets only ever end in
-// TRIB_NOMEM. Any bytes, written as a string, come back when they are UTF-8.
+// What is read, written and read again is the same tree, and what is written is a fixed point. A refusal has a place
+// inside the text and a message. The unique reader accepts a part of what the other accepts, and small budgets only
+// ever end in TRIB_NOMEM. Any bytes, written as a string, come back when they are UTF-8.
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

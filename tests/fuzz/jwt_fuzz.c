@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tokens. The first byte chooses: 0 the rest is a token as a peer sends it; 1 the rest is a payload that we sign, so that the
- * claims parser is reached; 2 the rest is a header with a good signature; 3 the rest is a key text. A token that verifies must
- * be made again from its claims and verify with the same ones. */
+/* Tokens. The first byte chooses: 0 the rest is a token as a peer sends it; 1 the rest is a payload that we sign, so
+ * that the claims parser is reached; 2 the rest is a header with a good signature; 3 the rest is a key text. A token
+ * that verifies must be made again from its claims and verify with the same ones. */
 // rooms: wire crypto base
 #include <stdint.h>
 #include <stdlib.h>

@@ -2,8 +2,9 @@
 // Fuzz target of request targets, queries, server URLs and tenant names.
 // rooms: wire base
 //
-// An accepted path begins with '/', has no NUL, no "//", no dot segment and is UTF-8; cleaning it again (after encoding)
-// changes nothing. A valid tenant name is its own URL and host label. Everything else is refused with a message.
+// An accepted path begins with '/', has no NUL, no "//", no dot segment and is UTF-8; cleaning it again (after
+// encoding) changes nothing. A valid tenant name is its own URL and host label. Everything else is refused with a
+// message.
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,7 +76,8 @@ static void fuzz_url(trib_str text) {
     }
     check(url.port > 0 && url.host.len > 0 && url.host.len <= TRIB_URL_MAX_HOST_BYTES);
     check(url.path.len > 0 && url.path.ptr[0] == '/');
-    for (size_t i = 0; i < url.host.len; i++) check(url.host.ptr[i] > ' ' && url.host.ptr[i] < 0x7F && url.host.ptr[i] != '@');
+    for (size_t i = 0; i < url.host.len; i++)
+        check(url.host.ptr[i] > ' ' && url.host.ptr[i] < 0x7F && url.host.ptr[i] != '@');
 }
 
 static void fuzz_name(trib_arena *arena, trib_str text) {

@@ -41,11 +41,11 @@ typedef struct server {
     char peer[TRIB_CONN_PEER_BYTES];
 } server;
 
-static server *server_of(trib_conn *conn) {
+static inline server *server_of(trib_conn *conn) {
     return trib_conn_listener_user(conn);
 }
 
-static void note_open(trib_conn *conn) {
+static inline void note_open(trib_conn *conn) {
     server *s = server_of(conn);
     for (int i = 0; i < LOOPS; i++) {
         if (trib_conn_loop(conn) == s->loops[i]) atomic_fetch_add(&s->loop_opened[i], 1);
@@ -55,20 +55,20 @@ static void note_open(trib_conn *conn) {
     atomic_fetch_add(&s->opened, 1);
 }
 
-static void note_close(trib_conn *conn, trib_code why) {
+static inline void note_close(trib_conn *conn, trib_code why) {
     server *s = server_of(conn);
     atomic_store(&s->last_why, (int)why);
     atomic_fetch_add(&s->closed, 1);
 }
 
-static size_t echo(trib_conn *conn, trib_str bytes) {
+static inline size_t echo(trib_conn *conn, trib_str bytes) {
     trib_conn_write(conn, bytes);
     return bytes.len;
 }
 
 static const trib_conn_handler echo_handler = {.on_open = note_open, .on_data = echo, .on_close = note_close};
 
-static void server_start_at(server *s, const char *address, const trib_conn_handler *handler, trib_conn_limits limits,
+static inline void server_start_at(server *s, const char *address, const trib_conn_handler *handler, trib_conn_limits limits,
                             uint32_t max_connections) {
     memset(s, 0, sizeof *s);
     sem_init(&s->closed_sem, 0, 0);
@@ -83,16 +83,16 @@ static void server_start_at(server *s, const char *address, const trib_conn_hand
     for (int i = 0; i < LOOPS; i++) assert_int_equal(trib_loop_start(s->loops[i], NULL), TRIB_OK);
 }
 
-static void server_start(server *s, const trib_conn_handler *handler, trib_conn_limits limits) {
+static inline void server_start(server *s, const trib_conn_handler *handler, trib_conn_limits limits) {
     server_start_at(s, "127.0.0.1:0", handler, limits, 0);
 }
 
-static void on_listener_closed(void *ctx) {
+static inline void on_listener_closed(void *ctx) {
     server *s = ctx;
     sem_post(&s->closed_sem);
 }
 
-static void server_stop(server *s, uint32_t grace_ms) {
+static inline void server_stop(server *s, uint32_t grace_ms) {
     trib_listener_close(s->listener, grace_ms, on_listener_closed, s);
     while (sem_wait(&s->closed_sem) != 0) continue;
     for (int i = 0; i < LOOPS; i++) trib_loop_stop(s->loops[i]);
@@ -102,7 +102,7 @@ static void server_stop(server *s, uint32_t grace_ms) {
 }
 
 /* Waits until *counter reaches `want`; the test fails after WAIT_S. */
-static void await(atomic_int *counter, int want) {
+static inline void await(atomic_int *counter, int want) {
     for (int i = 0; i < WAIT_S * 1000 && atomic_load(counter) < want; i++) {
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
@@ -111,13 +111,13 @@ static void await(atomic_int *counter, int want) {
 
 /* ---- a blocking client that gives up after WAIT_S ---- */
 
-static void client_set_timeouts(int fd) {
+static inline void client_set_timeouts(int fd) {
     struct timeval timeout = {.tv_sec = WAIT_S};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
 }
 
-static int client_to(const server *s) {
+static inline int client_to(const server *s) {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     client_set_timeouts(fd);
@@ -127,7 +127,7 @@ static int client_to(const server *s) {
     return fd;
 }
 
-static void client_send(int fd, const char *bytes, size_t n) {
+static inline void client_send(int fd, const char *bytes, size_t n) {
     while (n > 0) {
         ssize_t sent = send(fd, bytes, n, MSG_NOSIGNAL);
         assert_true(sent > 0);
@@ -137,7 +137,7 @@ static void client_send(int fd, const char *bytes, size_t n) {
 }
 
 /* Reads exactly n bytes, or less at the peer's end; -1: the connection was reset. */
-static ssize_t client_read(int fd, char *bytes, size_t n) {
+static inline ssize_t client_read(int fd, char *bytes, size_t n) {
     size_t at = 0;
     while (at < n) {
         ssize_t got = recv(fd, bytes + at, n - at, 0);
@@ -148,13 +148,13 @@ static ssize_t client_read(int fd, char *bytes, size_t n) {
     return (ssize_t)at;
 }
 
-static void client_expect(int fd, const char *text) {
+static inline void client_expect(int fd, const char *text) {
     char got[256] = {0};
     assert_int_equal(client_read(fd, got, strlen(text)), (ssize_t)strlen(text));
     assert_string_equal(got, text);
 }
 
-static void client_expect_end(int fd) {
+static inline void client_expect_end(int fd) {
     char byte;
     assert_int_equal(client_read(fd, &byte, 1), 0);
 }

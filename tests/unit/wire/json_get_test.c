@@ -73,7 +73,8 @@ static void wrong_kinds_and_absent_members_answer_false_and_touch_nothing(void *
 
 static void kinds_have_words_for_messages(void **state) {
     trib_arena arena;
-    static const char *const words[] = {"null", "true or false", "a number", "a string", "an array", "an object", "nothing"};
+    static const char *const words[] = {"null",     "true or false", "a number", "a string",
+                                        "an array", "an object",     "nothing"};
     const trib_json *root = parse(&arena, "[null,true,1.5,\"s\",[],{}]");
     (void)state;
     for (size_t i = 0; i < 7; i++) assert_string_equal(trib_json_kind_text(trib_json_at(root, i)), words[i]);

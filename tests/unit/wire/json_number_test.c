@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of src/wire/json_number.c: doubles read correctly rounded, written as JavaScript does, and come back as they were. */
+/* Tests of src/wire/json_number.c: doubles read correctly rounded, written as JavaScript does, and come back as they
+ * were. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>

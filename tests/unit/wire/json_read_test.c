@@ -21,7 +21,8 @@ static trib_code parse_code(trib_str text, bool unique, trib_error *err) {
     if (text.len) memcpy(copy, text.ptr, text.len);
     trib_arena_init(&arena, PLENTY);
     trib_str exact = trib_str_make(copy, text.len);
-    trib_code code = unique ? trib_json_parse_unique(&arena, exact, &root, err) : trib_json_parse(&arena, exact, &root, err);
+    trib_code code =
+        unique ? trib_json_parse_unique(&arena, exact, &root, err) : trib_json_parse(&arena, exact, &root, err);
     assert_true((code == TRIB_OK) == (root != NULL));
     trib_arena_deinit(&arena);
     free(copy);
@@ -42,7 +43,8 @@ static void well_formed_texts_are_read(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         trib_error err = {0};
-        if (parse_code(texts[i], false, &err) != TRIB_OK) fail_msg("refused %.*s: %s", TRIB_STR_ARG(texts[i]), err.message);
+        if (parse_code(texts[i], false, &err) != TRIB_OK)
+            fail_msg("refused %.*s: %s", TRIB_STR_ARG(texts[i]), err.message);
     }
 }
 
@@ -158,7 +160,8 @@ static void malformed_texts_are_refused_with_place_and_reason(void **state) {
 }
 
 static void every_prefix_of_a_document_is_refused(void **state) {
-    trib_str text = TRIB_STR("{\"a\":[1,-2.5e3,true,null,\"x\\u00e9\\n\xC3\xA9\"],\"b\":{\"c\":\"longer than sixteen bytes\"}}");
+    trib_str text =
+        TRIB_STR("{\"a\":[1,-2.5e3,true,null,\"x\\u00e9\\n\xC3\xA9\"],\"b\":{\"c\":\"longer than sixteen bytes\"}}");
     (void)state;
     assert_int_equal(parse_code(text, false, NULL), TRIB_OK);
     for (size_t n = 0; n < text.len; n++) {
@@ -243,7 +246,8 @@ static void a_document_of_too_many_values_is_refused_whatever_the_budget(void **
 }
 
 static void strings_decode_and_borrow_when_they_can(void **state) {
-    trib_str text = TRIB_STR("[\"plain\",\"a\\u0000\\ud83d\\ude00\\/b\",\"a string of more than sixteen bytes\\tand more\"]");
+    trib_str text =
+        TRIB_STR("[\"plain\",\"a\\u0000\\ud83d\\ude00\\/b\",\"a string of more than sixteen bytes\\tand more\"]");
     trib_arena arena;
     const trib_json *root;
     trib_str s;
@@ -320,7 +324,8 @@ static void duplicate_names_are_refused_where_asked(void **state) {
     static const char *const twice[] = {
         "{\"a\":1,\"a\":1}", "{\"x\":{\"b\":1,\"c\":2,\"b\":3}}", "[{\"\":1,\"\":2}]", "{\"a\":1,\"\\u0061\":2}",
     };
-    static const char *const once[] = {"{}", "{\"a\":1,\"A\":2,\"aa\":3,\"\":4}", "[{\"a\":1},{\"a\":1}]", "{\"a\":{\"a\":1}}"};
+    static const char *const once[] = {"{}", "{\"a\":1,\"A\":2,\"aa\":3,\"\":4}", "[{\"a\":1},{\"a\":1}]",
+                                       "{\"a\":{\"a\":1}}"};
     trib_error err = {0};
     (void)state;
     for (size_t i = 0; i < sizeof twice / sizeof twice[0]; i++) {

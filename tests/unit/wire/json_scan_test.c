@@ -18,7 +18,8 @@ static size_t naive(const unsigned char *bytes, size_t n, int *high) {
     return i;
 }
 
-/* One special byte at every place of texts of every length up to 70, over plain fillers that border on the special ones. */
+/* One special byte at every place of texts of every length up to 70, over plain fillers that border on the special
+ * ones. */
 static void check(scan_fn scan) {
     static const unsigned char fillers[] = {' ', '!', '#', '[', ']', '~', 0x7F, 0x80, 0xA2, 0xDC, 0xFF};
     static const unsigned char specials[] = {0, 1, 0x1F, 0x20, 0x21, '"', '\\', 0x80, 0xA2, 0xDC, 0xFF};

@@ -49,9 +49,10 @@ static void write_everything(trib_json_writer *w) {
     trib_jw_object_end(w);
 }
 
-static const char everything[] =
-    "{\"s\":\"x\",\"list\":[-9223372036854775808,9223372036854775807,18446744073709551615,\"-9223372036854775808\",\"0\","
-    "46,-0.0,0,0.5,null,null,[],{},true,\"AQIDBA\",\"\",{\"raw\":1}],\"i\":-7,\"b\":false,\"n\":null,\"quo\\\"te\":\"\"}";
+static const char everything[] = "{\"s\":\"x\",\"list\":[-9223372036854775808,9223372036854775807,18446744073709551615,"
+                                 "\"-9223372036854775808\",\"0\","
+                                 "46,-0.0,0,0.5,null,null,[],{},true,\"AQIDBA\",\"\",{\"raw\":1}],\"i\":-7,\"b\":false,"
+                                 "\"n\":null,\"quo\\\"te\":\"\"}";
 
 static void commas_and_colons_come_by_themselves(void **state) {
     trib_buf buf;
@@ -156,8 +157,8 @@ static void lines_of_json_share_a_buffer(void **state) {
     trib_buf_deinit(&buf);
 }
 
-/* Every maximum up to enough: the writer goes on safely, never writes past it, and says so at the end. (A buffer's first
- * piece is 256 bytes, so smaller maxima say nothing.) */
+/* Every maximum up to enough: the writer goes on safely, never writes past it, and says so at the end. (A buffer's
+ * first piece is 256 bytes, so smaller maxima say nothing.) */
 static void a_full_buffer_fails_once_and_safely(void **state) {
     enum { COPIES = 4, SLACK = 8 };
     size_t full = COPIES * (sizeof everything - 1);

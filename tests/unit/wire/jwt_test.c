@@ -86,7 +86,8 @@ static trib_code verify_signed(fixture *f, const char *header, const char *paylo
 
 static void id_and_access_are_read(void **state) {
     fixture *f = *state;
-    assert_int_equal(verify_signed(f, HEADER, "{\"id\":\"shop\",\"a\":\"ro\",\"gen\":7,\"iat\":5,\"other\":{\"x\":1}}"), TRIB_OK);
+    assert_int_equal(verify_signed(f, HEADER, "{\"id\":\"shop\",\"a\":\"ro\",\"gen\":7,\"iat\":5,\"other\":{\"x\":1}}"),
+                     TRIB_OK);
     assert_true(f->claims.has_id && f->claims.has_gen && f->claims.has_iat);
     assert_false(f->claims.has_p || f->claims.has_exp || f->claims.has_nbf);
     assert_true(trib_str_eq_c(f->claims.id, "shop"));
@@ -101,8 +102,10 @@ static void id_and_access_are_read(void **state) {
 
 static void permissions_are_read(void **state) {
     fixture *f = *state;
-    assert_int_equal(verify_signed(f, HEADER, "{\"p\":{\"ro\":{\"ns\":[\"a\",\"b\"],\"tags\":[\"g\"]},\"ddl\":{\"ns\":[\"s\"]},"
-                                              "\"rw\":null,\"future\":{\"ns\":[\"c\"]}}}"), TRIB_OK);
+    assert_int_equal(verify_signed(f, HEADER,
+                                   "{\"p\":{\"ro\":{\"ns\":[\"a\",\"b\"],\"tags\":[\"g\"]},\"ddl\":{\"ns\":[\"s\"]},"
+                                   "\"rw\":null,\"future\":{\"ns\":[\"c\"]}}}"),
+                     TRIB_OK);
     assert_true(f->claims.has_p);
     assert_false(f->claims.has_id);
     const trib_jwt_scope *ro = &f->claims.p[TRIB_JWT_RIGHT_RO];
@@ -117,27 +120,62 @@ static void permissions_are_read(void **state) {
 /* RFC 8037 A.4: its payload is no JSON, so the answer must be that and not a bad signature */
 static void the_signature_of_rfc_8037_verifies(void **state) {
     fixture *f = *state;
-    assert_int_equal(verify(f, TRIB_STR("eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc."
-                                        "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg")),
-                     TRIB_AUTH_JWT_INVALID);
+    assert_int_equal(
+        verify(f, TRIB_STR("eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc."
+                           "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg")),
+        TRIB_AUTH_JWT_INVALID);
     assert_non_null(strstr(f->err.message, "not JSON"));
 }
 
 static void forged_headers_are_refused(void **state) {
     fixture *f = *state;
     static const char *const headers[] = {
-        "{\"alg\":\"none\"}", "{\"alg\":\"None\"}", "{\"alg\":\"NONE\"}", "{\"alg\":\"nOnE\"}", "{\"alg\":\"\"}", "{\"alg\":null}",
-        "{\"alg\":\"HS256\"}", "{\"alg\":\"RS256\"}", "{\"alg\":\"ES256\"}", "{\"alg\":\"PS512\"}", "{\"alg\":\"EDDSA\"}",
-        "{\"alg\":\"eddsa\"}", "{\"alg\":\"Ed25519\"}", "{\"alg\":\"EdDSA \"}", "{\"alg\":\"EdDSA\\u0000\"}", "{\"alg\":[\"EdDSA\"]}",
-        "{\"alg\":true}", "{}", "{\"typ\":\"JWT\"}", "{\"Alg\":\"EdDSA\"}", "[\"EdDSA\"]", "\"EdDSA\"", "null", "",
-        "{\"alg\":\"EdDSA\",\"alg\":\"none\"}", "{\"alg\":\"none\",\"alg\":\"EdDSA\"}", "{\"alg\":\"none\",\"\\u0061lg\":\"EdDSA\"}",
-        "{\"alg\":\"EdDSA\",\"alg\":\"EdDSA\"}", "{\"alg\":\"EdDSA\",\"crit\":[\"exp\"]}", "{\"alg\":\"EdDSA\",\"crit\":[]}",
-        "{\"alg\":\"EdDSA\",\"jwk\":{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}}",
-        "{\"alg\":\"EdDSA\",\"jku\":\"https://evil.example/keys\"}", "{\"alg\":\"EdDSA\",\"x5u\":\"https://evil.example/c\"}",
-        "{\"alg\":\"EdDSA\",\"x5c\":[\"AA\"]}", "{\"alg\":\"EdDSA\",\"b64\":false}", "{\"alg\":\"EdDSA\",\"cty\":\"JWT\"}",
-        "{\"alg\":\"EdDSA\",\"enc\":\"A256GCM\"}", "{\"alg\":\"EdDSA\",\"zip\":\"DEF\"}", "{\"alg\":\"EdDSA\",\"typ\":\"JWE\"}",
-        "{\"alg\":\"EdDSA\",\"typ\":1}", "{\"alg\":\"EdDSA\",\"kid\":1}", "{\"alg\":\"EdDSA\",\"kid\":null}", "{\"alg\":\"EdDSA\"} x",
-        "{\"alg\":\"EdDSA\",}", "{'alg':'EdDSA'}",
+        "{\"alg\":\"none\"}",
+        "{\"alg\":\"None\"}",
+        "{\"alg\":\"NONE\"}",
+        "{\"alg\":\"nOnE\"}",
+        "{\"alg\":\"\"}",
+        "{\"alg\":null}",
+        "{\"alg\":\"HS256\"}",
+        "{\"alg\":\"RS256\"}",
+        "{\"alg\":\"ES256\"}",
+        "{\"alg\":\"PS512\"}",
+        "{\"alg\":\"EDDSA\"}",
+        "{\"alg\":\"eddsa\"}",
+        "{\"alg\":\"Ed25519\"}",
+        "{\"alg\":\"EdDSA \"}",
+        "{\"alg\":\"EdDSA\\u0000\"}",
+        "{\"alg\":[\"EdDSA\"]}",
+        "{\"alg\":true}",
+        "{}",
+        "{\"typ\":\"JWT\"}",
+        "{\"Alg\":\"EdDSA\"}",
+        "[\"EdDSA\"]",
+        "\"EdDSA\"",
+        "null",
+        "",
+        "{\"alg\":\"EdDSA\",\"alg\":\"none\"}",
+        "{\"alg\":\"none\",\"alg\":\"EdDSA\"}",
+        "{\"alg\":\"none\",\"\\u0061lg\":\"EdDSA\"}",
+        "{\"alg\":\"EdDSA\",\"alg\":\"EdDSA\"}",
+        "{\"alg\":\"EdDSA\",\"crit\":[\"exp\"]}",
+        "{\"alg\":\"EdDSA\",\"crit\":[]}",
+        "{\"alg\":\"EdDSA\",\"jwk\":{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_"
+        "7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}}",
+        "{\"alg\":\"EdDSA\",\"jku\":\"https://evil.example/keys\"}",
+        "{\"alg\":\"EdDSA\",\"x5u\":\"https://evil.example/c\"}",
+        "{\"alg\":\"EdDSA\",\"x5c\":[\"AA\"]}",
+        "{\"alg\":\"EdDSA\",\"b64\":false}",
+        "{\"alg\":\"EdDSA\",\"cty\":\"JWT\"}",
+        "{\"alg\":\"EdDSA\",\"enc\":\"A256GCM\"}",
+        "{\"alg\":\"EdDSA\",\"zip\":\"DEF\"}",
+        "{\"alg\":\"EdDSA\",\"typ\":\"JWE\"}",
+        "{\"alg\":\"EdDSA\",\"typ\":1}",
+        "{\"alg\":\"EdDSA\",\"kid\":1}",
+        "{\"alg\":\"EdDSA\",\"kid\":null}",
+        "{\"alg\":\"EdDSA\"} x",
+        "{\"alg\":\"EdDSA\",}",
+        "{'alg':'EdDSA'}",
     };
     for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
         if (verify_signed(f, headers[i], RW) != TRIB_AUTH_JWT_INVALID) fail_msg("accepted: %s", headers[i]);
@@ -147,20 +185,51 @@ static void forged_headers_are_refused(void **state) {
 static void forged_payloads_are_refused(void **state) {
     fixture *f = *state;
     static const char *const payloads[] = {
-        "{}", "null", "[]", "\"x\"", "", "{\"a\":\"rw\"}", "{\"id\":\"shop\"}", "{\"id\":\"\",\"a\":\"rw\"}", "{\"id\":null,\"a\":\"rw\"}",
-        "{\"id\":1,\"a\":\"rw\"}", "{\"id\":[\"shop\"],\"a\":\"rw\"}", "{\"id\":\"shop\",\"a\":null}", "{\"id\":\"shop\",\"a\":\"\"}",
-        "{\"id\":\"shop\",\"a\":\"RW\"}", "{\"id\":\"shop\",\"a\":\"rw \"}", "{\"id\":\"shop\",\"a\":\"admin\"}", "{\"id\":\"shop\",\"a\":1}",
-        "{\"id\":\"shop\",\"id\":\"bank\",\"a\":\"rw\"}", "{\"id\":\"shop\",\"a\":\"ro\",\"a\":\"rw\"}",
-        "{\"id\":\"shop\",\"a\":\"ro\",\"\\u0061\":\"rw\"}", "{\"id\":\"shop\",\"a\":\"rw\",\"aud\":\"me\"}",
-        "{\"id\":\"shop\",\"a\":\"rw\",\"aud\":[]}", "{\"id\":\"shop\",\"a\":\"rw\",\"aud\":null}",
-        "{\"id\":\"shop\",\"a\":\"rw\",\"exp\":null}", "{\"id\":\"shop\",\"a\":\"rw\",\"exp\":\"1900000000\"}",
-        "{\"id\":\"shop\",\"a\":\"rw\",\"exp\":1e400}", "{\"id\":\"shop\",\"a\":\"rw\",\"exp\":99999999999999999999}",
-        "{\"id\":\"shop\",\"a\":\"rw\",\"exp\":-1}", "{\"id\":\"shop\",\"a\":\"rw\",\"exp\":1900000000,\"exp\":1}",
-        "{\"id\":\"shop\",\"a\":\"rw\",\"nbf\":true}", "{\"id\":\"shop\",\"a\":\"rw\",\"gen\":1.5}", "{\"id\":\"shop\",\"a\":\"rw\",\"gen\":-1}",
-        "{\"id\":\"shop\",\"a\":\"rw\",\"gen\":\"1\"}", "{\"id\":\"shop\",\"a\":\"rw\",\"p\":null}", "{\"p\":[]}", "{\"p\":\"rw\"}",
-        "{\"p\":{\"rw\":[\"a\"]}}", "{\"p\":{\"rw\":{\"ns\":\"a\"}}}", "{\"p\":{\"rw\":{\"ns\":[1]}}}", "{\"p\":{\"rw\":{\"ns\":[\"\"]}}}",
-        "{\"p\":{\"rw\":{\"ns\":{\"a\":1}}}}", "{\"p\":{\"rw\":{\"ns\":[\"a\"],\"tables\":[\"t\"]}}}",
-        "{\"p\":{\"rw\":{\"ns\":[\"a\"],\"ns\":[\"b\"]}}}", "{\"p\":{\"rw\":{\"tags\":[null]}}}", "{\"id\":\"shop\",\"a\":\"rw\"}\n}",
+        "{}",
+        "null",
+        "[]",
+        "\"x\"",
+        "",
+        "{\"a\":\"rw\"}",
+        "{\"id\":\"shop\"}",
+        "{\"id\":\"\",\"a\":\"rw\"}",
+        "{\"id\":null,\"a\":\"rw\"}",
+        "{\"id\":1,\"a\":\"rw\"}",
+        "{\"id\":[\"shop\"],\"a\":\"rw\"}",
+        "{\"id\":\"shop\",\"a\":null}",
+        "{\"id\":\"shop\",\"a\":\"\"}",
+        "{\"id\":\"shop\",\"a\":\"RW\"}",
+        "{\"id\":\"shop\",\"a\":\"rw \"}",
+        "{\"id\":\"shop\",\"a\":\"admin\"}",
+        "{\"id\":\"shop\",\"a\":1}",
+        "{\"id\":\"shop\",\"id\":\"bank\",\"a\":\"rw\"}",
+        "{\"id\":\"shop\",\"a\":\"ro\",\"a\":\"rw\"}",
+        "{\"id\":\"shop\",\"a\":\"ro\",\"\\u0061\":\"rw\"}",
+        "{\"id\":\"shop\",\"a\":\"rw\",\"aud\":\"me\"}",
+        "{\"id\":\"shop\",\"a\":\"rw\",\"aud\":[]}",
+        "{\"id\":\"shop\",\"a\":\"rw\",\"aud\":null}",
+        "{\"id\":\"shop\",\"a\":\"rw\",\"exp\":null}",
+        "{\"id\":\"shop\",\"a\":\"rw\",\"exp\":\"1900000000\"}",
+        "{\"id\":\"shop\",\"a\":\"rw\",\"exp\":1e400}",
+        "{\"id\":\"shop\",\"a\":\"rw\",\"exp\":99999999999999999999}",
+        "{\"id\":\"shop\",\"a\":\"rw\",\"exp\":-1}",
+        "{\"id\":\"shop\",\"a\":\"rw\",\"exp\":1900000000,\"exp\":1}",
+        "{\"id\":\"shop\",\"a\":\"rw\",\"nbf\":true}",
+        "{\"id\":\"shop\",\"a\":\"rw\",\"gen\":1.5}",
+        "{\"id\":\"shop\",\"a\":\"rw\",\"gen\":-1}",
+        "{\"id\":\"shop\",\"a\":\"rw\",\"gen\":\"1\"}",
+        "{\"id\":\"shop\",\"a\":\"rw\",\"p\":null}",
+        "{\"p\":[]}",
+        "{\"p\":\"rw\"}",
+        "{\"p\":{\"rw\":[\"a\"]}}",
+        "{\"p\":{\"rw\":{\"ns\":\"a\"}}}",
+        "{\"p\":{\"rw\":{\"ns\":[1]}}}",
+        "{\"p\":{\"rw\":{\"ns\":[\"\"]}}}",
+        "{\"p\":{\"rw\":{\"ns\":{\"a\":1}}}}",
+        "{\"p\":{\"rw\":{\"ns\":[\"a\"],\"tables\":[\"t\"]}}}",
+        "{\"p\":{\"rw\":{\"ns\":[\"a\"],\"ns\":[\"b\"]}}}",
+        "{\"p\":{\"rw\":{\"tags\":[null]}}}",
+        "{\"id\":\"shop\",\"a\":\"rw\"}\n}",
         "{\"id\":\"\xff\",\"a\":\"rw\"}",
     };
     for (size_t i = 0; i < sizeof payloads / sizeof payloads[0]; i++) {
@@ -202,7 +271,8 @@ static void other_spellings_of_a_good_token_are_refused(void **state) {
     const char *const tails[] = {".", "=", "==", " ", "\n", ".e30", "A", "..", "%3D"};
     for (size_t i = 0; i < sizeof tails / sizeof tails[0]; i++) {
         memcpy(text + n, tails[i], strlen(tails[i]));
-        if (verify(f, trib_str_make(text, n + strlen(tails[i]))) != TRIB_AUTH_JWT_INVALID) fail_msg("tail %s", tails[i]);
+        if (verify(f, trib_str_make(text, n + strlen(tails[i]))) != TRIB_AUTH_JWT_INVALID)
+            fail_msg("tail %s", tails[i]);
     }
     for (size_t cut = 0; cut < n; cut++) assert_int_equal(verify(f, trib_str_make(text, cut)), TRIB_AUTH_JWT_INVALID);
     const char *const fronts[] = {" ", ".", "Bearer "};
@@ -233,8 +303,8 @@ static void other_spellings_of_a_good_token_are_refused(void **state) {
 
 static void a_signature_with_s_plus_the_group_order_is_refused(void **state) {
     fixture *f = *state;
-    static const unsigned char order[32] = {0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde,
-                                            0x14, [31] = 0x10};
+    static const unsigned char order[32] = {0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58,       0xd6,
+                                            0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, [31] = 0x10};
     char sig[72];
     size_t n;
     trib_str good = forge(f, f->ours, TRIB_STR(HEADER), TRIB_STR(RW));
@@ -270,7 +340,8 @@ static void any_of_several_keys_may_verify(void **state) {
 
 static void kid_only_chooses_among_configured_keys(void **state) {
     fixture *f = *state;
-    const trib_jwt_key keys[] = {{TRIB_STR("new"), f->key.pub}, {TRIB_STR("old"), trib_ed25519_key_get_pub(f->strangers)}};
+    const trib_jwt_key keys[] = {{TRIB_STR("new"), f->key.pub},
+                                 {TRIB_STR("old"), trib_ed25519_key_get_pub(f->strangers)}};
     f->policy.keys = keys;
     f->policy.key_count = 2;
     assert_int_equal(verify_signed(f, "{\"alg\":\"EdDSA\",\"kid\":\"new\"}", RW), TRIB_OK);
@@ -309,8 +380,9 @@ static void times_are_enforced_with_a_small_leeway(void **state) {
         trib_code code = verify(f, trib_buf_str(&f->token));
         if (code != rows[i].want) fail_msg("%s: %s", rows[i].claim, trib_code_name(code));
     }
-    assert_int_equal(verify(f, forge(f, f->strangers, TRIB_STR(HEADER), TRIB_STR("{\"id\":\"s\",\"a\":\"rw\",\"exp\":1}"))),
-                     TRIB_AUTH_JWT_INVALID); /* a forger is not told about times */
+    assert_int_equal(
+        verify(f, forge(f, f->strangers, TRIB_STR(HEADER), TRIB_STR("{\"id\":\"s\",\"a\":\"rw\",\"exp\":1}"))),
+        TRIB_AUTH_JWT_INVALID); /* a forger is not told about times */
 }
 
 static void missing_access_means_nothing_unless_asked_for(void **state) {
@@ -363,7 +435,8 @@ static void a_created_token_verifies_with_the_same_claims(void **state) {
     assert_true(trib_str_eq(got->id, claims.id) && got->a == claims.a && got->gen == INT64_MAX);
     assert_int_equal(got->exp_s, claims.exp_s);
     assert_int_equal(got->p[TRIB_JWT_RIGHT_ROA].ns_count, 2);
-    assert_true(trib_str_eq(got->p[TRIB_JWT_RIGHT_ROA].ns[0], ns[0]) && trib_str_eq(got->p[TRIB_JWT_RIGHT_ROA].ns[1], ns[1]));
+    assert_true(trib_str_eq(got->p[TRIB_JWT_RIGHT_ROA].ns[0], ns[0]) &&
+                trib_str_eq(got->p[TRIB_JWT_RIGHT_ROA].ns[1], ns[1]));
     assert_int_equal(got->p[TRIB_JWT_RIGHT_RW].ns_count, 0);
 }
 
@@ -382,7 +455,8 @@ static void tokens_that_would_not_verify_are_not_made(void **state) {
         {.has_id = true, .id = TRIB_STR("shop"), .a = TRIB_JWT_ACCESS_RW, .has_exp = true, .exp_s = INT64_MAX},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if (trib_jwt_create(&rows[i], (trib_str){0}, f->ours, &f->token, &f->err) != TRIB_BAD_REQUEST) fail_msg("row %zu", i);
+        if (trib_jwt_create(&rows[i], (trib_str){0}, f->ours, &f->token, &f->err) != TRIB_BAD_REQUEST)
+            fail_msg("row %zu", i);
         assert_int_equal(f->token.len, 0);
     }
     const trib_jwt_claims good = {.has_id = true, .id = TRIB_STR("shop"), .a = TRIB_JWT_ACCESS_RW};
@@ -429,8 +503,12 @@ static void keys_come_as_pem_or_as_raw_base64(void **state) {
         assert_memory_equal(a, b, 32);
         trib_ed25519_pub_free(pub);
     }
-    static const char *const bad[] = {"", "x", "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo", "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURp",
-                                      "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo="};
+    static const char *const bad[] = {"",
+                                      "x",
+                                      "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+                                      "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURp",
+                                      "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+                                      "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo="};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         trib_ed25519_pub *pub = NULL;
         size_t count = 0;

@@ -14,15 +14,34 @@ static void names_of_the_allowed_syntax_are_valid(void **state) {
                                         "streams", "discovery", "control",
                                         "a123456789012345678901234567890123456789012345678901234567890123"};
     (void)state;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) assert_true(trib_tenant_name_valid(trib_str_c(names[i])));
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        assert_true(trib_tenant_name_valid(trib_str_c(names[i])));
 }
 
 static void other_names_are_refused_with_what_is_allowed(void **state) {
     static const trib_str names[] = {
-        TRIB_STR(""), TRIB_STR("-a"), TRIB_STR("_a"), TRIB_STR("Ali"), TRIB_STR("a.b"), TRIB_STR("."), TRIB_STR(".."),
-        TRIB_STR("a/b"), TRIB_STR("../a"), TRIB_STR("a\0"), TRIB_STR("\0"), TRIB_STR("a b"), TRIB_STR(" a"), TRIB_STR("a "),
-        TRIB_STR("a\n"), TRIB_STR("a%20"), TRIB_STR("\xC3\xA9"), TRIB_STR("a\xFF"), TRIB_STR("a:b"), TRIB_STR("a\\b"),
-        TRIB_STR("wal_log.ReplicationLog"), TRIB_STR("proxy.Proxy"),
+        TRIB_STR(""),
+        TRIB_STR("-a"),
+        TRIB_STR("_a"),
+        TRIB_STR("Ali"),
+        TRIB_STR("a.b"),
+        TRIB_STR("."),
+        TRIB_STR(".."),
+        TRIB_STR("a/b"),
+        TRIB_STR("../a"),
+        TRIB_STR("a\0"),
+        TRIB_STR("\0"),
+        TRIB_STR("a b"),
+        TRIB_STR(" a"),
+        TRIB_STR("a "),
+        TRIB_STR("a\n"),
+        TRIB_STR("a%20"),
+        TRIB_STR("\xC3\xA9"),
+        TRIB_STR("a\xFF"),
+        TRIB_STR("a:b"),
+        TRIB_STR("a\\b"),
+        TRIB_STR("wal_log.ReplicationLog"),
+        TRIB_STR("proxy.Proxy"),
         TRIB_STR("a1234567890123456789012345678901234567890123456789012345678901234"),
     };
     (void)state;

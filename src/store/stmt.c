@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Prepare, bind, step and free (stmt.h), with the policy armed around every call into SQLite that runs a client's SQL.
+ *
+ * Three kinds of statement never reach SQLite as they were written:
+ *   BEGIN READONLY, BEGIN CONCURRENT   libSQL's; run as BEGIN DEFERRED and BEGIN IMMEDIATE
+ *   PRAGMA x = 1, class SET            SQLite would act while preparing it; prepared at the first step instead
+ *   PRAGMA x = 1, class FIXED          run as PRAGMA x: the value in force */
+#include "store/stmt.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/stmt_cache.h"
+
+enum { NS_PER_MS = 1000000 };
+
+static int64_t timeout_ns(const trib_handle *handle) {
+    const trib_db_settings *settings = trib_db_settings_of(handle->db);
+    int64_t ms = settings && settings->statement_timeout_ms ? settings->statement_timeout_ms
+                                                            : TRIB_STATEMENT_TIMEOUT_MS_DEFAULT;
+    return ms * NS_PER_MS;
+}
+
+/* ---- prepare ---- */
+
+/* What to give SQLite instead of the text; empty: the text itself. `space` holds what is built. */
+static trib_str replacement(const trib_stmt *stmt, trib_stmt_head head, char *space, int space_bytes) {
+    if (head.kind == TRIB_STMT_BEGIN_READONLY) return TRIB_STR("BEGIN DEFERRED");
+    if (head.concurrent)
+        return stmt->access == TRIB_ACCESS_READ ? TRIB_STR("BEGIN DEFERRED") : TRIB_STR("BEGIN IMMEDIATE");
+    if (head.kind != TRIB_STMT_PRAGMA || stmt->access == TRIB_ACCESS_SYSTEM) return TRIB_STR("");
+    if (!head.pragma_arg && trib_str_ieq_c(head.pragma, "database_list"))
+        return TRIB_STR("SELECT 0 AS seq, 'main' AS name, '' AS file");
+    if (trib_pragma_class_of(head.pragma, head.pragma_arg) != TRIB_PRAGMA_FIXED) return TRIB_STR("");
+    sqlite3_snprintf(space_bytes, space, "PRAGMA %.*s", (int)head.pragma.len, head.pragma.ptr);
+    return trib_str_c(space);
+}
+
+/* Refuses what can be told from the first words; SQLite's authorizer refuses the rest. */
+static trib_code check_head(trib_handle *handle, trib_stmt_head head, trib_str sql, trib_error *err) {
+    if (handle->access == TRIB_ACCESS_SYSTEM) return TRIB_OK;
+    if (head.kind == TRIB_STMT_VACUUM) return trib_policy_unsupported(err, "VACUUM");
+    if (head.kind == TRIB_STMT_ANALYZE) return trib_policy_unsupported(err, "ANALYZE");
+    if (head.kind == TRIB_STMT_ATTACH)
+        return trib_policy_unsupported(err, "ATTACH; a session sees one database, open a second connection instead");
+    if (head.kind == TRIB_STMT_DETACH) return trib_policy_unsupported(err, "DETACH");
+    if (head.temp) return trib_policy_unsupported(err, "CREATE TEMP; make an ordinary table and drop it");
+    bool takes_turn = (head.kind == TRIB_STMT_BEGIN_IMMEDIATE && !head.concurrent) || head.kind == TRIB_STMT_REINDEX;
+    if (takes_turn && !head.explain && handle->access == TRIB_ACCESS_READ) return trib_policy_readonly_error(err);
+    if (head.kind == TRIB_STMT_ALTER) {
+        /* ALTER TABLE x RENAME TO y does not tell the authorizer y. */
+        trib_sql_token token;
+        do {
+            token = trib_sql_next(&sql);
+            if (trib_sql_name_starts(token, TRIB_STR("_trib_")))
+                return trib_error_set(err, TRIB_SQL_DENIED, "the name %.*s is reserved: names that begin with _trib_ belong to "
+                                      "the server; choose another one", TRIB_STR_ARG(trib_str_sub(token.text, 0, 64)));
+        } while (token.type != TRIB_SQL_END && !trib_sql_is_punct(token, ';'));
+    }
+    if (head.kind == TRIB_STMT_PRAGMA) {
+        trib_pragma_class cls = trib_pragma_class_of(head.pragma, head.pragma_arg);
+        trib_str name = trib_str_sub(head.pragma, 0, 64);
+        if (cls == TRIB_PRAGMA_REFUSED || (head.explain && cls != TRIB_PRAGMA_READ))
+            return trib_error_set(err, TRIB_SQL_PARSE_ERROR, "SQL string could not be parsed: unsupported statement: %sPRAGMA "
+                                  "%.*s; this setting is not available to clients, or not in this form",
+                                  head.explain ? "EXPLAIN " : "", TRIB_STR_ARG(name));
+    }
+    return TRIB_OK;
+}
+
+/* The error of a failed prepare. Where SQLite knows the place, the protocol has a code of its own. `from`: where the text
+ * that was given to SQLite begins in the client's. */
+static trib_code prepare_error(trib_handle *handle, int rc, size_t from, trib_error *err) {
+    int offset = sqlite3_error_offset(handle->sqlite);
+    bool plain = (rc & 0xff) == SQLITE_ERROR && handle->policy->denial == TRIB_DENIED_NOT;
+    if (!plain) return trib_sqlite_error(handle, rc, err);
+    const char *message = sqlite3_errmsg(handle->sqlite);
+    if (offset >= 0) {
+        size_t at = from + (size_t)offset;
+        trib_error_set(err, TRIB_SQL_INPUT_ERROR, "SQL input error: %s (at offset %zu)", message, at);
+        if (err) err->detail = (int)at;
+        return TRIB_SQL_INPUT_ERROR;
+    }
+    if (strcmp(message, "incomplete input") == 0)
+        return trib_error_set(err, TRIB_SQL_PARSE_ERROR, "SQL string could not be parsed: %s", message);
+    return trib_sqlite_error(handle, rc, err);
+}
+
+static void take_facts(trib_stmt *stmt, trib_stmt_head head, const trib_policy *policy) {
+    const trib_actions *actions = &policy->actions;
+    stmt->kind = head.kind;
+    stmt->explain = head.explain;
+    if (head.kind == TRIB_STMT_OTHER) { /* WITH ... INSERT */
+        if (actions->deletes) stmt->kind = TRIB_STMT_DELETE;
+        if (actions->updates) stmt->kind = TRIB_STMT_UPDATE;
+        if (actions->inserts) stmt->kind = TRIB_STMT_INSERT;
+    }
+    if (head.concurrent && stmt->access == TRIB_ACCESS_READ) stmt->kind = TRIB_STMT_BEGIN;
+    stmt->writes = !head.explain && (actions->writes || head.kind == TRIB_STMT_VACUUM || head.kind == TRIB_STMT_REINDEX);
+    /* What a vtab's integrity check or an unknown opcode writes, the authorizer may not see. */
+    if (!head.explain && stmt->sqlite && !sqlite3_stmt_readonly(stmt->sqlite) && head.kind != TRIB_STMT_PRAGMA)
+        stmt->writes = true;
+    stmt->needs_turn = stmt->writes || (stmt->kind == TRIB_STMT_BEGIN_IMMEDIATE && !head.explain);
+}
+
+/* Prepares the first statement of stmt->sql. from: where that begins in the client's text. *ret_used: bytes of it up to and
+ * with that statement. */
+static trib_code prepare_text(trib_stmt *stmt, size_t from, size_t *ret_used, trib_error *err) {
+    trib_handle *handle = stmt->handle;
+    trib_str sql = trib_sql_without_lead(trib_str_make(stmt->sql, stmt->sql_len));
+    from += stmt->sql_len - sql.len;
+    trib_stmt_head head = trib_stmt_head_of(sql);
+    trib_code code = check_head(handle, head, sql, err);
+    if (code != TRIB_OK) return code;
+    char space[128];
+    trib_str instead = replacement(stmt, head, space, sizeof space);
+    stmt->pragma = head.pragma;
+    stmt->sets_pragma = head.kind == TRIB_STMT_PRAGMA && stmt->access != TRIB_ACCESS_SYSTEM &&
+                        trib_pragma_class_of(head.pragma, head.pragma_arg) == TRIB_PRAGMA_SET;
+    trib_policy_collect(handle->policy);
+    const char *tail = head.rest.ptr;
+    int rc = SQLITE_OK;
+    if (instead.len > 0)
+        rc = sqlite3_prepare_v3(handle->sqlite, instead.ptr, (int)instead.len, SQLITE_PREPARE_PERSISTENT, &stmt->sqlite, NULL);
+    else if (!stmt->sets_pragma)
+        rc = sqlite3_prepare_v3(handle->sqlite, sql.ptr, (int)sql.len + 1, SQLITE_PREPARE_PERSISTENT, &stmt->sqlite, &tail);
+    if (rc != SQLITE_OK) return prepare_error(handle, rc, from, err);
+    *ret_used = (size_t)(tail - stmt->sql);
+    take_facts(stmt, head, handle->policy);
+    return TRIB_OK;
+}
+
+static trib_code check_text(trib_str sql, trib_error *err) {
+    if (sql.len > TRIB_SQL_MAX_BYTES)
+        return trib_error_set(err, TRIB_SQL_PARSE_ERROR, "SQL string could not be parsed: it has %zu bytes and the limit is %d; "
+                              "send values as arguments, or split it", sql.len, TRIB_SQL_MAX_BYTES);
+    if (trib_str_find(sql, '\0') != SIZE_MAX)
+        return trib_error_set(err, TRIB_SQL_PARSE_ERROR, "SQL string could not be parsed: it has a NUL byte in it; send such "
+                              "text as an argument");
+    return TRIB_OK;
+}
+
+static trib_code prepare_new(trib_handle *handle, trib_str sql, size_t from, trib_stmt **ret, size_t *ret_used,
+                             trib_error *err) {
+    trib_stmt *stmt = trib_stmt_cache_add(handle, sql);
+    if (!stmt) return trib_error_set(err, TRIB_NOMEM, NULL);
+    trib_policy_arm(handle->policy, timeout_ns(handle));
+    trib_code code = prepare_text(stmt, from, ret_used, err);
+    trib_policy_disarm(handle->policy);
+    if (code == TRIB_OK && !stmt->sqlite && !stmt->sets_pragma)
+        code = trib_error_set(err, TRIB_SQL_NO_STATEMENT, NULL);
+    if (code != TRIB_OK) {
+        trib_stmt_cache_give(stmt);
+        return code;
+    }
+    *ret = stmt;
+    return TRIB_OK;
+}
+
+static void begin_run(trib_stmt *stmt) {
+    stmt->started = stmt->done = false;
+    stmt->left_ns = timeout_ns(stmt->handle);
+    stmt->rows_read = stmt->rows_written = 0;
+    stmt->counts = (trib_stmt_counts){.affected_rows = 0};
+}
+
+trib_code trib_stmt_prepare(trib_handle *handle, trib_str sql, trib_stmt **ret, trib_error *err) {
+    trib_stmt *stmt = trib_stmt_cache_take(handle, sql);
+    if (!stmt) {
+        trib_code code = check_text(sql, err);
+        if (code != TRIB_OK) return code;
+        size_t used = 0;
+        code = prepare_new(handle, sql, 0, &stmt, &used, err);
+        if (code != TRIB_OK) return code;
+        if (!trib_sql_is_blank(trib_str_sub(sql, used, sql.len))) {
+            trib_stmt_cache_give(stmt);
+            return trib_error_set(err, TRIB_SQL_MANY_STATEMENTS, NULL);
+        }
+        stmt->keep = true;
+    }
+    begin_run(stmt);
+    *ret = stmt;
+    return TRIB_OK;
+}
+
+trib_code trib_stmt_prepare_next(trib_handle *handle, trib_str *sql, trib_stmt **ret, trib_error *err) {
+    /* Cut first: SQLite would copy the whole rest of the script for each of its statements. */
+    trib_str rest = trib_sql_without_lead(*sql);
+    trib_str first = trib_str_sub(rest, 0, trib_sql_first_len(rest));
+    trib_stmt *stmt = NULL;
+    size_t used = 0;
+    if (first.len > 0) {
+        trib_code code = check_text(first, err);
+        if (code != TRIB_OK) return code;
+        code = prepare_new(handle, first, sql->len - rest.len, &stmt, &used, err);
+        if (code != TRIB_OK) return code;
+        begin_run(stmt);
+    }
+    *sql = trib_str_sub(rest, used, rest.len);
+    *ret = stmt;
+    return TRIB_OK;
+}
+
+void trib_stmt_free(trib_stmt *stmt) {
+    if (!stmt) return;
+    trib_handle *handle = stmt->handle;
+    if (stmt->sqlite && !stmt->closed) {
+        int rc = sqlite3_reset(stmt->sqlite);
+        sqlite3_clear_bindings(stmt->sqlite);
+        if (stmt->started && !stmt->done) {
+            trib_handle_count_rows(handle, stmt->rows_read, 0);
+            trib_handle_after_step(handle, rc);
+        }
+    }
+    trib_stmt_cache_give(stmt);
+}
+
+/* ---- step ---- */
+
+static trib_code closed_error(trib_error *err) {
+    return trib_error_set(err, TRIB_NOT_COMMITTED, "the database was opened again while this statement waited; run it again");
+}
+
+static trib_code start(trib_stmt *stmt, trib_error *err) {
+    trib_handle *handle = stmt->handle;
+    if (handle->txn_readonly && stmt->needs_turn) return trib_policy_readonly_error(err);
+    trib_code code = trib_handle_before_step(handle, stmt->needs_turn, err);
+    if (code != TRIB_OK) return code;
+    stmt->started = true;
+    return TRIB_OK;
+}
+
+/* A pragma that sets: prepared and run in one go, because SQLite may act at prepare. */
+static int run_pragma(trib_stmt *stmt) {
+    trib_handle *handle = stmt->handle;
+    sqlite3_stmt *sqlite = NULL;
+    handle->policy->setting_pragma = true;
+    int rc = sqlite3_prepare_v2(handle->sqlite, stmt->sql, (int)stmt->sql_len, &sqlite, NULL);
+    handle->policy->setting_pragma = false;
+    while (rc == SQLITE_OK && sqlite3_step(sqlite) == SQLITE_ROW) {
+    }
+    if (rc == SQLITE_OK) rc = sqlite3_finalize(sqlite);
+    return rc == SQLITE_OK ? SQLITE_DONE : rc;
+}
+
+static void finish_counts(trib_stmt *stmt) {
+    sqlite3 *sqlite = stmt->handle->sqlite;
+    bool inserts = stmt->kind == TRIB_STMT_INSERT;
+    bool changes = (inserts || stmt->kind == TRIB_STMT_UPDATE || stmt->kind == TRIB_STMT_DELETE) && !stmt->explain;
+    if (changes) {
+        stmt->counts.affected_rows = sqlite3_changes64(sqlite);
+        stmt->rows_written = (uint64_t)stmt->counts.affected_rows;
+        stmt->counts.has_last_insert_rowid = inserts;
+        if (inserts) stmt->counts.last_insert_rowid = sqlite3_last_insert_rowid(sqlite);
+    }
+    if (stmt->sqlite) stmt->rows_read += (uint64_t)sqlite3_stmt_status(stmt->sqlite, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1);
+    trib_handle_count_rows(stmt->handle, stmt->rows_read, stmt->rows_written);
+}
+
+/* What a finished statement means for the session. */
+static void note_done(trib_stmt *stmt) {
+    trib_handle *handle = stmt->handle;
+    if (stmt->explain) return;
+    if (stmt->sets_pragma) trib_policy_note_pragma(handle->policy, stmt->pragma);
+    if (stmt->kind == TRIB_STMT_BEGIN_READONLY) handle->txn_readonly = true;
+    if (!sqlite3_get_autocommit(handle->sqlite)) return;
+    handle->txn_readonly = false;
+    if (stmt->kind == TRIB_STMT_COMMIT || stmt->kind == TRIB_STMT_ROLLBACK || stmt->kind == TRIB_STMT_RELEASE)
+        trib_policy_note_txn_end(handle->policy);
+}
+
+static trib_code finish(trib_stmt *stmt, int rc, trib_error *err) {
+    trib_handle *handle = stmt->handle;
+    trib_code code = TRIB_OK;
+    stmt->done = true;
+    if (rc == SQLITE_DONE) {
+        finish_counts(stmt);
+        note_done(stmt);
+    } else {
+        code = trib_sqlite_error(handle, rc, err);
+        trib_handle_count_rows(handle, stmt->rows_read, 0);
+        if (sqlite3_get_autocommit(handle->sqlite)) handle->txn_readonly = false;
+    }
+    if (stmt->sqlite) sqlite3_reset(stmt->sqlite);
+    trib_handle_after_step(handle, rc);
+    return code;
+}
+
+trib_code trib_stmt_step(trib_stmt *stmt, bool *ret_row, trib_error *err) {
+    trib_handle *handle = stmt->handle;
+    *ret_row = false;
+    if (stmt->closed) return closed_error(err);
+    if (stmt->done) return TRIB_OK;
+    bool first = !stmt->started;
+    if (first) {
+        trib_code code = start(stmt, err);
+        if (code != TRIB_OK) return code;
+    }
+    trib_policy *policy = handle->policy;
+    trib_policy_arm(policy, stmt->left_ns);
+    int rc = stmt->sets_pragma ? run_pragma(stmt) : sqlite3_step(stmt->sqlite);
+    trib_policy_disarm(policy);
+    stmt->left_ns = policy->deadline_ns - trib_env_mono_ns(handle->env);
+    if (rc != SQLITE_ROW) return finish(stmt, rc, err);
+    stmt->rows_read++;
+    if (first) trib_handle_after_step(handle, rc);
+    *ret_row = true;
+    return TRIB_OK;
+}
+
+void trib_stmt_get_counts(const trib_stmt *stmt, trib_stmt_counts *ret) {
+    *ret = stmt->counts;
+    ret->rows_read = stmt->rows_read;
+    ret->rows_written = stmt->rows_written;
+}
+
+/* ---- columns ---- */
+
+int trib_stmt_col_count(const trib_stmt *stmt) {
+    return stmt->sqlite ? sqlite3_column_count(stmt->sqlite) : 0;
+}
+
+trib_str trib_stmt_col_name(const trib_stmt *stmt, int col) {
+    return trib_str_c(stmt->sqlite ? sqlite3_column_name(stmt->sqlite, col) : NULL);
+}
+
+trib_str trib_stmt_col_decltype(const trib_stmt *stmt, int col) {
+    return trib_str_c(stmt->sqlite ? sqlite3_column_decltype(stmt->sqlite, col) : NULL);
+}
+
+trib_value trib_stmt_col_value(const trib_stmt *stmt, int col) {
+    trib_value value = {.type = TRIB_VALUE_NULL};
+    sqlite3_stmt *sqlite = stmt->sqlite;
+    if (!sqlite) return value;
+    switch (sqlite3_column_type(sqlite, col)) {
+    case SQLITE_INTEGER:
+        value.type = TRIB_VALUE_INTEGER;
+        value.integer = sqlite3_column_int64(sqlite, col);
+        break;
+    case SQLITE_FLOAT:
+        value.type = TRIB_VALUE_REAL;
+        value.real = sqlite3_column_double(sqlite, col);
+        break;
+    case SQLITE_TEXT:
+        value.type = TRIB_VALUE_TEXT;
+        value.bytes.ptr = (const char *)sqlite3_column_text(sqlite, col);
+        value.bytes.len = (size_t)sqlite3_column_bytes(sqlite, col);
+        break;
+    case SQLITE_BLOB:
+        value.type = TRIB_VALUE_BLOB;
+        value.bytes.ptr = sqlite3_column_blob(sqlite, col);
+        value.bytes.len = (size_t)sqlite3_column_bytes(sqlite, col);
+        break;
+    default:
+        break;
+    }
+    return value;
+}
+
+/* ---- describe ---- */
+
+int trib_stmt_param_count(const trib_stmt *stmt) {
+    return stmt->sqlite ? sqlite3_bind_parameter_count(stmt->sqlite) : 0;
+}
+
+trib_str trib_stmt_param_name(const trib_stmt *stmt, int index) {
+    return trib_str_c(stmt->sqlite ? sqlite3_bind_parameter_name(stmt->sqlite, index) : NULL);
+}
+
+bool trib_stmt_is_explain(const trib_stmt *stmt) {
+    return stmt->explain;
+}
+
+bool trib_stmt_is_readonly(const trib_stmt *stmt) {
+    if (stmt->explain) return true;
+    if (stmt->writes || stmt->sets_pragma) return false;
+    switch (stmt->kind) {
+    case TRIB_STMT_OTHER:
+    case TRIB_STMT_PRAGMA:
+        return true;
+    case TRIB_STMT_INSERT:
+    case TRIB_STMT_UPDATE:
+    case TRIB_STMT_DELETE:
+    case TRIB_STMT_BEGIN:
+    case TRIB_STMT_BEGIN_READONLY:
+    case TRIB_STMT_BEGIN_IMMEDIATE:
+    case TRIB_STMT_COMMIT:
+    case TRIB_STMT_ROLLBACK:
+    case TRIB_STMT_ROLLBACK_TO:
+    case TRIB_STMT_SAVEPOINT:
+    case TRIB_STMT_RELEASE:
+    case TRIB_STMT_CREATE:
+    case TRIB_STMT_ALTER:
+    case TRIB_STMT_DROP:
+    case TRIB_STMT_REINDEX:
+    case TRIB_STMT_VACUUM:
+    case TRIB_STMT_ANALYZE:
+    case TRIB_STMT_ATTACH:
+    case TRIB_STMT_DETACH:
+        break;
+    }
+    return false;
+}
