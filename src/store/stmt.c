@@ -45,7 +45,7 @@ static trib_code check_head(trib_handle *handle, trib_stmt_head head, trib_str s
     if (head.kind == TRIB_STMT_ATTACH)
         return trib_policy_unsupported(err, "ATTACH; a session sees one database, open a second connection instead");
     if (head.kind == TRIB_STMT_DETACH) return trib_policy_unsupported(err, "DETACH");
-    if (head.temp) return trib_policy_unsupported(err, "CREATE TEMP; make an ordinary table and drop it");
+    if (head.temp) return trib_policy_unsupported(err, "CREATE TEMP; make an ordinary one and drop it");
     bool takes_turn = (head.kind == TRIB_STMT_BEGIN_IMMEDIATE && !head.concurrent) || head.kind == TRIB_STMT_REINDEX;
     if (takes_turn && !head.explain && handle->access == TRIB_ACCESS_READ) return trib_policy_readonly_error(err);
     if (head.kind == TRIB_STMT_ALTER) {
