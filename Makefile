@@ -20,7 +20,7 @@ soak: ## the long harnesses with their full figures, resumable
 
 bench: all ## measure
 	@tools/setup.sh bench
-	@tools/bench.sh $(ARGS)
+	@tests/bench/run.sh $(ARGS)
 
 fuzz: ## run every fuzz target for TRIB_FUZZ_SECONDS (default 30)
 	@tools/setup.sh fuzz

@@ -32,6 +32,7 @@ bool trib_buf_reserve(trib_buf *buf, size_t n) {
         return false;
     }
     size_t cap = buf->cap ? buf->cap : FIRST_BYTES;
+    if (cap > buf->max_bytes) cap = buf->max_bytes;
     while (cap < buf->len + n) cap = cap > buf->max_bytes / 2 ? buf->max_bytes : cap * 2;
     char *grown = realloc(buf->ptr, cap);
     if (!grown) {

@@ -37,6 +37,7 @@
     X(UNAUTHORIZED, "UNAUTHORIZED", 401, 16, 0, "a valid token is needed")                                               \
     X(AUTH_JWT_INVALID, "AUTH_JWT_INVALID", 401, 16, 0, "the token is invalid")                                          \
     X(AUTH_JWT_EXPIRED, "AUTH_JWT_EXPIRED", 401, 16, 0, "the token has expired")                                         \
+    X(AUTH_JWT_IMMATURE, "AUTH_JWT_IMMATURE", 401, 16, 1, "the token is not valid yet")                                  \
     X(AUTH_HEADER_NOT_FOUND, "AUTH_HEADER_NOT_FOUND", 401, 16, 0, "no Authorization header was given")                   \
     X(AUTH_HEADER_INVALID, "AUTH_HTTP_HEADER_INVALID", 401, 16, 0, "the Authorization header cannot be read")            \
     X(FORBIDDEN, "FORBIDDEN", 403, 7, 0, "the token does not allow this")                                                \

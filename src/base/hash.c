@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SipHash-2-4 after Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012); see hash.h. Four words of state; each
- * eight bytes of input (little endian) are mixed in with two rounds, the end with four. The last word carries the remaining
- * bytes and, in its top byte, the length. */
+/* SipHash-2-4 after Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012); see hash.h. Four words of state;
+ * each eight bytes of input (little endian) are mixed in with two rounds, the end with four. The last word carries the
+ * remaining bytes and, in its top byte, the length. */
 #include "base/hash.h"
 
 typedef struct sip {

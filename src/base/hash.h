@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keyed 64-bit hash (SipHash-2-4) for tables whose keys a peer may choose: without the key nobody can make collisions. Not
- * for signatures or stored data; crypto/hash.h has SHA-256. */
+/* Keyed 64-bit hash (SipHash-2-4) for tables whose keys a peer may choose: without the key nobody can make collisions.
+ * Not for signatures or stored data; crypto/hash.h has SHA-256. */
 #ifndef TRIB_BASE_HASH_H
 #define TRIB_BASE_HASH_H
 

@@ -5,9 +5,10 @@
 #include <string.h>
 
 static trib_code no_randomness(trib_error *err) {
-    return trib_error_set(err, TRIB_INTERNAL,
-                          "the system's random source gave no usable bytes, so no id can be made; check that the process may "
-                          "use getrandom() or read /dev/urandom");
+    return trib_error_set(
+        err, TRIB_INTERNAL,
+        "the system's random source gave no usable bytes, so no id can be made; check that the process may "
+        "use getrandom() or read /dev/urandom");
 }
 
 trib_code trib_id_random(const trib_env *env, trib_id *ret, trib_error *err) {

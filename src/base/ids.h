@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* 128-bit random ids: of databases, sessions, events. Written as 32 lower-case hex digits, or as a UUID where a wire asks for
- * one. The all-zero id means "none" and is never made. */
+/* 128-bit random ids: of databases, sessions, events. Written as 32 lower-case hex digits, or as a UUID where a wire
+ * asks for one. The all-zero id means "none" and is never made. */
 #ifndef TRIB_BASE_IDS_H
 #define TRIB_BASE_IDS_H
 
@@ -30,7 +30,7 @@ bool trib_id_eq(trib_id a, trib_id b);
 bool trib_id_is_zero(trib_id id);
 
 void trib_id_to_hex(trib_id id, char ret_hex[TRIB_ID_HEX_BYTES]);
-/* Exactly 32 lower-case hex digits, not all zero; false leaves *ret alone. One spelling only, since ids become paths. */
+/* Exactly 32 lower-case hex digits, not all zero; false leaves *ret alone. One spelling, since ids become paths. */
 bool trib_id_from_hex(trib_str hex, trib_id *ret);
 /* 8-4-4-4-12, lower case. */
 void trib_id_to_uuid(trib_id id, char ret_uuid[TRIB_ID_UUID_BYTES]);

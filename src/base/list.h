@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Intrusive doubly linked list for queues: the link lives inside the item, so linking never allocates and never fails.
  *
- *   list <-> item.link <-> item.link <-> (back to list)       an empty list, and an item in no list, point at themselves
+ *   list <-> item.link <-> item.link <-> (back to list)     an empty list and an item in no list point at themselves
  *
  * Thread: one at a time, or under the caller's lock. */
 #ifndef TRIB_BASE_LIST_H
@@ -16,12 +16,12 @@ typedef struct trib_list {
 } trib_list;
 
 /* The item that holds `link` as its `member`. */
-#define TRIB_LIST_ITEM(link, type, member) ((type *)(void *)((char *)(link) - offsetof(type, member)))
+#define TRIB_LIST_ITEM(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
 
 /* for (each link of the list): `link` must not be removed inside; use the second form for that. */
 #define TRIB_LIST_EACH(link, list) for (trib_list *link = (list)->next; link != (list); link = link->next)
-#define TRIB_LIST_EACH_SAFE(link, list)                                                                                  \
-    for (trib_list *link = (list)->next, *link##_next = link->next; link != (list);                                      \
+#define TRIB_LIST_EACH_SAFE(link, list)                                                                                \
+    for (trib_list *link = (list)->next, *link##_next = link->next; link != (list);                                    \
          link = link##_next, link##_next = link->next)
 
 /* Heads and items both, before the first use. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Structured log; see log.h. A line is built in a fixed buffer on the stack. A field that does not fit as a whole is dropped
- * and the line ends with cut=true, so that a JSON line stays JSON:
+/* Structured log; see log.h. A line is built in a fixed buffer on the stack. A field that does not fit as a whole is
+ * dropped and the line ends with cut=true, so that a JSON line stays JSON:
  *
  *   [ time level event field field ...           | room for cut=true, brace, newline ]
  *                                      ^ a field is written up to here or taken back */
@@ -91,8 +91,8 @@ static uint32_t code_point(const char *at, size_t n) {
     return c;
 }
 
-/* C0 and C1 controls move the cursor or start an escape sequence; line separators fake a second line; direction marks show
- * a text in another order than it has. */
+/* C0 and C1 controls move the cursor or start an escape sequence; line separators fake a second line; direction marks
+ * show a text in another order than it has. */
 static bool must_escape(uint32_t c) {
     return c < 0x20 || (c >= 0x7f && c <= 0x9f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ||
            c == 0x200e || c == 0x200f || c == 0x061c || c == 0xfeff;

@@ -36,7 +36,8 @@ static uint64_t hash_key(const trib_map *map, trib_str key) {
 static size_t find(const trib_map *map, uint64_t hash, trib_str key) {
     size_t mask = map->cap - 1;
     size_t i = (size_t)hash & mask;
-    while (map->slots[i].hash && (map->slots[i].hash != hash || !trib_str_eq(map->slots[i].key, key))) i = (i + 1) & mask;
+    while (map->slots[i].hash && (map->slots[i].hash != hash || !trib_str_eq(map->slots[i].key, key)))
+        i = (i + 1) & mask;
     return i;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hash map from strings to pointers: tenants by name, sessions by id. Open addressing in a power-of-two table, keyed by a
- * secret seed so that a peer that chooses the keys cannot make them collide.
+/* Hash map from strings to pointers: tenants by name, sessions by id. Open addressing in a power-of-two table, keyed by
+ * a secret seed so that a peer that chooses the keys cannot make them collide.
  *
  *   slots  [ hash key value | - | hash key value | hash key value | - | ... ]      at most 3/4 full
  *             ^ home = hash & (cap-1); a taken home sends the entry to the next free slot
@@ -43,16 +43,16 @@ void trib_map_deinit(trib_map *map);
 
 /* The value, or NULL. */
 void *trib_map_get(const trib_map *map, trib_str key);
-/* Puts value (not NULL) under key, replacing what was there; *ret_old (may be NULL) is that or NULL. A borrowing map borrows
- * the new key from then on. Errors: NOMEM, the map is unchanged then. */
+/* Puts value (not NULL) under key, replacing what was there; *ret_old (may be NULL) is that or NULL. A borrowing map
+ * borrows the new key from then on. Errors: NOMEM, the map is unchanged then. */
 trib_code trib_map_set(trib_map *map, trib_str key, void *value, void **ret_old);
 /* Removes the entry and returns its value, or NULL if there was none. Never fails for lack of memory. */
 void *trib_map_take(trib_map *map, trib_str key);
 /* Room for `count` entries in all, so that the sets up to there cannot fail in a borrowing map. Errors: NOMEM. */
 trib_code trib_map_reserve(trib_map *map, size_t count);
 
-/* Walks all entries in no order: start with *cursor = 0, stop at false. ret_key and ret_value may be NULL. The map must not
- * change in between. */
+/* Walks all entries in no order: start with *cursor = 0, stop at false. ret_key and ret_value may be NULL. The map must
+ * not change in between. */
 bool trib_map_next(const trib_map *map, size_t *cursor, trib_str *ret_key, void **ret_value);
 
 #endif

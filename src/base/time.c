@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calendar arithmetic; see time.h. Years are counted from March, so that the leap day is the last day of its year and the
- * months before it have fixed lengths: day of year = (153 * m + 2) / 5 for m = 0 (March) .. 11 (February). 400 years, an
- * "era", have 146097 days always. */
+/* Calendar arithmetic; see time.h. Years are counted from March, so that the leap day is the last day of its year and
+ * the months before it have fixed lengths: day of year = (153 * m + 2) / 5 for m = 0 (March) .. 11 (February). 400
+ * years, an "era", have 146097 days always. */
 #include "base/time.h"
 
 enum { DAYS_PER_ERA = 146097, DAYS_TO_1970 = 719468, MS_PER_DAY = 86400000 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Wall-clock milliseconds (since 1970-01-01T00:00:00Z) to text and back. Pure arithmetic on the Gregorian calendar: no zone
- * files, no locale, nothing of the OS. The clock itself is trib_env_wall_ms. */
+/* Wall-clock milliseconds (since 1970-01-01T00:00:00Z) to text and back. Pure arithmetic on the Gregorian calendar: no
+ * zone files, no locale, nothing of the OS. The clock itself is trib_env_wall_ms. */
 #ifndef TRIB_BASE_TIME_H
 #define TRIB_BASE_TIME_H
 
@@ -23,9 +23,9 @@ void trib_time_to_iso(int64_t wall_ms, char ret_text[TRIB_TIME_ISO_BYTES]);
 /* IMF-fixdate (RFC 9110 §5.6.7), for Date, Last-Modified, Expires. */
 void trib_time_to_http(int64_t wall_ms, char ret_text[TRIB_TIME_HTTP_BYTES]);
 
-/* RFC 3339: YYYY-MM-DD, then optionally T (or a space), hh:mm:ss, a fraction (cut to milliseconds), and Z or +hh:mm. A date
- * alone is its midnight in UTC. A time without a zone is refused, and so is a date that does not exist or second 60.
- * false leaves *ret alone. */
+/* RFC 3339: YYYY-MM-DD, then optionally T (or a space), hh:mm:ss, a fraction (cut to milliseconds), and Z or +hh:mm. A
+ * date alone is its midnight in UTC. A time without a zone is refused, and so is a date that does not exist or second
+ * 60. false leaves *ret alone. */
 bool trib_time_from_iso(trib_str text, int64_t *ret_wall_ms);
 
 /* Days since 1970-01-01 of a date, month 1-12, day 1-31; the date must exist (trib_time_date_exists). */

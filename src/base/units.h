@@ -8,12 +8,13 @@
 
 #include "base/str.h"
 
-/* Numbers with a unit, largest unit first, each at most once: w d h m s ms. "0" needs no unit, every other number does (a
- * bare "30" would be seconds to one reader and days to another). false on anything else or overflow; *ret untouched. */
+/* Numbers with a unit, largest unit first, each at most once: w d h m s ms. "0" needs no unit, every other number does
+ * (a bare "30" would be seconds to one reader and days to another). false on anything else or overflow, *ret untouched
+ * then. */
 bool trib_units_duration_ms(trib_str text, int64_t *ret_ms);
 
-/* A whole number and a unit in any case, a space between them allowed: none or B = bytes; K KB, M MB, G GB, T TB = powers of
- * 1000; KiB MiB GiB TiB = powers of 1024. false on anything else or overflow; *ret untouched. */
+/* A whole number and a unit in any case, a space between them allowed: none or B = bytes; K KB, M MB, G GB, T TB =
+ * powers of 1000; KiB MiB GiB TiB = powers of 1024. false on anything else or overflow; *ret untouched. */
 bool trib_units_bytes(trib_str text, uint64_t *ret_bytes);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ed25519 over OpenSSL's EVP; see ed25519.h. PEM is read block by block with the generic reader instead of PEM_read_bio_PUBKEY,
- * because that one silently steps over blocks of other kinds: a private key or a certificate in a key file is a mistake that
- * must be said, not skipped. */
+/* Ed25519 over OpenSSL's EVP; see ed25519.h. PEM is read block by block with the generic reader instead of
+ * PEM_read_bio_PUBKEY, because that one silently steps over blocks of other kinds: a private key or a certificate in a
+ * key file is a mistake that must be said, not skipped. */
 #include "crypto/ed25519.h"
 
 #include <openssl/bio.h>
@@ -29,12 +29,16 @@ static trib_code no_memory(trib_error *err) {
     return trib_error_set(err, TRIB_NOMEM, NULL);
 }
 
+/* Was lack of memory among the reasons? Empties the queue: decoders put their own reasons on top of the first one. */
 static bool out_of_memory(void) {
-    unsigned long reason = ERR_peek_last_error();
-    return reason != 0 && ERR_GET_REASON(reason) == ERR_R_MALLOC_FAILURE;
+    bool found = false;
+    for (unsigned long reason = ERR_get_error(); reason; reason = ERR_get_error()) {
+        if (ERR_GET_REASON(reason) == ERR_R_MALLOC_FAILURE) found = true;
+    }
+    return found;
 }
 
-/* Public keys ---------------------------------------------------------------------------------------------------------- */
+/* Public keys ------------------------------------------------------------------------------------------------------ */
 
 /* The encodings of the points whose order divides 8, with the sign bit cleared, non-canonical ones (y = p, y = p + 1)
  * included. Under such a key a signature that was made once verifies for one message in eight or for all. */
@@ -65,11 +69,14 @@ static bool is_small_order(const uint8_t raw[TRIB_ED25519_KEY_BYTES]) {
 trib_code trib_ed25519_pub_new(trib_str raw, trib_ed25519_pub **ret, trib_error *err) {
     const uint8_t *bytes = (const uint8_t *)raw.ptr;
     if (raw.len != TRIB_ED25519_KEY_BYTES) {
-        return trib_error_set(err, TRIB_CONFIG, "an Ed25519 public key has 32 bytes, this one has %zu; give the raw key or a "
-                              "PEM block \"PUBLIC KEY\"", raw.len);
+        return trib_error_set(err, TRIB_CONFIG,
+                              "an Ed25519 public key has 32 bytes, this one has %zu; give the raw key or a "
+                              "PEM block \"PUBLIC KEY\"",
+                              raw.len);
     }
     if (is_small_order(bytes)) {
-        return trib_error_set(err, TRIB_CONFIG, "this Ed25519 public key is a point of small order, under which anybody can "
+        return trib_error_set(err, TRIB_CONFIG,
+                              "this Ed25519 public key is a point of small order, under which anybody can "
                               "sign; make a new key pair");
     }
     trib_ed25519_pub *pub = calloc(1, sizeof *pub);
@@ -109,7 +116,7 @@ trib_code trib_ed25519_verify(const trib_ed25519_pub *pub, trib_str message, tri
     return code;
 }
 
-/* PEM ------------------------------------------------------------------------------------------------------------------ */
+/* PEM -------------------------------------------------------------------------------------------------------------- */
 
 typedef struct pem_block {
     char *name, *header;
@@ -132,12 +139,15 @@ static trib_code read_block(BIO *bio, const char *want, pem_block *block, trib_e
         if (out_of_memory()) return no_memory(err);
         ERR_clear_error();
         if (ERR_GET_LIB(reason) == ERR_LIB_PEM && ERR_GET_REASON(reason) == PEM_R_NO_START_LINE) return TRIB_AGAIN;
-        return trib_error_set(err, TRIB_CONFIG, "a PEM block in the key text is broken; copy the whole block from "
+        return trib_error_set(err, TRIB_CONFIG,
+                              "a PEM block in the key text is broken; copy the whole block from "
                               "-----BEGIN to -----END");
     }
     if (strcmp(block->name, want) != 0 || block->header[0] != '\0') {
-        trib_code code = trib_error_set(err, TRIB_CONFIG, "the key text has a PEM block \"%.40s\" where only \"%s\" without "
-                                        "headers belongs; remove it or convert it", block->name, want);
+        trib_code code = trib_error_set(err, TRIB_CONFIG,
+                                        "the key text has a PEM block \"%.40s\" where only \"%s\" without "
+                                        "headers belongs; remove it or convert it",
+                                        block->name, want);
         block_deinit(block);
         return code;
     }
@@ -147,7 +157,8 @@ static trib_code read_block(BIO *bio, const char *want, pem_block *block, trib_e
 static trib_code not_ed25519(trib_error *err) {
     if (out_of_memory()) return no_memory(err);
     ERR_clear_error();
-    return trib_error_set(err, TRIB_CONFIG, "the PEM block holds no Ed25519 key; make one with "
+    return trib_error_set(err, TRIB_CONFIG,
+                          "the PEM block holds no Ed25519 key; make one with "
                           "`openssl genpkey -algorithm ed25519`");
 }
 
@@ -183,14 +194,16 @@ trib_code trib_ed25519_pub_from_pem(trib_str pem, size_t max, trib_ed25519_pub *
         pem_block block = {0};
         code = read_block(bio, "PUBLIC KEY", &block, err);
         if (code) break;
-        if (count == max) code = trib_error_set(err, TRIB_CONFIG, "the key text has more than %zu keys; remove old ones", max);
+        if (count == max)
+            code = trib_error_set(err, TRIB_CONFIG, "the key text has more than %zu keys; remove old ones", max);
         else code = pub_from_der(&block, &keys[count], err);
         block_deinit(&block);
         if (!code) count++;
     }
     BIO_free(bio);
     if (code == TRIB_AGAIN && count == 0) {
-        code = trib_error_set(err, TRIB_CONFIG, "the key text has no PEM block \"PUBLIC KEY\"; export one with "
+        code = trib_error_set(err, TRIB_CONFIG,
+                              "the key text has no PEM block \"PUBLIC KEY\"; export one with "
                               "`openssl pkey -pubout`");
     }
     if (code != TRIB_AGAIN) {
@@ -218,7 +231,7 @@ trib_code trib_ed25519_pub_to_pem(const trib_ed25519_pub *pub, trib_buf *out, tr
     return flush_pem(bio, bio && PEM_write_bio_PUBKEY(bio, pub->pkey) == 1, out, err);
 }
 
-/* Private keys --------------------------------------------------------------------------------------------------------- */
+/* Private keys ----------------------------------------------------------------------------------------------------- */
 
 /* Takes over pkey (NULL: no memory). */
 static trib_code key_from_pkey(EVP_PKEY *pkey, trib_ed25519_key **ret, trib_error *err) {
@@ -252,7 +265,8 @@ trib_code trib_ed25519_key_new_random(trib_ed25519_key **ret, trib_error *err) {
     uint8_t seed[TRIB_ED25519_KEY_BYTES];
     if (RAND_priv_bytes(seed, sizeof seed) != 1) {
         ERR_clear_error();
-        return trib_error_set(err, TRIB_INTERNAL, "the system gave no randomness for a new key; check that the process may use "
+        return trib_error_set(err, TRIB_INTERNAL,
+                              "the system gave no randomness for a new key; check that the process may use "
                               "getrandom() or read /dev/urandom");
     }
     trib_code code = trib_ed25519_key_new(trib_str_make((const char *)seed, sizeof seed), ret, err);
@@ -279,12 +293,14 @@ trib_code trib_ed25519_key_from_pem(trib_str pem, trib_ed25519_key **ret, trib_e
     if (code) return code;
     code = read_block(bio, "PRIVATE KEY", &block, err);
     if (code == TRIB_AGAIN) {
-        code = trib_error_set(err, TRIB_CONFIG, "the key text has no PEM block \"PRIVATE KEY\"; make one with "
+        code = trib_error_set(err, TRIB_CONFIG,
+                              "the key text has no PEM block \"PRIVATE KEY\"; make one with "
                               "`openssl genpkey -algorithm ed25519`");
     }
     if (!code) {
         trib_code more = read_block(bio, "PRIVATE KEY", &second, err);
-        if (more == TRIB_OK) more = trib_error_set(err, TRIB_CONFIG, "the key text has more than one private key; keep one");
+        if (more == TRIB_OK)
+            more = trib_error_set(err, TRIB_CONFIG, "the key text has more than one private key; keep one");
         if (more != TRIB_AGAIN) code = more;
     }
     if (!code) code = key_from_der(&block, ret, err);

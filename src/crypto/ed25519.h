@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ed25519 signatures (RFC 8032, pure Ed25519) and their keys: raw 32 bytes, or PEM (RFC 8410). A key object keeps OpenSSL's
- * parsed form, so that verifying a token does not parse the key again. Key objects never change after they are made. */
+/* Ed25519 signatures (RFC 8032, pure Ed25519) and their keys: raw 32 bytes, or PEM (RFC 8410). A key object keeps
+ * OpenSSL's parsed form, so that verifying a token does not parse the key again. Key objects never change after they
+ * are made. */
 #ifndef TRIB_CRYPTO_ED25519_H
 #define TRIB_CRYPTO_ED25519_H
 
@@ -22,15 +23,16 @@ enum {
 typedef struct trib_ed25519_pub trib_ed25519_pub;
 typedef struct trib_ed25519_key trib_ed25519_key;
 
-/* Public keys ---------------------------------------------------------------------------------------------------------- */
+/* Public keys ------------------------------------------------------------------------------------------------------ */
 
 /* From 32 raw bytes. Keys of small order are refused: one signature would fit every message under them.
- * Owns: *ret is the caller's (trib_ed25519_pub_free). Errors: CONFIG (wrong length, small order), NOMEM. Thread: any. */
+ * Owns: *ret is the caller's (trib_ed25519_pub_free). Errors: CONFIG (length, small order), NOMEM. Thread: any. */
 trib_code trib_ed25519_pub_new(trib_str raw, trib_ed25519_pub **ret, trib_error *err);
-/* From one or several PEM blocks "PUBLIC KEY" (SPKI), text around them is skipped as RFC 7468 §2 says. Any other kind of
- * block, and a key that is not Ed25519, refuses the whole text.
+/* From one or several PEM blocks "PUBLIC KEY" (SPKI), text around them is skipped as RFC 7468 §2 says. Any other kind
+ * of block, and a key that is not Ed25519, refuses the whole text.
  * Owns: ret_keys[0..*ret_count) are the caller's; nothing is left on failure.
- * Errors: CONFIG (no block, more than `max`, malformed), NOMEM. Thread: any. */
+ * Errors: CONFIG (no block, more than `max`, malformed), NOMEM; libcrypto's decoders sometimes lose the reason, then
+ *         lack of memory is CONFIG too. Thread: any. */
 trib_code trib_ed25519_pub_from_pem(trib_str pem, size_t max, trib_ed25519_pub **ret_keys, size_t *ret_count,
                                     trib_error *err);
 /* Appends one PEM block. Errors: NOMEM (also when the buffer is full). */
@@ -38,11 +40,12 @@ trib_code trib_ed25519_pub_to_pem(const trib_ed25519_pub *pub, trib_buf *out, tr
 void trib_ed25519_pub_get_raw(const trib_ed25519_pub *pub, uint8_t ret_raw[TRIB_ED25519_KEY_BYTES]);
 void trib_ed25519_pub_free(trib_ed25519_pub *pub);
 
-/* TRIB_OK: sig is the key's signature of the message. UNAUTHORIZED: it is not (also: not 64 bytes, or S not below the group
- * order, RFC 8032 §5.1.7). NOMEM: not known. Thread: any, several at once with the same key. */
+/* TRIB_OK: sig is the key's signature of the message. UNAUTHORIZED: it is not (also: not 64 bytes, or S not below the
+ * group order, RFC 8032 §5.1.7). NOMEM: not known; libcrypto does not always tell lack of memory, then it is
+ * UNAUTHORIZED too: closed, never open. Thread: any, several at once with the same key. */
 trib_code trib_ed25519_verify(const trib_ed25519_pub *pub, trib_str message, trib_str sig);
 
-/* Private keys --------------------------------------------------------------------------------------------------------- */
+/* Private keys ----------------------------------------------------------------------------------------------------- */
 
 /* A new random key. Owns: *ret is the caller's (trib_ed25519_key_free). Errors: INTERNAL (no randomness), NOMEM. */
 trib_code trib_ed25519_key_new_random(trib_ed25519_key **ret, trib_error *err);

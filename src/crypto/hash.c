@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Digests and randomness; see crypto/hash.h. OpenSSL leaves its reasons in a queue per thread; every failing path here empties
- * it, so that a later, unrelated call cannot read a stale one. */
+/* Digests and randomness; see crypto/hash.h. OpenSSL leaves its reasons in a queue per thread; every failing path here
+ * empties it, so that a later, unrelated call cannot read a stale one. */
 #include "crypto/hash.h"
 
 #include <limits.h>

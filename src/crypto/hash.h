@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SHA-256, HMAC-SHA-256, random bytes and comparison of secrets, over OpenSSL's libcrypto. Only this room includes OpenSSL. */
+/* SHA-256, HMAC-SHA-256, random bytes and comparison of secrets, over OpenSSL's libcrypto. Only this room includes
+ * OpenSSL. */
 #ifndef TRIB_CRYPTO_HASH_H
 #define TRIB_CRYPTO_HASH_H
 

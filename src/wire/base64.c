@@ -51,8 +51,8 @@ void trib_base64_encode_buf(trib_base64_alphabet alphabet, bool pad, const void 
     buf->len += trib_base64_encode(alphabet, pad, bytes, n, buf->ptr + buf->len);
 }
 
-/* The six bits of a character, BAD if it is not of the alphabet. Without a table: 256 bytes of one would have to be built
- * twice and stay in the cache. */
+/* The six bits of a character, BAD if it is not of the alphabet. Without a table: 256 bytes of one would have to be
+ * built twice and stay in the cache. */
 static inline unsigned six_bits(unsigned char c, unsigned char c62, unsigned char c63) {
     if (c >= 'a' && c <= 'z') return c - 'a' + 26U;
     if (c >= 'A' && c <= 'Z') return c - 'A' + 0U;
@@ -62,7 +62,8 @@ static inline unsigned six_bits(unsigned char c, unsigned char c62, unsigned cha
     return BAD;
 }
 
-/* Drops the padding of a text whose length is a multiple of four; a wrong one is left and refused as a foreign character. */
+/* Drops the padding of a text whose length is a multiple of four; a wrong one is left and refused as a foreign
+ * character. */
 static trib_str without_padding(trib_str text) {
     if (text.len == 0 || text.len % 4 != 0) return text;
     for (int i = 0; i < 2 && text.ptr[text.len - 1] == '='; i++) text.len--;

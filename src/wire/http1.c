@@ -69,7 +69,7 @@ static trib_code take_line(trib_http1_parser *p, trib_str in, size_t max_bytes, 
     const char *lf = memchr(in.ptr + p->scan, '\n', in.len - p->scan);
     size_t end = lf ? (size_t)(lf - in.ptr) + 1 : in.len;
     size_t have = end - p->pos;
-    if (have > max_bytes || (!lf && have == max_bytes)) return trib_error_set(err, too_long, NULL);
+    if (have > max_bytes) return trib_error_set(err, too_long, NULL);
     p->scan = end;
     if (!lf) return TRIB_AGAIN;
     /* RFC 9112 §2.2 allows a bare LF; what one server ends at LF another one may read on, so it is refused */
@@ -80,7 +80,7 @@ static trib_code take_line(trib_http1_parser *p, trib_str in, size_t max_bytes, 
 }
 
 static trib_code take_first_line(trib_http1_parser *p, trib_str in, trib_error *err) {
-    trib_str line;
+    trib_str line = {NULL, 0};
     trib_code code = p->is_response ? take_line(p, in, TRIB_HTTP1_MAX_HEAD_BYTES, TRIB_HEADERS_TOO_LARGE, &line, err)
                                     : take_line(p, in, MAX_REQUEST_LINE_BYTES, TRIB_URI_TOO_LONG, &line, err);
     if (code) return code;
@@ -96,7 +96,7 @@ static trib_code take_first_line(trib_http1_parser *p, trib_str in, trib_error *
 
 static trib_code take_field(trib_http1_parser *p, trib_str in, trib_error *err) {
     size_t at = p->pos - p->start;
-    trib_str line;
+    trib_str line = {NULL, 0};
     trib_code code = take_line(p, in, TRIB_HTTP1_MAX_HEAD_BYTES - at, TRIB_HEADERS_TOO_LARGE, &line, err);
     if (code) return code;
     if (line.len) return trib_http1_head_field(p, line, at, err);
@@ -175,7 +175,7 @@ static int hex_value(char c) {
 
 /* RFC 9112 §7.1: size [;extensions]. Extensions are ignored, but not for free. */
 static trib_code take_chunk_size(trib_http1_parser *p, trib_str in, trib_error *err) {
-    trib_str line;
+    trib_str line = {NULL, 0};
     trib_code code = take_line(p, in, TRIB_HTTP1_MAX_CHUNK_LINE_BYTES, TRIB_BAD_HTTP, &line, err);
     if (code) return code;
     uint64_t size = 0;
@@ -220,7 +220,7 @@ static trib_code take_chunk_end(trib_http1_parser *p, trib_str in, trib_error *e
 static trib_code take_trailer(trib_http1_parser *p, trib_str in, trib_error *err) {
     size_t left = TRIB_HTTP1_MAX_TRAILER_BYTES - p->side_bytes;
     size_t before = p->pos;
-    trib_str line;
+    trib_str line = {NULL, 0};
     trib_code code = take_line(p, in, left, TRIB_HEADERS_TOO_LARGE, &line, err);
     if (code) return code;
     p->side_bytes += p->pos - before;
@@ -228,7 +228,7 @@ static trib_code take_trailer(trib_http1_parser *p, trib_str in, trib_error *err
         p->state = DONE;
         return TRIB_OK;
     }
-    trib_http1_field field;
+    trib_http1_field field = {0};
     return trib_http1_field_split(line, &field, err);
 }
 

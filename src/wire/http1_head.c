@@ -233,7 +233,7 @@ trib_code trib_http1_head_field(trib_http1_parser *p, trib_str line, size_t at, 
     trib_http1_head *h = &p->head;
     if (h->field_count == TRIB_HTTP1_MAX_HEADERS)
         return trib_error_set(err, TRIB_HEADERS_TOO_LARGE, "there are more than %d headers", TRIB_HTTP1_MAX_HEADERS);
-    trib_http1_field f;
+    trib_http1_field f = {0};
     trib_code code = trib_http1_field_split(line, &f, err);
     if (code) return code;
     trib_str name = {line.ptr, f.name_len};

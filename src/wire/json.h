@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON (RFC 8259): a reader that makes a tree in an arena, and a streaming writer over a trib_buf. Pure functions over bytes.
+/* JSON (RFC 8259): a reader that makes a tree in an arena, and a streaming writer over a trib_buf. Pure functions over
+ * bytes.
  *
  *   {"a":[1,"x"]}      object --first--> array (key "a") --first--> number 1 --next--> string "x"
  *
@@ -17,8 +18,8 @@
 #include "base/error.h"
 #include "base/str.h"
 
-/* Deepest nesting of arrays and objects, read or written. Stops "[[[[..." from exhausting the stack of whoever walks the
- * tree by recursion. */
+/* Deepest nesting of arrays and objects, read or written. Stops "[[[[..." from exhausting the stack of whoever walks
+ * the tree by recursion. */
 #define TRIB_JSON_MAX_DEPTH 64
 
 /* Most members of one object. Look-up walks the members: stops objects made to make every look-up slow. */
@@ -55,20 +56,21 @@ typedef struct trib_json {
     struct trib_json *next; /* following sibling or NULL */
 } trib_json;
 
-/* Parses the whole of `text`: one value, nothing but white space around it. Strict: no comments, no trailing commas, no NaN,
- * no byte order mark, UTF-8 only, no lone surrogates. Of members with the same name the last one counts (JSON.parse).
+/* Parses the whole of `text`: one value, nothing but white space around it. Strict: no comments, no trailing commas, no
+ * NaN, no byte order mark, UTF-8 only, no lone surrogates. Of members with the same name the last one counts
+ * (JSON.parse).
  * Owns:   *ret lives in `arena` and borrows from `text`.
- * Errors: TRIB_BAD_JSON (malformed, or past a limit above), err->detail = byte offset; TRIB_NOMEM when the arena failed or
- *         had failed before.
+ * Errors: TRIB_BAD_JSON (malformed, or past a limit above), err->detail = byte offset; TRIB_NOMEM when the arena failed
+ *         or had failed before.
  * Thread: any; the arena belongs to the caller. */
 trib_code trib_json_parse(trib_arena *arena, trib_str text, const trib_json **ret, trib_error *err);
 
-/* The same, but an object that has two members of one name is TRIB_BAD_JSON: for tokens and other signed texts, where two
- * readers must not see different values. */
+/* The same, but an object that has two members of one name is TRIB_BAD_JSON: for tokens and other signed texts, where
+ * two readers must not see different values. */
 trib_code trib_json_parse_unique(trib_arena *arena, trib_str text, const trib_json **ret, trib_error *err);
 
-/* All of these take NULL (an absent member) and values of the wrong kind: they answer NULL, 0 or false and leave *ret alone,
- * so `trib_json_str(trib_json_get(stmt, "sql"), &sql)` is safe. */
+/* All of these take NULL (an absent member) and values of the wrong kind: they answer NULL, 0 or false and leave *ret
+ * alone, so `trib_json_str(trib_json_get(stmt, "sql"), &sql)` is safe. */
 
 /* The member `key` of an object; NULL if it is absent. A member that is JSON null is a value, not NULL. */
 const trib_json *trib_json_get(const trib_json *object, const char *key);
@@ -100,14 +102,14 @@ bool trib_json_number_token(const trib_json *value, trib_str *ret);
 /* "null", "true or false", "a number" ...: for messages; NULL is "nothing". */
 const char *trib_json_kind_text(const trib_json *value);
 
-/* The nearest double of a JSON number token; independent of the locale. False if it is past the range. The token's syntax
- * is the caller's business (the reader checked it). */
+/* The nearest double of a JSON number token; independent of the locale. False if it is past the range. The token's
+ * syntax is the caller's business (the reader checked it). */
 bool trib_json_token_f64(trib_str token, double *ret);
 
 /* Enough for the longest text of a double: sign, 17 digits, point, five zeros or an exponent. */
 enum { TRIB_JSON_F64_BYTES = 32 };
-/* The shortest digits that read back as `value` (finite), laid out as JavaScript does: 46, 0.1, 1e+21, -0.0 as 0. Returns the
- * length; no NUL. */
+/* The shortest digits that read back as `value` (finite), laid out as JavaScript does: 46, 0.1, 1e+21, -0.0 as 0.
+ * Returns the length; no NUL. */
 size_t trib_json_format_f64(double value, char out[TRIB_JSON_F64_BYTES]);
 
 /* ---- writer ----
@@ -117,14 +119,14 @@ size_t trib_json_format_f64(double value, char out[TRIB_JSON_F64_BYTES]);
  *   trib_jw_key_c(&w, "baton");  trib_jw_null(&w);
  *   trib_jw_object_end(&w);
  *
- * Commas and colons come by themselves. Failure sticks in the buffer (buf->failed) and is checked once at the end. A value
- * without a key in an object, a key in an array, an end without its begin, a second root: assert. */
+ * Commas and colons come by themselves. Failure sticks in the buffer (buf->failed) and is checked once at the end. A
+ * value without a key in an object, a key in an array, an end without its begin, a second root: assert. */
 typedef struct trib_json_writer {
-    trib_buf *buf;         /* borrowed */
-    uint64_t object_bits;  /* bit d: the container at depth d+1 is an object */
-    unsigned depth;        /* open containers, at most TRIB_JSON_MAX_DEPTH */
-    bool comma;            /* something stands before the next value at this level */
-    bool has_key;          /* a key waits for its value */
+    trib_buf *buf;        /* borrowed */
+    uint64_t object_bits; /* bit d: the container at depth d+1 is an object */
+    unsigned depth;       /* open containers, at most TRIB_JSON_MAX_DEPTH */
+    bool comma;           /* something stands before the next value at this level */
+    bool has_key;         /* a key waits for its value */
 } trib_json_writer;
 
 /* Starts a document at the end of `buf` (one writer each for the lines of newline-delimited JSON). */
@@ -146,8 +148,8 @@ void trib_jw_i64(trib_json_writer *w, int64_t value);
 void trib_jw_u64(trib_json_writer *w, uint64_t value);
 /* In quotes: clients whose numbers are doubles get every bit. */
 void trib_jw_i64_string(trib_json_writer *w, int64_t value);
-/* The shortest digits that read back as the same double, laid out as JavaScript does (46, 0.1, 1e+21); -0.0 is "-0.0", so it
- * survives; NaN and infinities are null. */
+/* The shortest digits that read back as the same double, laid out as JavaScript does (46, 0.1, 1e+21); -0.0 is "-0.0",
+ * so it survives; NaN and infinities are null. */
 void trib_jw_f64(trib_json_writer *w, double value);
 /* The same, but -0.0 is "0": byte for byte JSON.stringify. */
 void trib_jw_f64_js(trib_json_writer *w, double value);

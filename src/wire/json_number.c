@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-    /* No decimal with more digits than this lies exactly between two doubles, so the rest matters only as zero or not. */
+    /* No decimal with more digits lies exactly between two doubles, so the rest matters only as zero or not. */
     MAX_DIGITS = 780,
     /* Keeps sums of exponents small; everything past it is 0 or out of range with any digits the text can hold. */
     MAX_EXPONENT = 100000000,
@@ -87,7 +87,8 @@ bool trib_json_token_f64(trib_str token, double *ret) {
         return true;
     }
     if (exact_f64(&d, ret)) return true;
-    /* digits and an exponent only: strtod's decimal point depends on the locale. A dropped tail counts as one digit more. */
+    /* digits and an exponent only: strtod's decimal point depends on the locale. A dropped tail counts as one digit
+     * more. */
     memcpy(text, d.digits, d.n);
     if (d.cut) {
         text[d.n++] = '1';
@@ -113,8 +114,8 @@ static size_t put_u64(char *out, uint64_t value) {
     return sizeof space - at;
 }
 
-/* A value with few decimal places is m / 10^places with both exact, which reads back as the same double; with at most 15
- * digits no shorter text can. Gives its digits and how many stand before the point. */
+/* A value with few decimal places is m / 10^places with both exact, which reads back as the same double; with at most
+ * 15 digits no shorter text can. Gives its digits and how many stand before the point. */
 static size_t short_digits(double value, char *digits, int *ret_point) {
     if (value < 1e-3 || value >= 1e6) return 0;
     for (int places = 1; places <= SHORT_PLACES; places++) {
@@ -128,8 +129,8 @@ static size_t short_digits(double value, char *digits, int *ret_point) {
     return 0;
 }
 
-/* The shortest of 1..17 significant digits that reads back; 17 always does (IEEE 754). Normal doubles keep any 15 digits,
- * so their search starts there; subnormal ones may need a single digit. */
+/* The shortest of 1..17 significant digits that reads back; 17 always does (IEEE 754). Normal doubles keep any 15
+ * digits, so their search starts there; subnormal ones may need a single digit. */
 static size_t search_digits(double value, char *digits, int *ret_point) {
     char text[40], token[40];
     size_t n = 0;

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JSON reader; see json.h.
  *
- * One pass, no recursion: `stack` holds the open containers, step() reads one child of the innermost one or its end. Nodes
- * come from slabs, so that a value costs no call into the arena. UTF-8 is checked only where a string has bytes >= 0x80:
- * everywhere else such a byte is a syntax error anyway. */
+ * One pass, no recursion: `stack` holds the open containers, step() reads one child of the innermost one or its end.
+ * Nodes come from slabs, so that a value costs no call into the arena. UTF-8 is checked only where a string has bytes
+ * >= 0x80: everywhere else such a byte is a syntax error anyway. */
 #include "wire/json.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "wire/json_scan.h"
+
+/* The few functions that every byte goes through; inlined into one loop they keep their state in registers. */
+#define HOT  static inline __attribute__((always_inline))
+#define COLD static __attribute__((noinline, cold))
 
 enum { FIRST_SLAB = 8, LAST_SLAB = 1024 };
 
@@ -33,16 +38,14 @@ typedef struct parser {
 
 /* ---- failures (all cold) ---- */
 
-static bool fail_at(parser *p, const char *at, const char *what) {
+COLD bool fail_at(parser *p, const char *at, const char *what) {
     size_t offset = (size_t)(at - p->begin);
-    if (offset >= (size_t)(p->end - p->begin)) {
-        p->code = trib_error_set(p->err, TRIB_BAD_JSON, "invalid JSON at byte %zu: %s, but the text ends here", offset, what);
-    } else {
-        unsigned char c = (unsigned char)*at;
-        p->code = c > 0x20 && c < 0x7F
-                      ? trib_error_set(p->err, TRIB_BAD_JSON, "invalid JSON at byte %zu: %s, found '%c'", offset, what, c)
-                      : trib_error_set(p->err, TRIB_BAD_JSON, "invalid JSON at byte %zu: %s, found byte 0x%02X", offset, what, c);
-    }
+    unsigned char c = at < p->end ? (unsigned char)*at : 0;
+    char found[32];
+    if (at >= p->end) snprintf(found, sizeof found, "but the text ends here");
+    else if (c > 0x20 && c < 0x7F) snprintf(found, sizeof found, "found '%c'", c);
+    else snprintf(found, sizeof found, "found byte 0x%02X", c);
+    p->code = trib_error_set(p->err, TRIB_BAD_JSON, "invalid JSON at byte %zu: %s, %s", offset, what, found);
     if (p->err) p->err->detail = offset > INT_MAX ? INT_MAX : (int)offset;
     return false;
 }
@@ -52,15 +55,16 @@ static bool fail(parser *p, const char *expected) {
 }
 
 /* For what is not about the byte at hand: limits, bad characters inside a string, duplicates. */
-static bool refuse_at(parser *p, const char *at, const char *why) {
+COLD bool refuse_at(parser *p, const char *at, const char *why) {
     size_t offset = (size_t)(at - p->begin);
     p->code = trib_error_set(p->err, TRIB_BAD_JSON, "invalid JSON at byte %zu: %s", offset, why);
     if (p->err) p->err->detail = offset > INT_MAX ? INT_MAX : (int)offset;
     return false;
 }
 
-static bool no_memory(parser *p) {
-    p->code = trib_error_set(p->err, TRIB_NOMEM, "the JSON text needs more memory than this request may use; send less at once");
+COLD bool no_memory(parser *p) {
+    p->code = trib_error_set(p->err, TRIB_NOMEM,
+                             "the JSON text needs more memory than this request may use; send less at once");
     return false;
 }
 
@@ -71,13 +75,17 @@ static inline bool is_space(char c) {
 }
 
 /* The next byte that is not white space; NUL, which is never valid there, at the end. */
-static inline char peek(parser *p) {
-    while (p->at < p->end) {
-        char c = *p->at;
-        if (c > ' ' || !is_space(c)) return c;
-        p->at++;
+HOT char peek(parser *p) {
+    const char *at = p->at;
+    char c = '\0';
+    if (at<p->end && * at> ' ') return *at;
+    for (; at < p->end; at++) {
+        c = *at;
+        if (!is_space(c)) break;
+        c = '\0';
     }
-    return '\0';
+    p->at = at;
+    return c;
 }
 
 static inline bool is_digit(const parser *p, const char *at) {
@@ -175,7 +183,7 @@ static const char *closing_quote(const char *at, const char *end) {
 }
 
 /* The rest of a string from its first escape on. Decoded text is never longer than its escapes. */
-static bool read_escaped_string(parser *p, const char *start, trib_str *ret) {
+static __attribute__((noinline)) bool read_escaped_string(parser *p, const char *start, trib_str *ret) {
     size_t plain = (size_t)(p->at - start);
     char *text = trib_arena_alloc(p->arena, (size_t)(closing_quote(p->at, p->end) - start));
     if (!text) return no_memory(p);
@@ -194,12 +202,12 @@ static bool read_escaped_string(parser *p, const char *start, trib_str *ret) {
 }
 
 /* p->at stands on the opening quote. */
-static inline bool read_string(parser *p, trib_str *ret) {
+HOT bool read_string(parser *p, trib_str *ret) {
     const char *start = ++p->at;
     unsigned high = 0;
     p->at = trib_json_scan(start, p->end, &high);
     trib_str s = {start, (size_t)(p->at - start)};
-    if (__builtin_expect(p->at == p->end || *p->at != '"', 0)) {
+    if (p->at == p->end || __builtin_expect(*p->at != '"', 0)) {
         if (p->at < p->end && *p->at == '\\') {
             if (!read_escaped_string(p, start, &s)) return false;
             high = 1; /* the part behind an escape was not looked at here */
@@ -269,8 +277,8 @@ static bool read_word(parser *p, const char *word, size_t n) {
 
 /* ---- nodes ---- */
 
-static bool new_slab(parser *p) {
-    if (p->nodes >= TRIB_JSON_MAX_VALUES) return refuse_at(p, p->at, "more values than one document may have; split it");
+static __attribute__((noinline)) bool new_slab(parser *p) {
+    if (p->nodes >= TRIB_JSON_MAX_VALUES) return refuse_at(p, p->at, "the document has too many values; split it");
     p->slab_nodes = p->slab_nodes ? p->slab_nodes * 2 : FIRST_SLAB;
     if (p->slab_nodes > LAST_SLAB) p->slab_nodes = LAST_SLAB;
     p->slab = trib_arena_alloc(p->arena, p->slab_nodes * sizeof *p->slab);
@@ -291,7 +299,7 @@ static bool open_container(parser *p, trib_json *node, trib_json_kind kind) {
 }
 
 /* Reads a value into *ret; a container is only opened. */
-static inline bool read_value(parser *p, trib_str key, trib_json **ret) {
+HOT bool read_value(parser *p, trib_str key, trib_json **ret) {
     char c = peek(p);
     if (__builtin_expect(p->slab == p->slab_end, 0) && !new_slab(p)) return false;
     trib_json *node = p->slab++;
@@ -352,7 +360,7 @@ static bool close_container(parser *p, const trib_json *container) {
     return true;
 }
 
-static inline bool read_key(parser *p, trib_str *ret) {
+HOT bool read_key(parser *p, trib_str *ret) {
     if (peek(p) != '"') return fail(p, "expected a member name in quotes");
     if (!read_string(p, ret)) return false;
     if (peek(p) != ':') return fail(p, "expected ':' after a member name");
@@ -361,7 +369,7 @@ static inline bool read_key(parser *p, trib_str *ret) {
 }
 
 /* One child of the innermost container, or its end. */
-static inline bool step(parser *p) {
+HOT bool step(parser *p) {
     frame *top = &p->stack[p->depth - 1];
     trib_json *container = top->container, *child = NULL;
     bool object = container->kind == TRIB_JSON_OBJECT;
@@ -369,7 +377,7 @@ static inline bool step(parser *p) {
     char c = peek(p);
     if (c == (object ? '}' : ']')) return close_container(p, container);
     if (container->count > 0) {
-        if (c != ',') return fail(p, object ? "expected ',' or '}' after a member" : "expected ',' or ']' after an element");
+        if (c != ',') return fail(p, object ? "expected ',' or '}' after a member" : "expected ',' or ']'");
         p->at++;
     }
     if (object) {
@@ -407,7 +415,7 @@ static trib_code parse(trib_arena *arena, trib_str text, bool unique, const trib
     p.arena = arena;
     p.err = err;
     p.code = TRIB_OK;
-    if (text.len > UINT32_MAX) return trib_error_set(err, TRIB_BAD_JSON, "the JSON text is larger than 4 GiB; split it");
+    if (text.len > UINT32_MAX) return trib_error_set(err, TRIB_BAD_JSON, "the text is larger than 4 GiB; split it");
     if (!read_document(&p, &root)) return p.code;
     *ret = root;
     return TRIB_OK;

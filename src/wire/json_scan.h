@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds the end of the plain part of a JSON string; shared by reader and writer.
  *
- * Plain bytes need no escape: everything but '"', '\' and control characters (RFC 8259 §7). Sixteen bytes a step with SSE2,
- * else eight with integer arithmetic, the tail byte by byte: nothing past `end` is ever read. */
+ * Plain bytes need no escape: everything but '"', '\' and control characters (RFC 8259 §7). Sixteen bytes a step with
+ * SSE2, else eight with integer arithmetic, the tail byte by byte: nothing past `end` is ever read. */
 #ifndef TRIB_WIRE_JSON_SCAN_H
 #define TRIB_WIRE_JSON_SCAN_H
 
@@ -18,8 +18,8 @@ static inline bool trib_json_byte_plain(unsigned char c) {
     return c >= 0x20 && c != '"' && c != '\\';
 }
 
-/* The first byte in [at, end) that is not plain, or end. *ret_high gets a non-zero value if a byte before it may be >= 0x80
- * (never zero when there is one), and is otherwise left alone. */
+/* The first byte in [at, end) that is not plain, or end. *ret_high gets a non-zero value if a byte before it is
+ * >= 0x80, and is otherwise left alone. */
 static inline const char *trib_json_scan_tail(const char *at, const char *end, unsigned *ret_high) {
     for (; at < end; at++) {
         unsigned char c = (unsigned char)*at;
@@ -29,7 +29,7 @@ static inline const char *trib_json_scan_tail(const char *at, const char *end, u
     return at;
 }
 
-/* Eight bytes a step. A subtraction may flag a byte above a real hit, so a flagged word is looked through byte by byte. */
+/* Eight bytes a step. A subtraction may flag a byte above a real hit, so a flagged word is read byte by byte. */
 static inline const char *trib_json_scan_swar(const char *at, const char *end, unsigned *ret_high) {
     const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
     while (end - at >= 8) {

@@ -138,8 +138,7 @@ static void add_escaped(trib_buf *buf, trib_str s) {
     }
 }
 
-/* Length of the longest prefix that is well-formed UTF-8. Found by halving, so that valid text, checked first as a whole by
- * the caller, costs nothing here. */
+/* Length of the longest prefix that is well-formed UTF-8. */
 static size_t valid_prefix(trib_str s) {
     size_t i = 0;
     while (i < s.len) {

@@ -1,24 +1,86 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tenant names; see tenant_name.h. `/<tenant>/v2/pipeline` and the server's own paths share one root, so every first path
- * word of the server is in the table below: a face that serves a new one adds it here. */
+/* Tenant names; see tenant_name.h. `/<tenant>/v2/pipeline` and the server's own paths share one root, so every first
+ * path word of the server is in the table below: a face that serves a new one adds it here. */
 #include "wire/tenant_name.h"
 
 #include <string.h>
 
 static const char *const reserved[] = {
     /* libSQL: protocol versions, replication, sync, extras */
-    "v0", "v1", "v2", "v3", "v3-protobuf", "v4", "dev", "info", "export", "sync", "pull-updates", "beta", "console", "dump",
-    "jobs", "proxy", "wal_log", "replication", "admin_shell", "libsql",
+    "v0",
+    "v1",
+    "v2",
+    "v3",
+    "v3-protobuf",
+    "v4",
+    "dev",
+    "info",
+    "export",
+    "sync",
+    "pull-updates",
+    "beta",
+    "console",
+    "dump",
+    "jobs",
+    "proxy",
+    "wal_log",
+    "replication",
+    "admin_shell",
+    "libsql",
     /* operations */
-    "health", "healthz", "ready", "readyz", "live", "livez", "version", "metrics", "status", "diagnostics", "profile",
-    "log-filter", "debug", "admin", "config",
+    "health",
+    "healthz",
+    "ready",
+    "readyz",
+    "live",
+    "livez",
+    "version",
+    "metrics",
+    "status",
+    "diagnostics",
+    "profile",
+    "log-filter",
+    "debug",
+    "admin",
+    "config",
     /* faces of Tributary and what stands beside them on a web host */
-    "api", "auth", "login", "logout", "token", "tokens", "tenant", "tenants", "namespace", "namespaces", "organization",
-    "organizations", "group", "groups", "database", "databases", "deploy", "records", "archive", "events", "orders",
-    "provisioning", "dashboard", "docs", "assets", "static", "favicon", "robots", "www", "ws", "trib", "tributary", "system",
-    "_trib",
+    "api",
+    "auth",
+    "login",
+    "logout",
+    "token",
+    "tokens",
+    "tenant",
+    "tenants",
+    "namespace",
+    "namespaces",
+    "organization",
+    "organizations",
+    "group",
+    "groups",
+    "database",
+    "databases",
+    "deploy",
+    "records",
+    "archive",
+    "events",
+    "orders",
+    "provisioning",
+    "dashboard",
+    "docs",
+    "assets",
+    "static",
+    "favicon",
+    "robots",
+    "www",
+    "ws",
+    "trib",
+    "tributary",
+    "system",
     /* clients send these when nobody named a database: a tenant of this name would get strangers' data */
-    "default", "localhost", "127",
+    "default",
+    "localhost",
+    "127",
 };
 
 static const char *const system_names[] = {"control", "streams", "discovery"};
@@ -44,19 +106,20 @@ static bool is_name_byte(char c, bool first) {
 
 trib_code trib_tenant_name_check(trib_str name, trib_error *err) {
     static const char allowed[] = "1 to 64 lower-case letters, digits, '-' and '_', beginning with a letter or digit";
-    if (name.len == 0) return trib_error_set(err, TRIB_TENANT_NAME_INVALID, "the tenant name is empty; use %s", allowed);
+    const trib_code code = TRIB_TENANT_NAME_INVALID;
+    if (name.len == 0) return trib_error_set(err, code, "the tenant name is empty; use %s", allowed);
     if (name.len > TRIB_TENANT_NAME_MAX_BYTES) {
-        return trib_error_set(err, TRIB_TENANT_NAME_INVALID, "the tenant name has %zu bytes; use %s", name.len, allowed);
+        return trib_error_set(err, code, "the tenant name has %zu bytes; use %s", name.len, allowed);
     }
     for (size_t i = 0; i < name.len; i++) {
         if (is_name_byte(name.ptr[i], i == 0)) continue;
         /* by number: the byte may be half a character, and the message must stay UTF-8 */
-        return trib_error_set(err, TRIB_TENANT_NAME_INVALID, "the tenant name has byte 0x%02X at position %zu; use %s",
-                              (unsigned)(unsigned char)name.ptr[i], i, allowed);
+        unsigned byte = (unsigned char)name.ptr[i];
+        return trib_error_set(err, code, "the tenant name has byte 0x%02X at position %zu; use %s", byte, i, allowed);
     }
     if (trib_tenant_name_reserved(name)) {
-        return trib_error_set(err, TRIB_TENANT_NAME_INVALID,
-                              "the name '%.*s' is kept for the server's own paths; choose another one", TRIB_STR_ARG(name));
+        return trib_error_set(err, code, "the server itself uses the name '%.*s'; choose another one",
+                              TRIB_STR_ARG(name));
     }
     return TRIB_OK;
 }

@@ -15,13 +15,13 @@
 
 enum { TRIB_TENANT_NAME_MAX_BYTES = 64 };
 
-/* TRIB_OK if a tenant may have this name: right syntax, not reserved. System databases (see below) pass: they are asked for
- * by name like tenants.
+/* TRIB_OK if a tenant may have this name: right syntax, not reserved. System databases (see below) pass: they are asked
+ * for by name like tenants.
  * Errors: TRIB_TENANT_NAME_INVALID, the message says what is allowed. */
 trib_code trib_tenant_name_check(trib_str name, trib_error *err);
 bool trib_tenant_name_valid(trib_str name);
 
-/* A word that the server itself serves as first segment of a path, or that clients send without being asked to. */
+/* A word that the server itself serves as first segment of a path, or that clients send unasked. */
 bool trib_tenant_name_reserved(trib_str name);
 /* A database that the server owns (control, streams, discovery): nobody may create or delete a tenant of this name. */
 bool trib_tenant_name_system(trib_str name);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* URLs; see url.h. A request target goes through one decoding, in this order: split off the query, decode, then look at what
- * the decoded path says. Looking first would let "%2e%2e" and "%2F" pass. */
+/* URLs; see url.h. A request target goes through one decoding, in this order: split off the query, decode, then look at
+ * what the decoded path says. Looking first would let "%2e%2e" and "%2F" pass. */
 #include "wire/url.h"
 
 #include <string.h>
@@ -64,7 +64,7 @@ static trib_code no_memory(trib_error *err) {
     return trib_error_set(err, TRIB_NOMEM, NULL);
 }
 
-/* True if s has a byte that may not stand in a target or URL unescaped: controls, space, DEL and beyond, or a fragment. */
+/* True if s has a byte that may not stand in a target or URL unescaped: controls, space, DEL and beyond, '#'. */
 static bool has_raw_junk(trib_str s) {
     for (size_t i = 0; i < s.len; i++) {
         unsigned char c = (unsigned char)s.ptr[i];
@@ -80,9 +80,10 @@ static size_t absolute_prefix(trib_str target) {
     return 0;
 }
 
+/* Index of the first of `chars`, or s.len. A NUL is none of them, although strchr would find it. */
 static size_t find_any(trib_str s, const char *chars) {
     size_t i = 0;
-    while (i < s.len && !strchr(chars, s.ptr[i])) i++;
+    while (i < s.len && (s.ptr[i] == '\0' || !strchr(chars, s.ptr[i]))) i++;
     return i;
 }
 
@@ -134,7 +135,7 @@ trib_code trib_target_parse(trib_arena *arena, trib_str target, trib_target *ret
     trib_target t = {0};
     trib_str rest = target;
     if (has_raw_junk(target)) {
-        return bad(err, "the request target has a control character, a space, a '#' or a non-ASCII byte; write it as %XX");
+        return bad(err, "the request target has a control, space, '#' or non-ASCII character; write it as %XX");
     }
     size_t prefix = absolute_prefix(target);
     if (prefix > 0) {
@@ -252,7 +253,8 @@ static trib_code parse_scheme(trib_str *rest, trib_url *url, trib_error *err) {
             return TRIB_OK;
         }
     }
-    return bad(err, "a server URL begins with http://, https://, libsql://, ws:// or wss://, as in http://127.0.0.1:8080/name/");
+    return bad(err, "a server URL begins with http://, https://, libsql://, ws:// or wss://, "
+                    "as in http://127.0.0.1:8080/name/");
 }
 
 static trib_code parse_host(trib_str host, trib_url *url, trib_error *err) {
@@ -261,11 +263,11 @@ static trib_code parse_host(trib_str host, trib_url *url, trib_error *err) {
     if (host.len > TRIB_URL_MAX_HOST_BYTES) return bad(err, "the host of the URL is longer than 255 bytes");
     for (size_t i = 0; i < host.len; i++) {
         char c = host.ptr[i];
-        bool fits = url->is_ipv6 ? hex_digit(c) >= 0 || c == ':' || c == '.' : is_alnum(c) || c == '-' || c == '.' || c == '_';
-        if (!fits) return bad(err, "the host of the URL has a character that no host name has; international names need their xn-- form");
+        bool fits = url->is_ipv6 ? hex_digit(c) >= 0 || c == ':' || c == '.' : is_alnum(c) || strchr("-._", c);
+        if (!fits) return bad(err, "the URL's host has a character that no host name has; use the xn-- form");
         colon = colon || c == ':';
     }
-    if (url->is_ipv6 && !colon) return bad(err, "the address in [ ] is not an IPv6 address; write an IPv4 address without brackets");
+    if (url->is_ipv6 && !colon) return bad(err, "what stands in [ ] is not an IPv6 address; leave the brackets away");
     url->host = host;
     return TRIB_OK;
 }
@@ -306,7 +308,8 @@ static trib_code apply_tls_param(trib_url *url, trib_error *err) {
         bool on = trib_str_eq_c(pair, "tls=1");
         if (!on && !trib_str_eq_c(pair, "tls=0")) return bad(err, "the URL's parameter tls is neither 0 nor 1");
         if (url->scheme != TRIB_URL_LIBSQL && on != url->tls) {
-            return bad(err, "the URL's parameter tls contradicts its scheme; use http:// or ws:// without TLS, https:// or wss:// with");
+            return bad(err, "the URL's parameter tls contradicts its scheme; use http:// or ws:// without TLS, "
+                            "https:// or wss:// with");
         }
         url->tls = on;
     }
@@ -317,7 +320,7 @@ trib_code trib_url_parse(trib_str text, trib_url *ret, trib_error *err) {
     trib_url url = {0};
     trib_str rest = text;
     if (has_raw_junk(text)) {
-        return bad(err, "the URL has a control character, a space, a '#' or a non-ASCII byte; remove it or write it as %XX");
+        return bad(err, "the URL has a control, space, '#' or non-ASCII character; remove it or write it as %XX");
     }
     trib_code code = parse_scheme(&rest, &url, err);
     if (code) return code;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* URLs: percent coding, the target of an HTTP request, query parameters, and the URLs that a client is given (RFC 3986). */
+/* URLs: percent coding, the target of an HTTP request, query parameters, and the URLs of servers (RFC 3986). */
 #ifndef TRIB_WIRE_URL_H
 #define TRIB_WIRE_URL_H
 
@@ -31,12 +31,12 @@ void trib_percent_encode(trib_str s, trib_buf *buf);
 typedef struct trib_target {
     trib_str path;      /* decoded, begins with '/', "//" collapsed, no "." or ".." segment; "*" for "OPTIONS *" */
     trib_str query;     /* behind '?', not decoded; empty if there is none */
-    trib_str authority; /* host[:port] of an absolute target, which overrides the Host header (RFC 9112 §3.2.2); else empty */
+    trib_str authority; /* host[:port] of an absolute target, overrides Host (RFC 9112 §3.2.2); else empty */
 } trib_target;
 
 /* Splits a request target in origin form (/path?query), absolute form (http://host/path?query) or "*".
- * The path is decoded once and never again, so what it would hide is refused: NUL and control characters, an encoded '/',
- * "." and ".." segments in any spelling, bad escapes, bytes that are not UTF-8.
+ * The path is decoded once and never again, so what it would hide is refused: NUL and control characters, an encoded
+ * '/', "." and ".." segments in any spelling, bad escapes, bytes that are not UTF-8.
  * Owns:   the path is in `arena` or borrowed from `target`, the rest is borrowed from `target`.
  * Errors: TRIB_BAD_REQUEST; TRIB_NOMEM. */
 trib_code trib_target_parse(trib_arena *arena, trib_str target, trib_target *ret, trib_error *err);
@@ -75,12 +75,12 @@ typedef enum trib_url_scheme {
 
 typedef struct trib_url {
     trib_url_scheme scheme;
-    bool tls;        /* https, wss, and libsql unless it says ?tls=0 */
-    bool is_ipv6;    /* host is an IPv6 address; it stands here without its brackets */
-    uint16_t port;   /* 80 or 443 if the URL has none */
+    bool tls;      /* https, wss, and libsql unless it says ?tls=0 */
+    bool is_ipv6;  /* host is an IPv6 address; it stands here without its brackets */
+    uint16_t port; /* 80 or 443 if the URL has none */
     trib_str host;
-    trib_str path;   /* as written, at least "/" */
-    trib_str query;  /* as written, without '?' */
+    trib_str path;  /* as written, at least "/" */
+    trib_str query; /* as written, without '?' */
 } trib_url;
 
 /* Parses the URL of a server. A user name or password and a fragment are refused: they would be ignored in silence.

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The registry in memory and its changes; see control.h. Reading it at start is in control_load.c. */
+#include "core/control.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ids.h"
+#include "core/control_int.h"
+#include "crypto/hash.h"
+#include "wire/tenant_name.h"
+
+static void lock(trib_control *control) {
+    trib_mutex_lock(control->app->env, control->lock);
+}
+
+static void unlock(trib_control *control) {
+    trib_mutex_unlock(control->app->env, control->lock);
+}
+
+/* ---- tenants ---- */
+
+trib_tenant *trib_tenant_ref(trib_tenant *tenant) {
+    if (tenant) atomic_fetch_add(&tenant->refs, 1);
+    return tenant;
+}
+
+void trib_tenant_unref(trib_tenant *tenant) {
+    if (!tenant || atomic_fetch_sub(&tenant->refs, 1) != 1) return;
+    trib_work_queue_free(tenant->queue);
+    free(tenant);
+}
+
+trib_tenant *trib_control_tenant_new(trib_control *control, trib_str name, trib_str id) {
+    trib_tenant *tenant = calloc(1, sizeof *tenant);
+    if (!tenant) return NULL;
+    memcpy(tenant->name, name.ptr, name.len);
+    memcpy(tenant->id, id.ptr, id.len);
+    atomic_store(&tenant->refs, 1);
+    tenant->queue = trib_work_queue_new(control->app->workers);
+    if (tenant->queue) return tenant;
+    free(tenant);
+    return NULL;
+}
+
+trib_tenant *trib_control_find(trib_control *control, trib_str name) {
+    lock(control);
+    trib_tenant *tenant = trib_tenant_ref(trib_map_get(&control->by_name, name));
+    unlock(control);
+    return tenant;
+}
+
+size_t trib_control_count(trib_control *control) {
+    lock(control);
+    size_t count = control->by_name.count;
+    unlock(control);
+    return count;
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp((*(trib_tenant *const *)a)->name, (*(trib_tenant *const *)b)->name);
+}
+
+/* Keeps the `max` smallest names seen so far: a sorted page, filled by insertion. */
+static void page_insert(trib_tenant **page, size_t *count, size_t max, trib_tenant *tenant) {
+    size_t at = *count;
+    if (at == max) {
+        if (by_name(&tenant, &page[max - 1]) >= 0) return;
+        at--;
+    } else {
+        (*count)++;
+    }
+    while (at > 0 && by_name(&tenant, &page[at - 1]) < 0) {
+        page[at] = page[at - 1];
+        at--;
+    }
+    page[at] = tenant;
+}
+
+size_t trib_control_list(trib_control *control, trib_str after, size_t max, trib_tenant **ret) {
+    size_t cursor = 0, count = 0;
+    trib_str name;
+    void *value;
+    if (max == 0) return 0;
+    lock(control);
+    while (trib_map_next(&control->by_name, &cursor, &name, &value)) {
+        if (after.len && trib_str_cmp(name, after) <= 0) continue;
+        page_insert(ret, &count, max, value);
+    }
+    for (size_t i = 0; i < count; i++) trib_tenant_ref(ret[i]);
+    unlock(control);
+    return count;
+}
+
+/* ---- keys ---- */
+
+trib_control_keys *trib_control_get_keys(trib_control *control) {
+    lock(control);
+    trib_control_keys *keys = control->keys;
+    atomic_fetch_add(&keys->refs, 1);
+    unlock(control);
+    return keys;
+}
+
+void trib_control_keys_release(trib_control_keys *keys) {
+    if (!keys || atomic_fetch_sub(&keys->refs, 1) != 1) return;
+    for (size_t i = 0; i < keys->count; i++) trib_ed25519_key_free(keys->keys[i]);
+    free(keys);
+}
+
+trib_code trib_control_keys_add(trib_control_keys *keys, trib_str kid, trib_str seed, trib_error *err) {
+    size_t at = keys->count;
+    if (at == TRIB_SIGNING_KEYS_MAX || kid.len >= sizeof keys->kids[0]) return TRIB_OK;
+    trib_code code = trib_ed25519_key_new(seed, &keys->keys[at], err);
+    if (code != TRIB_OK) return code;
+    memcpy(keys->kids[at], kid.ptr, kid.len);
+    keys->kids[at][kid.len] = '\0';
+    keys->verify[at] = (trib_jwt_key){trib_str_c(keys->kids[at]), trib_ed25519_key_get_pub(keys->keys[at])};
+    keys->count++;
+    return TRIB_OK;
+}
+
+/* The new key in front, the old ones behind it unless they are dropped. */
+static trib_code keys_rotate(trib_control *control, const trib_control_op *op, trib_error *err) {
+    trib_control_keys *old = trib_control_get_keys(control);
+    trib_control_keys *keys = calloc(1, sizeof *keys);
+    trib_code code = keys ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
+    if (code == TRIB_OK) {
+        atomic_store(&keys->refs, 1);
+        keys->generation = old->generation + 1;
+        code = trib_control_keys_add(keys, trib_str_c(op->kid), trib_str_make((const char *)op->seed, sizeof op->seed),
+                                     err);
+    }
+    for (size_t i = 0; code == TRIB_OK && !op->drop_old && i < old->count; i++) {
+        uint8_t seed[TRIB_ED25519_KEY_BYTES];
+        code = trib_ed25519_key_get_seed(old->keys[i], seed);
+        if (code == TRIB_OK) {
+            code = trib_control_keys_add(keys, trib_str_c(old->kids[i]), trib_str_make((const char *)seed, sizeof seed),
+                                         err);
+        }
+        trib_crypto_wipe(seed, sizeof seed);
+    }
+    if (code == TRIB_OK) {
+        lock(control);
+        trib_control_keys *gone = control->keys;
+        control->keys = keys;
+        unlock(control);
+        trib_control_keys_release(gone);
+    } else {
+        trib_control_keys_release(keys);
+    }
+    trib_control_keys_release(old);
+    return code;
+}
+
+const char *trib_control_admin_key(const trib_control *control) {
+    return control->admin_key;
+}
+
+/* ---- changes ---- */
+
+static const char *const op_sql[] = {
+    [TRIB_CONTROL_CREATE] = "INSERT INTO tenant(name, id, created_ms) VALUES (?1, ?2, ?3)",
+    [TRIB_CONTROL_DELETE] = "DELETE FROM tenant WHERE name = ?1",
+    [TRIB_CONTROL_REVOKE] = "UPDATE tenant SET token_epoch = token_epoch + 1 WHERE name = ?1",
+    [TRIB_CONTROL_ROTATE_KEY] = "INSERT INTO signing_key(kid, seed, created_ms) VALUES (?1, ?2, ?3)",
+};
+
+static trib_arg text_arg(const char *text) {
+    return (trib_arg){.value = {.type = TRIB_VALUE_TEXT, .bytes = trib_str_c(text)}};
+}
+
+static size_t op_args(const trib_control_op *op, int64_t now_ms, trib_arg args[3]) {
+    args[2] = (trib_arg){.value = {.type = TRIB_VALUE_INTEGER, .integer = now_ms}};
+    if (op->type == TRIB_CONTROL_ROTATE_KEY) {
+        args[0] = text_arg(op->kid);
+        args[1] = (trib_arg){.value = {.type = TRIB_VALUE_BLOB, .bytes = {(const char *)op->seed, sizeof op->seed}}};
+        return 3;
+    }
+    args[0] = text_arg(op->name);
+    if (op->type != TRIB_CONTROL_CREATE) return 1;
+    args[1] = text_arg(op->prepared->id);
+    return 3;
+}
+
+static trib_code op_work(trib_db_job *job, trib_handle *handle, trib_error *err) {
+    trib_control_op *op = (trib_control_op *)(void *)((char *)job - offsetof(trib_control_op, job));
+    trib_arg args[3];
+    size_t count = op_args(op, trib_env_wall_ms(job->app->env), args);
+    trib_code code = trib_db_job_take_pending(job, err);
+    if (code != TRIB_OK) return code;
+    if (op->type == TRIB_CONTROL_ROTATE_KEY && op->drop_old) {
+        /* one transaction: the new key is in and the old ones are out, or neither */
+        static const char *const drop[] = {"BEGIN IMMEDIATE", "DELETE FROM signing_key"};
+        for (size_t i = 0; i < 2; i++) {
+            code = trib_control_run(handle, drop[i], NULL, 0, NULL, NULL, err);
+            if (code != TRIB_OK) return code;
+        }
+        code = trib_control_run(handle, op_sql[op->type], args, count, NULL, NULL, err);
+        return code == TRIB_OK ? trib_control_run(handle, "COMMIT", NULL, 0, NULL, NULL, err) : code;
+    }
+    return trib_control_run(handle, op_sql[op->type], args, count, NULL, NULL, err);
+}
+
+/* The change is durable: memory follows. */
+static trib_code op_apply(trib_control *control, trib_control_op *op) {
+    trib_tenant *gone = NULL;
+    trib_code code = TRIB_OK;
+    if (op->type == TRIB_CONTROL_ROTATE_KEY) return keys_rotate(control, op, &op->err);
+    lock(control);
+    if (op->type == TRIB_CONTROL_CREATE) {
+        code = trib_map_set(&control->by_name, trib_str_c(op->prepared->name), op->prepared, NULL);
+        if (code == TRIB_OK) op->tenant = trib_tenant_ref(op->prepared);
+        if (code == TRIB_OK) op->prepared = NULL;
+    } else if (op->type == TRIB_CONTROL_DELETE) {
+        gone = trib_map_take(&control->by_name, trib_str_c(op->name));
+        if (gone) atomic_store(&gone->deleted, true);
+    } else {
+        op->tenant = trib_tenant_ref(trib_map_get(&control->by_name, trib_str_c(op->name)));
+        if (op->tenant) atomic_fetch_add(&op->tenant->token_epoch, 1);
+    }
+    unlock(control);
+    trib_tenant_unref(gone);
+    return code == TRIB_OK ? code : trib_error_set(&op->err, code, NULL);
+}
+
+static void op_finished(trib_db_job *job) {
+    trib_control_op *op = (trib_control_op *)(void *)((char *)job - offsetof(trib_control_op, job));
+    trib_control *control = op->control;
+    op->code = job->code;
+    op->err = job->err;
+    if (op->code == TRIB_SQL_ERROR && op->type == TRIB_CONTROL_CREATE) {
+        op->code = trib_error_set(&op->err, TRIB_TENANT_EXISTS, "tenant \"%s\" already exists", op->name);
+    }
+    if (op->code == TRIB_OK) op->code = op_apply(control, op);
+    trib_tenant_unref(op->prepared);
+    op->prepared = NULL;
+    trib_crypto_wipe(op->seed, sizeof op->seed);
+    op->finished(op);
+}
+
+static trib_code op_prepare(trib_control *control, trib_control_op *op, trib_error *err) {
+    char hex[TRIB_ID_HEX_BYTES];
+    trib_id id;
+    trib_str name = trib_str_c(op->name);
+    trib_code code = TRIB_OK;
+    op->prepared = NULL;
+    op->tenant = NULL;
+    if (op->type == TRIB_CONTROL_ROTATE_KEY) {
+        code = trib_id_random(control->app->env, &id, err);
+        if (code == TRIB_OK && !trib_env_random(control->app->env, op->seed, sizeof op->seed)) {
+            code = trib_error_set(err, TRIB_INTERNAL, "the system gives no randomness for a new key");
+        }
+        if (code == TRIB_OK) trib_id_to_hex(id, op->kid);
+        return code;
+    }
+    trib_tenant *known = trib_control_find(control, name);
+    trib_tenant_unref(known);
+    if (op->type != TRIB_CONTROL_CREATE) {
+        if (known && !known->system) return TRIB_OK;
+        return trib_error_set(err, TRIB_TENANT_NOT_FOUND,
+                              "tenant \"%s\" doesn't exist; `trib tenant list` shows those that do", op->name);
+    }
+    code = trib_tenant_name_check(name, err);
+    if (code != TRIB_OK) return code;
+    if (known || trib_tenant_name_system(name)) {
+        return trib_error_set(err, TRIB_TENANT_EXISTS, "tenant \"%s\" already exists", op->name);
+    }
+    code = trib_id_random(control->app->env, &id, err);
+    if (code != TRIB_OK) return code;
+    trib_id_to_hex(id, hex);
+    op->prepared = trib_control_tenant_new(control, name, trib_str_c(hex));
+    if (!op->prepared) return trib_error_set(err, TRIB_NOMEM, NULL);
+    op->prepared->created_ms = trib_env_wall_ms(control->app->env);
+    return TRIB_OK;
+}
+
+trib_code trib_control_submit(trib_control *control, trib_control_op *op, trib_error *err) {
+    trib_code code = op_prepare(control, op, err);
+    if (code != TRIB_OK) return code;
+    op->control = control;
+    memset(&op->job, 0, sizeof op->job);
+    op->job.app = control->app;
+    op->job.tenant = control->self;
+    op->job.access = TRIB_ACCESS_SYSTEM;
+    op->job.job.home = op->home;
+    op->job.work = op_work;
+    op->job.finished = op_finished;
+    code = trib_db_job_submit(&op->job, err);
+    if (code != TRIB_OK) {
+        trib_tenant_unref(op->prepared);
+        op->prepared = NULL;
+    }
+    return code;
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opens the registry: schema, first keys, and every tenant into memory. Runs before the loops and workers have anything
+ * to do, so it may block, and the turn is always free. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ids.h"
+#include "core/control_int.h"
+#include "crypto/hash.h"
+
+static const char *const schema[] = {
+    "CREATE TABLE IF NOT EXISTS tenant("
+    " name TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE, created_ms INTEGER NOT NULL,"
+    " token_epoch INTEGER NOT NULL DEFAULT 0, block_reads INTEGER NOT NULL DEFAULT 0,"
+    " block_writes INTEGER NOT NULL DEFAULT 0, block_reason TEXT NOT NULL DEFAULT '',"
+    " max_bytes INTEGER NOT NULL DEFAULT 0, txn_steal_ms INTEGER NOT NULL DEFAULT 0,"
+    " statement_timeout_ms INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS signing_key(kid TEXT PRIMARY KEY, seed BLOB NOT NULL, created_ms INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS setting(name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+};
+
+trib_code trib_control_run(trib_handle *handle, const char *sql, const trib_arg *args, size_t arg_count,
+                           trib_code (*row)(void *ctx, const trib_stmt *stmt, trib_error *err), void *ctx,
+                           trib_error *err) {
+    trib_stmt *stmt = NULL;
+    bool has_row = true;
+    trib_code code = trib_stmt_prepare(handle, trib_str_c(sql), &stmt, err);
+    if (code == TRIB_OK) code = trib_stmt_bind(stmt, args, arg_count, err);
+    while (code == TRIB_OK) {
+        code = trib_stmt_step(stmt, &has_row, err);
+        if (code != TRIB_OK || !has_row) break;
+        if (row) code = row(ctx, stmt, err);
+    }
+    trib_stmt_free(stmt);
+    return code;
+}
+
+static void never_granted(trib_turn_waiter *waiter, trib_code code) {
+    (void)waiter;
+    (void)code;
+}
+
+/* At start nobody else can hold the turn of `control`. */
+static trib_code run_now(trib_handle *handle, const char *sql, const trib_arg *args, size_t arg_count,
+                         trib_code (*row)(void *, const trib_stmt *, trib_error *), void *ctx, trib_error *err) {
+    trib_code code = trib_control_run(handle, sql, args, arg_count, row, ctx, err);
+    if (code != TRIB_AGAIN) return code;
+    trib_turn_waiter waiter = {.granted = never_granted};
+    code = trib_turn_wait(handle, &waiter, err);
+    if (code != TRIB_OK)
+        return trib_error_set(err, TRIB_INTERNAL, "the control database is in use while the server starts");
+    return trib_control_run(handle, sql, args, arg_count, row, ctx, err);
+}
+
+static trib_code load_tenant(void *ctx, const trib_stmt *stmt, trib_error *err) {
+    trib_control *control = ctx;
+    trib_str name = trib_stmt_col_value(stmt, 0).bytes, id = trib_stmt_col_value(stmt, 1).bytes;
+    trib_str reason = trib_stmt_col_value(stmt, 6).bytes;
+    if (name.len == 0 || name.len > TRIB_TENANT_NAME_BYTES || id.len == 0 || id.len > TRIB_DB_ID_BYTES) {
+        return trib_error_set(err, TRIB_INTERNAL, "the control database has a tenant with a malformed name or id");
+    }
+    trib_tenant *tenant = trib_control_tenant_new(control, name, id);
+    if (!tenant) return trib_error_set(err, TRIB_NOMEM, NULL);
+    tenant->created_ms = trib_stmt_col_value(stmt, 2).integer;
+    atomic_store(&tenant->token_epoch, (uint32_t)trib_stmt_col_value(stmt, 3).integer);
+    atomic_store(&tenant->block_reads, trib_stmt_col_value(stmt, 4).integer != 0);
+    atomic_store(&tenant->block_writes, trib_stmt_col_value(stmt, 5).integer != 0);
+    size_t n = reason.len < sizeof tenant->block_reason - 1 ? reason.len : sizeof tenant->block_reason - 1;
+    if (n) memcpy(tenant->block_reason, reason.ptr, n);
+    tenant->db_settings.max_bytes = (uint64_t)trib_stmt_col_value(stmt, 7).integer;
+    tenant->db_settings.txn_steal_ms = (uint32_t)trib_stmt_col_value(stmt, 8).integer;
+    tenant->db_settings.statement_timeout_ms = (uint32_t)trib_stmt_col_value(stmt, 9).integer;
+    trib_code code = trib_map_set(&control->by_name, trib_str_c(tenant->name), tenant, NULL);
+    if (code == TRIB_OK) return code;
+    trib_tenant_unref(tenant);
+    return trib_error_set(err, code, NULL);
+}
+
+static trib_code load_key(void *ctx, const trib_stmt *stmt, trib_error *err) {
+    trib_control *control = ctx;
+    return trib_control_keys_add(control->keys, trib_stmt_col_value(stmt, 0).bytes, trib_stmt_col_value(stmt, 1).bytes,
+                                 err);
+}
+
+static trib_code load_admin_key(void *ctx, const trib_stmt *stmt, trib_error *err) {
+    trib_control *control = ctx;
+    trib_str key = trib_stmt_col_value(stmt, 0).bytes;
+    if (key.len >= sizeof control->admin_key)
+        return trib_error_set(err, TRIB_INTERNAL, "the stored admin key is malformed");
+    memcpy(control->admin_key, key.ptr, key.len);
+    return TRIB_OK;
+}
+
+static trib_code make_first_keys(trib_control *control, trib_handle *handle, trib_error *err) {
+    uint8_t seed[TRIB_ED25519_KEY_BYTES];
+    char kid[TRIB_ID_HEX_BYTES];
+    trib_id id;
+    trib_code code = TRIB_OK;
+    const trib_env *env = control->app->env;
+    if (control->keys->count == 0) {
+        code = trib_id_random(env, &id, err);
+        if (code != TRIB_OK) return code;
+        trib_id_to_hex(id, kid);
+        if (!trib_env_random(env, seed, sizeof seed))
+            return trib_error_set(err, TRIB_INTERNAL, "the system gives no randomness");
+        trib_arg args[3] = {{.value = {.type = TRIB_VALUE_TEXT, .bytes = trib_str_c(kid)}},
+                            {.value = {.type = TRIB_VALUE_BLOB, .bytes = {(const char *)seed, sizeof seed}}},
+                            {.value = {.type = TRIB_VALUE_INTEGER, .integer = trib_env_wall_ms(env)}}};
+        code = run_now(handle, "INSERT INTO signing_key VALUES (?, ?, ?)", args, 3, NULL, NULL, err);
+        if (code == TRIB_OK) {
+            code = trib_control_keys_add(control->keys, trib_str_c(kid), trib_str_make((const char *)seed, sizeof seed),
+                                         err);
+        }
+        trib_crypto_wipe(seed, sizeof seed);
+    }
+    if (code == TRIB_OK && control->admin_key[0] == '\0') {
+        code = trib_id_random(env, &id, err);
+        if (code != TRIB_OK) return code;
+        trib_id_to_hex(id, control->admin_key);
+        trib_arg arg = {.value = {.type = TRIB_VALUE_TEXT, .bytes = trib_str_c(control->admin_key)}};
+        code = run_now(handle, "INSERT INTO setting VALUES ('admin_key', ?)", &arg, 1, NULL, NULL, err);
+    }
+    return code;
+}
+
+static trib_code load(trib_control *control, trib_handle *handle, trib_error *err) {
+    trib_code code = TRIB_OK;
+    for (size_t i = 0; code == TRIB_OK && i < sizeof schema / sizeof schema[0]; i++) {
+        code = run_now(handle, schema[i], NULL, 0, NULL, NULL, err);
+    }
+    if (code == TRIB_OK) {
+        code = run_now(handle,
+                       "SELECT name, id, created_ms, token_epoch, block_reads, block_writes, block_reason, max_bytes,"
+                       " txn_steal_ms, statement_timeout_ms FROM tenant",
+                       NULL, 0, load_tenant, control, err);
+    }
+    if (code == TRIB_OK) {
+        code = run_now(handle, "SELECT kid, seed FROM signing_key ORDER BY created_ms DESC, kid", NULL, 0, load_key,
+                       control, err);
+    }
+    if (code == TRIB_OK) {
+        code = run_now(handle, "SELECT value FROM setting WHERE name = 'admin_key'", NULL, 0, load_admin_key, control,
+                       err);
+    }
+    return code == TRIB_OK ? make_first_keys(control, handle, err) : code;
+}
+
+/* Waits on the calling thread until the ticket is durable. */
+typedef struct blocking_wait {
+    trib_gate_waiter waiter; /* first */
+    const trib_env *env;
+    trib_mutex *lock;
+    trib_cond *cond;
+    bool resolved;
+    trib_code code;
+} blocking_wait;
+
+static void wake(trib_gate_waiter *waiter, trib_code code) {
+    blocking_wait *wait = (blocking_wait *)(void *)waiter;
+    trib_mutex_lock(wait->env, wait->lock);
+    wait->resolved = true;
+    wait->code = code;
+    trib_cond_signal(wait->env, wait->cond);
+    trib_mutex_unlock(wait->env, wait->lock);
+}
+
+static trib_code wait_durable(trib_control *control, trib_db *db, uint64_t ticket, trib_error *err) {
+    const trib_env *env = control->app->env;
+    blocking_wait wait = {.waiter = {.resolved = wake}, .env = env, .lock = control->lock};
+    wait.cond = trib_cond_new(env);
+    if (!wait.cond) return trib_error_set(err, TRIB_NOMEM, NULL);
+    trib_code code = trib_gate_wait(db, ticket, &wait.waiter);
+    if (code == TRIB_AGAIN) {
+        trib_mutex_lock(env, wait.lock);
+        while (!wait.resolved) trib_cond_wait(env, wait.cond, wait.lock, -1);
+        trib_mutex_unlock(env, wait.lock);
+        code = wait.code;
+    }
+    trib_cond_free(env, wait.cond);
+    return code == TRIB_OK ? code : trib_error_set(err, code, NULL);
+}
+
+static trib_code load_blocking(trib_control *control, trib_error *err) {
+    trib_app *app = control->app;
+    trib_session_vars vars = {0};
+    trib_handle *handle = NULL;
+    trib_db *db = NULL;
+    trib_code code =
+        trib_store_db_get(app->store, trib_str_c(control->self->id), &control->self->db_settings, &db, err);
+    if (code == TRIB_OK) code = trib_handle_take(db, &handle, err);
+    if (code == TRIB_OK) {
+        code = trib_handle_enter(handle, TRIB_ACCESS_SYSTEM, &vars, err);
+        if (code == TRIB_OK) code = load(control, handle, err);
+        uint64_t ticket = trib_handle_ticket(handle);
+        trib_handle_leave(handle);
+        trib_handle_give(handle);
+        if (code == TRIB_OK) code = wait_durable(control, db, ticket, err);
+    }
+    trib_db_unref(db);
+    return code;
+}
+
+/* streams and discovery are there from the start, like tenants that nobody can delete. */
+static trib_code add_system(trib_control *control, const char *name, trib_error *err) {
+    trib_tenant *tenant = trib_control_tenant_new(control, trib_str_c(name), trib_str_c(name));
+    if (!tenant) return trib_error_set(err, TRIB_NOMEM, NULL);
+    tenant->system = true;
+    tenant->db_settings.system = true;
+    trib_code code = trib_map_set(&control->by_name, trib_str_c(tenant->name), tenant, NULL);
+    if (code == TRIB_OK) return code;
+    trib_tenant_unref(tenant);
+    return trib_error_set(err, code, NULL);
+}
+
+trib_code trib_control_open(trib_app *app, trib_control **ret, trib_error *err) {
+    trib_hash_key seed;
+    trib_control *control = calloc(1, sizeof *control);
+    if (!control) return trib_error_set(err, TRIB_NOMEM, NULL);
+    control->app = app;
+    control->lock = trib_mutex_new(app->env);
+    control->keys = calloc(1, sizeof *control->keys);
+    bool ok = control->lock && control->keys && trib_env_random(app->env, &seed, sizeof seed);
+    trib_code code = ok ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
+    if (ok) {
+        trib_map_init(&control->by_name, TRIB_MAP_BORROW_KEYS, seed);
+        atomic_store(&control->keys->refs, 1);
+        control->keys->generation = 1;
+        control->self = trib_control_tenant_new(control, TRIB_STR("control"), TRIB_STR("control"));
+        if (control->self) control->self->db_settings.system = true;
+        else code = trib_error_set(err, TRIB_NOMEM, NULL);
+    }
+    if (code == TRIB_OK) code = load_blocking(control, err);
+    if (code == TRIB_OK) code = add_system(control, "streams", err);
+    if (code == TRIB_OK) code = add_system(control, "discovery", err);
+    if (code != TRIB_OK) {
+        trib_control_close(control);
+        return code;
+    }
+    *ret = control;
+    return TRIB_OK;
+}
+
+void trib_control_close(trib_control *control) {
+    size_t cursor = 0;
+    void *tenant;
+    if (!control) return;
+    while (trib_map_next(&control->by_name, &cursor, NULL, &tenant)) trib_tenant_unref(tenant);
+    trib_map_deinit(&control->by_name);
+    trib_tenant_unref(control->self);
+    trib_control_keys_release(control->keys);
+    trib_mutex_free(control->app->env, control->lock);
+    trib_crypto_wipe(control->admin_key, sizeof control->admin_key);
+    free(control);
+}

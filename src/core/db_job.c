@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Jobs on a database; see db_job.h for the way they go. */
+#include "core/db_job.h"
+
+#include <string.h>
+
+#include "core/session.h"
+
+enum phase { PHASE_OPEN, PHASE_ENTER, PHASE_WORK };
+
+static trib_db_job *of_turn(trib_turn_waiter *waiter) {
+    return (trib_db_job *)(void *)((char *)waiter - offsetof(trib_db_job, turn));
+}
+
+static trib_db_job *of_gate(trib_gate_waiter *waiter) {
+    return (trib_db_job *)(void *)((char *)waiter - offsetof(trib_db_job, gate));
+}
+
+static void on_granted(trib_turn_waiter *waiter, trib_code code) {
+    trib_db_job *job = of_turn(waiter);
+    if (code != TRIB_OK) job->pending = trib_error_set(&job->pending_err, code, NULL);
+    trib_job_resume(&job->job);
+}
+
+static void on_resolved(trib_gate_waiter *waiter, trib_code code) {
+    trib_db_job *job = of_gate(waiter);
+    if (code != TRIB_OK) job->code = trib_error_set(&job->err, code, NULL);
+    trib_job_post_home(&job->job);
+}
+
+trib_code trib_db_job_take_pending(trib_db_job *job, trib_error *err) {
+    trib_code code = job->pending;
+    if (code != TRIB_OK && err) *err = job->pending_err;
+    job->pending = TRIB_OK;
+    return code;
+}
+
+/* Database and handle: the session's own if it keeps one, else a clean one. */
+static trib_code open_handle(trib_db_job *job) {
+    trib_session *session = job->session;
+    if (atomic_load(&job->tenant->deleted)) {
+        return trib_error_set(&job->err, TRIB_TENANT_NOT_FOUND, "tenant \"%s\" was deleted", job->tenant->name);
+    }
+    trib_code code =
+        trib_store_db_get(job->app->store, trib_str_c(job->tenant->id), &job->tenant->db_settings, &job->db, &job->err);
+    if (code != TRIB_OK) return code;
+    if (session && session->handle) {
+        job->handle = session->handle;
+        session->handle = NULL;
+        return TRIB_OK;
+    }
+    return trib_handle_take(job->db, &job->handle, &job->err);
+}
+
+/* The handle goes back to its session while it carries state, else to the store. */
+static void put_handle(trib_db_job *job, bool stateful) {
+    if (!job->handle) return;
+    if (job->session && stateful && !job->close_session) job->session->handle = job->handle;
+    else trib_handle_give(job->handle);
+    job->handle = NULL;
+}
+
+/* Calls work until it is finished (true) or must wait for the turn (false). */
+static bool work_until_wait(trib_db_job *job) {
+    for (;;) {
+        job->code = job->work(job, job->handle, &job->err);
+        if (job->code != TRIB_AGAIN) return true;
+        job->turn.granted = on_granted;
+        trib_code code = trib_turn_wait(job->handle, &job->turn, &job->pending_err);
+        if (code == TRIB_AGAIN) return false;
+        job->pending = code; /* OK: the turn is ours; else the queue is full and the statement fails */
+    }
+}
+
+static trib_job_verdict finish(trib_db_job *job) {
+    uint64_t ticket = trib_handle_ticket(job->handle);
+    bool stateful = trib_handle_stateful(job->handle);
+    trib_worker_set_handle(&job->job, NULL);
+    trib_handle_leave(job->handle);
+    put_handle(job, stateful);
+    job->gate.resolved = on_resolved;
+    trib_code code = trib_gate_wait(job->db, ticket, &job->gate);
+    if (code == TRIB_AGAIN) return TRIB_JOB_GONE;
+    if (code != TRIB_OK) job->code = trib_error_set(&job->err, code, NULL);
+    return TRIB_JOB_DONE;
+}
+
+static trib_job_verdict run(trib_job *base) {
+    trib_db_job *job = (trib_db_job *)(void *)base;
+    if (job->phase == PHASE_OPEN) {
+        job->code = atomic_load(&base->cancelled) ? trib_error_set(&job->err, TRIB_CANCELLED, NULL) : open_handle(job);
+        if (job->code != TRIB_OK) return TRIB_JOB_DONE;
+        job->phase = PHASE_ENTER;
+    }
+    trib_session_vars *vars = job->session ? &job->session->vars : &job->vars;
+    trib_error lost;
+    trib_code code = trib_handle_enter(job->handle, job->access, vars, &lost);
+    if (code != TRIB_OK && job->pending == TRIB_OK) {
+        job->pending = code;
+        job->pending_err = lost;
+    }
+    trib_worker_set_handle(base, job->handle);
+    if (work_until_wait(job)) return finish(job);
+    trib_worker_set_handle(base, NULL);
+    trib_handle_leave(job->handle);
+    return TRIB_JOB_WAIT;
+}
+
+static void done(trib_job *base) {
+    trib_db_job *job = (trib_db_job *)(void *)base;
+    trib_tenant *tenant = job->tenant;
+    trib_db_unref(job->db);
+    job->db = NULL;
+    job->finished(job);
+    trib_tenant_unref(tenant);
+}
+
+trib_code trib_db_job_submit(trib_db_job *job, trib_error *err) {
+    job->job.run = run;
+    job->job.done = done;
+    job->job.queue = job->tenant->queue;
+    job->phase = PHASE_OPEN;
+    job->pending = TRIB_OK;
+    job->code = TRIB_OK;
+    job->db = NULL;
+    job->handle = NULL;
+    memset(&job->vars, 0, sizeof job->vars);
+    trib_tenant_ref(job->tenant);
+    trib_tenant *tenant = job->tenant;
+    trib_code code = trib_job_submit(&job->job, err);
+    if (code != TRIB_OK) trib_tenant_unref(tenant);
+    return code;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Workers over tenant queues; see job.h.
+ *
+ *   ready:  [tenant A] -> [tenant C] -> ...      tenants that have jobs and a free place, taken from the front
+ *   tenant: [job][job][job]   running: 2 of 4    one job is taken, then the tenant goes to the back
+ *
+ * One lock guards all of it: a job costs two short visits, and the figures of docs/benchmarks.md say that this is not
+ * where the time goes. A job's own state is an atomic, because a resume may come while its worker is still on the way
+ * out:
+ *
+ *   QUEUED -> RUNNING -> (run says WAIT) -> WAITING -> QUEUED
+ *                 \-> RESUMED (resume came first) -> the worker runs it again at once */
+#include "core/job.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum job_state { JOB_QUEUED = 0, JOB_RUNNING, JOB_WAITING, JOB_RESUMED };
+
+typedef struct worker {
+    trib_workers *pool;
+    trib_thread *thread;
+    trib_job *job;       /* what runs now; guarded by the lock */
+    trib_handle *handle; /* the handle that job is inside of; guarded by the lock */
+    int64_t since_ns;    /* when it began */
+    bool stuck;          /* counted in pool->stuck */
+    bool background;     /* its thread runs at low priority */
+} worker;
+
+struct trib_workers {
+    const trib_env *env;
+    trib_mutex *lock;
+    trib_cond *work; /* something is ready, or the end has come */
+    trib_list ready; /* trib_work_queue.link */
+    uint32_t base;   /* threads that are meant to run */
+    uint32_t active; /* workers that run a job and are not stuck */
+    uint32_t stuck;
+    uint32_t waiting; /* workers in cond_wait */
+    uint32_t count;   /* workers started */
+    bool stopping;
+    worker workers[TRIB_WORKERS_MAX + TRIB_STUCK_WORKERS_MAX];
+};
+
+struct trib_work_queue {
+    trib_workers *pool;
+    trib_list jobs;
+    trib_list link; /* in pool->ready when it has jobs and fewer than TRIB_TENANT_RUNNING_MAX run */
+    uint32_t queued, running;
+    bool orphan; /* its tenant is gone; the last worker frees it */
+};
+
+static void lock(trib_workers *pool) {
+    trib_mutex_lock(pool->env, pool->lock);
+}
+
+static void unlock(trib_workers *pool) {
+    trib_mutex_unlock(pool->env, pool->lock);
+}
+
+/* Puts the queue where it belongs now. Lock held. */
+static void queue_settle(trib_work_queue *queue) {
+    bool runnable = queue->queued > 0 && queue->running < TRIB_TENANT_RUNNING_MAX;
+    if (runnable && !trib_list_is_linked(&queue->link)) {
+        trib_list_push_back(&queue->pool->ready, &queue->link);
+        if (queue->pool->waiting) trib_cond_signal(queue->pool->env, queue->pool->work);
+    } else if (!runnable) {
+        trib_list_remove(&queue->link);
+    }
+}
+
+/* Lock held. */
+static void queue_push(trib_job *job, bool front) {
+    trib_work_queue *queue = job->queue;
+    atomic_store(&job->state, JOB_QUEUED);
+    if (front) trib_list_push_front(&queue->jobs, &job->link);
+    else trib_list_push_back(&queue->jobs, &job->link);
+    queue->queued++;
+    queue_settle(queue);
+}
+
+/* The next job of the tenant whose turn it is, NULL if nothing is ready. Lock held. */
+static trib_job *take_ready(trib_workers *pool) {
+    trib_list *link = trib_list_take_first(&pool->ready);
+    if (!link) return NULL;
+    trib_work_queue *queue = TRIB_LIST_ITEM(link, trib_work_queue, link);
+    trib_job *job = TRIB_LIST_ITEM(trib_list_take_first(&queue->jobs), trib_job, link);
+    queue->queued--;
+    queue->running++;
+    queue_settle(queue);
+    return job;
+}
+
+void trib_job_post_home(trib_job *job) {
+    if (job->home) job->home->post(job->home, job);
+    else job->done(job);
+}
+
+/* Runs one job until it is done or really waits. The job is not touched after it was posted or became WAITING. */
+static void run_job(trib_job *job) {
+    for (;;) {
+        atomic_store(&job->state, JOB_RUNNING);
+        trib_job_verdict verdict = job->run(job);
+        if (verdict == TRIB_JOB_GONE) return;
+        if (verdict == TRIB_JOB_DONE) {
+            trib_job_post_home(job);
+            return;
+        }
+        int expected = JOB_RUNNING;
+        if (atomic_compare_exchange_strong(&job->state, &expected, JOB_WAITING)) return;
+        assert(expected == JOB_RESUMED);
+    }
+}
+
+/* Lock held on entry and exit. */
+static void worker_run_one(worker *self, trib_job *job) {
+    trib_workers *pool = self->pool;
+    trib_work_queue *queue = job->queue;
+    self->job = job;
+    job->worker = self;
+    self->since_ns = trib_env_mono_ns(pool->env);
+    pool->active++;
+    unlock(pool);
+    run_job(job);
+    lock(pool);
+    self->job = NULL;
+    self->handle = NULL;
+    if (self->stuck) {
+        self->stuck = false;
+        pool->stuck--;
+    } else {
+        pool->active--;
+    }
+    queue->running--;
+    if (queue->orphan && queue->running == 0) free(queue);
+    else queue_settle(queue);
+}
+
+static void worker_main(void *arg) {
+    worker *self = arg;
+    trib_workers *pool = self->pool;
+    lock(pool);
+    for (;;) {
+        /* a worker that comes back from being stuck waits while its stand-in has its place */
+        trib_job *job = pool->active < pool->base ? take_ready(pool) : NULL;
+        if (job) {
+            worker_run_one(self, job);
+            if (self->background) {
+                self->background = false;
+                unlock(pool);
+                pool->env->thread_set_background(pool->env->ctx, false);
+                lock(pool);
+            }
+            continue;
+        }
+        if (pool->stopping && trib_list_is_empty(&pool->ready)) break;
+        pool->waiting++;
+        trib_cond_wait(pool->env, pool->work, pool->lock, -1);
+        pool->waiting--;
+    }
+    trib_cond_signal(pool->env, pool->work);
+    unlock(pool);
+}
+
+/* Lock held. false: the thread could not be started. */
+static bool start_worker(trib_workers *pool) {
+    if (pool->count == sizeof pool->workers / sizeof pool->workers[0]) return false;
+    worker *w = &pool->workers[pool->count];
+    *w = (worker){.pool = pool};
+    w->thread = pool->env->thread_start(pool->env->ctx, "worker", worker_main, w);
+    if (!w->thread) return false;
+    pool->count++;
+    return true;
+}
+
+trib_code trib_workers_new(const trib_env *env, uint32_t threads, trib_workers **ret, trib_error *err) {
+    trib_workers *pool = calloc(1, sizeof *pool);
+    if (!pool) return trib_error_set(err, TRIB_NOMEM, NULL);
+    pool->env = env;
+    pool->base = threads < 1 ? 1 : threads > TRIB_WORKERS_MAX ? TRIB_WORKERS_MAX : threads;
+    trib_list_init(&pool->ready);
+    pool->lock = trib_mutex_new(env);
+    pool->work = trib_cond_new(env);
+    bool ok = pool->lock && pool->work;
+    if (ok) {
+        lock(pool);
+        for (uint32_t i = 0; ok && i < pool->base; i++) ok = start_worker(pool);
+        unlock(pool);
+    }
+    if (!ok) {
+        trib_workers_free(pool);
+        return trib_error_set(err, TRIB_NOMEM,
+                              "cannot start the worker threads: the system gives no memory or threads; "
+                              "raise its limits or lower --workers");
+    }
+    *ret = pool;
+    return TRIB_OK;
+}
+
+void trib_workers_stop(trib_workers *pool) {
+    if (!pool || !pool->lock || !pool->work) return;
+    lock(pool);
+    pool->stopping = true;
+    trib_cond_broadcast(pool->env, pool->work);
+    uint32_t count = pool->count;
+    pool->count = 0;
+    unlock(pool);
+    for (uint32_t i = 0; i < count; i++) pool->env->thread_join(pool->env->ctx, pool->workers[i].thread);
+}
+
+void trib_workers_free(trib_workers *pool) {
+    if (!pool) return;
+    trib_workers_stop(pool);
+    trib_cond_free(pool->env, pool->work);
+    trib_mutex_free(pool->env, pool->lock);
+    free(pool);
+}
+
+void trib_workers_tick(trib_workers *pool) {
+    int64_t now_ns = trib_env_mono_ns(pool->env);
+    lock(pool);
+    for (uint32_t i = 0; i < pool->count; i++) {
+        worker *w = &pool->workers[i];
+        int64_t ran_ms = (now_ns - w->since_ns) / 1000000;
+        if (!w->job || w->stuck || ran_ms < TRIB_STUCK_STATEMENT_MS) continue;
+        if (pool->stuck >= TRIB_STUCK_WORKERS_MAX) {
+            /* at the cap the statement that has run longest pays */
+            if (w->handle) trib_handle_interrupt(w->handle, TRIB_STATEMENT_TIMEOUT);
+            continue;
+        }
+        w->stuck = true;
+        pool->stuck++;
+        pool->active--;
+        if (pool->waiting) trib_cond_signal(pool->env, pool->work);
+        else if (!pool->stopping && pool->count < pool->base + pool->stuck) start_worker(pool);
+    }
+    unlock(pool);
+}
+
+trib_work_queue *trib_work_queue_new(trib_workers *workers) {
+    trib_work_queue *queue = calloc(1, sizeof *queue);
+    if (!queue) return NULL;
+    queue->pool = workers;
+    trib_list_init(&queue->jobs);
+    trib_list_init(&queue->link);
+    return queue;
+}
+
+void trib_work_queue_free(trib_work_queue *queue) {
+    if (!queue) return;
+    trib_workers *pool = queue->pool;
+    lock(pool);
+    assert(queue->queued == 0);
+    queue->orphan = true;
+    bool unused = queue->running == 0;
+    unlock(pool);
+    if (unused) free(queue);
+}
+
+trib_code trib_job_submit(trib_job *job, trib_error *err) {
+    trib_work_queue *queue = job->queue;
+    trib_workers *pool = queue->pool;
+    trib_code code = TRIB_OK;
+    lock(pool);
+    if (pool->stopping) code = TRIB_SHUTTING_DOWN;
+    else if (queue->queued >= TRIB_TENANT_QUEUE_MAX) code = TRIB_TOO_MANY_REQUESTS;
+    else queue_push(job, false);
+    unlock(pool);
+    if (code == TRIB_TOO_MANY_REQUESTS) {
+        return trib_error_set(err, code,
+                              "this tenant already has %d requests waiting; send fewer at once or try again later",
+                              TRIB_TENANT_QUEUE_MAX);
+    }
+    return code == TRIB_OK ? code : trib_error_set(err, code, NULL);
+}
+
+void trib_job_resume(trib_job *job) {
+    if (atomic_exchange(&job->state, JOB_RESUMED) != JOB_WAITING) return;
+    trib_workers *pool = job->queue->pool;
+    lock(pool);
+    queue_push(job, true);
+    unlock(pool);
+}
+
+void trib_worker_set_handle(trib_job *job, trib_handle *handle) {
+    worker *self = job->worker;
+    lock(self->pool);
+    self->handle = handle;
+    unlock(self->pool);
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs Hrana statements inside a database job. A statement that needs the write turn answers AGAIN before anything has
+ * happened; it is then put back and prepared again (from the handle's cache) when the turn is there, so that nothing
+ * prepared is kept across a wait in which the store may have replaced the handle's connection. */
+#include "features/hrana/hrana_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+trib_code hrana_sql_of(const hrana_exec *x, const hrana_stmt *stmt, trib_str *ret, trib_error *err) {
+    if (stmt->has_sql) {
+        *ret = stmt->sql;
+        return TRIB_OK;
+    }
+    return trib_session_get_sql(x->job.session, stmt->sql_id, ret, err);
+}
+
+static trib_code prepare(hrana_exec *x, trib_handle *handle, const hrana_stmt *stmt, trib_stmt **ret, trib_error *err) {
+    trib_str sql;
+    trib_code code = hrana_sql_of(x, stmt, &sql, err);
+    if (code == TRIB_OK && stmt->has_positional && stmt->has_named) {
+        code = trib_error_set(err, TRIB_ARGS_BOTH, "give either \"args\" or \"named_args\", not both");
+    }
+    if (code == TRIB_OK) code = trib_stmt_prepare(handle, sql, ret, err);
+    if (code == TRIB_OK) code = trib_stmt_bind(*ret, stmt->args, stmt->arg_count, err);
+    return code;
+}
+
+/* The output is bounded; past the bound, or without memory, the statement fails and its result is taken back. */
+static trib_code check_output(hrana_exec *x, size_t row_start, trib_error *err) {
+    if (x->out.failed) {
+        return trib_error_set(err, TRIB_RESPONSE_TOO_LARGE,
+                              "the answer does not fit the server's memory or limit of %zu bytes; "
+                              "add LIMIT or select fewer columns",
+                              x->max_response_bytes);
+    }
+    if (x->out.len - row_start > x->max_row_bytes) {
+        return trib_error_set(err, TRIB_ROW_TOO_LARGE,
+                              "a row of %zu bytes is over the limit of %zu; select fewer columns or use "
+                              "substr()",
+                              x->out.len - row_start, x->max_row_bytes);
+    }
+    if (x->out.len > x->max_response_bytes) {
+        return trib_error_set(err, TRIB_RESPONSE_TOO_LARGE,
+                              "the answer is over the limit of %zu bytes; add LIMIT or read in pages",
+                              x->max_response_bytes);
+    }
+    return TRIB_OK;
+}
+
+static trib_code step_rows(hrana_exec *x, trib_stmt *prepared, const hrana_stmt *stmt, const hrana_sink *sink,
+                           trib_error *err) {
+    bool row, begun = false;
+    for (;;) {
+        trib_code code = trib_stmt_step(prepared, &row, err);
+        if (code != TRIB_OK) return code;
+        if (!begun) sink->begin(x, prepared);
+        begun = true;
+        if (!row) break;
+        if (!stmt->want_rows) continue;
+        size_t start = x->out.len;
+        sink->row(x, prepared);
+        code = check_output(x, start, err);
+        if (code != TRIB_OK) return code;
+    }
+    sink->end(x, prepared);
+    return check_output(x, x->out.len, err);
+}
+
+trib_code hrana_run_stmt(hrana_exec *x, trib_handle *handle, const hrana_stmt *stmt, const hrana_sink *sink,
+                         bool keep_partial, trib_error *err) {
+    trib_stmt *prepared = NULL;
+    size_t mark = x->out.len;
+    trib_json_writer writer = x->w;
+    trib_code code = trib_db_job_take_pending(&x->job, err);
+    if (code == TRIB_OK) code = prepare(x, handle, stmt, &prepared, err);
+    if (code == TRIB_OK) code = step_rows(x, prepared, stmt, sink, err);
+    trib_stmt_free(prepared);
+    if (code != TRIB_OK && (!keep_partial || x->out.failed)) {
+        x->out.len = mark;
+        x->out.failed = false;
+        x->w = writer;
+    }
+    return code;
+}
+
+bool hrana_cond_true(const hrana_exec *x, const trib_handle *handle, const hrana_cond *cond) {
+    if (!cond) return true;
+    switch (cond->type) {
+    case HRANA_COND_OK: return x->step_state[cond->step] == HRANA_STEP_OK;
+    /* also true for a skipped step, as every server in use does it */
+    case HRANA_COND_ERROR: return x->step_state[cond->step] != HRANA_STEP_OK;
+    case HRANA_COND_NOT: return !hrana_cond_true(x, handle, cond->first);
+    case HRANA_COND_AND:
+        for (const hrana_cond *at = cond->first; at; at = at->next) {
+            if (!hrana_cond_true(x, handle, at)) return false;
+        }
+        return true;
+    case HRANA_COND_OR:
+        for (const hrana_cond *at = cond->first; at; at = at->next) {
+            if (hrana_cond_true(x, handle, at)) return true;
+        }
+        return false;
+    case HRANA_COND_IS_AUTOCOMMIT: return trib_handle_autocommit(handle);
+    }
+    return false;
+}
+
+trib_code hrana_batch_begin(hrana_exec *x, const hrana_batch *batch, trib_error *err) {
+    x->step_state = trib_arena_zalloc(x->arena, batch->count, sizeof *x->step_state);
+    x->step_errors = trib_arena_zalloc(x->arena, batch->count, sizeof(trib_error *));
+    if (x->arena->failed) return trib_error_set(err, TRIB_NOMEM, NULL);
+    x->batch = batch;
+    x->step = 0;
+    return TRIB_OK;
+}
+
+void hrana_batch_failed(hrana_exec *x, const trib_error *err) {
+    trib_error *kept = trib_arena_alloc(x->arena, sizeof *kept);
+    if (kept) *kept = *err;
+    x->step_errors[x->step] = kept;
+    x->step_state[x->step] = HRANA_STEP_FAILED;
+}
+
+hrana_exec *hrana_exec_new(trib_http_request *http) {
+    const trib_settings *settings = &http->app->settings;
+    trib_error err;
+    hrana_exec *x = calloc(1, sizeof *x);
+    if (!x) {
+        trib_error_set(&err, TRIB_NOMEM, NULL);
+        trib_http_answer_error(http, &err);
+        return NULL;
+    }
+    x->http = http;
+    x->arena = http->arena;
+    x->max_response_bytes = settings->max_response_bytes ? settings->max_response_bytes : TRIB_HRANA_RESPONSE_MAX_BYTES;
+    x->max_row_bytes = settings->max_row_bytes ? settings->max_row_bytes : TRIB_HRANA_ROW_MAX_BYTES;
+    /* a row is checked after it was written, and an error must still fit behind a full answer */
+    trib_buf_init(&x->out, x->max_response_bytes + x->max_row_bytes + 65536);
+    x->job.app = http->app;
+    x->job.tenant = http->tenant;
+    x->job.job.home = http->home;
+    int64_t now_ms = trib_env_wall_ms(http->app->env);
+    bool may_write = trib_may(http->principal, http->tenant, TRIB_ACTION_WRITE, now_ms, &err) == TRIB_OK;
+    x->job.access = may_write ? TRIB_ACCESS_WRITE : TRIB_ACCESS_READ;
+    return x;
+}
+
+void hrana_exec_free(hrana_exec *x) {
+    trib_buf_deinit(&x->out);
+    free(x);
+}
+
+static void fail(hrana_exec *x, const trib_error *err) {
+    trib_http_request *http = x->http;
+    hrana_exec_free(x);
+    trib_http_answer_error(http, err);
+}
+
+void hrana_exec_submit(hrana_exec *x, trib_str baton, trib_code (*work)(trib_db_job *, trib_handle *, trib_error *),
+                       void (*finished)(trib_db_job *)) {
+    trib_http_request *http = x->http;
+    trib_sessions *sessions = http->app->sessions;
+    trib_error err;
+    trib_code code = baton.len
+                         ? trib_session_acquire(sessions, baton, http->tenant, http->principal, &x->job.session, &err)
+                         : trib_session_new(sessions, http->tenant, http->principal, &x->job.session, &err);
+    if (code != TRIB_OK) {
+        fail(x, &err);
+        return;
+    }
+    x->job.work = work;
+    x->job.finished = finished;
+    code = trib_db_job_submit(&x->job, &err);
+    if (code != TRIB_OK) {
+        trib_session_close(sessions, x->job.session);
+        fail(x, &err);
+    }
+}
+
+bool hrana_exec_settle(hrana_exec *x, bool keep, char ret_baton[TRIB_BATON_BYTES]) {
+    trib_sessions *sessions = x->http->app->sessions;
+    trib_error err = x->job.err;
+    trib_code code = x->job.code;
+    ret_baton[0] = '\0';
+    if (code != TRIB_OK || !keep) trib_session_close(sessions, x->job.session);
+    else code = trib_session_release(sessions, x->job.session, ret_baton, &err);
+    if (code == TRIB_OK && x->out.failed) {
+        code = trib_error_set(&err, TRIB_NOMEM, NULL);
+    }
+    if (code == TRIB_OK) return true;
+    fail(x, &err);
+    return false;
+}

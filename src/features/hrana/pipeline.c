@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* POST /v2/pipeline and /v3/pipeline: requests of one session, one after another; each has a result or an error, and a
+ * failure does not stop the next one. Work that must wait for the write turn goes on where it stopped: `index` and
+ * `step` say where. */
+#include "features/hrana/hrana_int.h"
+
+static void result_begin(hrana_exec *x, const trib_stmt *stmt) {
+    trib_jw_object_begin(&x->w);
+    hrana_encode_cols(&x->w, stmt);
+    trib_jw_key(&x->w, TRIB_STR("rows"));
+    trib_jw_array_begin(&x->w);
+}
+
+static void result_row(hrana_exec *x, const trib_stmt *stmt) {
+    hrana_encode_row(&x->w, stmt);
+}
+
+static void result_end(hrana_exec *x, const trib_stmt *stmt) {
+    trib_jw_array_end(&x->w);
+    hrana_encode_counts(&x->w, stmt);
+    trib_jw_object_end(&x->w);
+}
+
+static const hrana_sink result_sink = {result_begin, result_row, result_end};
+
+static void ok_begin(hrana_exec *x, hrana_request_type type) {
+    trib_jw_object_begin(&x->w);
+    trib_jw_member_str(&x->w, "type", TRIB_STR("ok"));
+    trib_jw_key(&x->w, TRIB_STR("response"));
+    trib_jw_object_begin(&x->w);
+    trib_jw_key(&x->w, TRIB_STR("type"));
+    trib_jw_str_c(&x->w, hrana_request_name(type));
+}
+
+static void ok_end(hrana_exec *x) {
+    trib_jw_object_end(&x->w);
+    trib_jw_object_end(&x->w);
+}
+
+static void write_error(hrana_exec *x, const trib_error *err) {
+    trib_jw_object_begin(&x->w);
+    trib_jw_member_str(&x->w, "type", TRIB_STR("error"));
+    trib_jw_key(&x->w, TRIB_STR("error"));
+    hrana_encode_error(&x->w, err);
+    trib_jw_object_end(&x->w);
+}
+
+/* OK, AGAIN, or a statement's error in *err: then everything since `mark` is taken back by the caller. */
+static trib_code run_execute(hrana_exec *x, trib_handle *handle, const hrana_request *request, trib_error *err) {
+    ok_begin(x, HRANA_EXECUTE);
+    trib_jw_key(&x->w, TRIB_STR("result"));
+    trib_code code = hrana_run_stmt(x, handle, &request->stmt, &result_sink, false, err);
+    if (code == TRIB_OK) ok_end(x);
+    return code;
+}
+
+static void batch_open(hrana_exec *x) {
+    ok_begin(x, HRANA_BATCH);
+    trib_jw_key(&x->w, TRIB_STR("result"));
+    trib_jw_object_begin(&x->w);
+    trib_jw_key(&x->w, TRIB_STR("step_results"));
+    trib_jw_array_begin(&x->w);
+}
+
+static void batch_close(hrana_exec *x) {
+    trib_error lost;
+    trib_error_set(&lost, TRIB_NOMEM, NULL);
+    trib_jw_array_end(&x->w);
+    trib_jw_key(&x->w, TRIB_STR("step_errors"));
+    trib_jw_array_begin(&x->w);
+    for (size_t i = 0; i < x->batch->count; i++) {
+        if (x->step_state[i] == HRANA_STEP_FAILED)
+            hrana_encode_error(&x->w, x->step_errors[i] ? x->step_errors[i] : &lost);
+        else trib_jw_null(&x->w);
+    }
+    trib_jw_array_end(&x->w);
+    trib_jw_key(&x->w, TRIB_STR("replication_index"));
+    trib_jw_null(&x->w);
+    trib_jw_object_end(&x->w);
+    ok_end(x);
+}
+
+static trib_code run_batch(hrana_exec *x, trib_handle *handle, const hrana_request *request, trib_error *err) {
+    if (!x->batch) {
+        trib_code code = hrana_batch_begin(x, &request->batch, err);
+        if (code != TRIB_OK) return code;
+        batch_open(x);
+    }
+    for (; x->step < x->batch->count; x->step++) {
+        const hrana_step *step = &x->batch->steps[x->step];
+        if (hrana_cond_true(x, handle, step->condition)) {
+            trib_code code = hrana_run_stmt(x, handle, &step->stmt, &result_sink, false, err);
+            if (code == TRIB_AGAIN) return code;
+            if (code == TRIB_OK) {
+                x->step_state[x->step] = HRANA_STEP_OK;
+                continue;
+            }
+            hrana_batch_failed(x, err);
+        }
+        trib_jw_null(&x->w);
+    }
+    batch_close(x);
+    x->batch = NULL;
+    return TRIB_OK;
+}
+
+/* A script: every statement to its end, no results; stops at the first failure, what ran stays. */
+static trib_code run_sequence(hrana_exec *x, trib_handle *handle, const hrana_request *request, trib_error *err) {
+    trib_code code;
+    if (!x->script_begun) {
+        code = hrana_sql_of(x, &request->stmt, &x->script, err);
+        if (code != TRIB_OK) return code;
+        x->script_begun = true;
+    }
+    for (;;) {
+        trib_str rest = x->script;
+        trib_stmt *stmt = NULL;
+        bool row = true;
+        code = trib_db_job_take_pending(&x->job, err);
+        if (code == TRIB_OK) code = trib_stmt_prepare_next(handle, &rest, &stmt, err);
+        if (code == TRIB_OK && !stmt) break;
+        if (code == TRIB_OK) code = trib_stmt_bind(stmt, NULL, 0, err);
+        while (code == TRIB_OK && row) code = trib_stmt_step(stmt, &row, err);
+        trib_stmt_free(stmt);
+        if (code != TRIB_OK) break;
+        x->script = rest;
+    }
+    if (code != TRIB_AGAIN) x->script_begun = false;
+    if (code != TRIB_OK) return code;
+    ok_begin(x, HRANA_SEQUENCE);
+    ok_end(x);
+    return TRIB_OK;
+}
+
+static trib_code run_describe(hrana_exec *x, trib_handle *handle, const hrana_request *request, trib_error *err) {
+    trib_str sql;
+    trib_stmt *stmt = NULL;
+    trib_code code = trib_db_job_take_pending(&x->job, err);
+    if (code == TRIB_OK) code = hrana_sql_of(x, &request->stmt, &sql, err);
+    if (code == TRIB_OK) code = trib_stmt_prepare(handle, sql, &stmt, err);
+    if (code == TRIB_OK) {
+        ok_begin(x, HRANA_DESCRIBE);
+        trib_jw_key(&x->w, TRIB_STR("result"));
+        hrana_encode_describe(&x->w, stmt);
+        ok_end(x);
+    }
+    trib_stmt_free(stmt);
+    return code;
+}
+
+static trib_code run_request(hrana_exec *x, trib_handle *handle, const hrana_request *request, trib_error *err) {
+    trib_code code = TRIB_OK;
+    switch (request->type) {
+    case HRANA_EXECUTE: return run_execute(x, handle, request, err);
+    case HRANA_BATCH: return run_batch(x, handle, request, err);
+    case HRANA_SEQUENCE: return run_sequence(x, handle, request, err);
+    case HRANA_DESCRIBE: return run_describe(x, handle, request, err);
+    case HRANA_STORE_SQL:
+        code = trib_session_store_sql(x->job.session, request->stmt.sql_id, request->stmt.sql, err);
+        break;
+    case HRANA_CLOSE_SQL: trib_session_close_sql(x->job.session, request->stmt.sql_id); break;
+    case HRANA_CLOSE: x->closed = true; break;
+    case HRANA_GET_AUTOCOMMIT: break;
+    }
+    if (code != TRIB_OK) return code;
+    ok_begin(x, request->type);
+    if (request->type == HRANA_GET_AUTOCOMMIT)
+        trib_jw_member_bool(&x->w, "is_autocommit", trib_handle_autocommit(handle));
+    ok_end(x);
+    return TRIB_OK;
+}
+
+static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
+    hrana_exec *x = (hrana_exec *)(void *)job;
+    for (; x->index < x->pipeline.count; x->index++) {
+        trib_error failure;
+        size_t mark = x->out.len;
+        trib_json_writer writer = x->w;
+        bool in_batch = x->batch != NULL;
+        if (x->closed) return trib_error_set(err, TRIB_PROTOCOL, "Stream for this baton was closed");
+        trib_code code = run_request(x, handle, &x->pipeline.requests[x->index], &failure);
+        if (code == TRIB_OK) continue;
+        /* a batch has been opened and waits inside it; anything else starts again */
+        if (code != TRIB_AGAIN || (!x->batch && !in_batch)) {
+            x->out.len = mark;
+            x->w = writer;
+        }
+        if (code == TRIB_AGAIN) return code;
+        if (code == TRIB_PROTOCOL) {
+            *err = failure;
+            return code;
+        }
+        write_error(x, &failure);
+    }
+    job->close_session = x->closed;
+    return TRIB_OK;
+}
+
+static void finished(trib_db_job *job) {
+    hrana_exec *x = (hrana_exec *)(void *)job;
+    char baton[TRIB_BATON_BYTES];
+    if (!hrana_exec_settle(x, !x->closed, baton)) return;
+    trib_jw_array_end(&x->w);
+    trib_jw_key(&x->w, TRIB_STR("baton"));
+    if (baton[0]) trib_jw_str_c(&x->w, baton);
+    else trib_jw_null(&x->w);
+    trib_jw_object_end(&x->w);
+    trib_http_answer answer = {.status = 200, .content_type = "application/json", .body = &x->out};
+    trib_http_answer_send(x->http, &answer);
+    hrana_exec_free(x);
+}
+
+void hrana_handle_pipeline(trib_http_request *http) {
+    trib_error err;
+    hrana_exec *x = hrana_exec_new(http);
+    if (!x) return;
+    trib_code code = hrana_decode_pipeline(http->arena, http->body, &x->pipeline, &err);
+    if (code != TRIB_OK) {
+        hrana_exec_free(x);
+        trib_http_answer_error(http, &err);
+        return;
+    }
+    trib_jw_init(&x->w, &x->out);
+    trib_jw_object_begin(&x->w);
+    trib_jw_member_null(&x->w, "base_url");
+    trib_jw_key(&x->w, TRIB_STR("results"));
+    trib_jw_array_begin(&x->w);
+    hrana_exec_submit(x, x->pipeline.baton, work, finished);
+}

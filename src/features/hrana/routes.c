@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The routes of the Hrana face over HTTP. */
+#include "features/hrana/hrana.h"
+#include "features/hrana/hrana_int.h"
+
+/* Any 2xx tells a client that the version is spoken here; the text is what sqld answers. */
+static void handle_probe(trib_http_request *http) {
+    trib_http_answer_text(http, 200, "text/plain", TRIB_STR("Hello, this is HTTP API v2 (Hrana over HTTP)"));
+}
+
+static const trib_route routes[] = {
+    {"GET", "/v2", TRIB_LISTENER_USER, TRIB_AUTH_NONE, 0, handle_probe, "Hrana 2 is spoken here"},
+    {"GET", "/v3", TRIB_LISTENER_USER, TRIB_AUTH_NONE, 0, handle_probe, "Hrana 3 is spoken here"},
+    {"POST", "/v2/pipeline", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, TRIB_HRANA_BODY_MAX_BYTES, hrana_handle_pipeline,
+     "run requests of a session (Hrana 2, JSON)"},
+    {"POST", "/v3/pipeline", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, TRIB_HRANA_BODY_MAX_BYTES, hrana_handle_pipeline,
+     "run requests of a session (Hrana 3, JSON)"},
+    {"POST", "/v3/cursor", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, TRIB_HRANA_BODY_MAX_BYTES, hrana_handle_cursor,
+     "run a batch and read its rows line by line (Hrana 3, JSON)"},
+};
+
+const trib_module trib_hrana_module = {
+    .name = "hrana", .routes = routes, .route_count = sizeof routes / sizeof routes[0]};

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of a connection, for conn*.c and listener.c.
+ *
+ *   OPEN -- trib_conn_close --> FLUSHING -- all sent --> LINGERING -- peer's end, or time --> CLOSED -- libuv is done --> freed
+ *     |_____________________________________ abort, error, timeout _____________________________^ */
+#ifndef TRIB_IO_CONN_INT_H
+#define TRIB_IO_CONN_INT_H
+
+#include <uv.h>
+
+#include "io/conn.h"
+#include "io/listener.h"
+#include "io/loop_int.h"
+
+typedef enum conn_state { CONN_OPEN, CONN_FLUSHING, CONN_LINGERING, CONN_CLOSED } conn_state;
+
+/* Bytes that wait to be sent. `bytes` is the block behind the struct, or a block that was moved in. */
+typedef struct conn_chunk conn_chunk;
+struct conn_chunk {
+    conn_chunk *next;
+    char *bytes;
+    size_t from, to, cap;
+    bool moved; /* `bytes` is a block of its own */
+};
+
+typedef struct trib_listener_lane trib_listener_lane;
+
+struct trib_conn {
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } uv;
+    uv_write_t write;
+    trib_task adopt; /* carries the accepted socket to its loop */
+    int fd;          /* until it is adopted; -1 then */
+    trib_listener_lane *lane;
+    trib_loop *loop;
+    const trib_conn_handler *handler;
+    void *user;
+    trib_conn *prev, *next; /* all connections of the lane */
+
+    trib_timer timer; /* due at the earlier of the two times below; moved lazily */
+    int64_t active_ms;
+    int64_t deadline_ms; /* INT64_MAX: none */
+    uint32_t idle_timeout_ms;
+
+    char *kept; /* bytes that on_data has not used */
+    uint32_t kept_bytes, kept_cap;
+    uint32_t discarded_bytes;
+    trib_defer redeliver;
+
+    conn_chunk *out, *out_tail;
+    size_t unsent_bytes;
+    size_t seen_unsent_bytes; /* of libuv's queue, when the timer last looked: progress without a callback */
+    uint32_t in_flight;       /* chunks that libuv holds */
+
+    uint8_t state; /* conn_state */
+    bool delivering, again;
+    bool paused, read_stopped, eof, eof_shown;
+    bool blocked, fin_wanted, fin_sent;
+    bool unix_socket;
+    trib_code why;
+    uint16_t peer_port;
+    uint16_t peer_family;
+    uint8_t peer_ip[16];
+};
+
+/* Starts the life of an accepted socket on its loop. Owns: `conn` and its descriptor, also on failure. Thread: conn->loop's. */
+void trib_conn_adopt(trib_conn *conn);
+/* The limits with defaults filled in. */
+const trib_conn_limits *trib_conn_get_limits(const trib_conn *conn);
+/* A byte moved. */
+static inline void trib_conn_touch(trib_conn *conn) {
+    conn->active_ms = trib_loop_now_ms(conn->loop);
+}
+/* conn_read.c */
+void trib_conn_read_start(trib_conn *conn);
+void trib_conn_read_deinit(trib_conn *conn);
+/* conn_write.c */
+void trib_conn_write_deinit(trib_conn *conn);
+/* Everything was sent: does what waited for that. */
+void trib_conn_flushed(trib_conn *conn);
+/* After our FIN: waits for the peer's. */
+void trib_conn_linger(trib_conn *conn);
+
+#endif

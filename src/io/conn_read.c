@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading side of a connection; see conn.h.
+ *
+ *   loop's read buffer:  [ kept bytes | fresh bytes ........ ]   -> on_data -> the unused tail is kept in a block of its own
+ *
+ * The kept bytes are laid in front before every read, so on_data always sees one run of bytes and reads stay large. A
+ * connection without an unfinished message keeps nothing.
+ *
+ * Pausing is lazy: the socket stays watched until bytes really come, because taking it out of epoll and back would cost two
+ * system calls for every request that waits for a worker, and an aborted request would go unnoticed. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/conn_int.h"
+
+enum { KEPT_STEP_BYTES = 256 };
+
+_Static_assert((int)TRIB_CONN_READ_MAX_BYTES <= (int)TRIB_LOOP_READ_BYTES, "kept bytes must fit into the loop's read buffer");
+
+static void keep(trib_conn *conn, const char *bytes, size_t n) {
+    if (n == 0) {
+        free(conn->kept);
+        conn->kept = NULL;
+        conn->kept_bytes = conn->kept_cap = 0;
+        return;
+    }
+    if (n > conn->kept_cap) {
+        size_t cap = (n + KEPT_STEP_BYTES - 1) / KEPT_STEP_BYTES * KEPT_STEP_BYTES;
+        char *grown = realloc(conn->kept, cap);
+        if (!grown) {
+            trib_conn_abort(conn, TRIB_NOMEM);
+            return;
+        }
+        conn->kept = grown;
+        conn->kept_cap = (uint32_t)cap;
+    }
+    memcpy(conn->kept, bytes, n);
+    conn->kept_bytes = (uint32_t)n;
+}
+
+static void show_eof(trib_conn *conn) {
+    if (conn->eof_shown) return;
+    conn->eof_shown = true;
+    if (conn->handler->on_eof) conn->handler->on_eof(conn);
+    else trib_conn_close(conn);
+}
+
+/* Shows the first n bytes of the loop's read buffer and keeps what is not used. */
+static void deliver(trib_conn *conn, size_t n) {
+    trib_str left = {conn->loop->read_bytes, n};
+    conn->delivering = true;
+    size_t used;
+    do {
+        conn->again = false;
+        used = conn->handler->on_data(conn, left);
+        if (used > left.len) used = left.len;
+        left = trib_str_sub(left, used, left.len);
+        /* again: reading was resumed from inside; only progress earns another round */
+    } while (conn->again && used && left.len && conn->state == CONN_OPEN && !conn->paused);
+    conn->delivering = false;
+    if (conn->state != CONN_OPEN) return;
+    /* a full buffer of which nothing is used would stay full for ever */
+    if (left.len >= trib_conn_get_limits(conn)->read_max_bytes && !conn->paused) {
+        trib_conn_abort(conn, TRIB_BODY_TOO_LARGE);
+        return;
+    }
+    if (left.len || conn->kept) keep(conn, left.ptr, left.len);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret) {
+    (void)suggested;
+    trib_conn *conn = handle->data;
+    char *bytes = conn->loop->read_bytes;
+    if (conn->state != CONN_OPEN) {
+        *ret = uv_buf_init(bytes, TRIB_LOOP_READ_BYTES);
+        return;
+    }
+    if (conn->kept_bytes) memcpy(bytes, conn->kept, conn->kept_bytes);
+    size_t room = TRIB_LOOP_READ_BYTES - conn->kept_bytes;
+    uint32_t max = trib_conn_get_limits(conn)->read_max_bytes;
+    /* what is kept may never pass the limit, also if nothing is used or reading is paused */
+    if (room > max - conn->kept_bytes) room = max - conn->kept_bytes;
+    *ret = uv_buf_init(bytes + conn->kept_bytes, (unsigned)room);
+}
+
+static void stop(trib_conn *conn) {
+    conn->read_stopped = true;
+    uv_read_stop(&conn->uv.stream);
+}
+
+static void on_end(trib_conn *conn, ssize_t error) {
+    conn->eof = true;
+    stop(conn);
+    if (error != UV_EOF) {
+        /* a reset after our end was sent and the peer had all it wanted is how some peers close */
+        trib_conn_abort(conn, conn->state == CONN_LINGERING ? TRIB_OK : TRIB_CANCELLED);
+    } else if (conn->state == CONN_LINGERING) {
+        trib_conn_abort(conn, TRIB_OK);
+    } else if (conn->state == CONN_OPEN && !(conn->paused && conn->kept_bytes)) {
+        show_eof(conn);
+    }
+}
+
+static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf) {
+    (void)buf;
+    trib_conn *conn = stream->data;
+    if (got == 0) return; /* a spurious wake-up */
+    if (got == UV_ENOBUFS) {
+        stop(conn); /* paused, and as much kept as is allowed */
+        return;
+    }
+    if (got < 0) {
+        on_end(conn, got);
+        return;
+    }
+    trib_conn_touch(conn);
+    if (conn->state != CONN_OPEN) {
+        conn->discarded_bytes += (uint32_t)got;
+        if (conn->discarded_bytes > TRIB_CONN_DISCARD_MAX_BYTES) trib_conn_abort(conn, TRIB_OK);
+        return;
+    }
+    size_t n = conn->kept_bytes + (size_t)got;
+    if (conn->paused) {
+        keep(conn, conn->loop->read_bytes, n);
+        if (conn->state == CONN_OPEN) stop(conn);
+        return;
+    }
+    deliver(conn, n);
+}
+
+void trib_conn_read_start(trib_conn *conn) {
+    if (conn->eof) return;
+    conn->read_stopped = false;
+    int failed = uv_read_start(&conn->uv.stream, on_alloc, on_read);
+    if (failed && failed != UV_EALREADY) trib_conn_abort(conn, TRIB_IO);
+}
+
+void trib_conn_read_pause(trib_conn *conn) {
+    conn->paused = true;
+}
+
+/* Runs from the loop, so that resume never calls on_data from inside its caller. */
+static void on_redeliver(trib_defer *defer) {
+    trib_conn *conn = TRIB_OWNER_OF(defer, trib_conn, redeliver);
+    if (conn->state != CONN_OPEN || conn->paused) return;
+    if (conn->kept_bytes) {
+        memcpy(conn->loop->read_bytes, conn->kept, conn->kept_bytes);
+        deliver(conn, conn->kept_bytes);
+    }
+    if (conn->state == CONN_OPEN && conn->eof && !(conn->paused && conn->kept_bytes)) show_eof(conn);
+}
+
+void trib_conn_read_resume(trib_conn *conn) {
+    if (conn->state != CONN_OPEN) return;
+    conn->paused = false;
+    if (conn->read_stopped) trib_conn_read_start(conn);
+    if (conn->state != CONN_OPEN) return;
+    if (conn->delivering) {
+        conn->again = true;
+    } else if (conn->kept_bytes || (conn->eof && !conn->eof_shown)) {
+        conn->redeliver.run = on_redeliver;
+        trib_loop_defer(conn->loop, &conn->redeliver);
+    }
+}
+
+void trib_conn_read_deinit(trib_conn *conn) {
+    free(conn->kept);
+    conn->kept = NULL;
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writing side of a connection; see conn.h.
+ *
+ * The usual write is one system call and no memory. What the kernel refuses goes into a list of chunks; libuv holds the first
+ * few of them at a time (`in_flight`), small writes join the last one. Everything that leaves for the socket passes through
+ * send_now and send_queued, and everything that ends it through trib_conn_flushed. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "io/conn_int.h"
+
+enum { CHUNK_BYTES = 4096, IN_FLIGHT_MAX = 8 };
+
+static void chunk_free(conn_chunk *chunk) {
+    if (chunk->moved) free(chunk->bytes);
+    free(chunk);
+}
+
+static conn_chunk *chunk_push(trib_conn *conn, size_t inline_bytes) {
+    conn_chunk *chunk = malloc(sizeof *chunk + inline_bytes);
+    if (!chunk) return NULL;
+    *chunk = (conn_chunk){.bytes = (char *)(chunk + 1), .cap = inline_bytes};
+    if (conn->out_tail) conn->out_tail->next = chunk;
+    else conn->out = chunk;
+    conn->out_tail = chunk;
+    return chunk;
+}
+
+/* A chunk that libuv holds must not change. */
+static bool tail_is_open(const trib_conn *conn) {
+    uint32_t index = 0;
+    for (const conn_chunk *c = conn->out; c && index <= conn->in_flight; c = c->next) index++;
+    return conn->out_tail && index > conn->in_flight && !conn->out_tail->moved;
+}
+
+static bool queue_copy(trib_conn *conn, const char *bytes, size_t n) {
+    if (n == 0) return true;
+    if (tail_is_open(conn)) {
+        conn_chunk *tail = conn->out_tail;
+        size_t fits = tail->cap - tail->to < n ? tail->cap - tail->to : n;
+        memcpy(tail->bytes + tail->to, bytes, fits);
+        tail->to += fits;
+        conn->unsent_bytes += fits;
+        bytes += fits;
+        n -= fits;
+        if (n == 0) return true;
+    }
+    conn_chunk *chunk = chunk_push(conn, n > CHUNK_BYTES ? n : CHUNK_BYTES);
+    if (!chunk) return false;
+    memcpy(chunk->bytes, bytes, n);
+    chunk->to = n;
+    conn->unsent_bytes += n;
+    return true;
+}
+
+static void on_written(uv_write_t *write, int status);
+
+static void send_queued(trib_conn *conn) {
+    if (conn->in_flight || !conn->out) return;
+    uv_buf_t bufs[IN_FLIGHT_MAX];
+    uint32_t n = 0;
+    for (conn_chunk *c = conn->out; c && n < IN_FLIGHT_MAX; c = c->next) {
+        bufs[n++] = uv_buf_init(c->bytes + c->from, (unsigned)(c->to - c->from));
+    }
+    conn->in_flight = n;
+    int failed = uv_write(&conn->write, &conn->uv.stream, bufs, n, on_written);
+    if (failed) {
+        conn->in_flight = 0;
+        trib_conn_abort(conn, failed == UV_ENOMEM ? TRIB_NOMEM : TRIB_CANCELLED);
+    }
+}
+
+static void on_written(uv_write_t *write, int status) {
+    trib_conn *conn = write->handle->data;
+    while (conn->in_flight) {
+        conn_chunk *sent = conn->out;
+        conn->out = sent->next;
+        if (!conn->out) conn->out_tail = NULL;
+        conn->unsent_bytes -= sent->to - sent->from;
+        conn->in_flight--;
+        chunk_free(sent);
+    }
+    if (conn->state == CONN_CLOSED) return;
+    if (status < 0) {
+        trib_conn_abort(conn, TRIB_CANCELLED);
+        return;
+    }
+    trib_conn_touch(conn);
+    send_queued(conn);
+    if (conn->state == CONN_CLOSED) return;
+    if (conn->unsent_bytes == 0) trib_conn_flushed(conn);
+    if (conn->blocked && conn->unsent_bytes <= trib_conn_get_limits(conn)->unsent_high_bytes / 2) {
+        conn->blocked = false;
+        if (conn->state == CONN_OPEN && conn->handler->on_drained) conn->handler->on_drained(conn);
+    }
+}
+
+/* Gives the kernel what it takes without waiting; false: the connection is lost. */
+static bool send_now(trib_conn *conn, const uv_buf_t *bufs, unsigned count, size_t *ret_sent) {
+    int sent = uv_try_write(&conn->uv.stream, bufs, count);
+    if (sent == UV_EAGAIN) sent = 0;
+    if (sent < 0) {
+        trib_conn_abort(conn, TRIB_CANCELLED);
+        return false;
+    }
+    trib_conn_touch(conn);
+    *ret_sent = (size_t)sent;
+    return true;
+}
+
+/* What every write starts with: may there be one, and how much of it goes at once. */
+static trib_code write_begin(trib_conn *conn, const uv_buf_t *bufs, unsigned count, size_t *ret_sent) {
+    *ret_sent = 0;
+    if (conn->state != CONN_OPEN || conn->fin_wanted) return TRIB_CANCELLED;
+    if (conn->unsent_bytes > trib_conn_get_limits(conn)->unsent_max_bytes) {
+        trib_conn_abort(conn, TRIB_OVERLOADED);
+        return TRIB_OVERLOADED;
+    }
+    if (!conn->out && !send_now(conn, bufs, count, ret_sent)) return TRIB_CANCELLED;
+    return TRIB_OK;
+}
+
+static trib_code write_end(trib_conn *conn, bool queued) {
+    if (!queued) {
+        trib_conn_abort(conn, TRIB_NOMEM);
+        return TRIB_NOMEM;
+    }
+    if (conn->unsent_bytes > trib_conn_get_limits(conn)->unsent_high_bytes) conn->blocked = true;
+    send_queued(conn);
+    return conn->state == CONN_OPEN ? TRIB_OK : TRIB_CANCELLED;
+}
+
+trib_code trib_conn_writev(trib_conn *conn, const trib_str *parts, size_t count) {
+    uv_buf_t bufs[TRIB_CONN_PARTS_MAX];
+    unsigned n = 0;
+    size_t total = 0, sent;
+    for (size_t i = 0; i < count && n < TRIB_CONN_PARTS_MAX; i++) {
+        if (parts[i].len == 0) continue;
+        union {
+            const char *in;
+            char *out; /* libuv has no const in uv_buf_t; it does not write there */
+        } bytes = {.in = parts[i].ptr};
+        bufs[n++] = (uv_buf_t){.base = bytes.out, .len = parts[i].len};
+        total += parts[i].len;
+    }
+    if (n == 0) return TRIB_OK;
+    trib_code code = write_begin(conn, bufs, n, &sent);
+    if (code != TRIB_OK || sent == total) return code;
+    bool queued = true;
+    for (unsigned i = 0; i < n && queued; i++) {
+        size_t skip = sent < bufs[i].len ? sent : bufs[i].len;
+        sent -= skip;
+        queued = queue_copy(conn, bufs[i].base + skip, bufs[i].len - skip);
+    }
+    return write_end(conn, queued);
+}
+
+trib_code trib_conn_write(trib_conn *conn, trib_str bytes) {
+    return trib_conn_writev(conn, &bytes, 1);
+}
+
+trib_code trib_conn_write_buf(trib_conn *conn, trib_buf *buf) {
+    if (buf->len == 0) return TRIB_OK;
+    uv_buf_t whole = {.base = buf->ptr, .len = buf->len};
+    size_t sent;
+    trib_code code = write_begin(conn, &whole, 1, &sent);
+    if (code != TRIB_OK || sent == buf->len) {
+        trib_buf_clear(buf);
+        return code;
+    }
+    conn_chunk *chunk = chunk_push(conn, 0);
+    if (chunk) {
+        chunk->moved = true;
+        chunk->from = sent;
+        chunk->to = chunk->cap = trib_buf_take(buf, &chunk->bytes);
+        conn->unsent_bytes += chunk->to - sent;
+    }
+    trib_buf_clear(buf);
+    return write_end(conn, chunk != NULL);
+}
+
+size_t trib_conn_unsent_bytes(const trib_conn *conn) {
+    return conn->unsent_bytes;
+}
+
+bool trib_conn_write_blocked(const trib_conn *conn) {
+    return conn->blocked;
+}
+
+static void send_fin(trib_conn *conn) {
+    if (conn->fin_sent) return;
+    conn->fin_sent = true;
+    uv_os_fd_t fd;
+    if (uv_fileno(&conn->uv.handle, &fd) == 0) shutdown(fd, SHUT_WR);
+}
+
+void trib_conn_flushed(trib_conn *conn) {
+    if (conn->state == CONN_OPEN && conn->fin_wanted) send_fin(conn);
+    if (conn->state == CONN_FLUSHING) {
+        send_fin(conn);
+        trib_conn_linger(conn);
+    }
+}
+
+void trib_conn_shutdown(trib_conn *conn) {
+    if (conn->state != CONN_OPEN || conn->fin_wanted) return;
+    conn->fin_wanted = true;
+    if (conn->unsent_bytes == 0) trib_conn_flushed(conn);
+}
+
+void trib_conn_write_deinit(trib_conn *conn) {
+    while (conn->out) {
+        conn_chunk *chunk = conn->out;
+        conn->out = chunk->next;
+        chunk_free(chunk);
+    }
+    conn->out_tail = NULL;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The environment of the real machine; see env_native.h. Condition variables count on CLOCK_MONOTONIC, so that a jump of the
+ * wall clock neither cuts a wait short nor prolongs it. */
+#include "io/env_native.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <time.h>
+
+enum { BACKGROUND_NICE = 19, NAME_BYTES = 16 };
+
+struct trib_mutex {
+    pthread_mutex_t os;
+};
+
+struct trib_cond {
+    pthread_cond_t os;
+};
+
+struct trib_thread {
+    pthread_t os;
+    void (*main)(void *arg);
+    void *arg;
+    char name[NAME_BYTES];
+};
+
+static int64_t mono_ns(void *ctx) {
+    (void)ctx;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static int64_t wall_ms(void *ctx) {
+    (void)ctx;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool random_bytes(void *ctx, void *out, size_t n) {
+    (void)ctx;
+    char *at = out;
+    while (n > 0) {
+        ssize_t got = getrandom(at, n, 0);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return false;
+        at += got;
+        n -= (size_t)got;
+    }
+    return true;
+}
+
+static trib_mutex *mutex_new(void *ctx) {
+    (void)ctx;
+    trib_mutex *m = malloc(sizeof *m);
+    if (!m) return NULL;
+    if (pthread_mutex_init(&m->os, NULL) != 0) {
+        free(m);
+        return NULL;
+    }
+    return m;
+}
+
+static void mutex_free(void *ctx, trib_mutex *m) {
+    (void)ctx;
+    pthread_mutex_destroy(&m->os);
+    free(m);
+}
+
+static void mutex_lock(void *ctx, trib_mutex *m) {
+    (void)ctx;
+    pthread_mutex_lock(&m->os);
+}
+
+static void mutex_unlock(void *ctx, trib_mutex *m) {
+    (void)ctx;
+    pthread_mutex_unlock(&m->os);
+}
+
+static trib_cond *cond_new(void *ctx) {
+    (void)ctx;
+    pthread_condattr_t attr;
+    if (pthread_condattr_init(&attr) != 0) return NULL;
+    trib_cond *c = malloc(sizeof *c);
+    if (c && (pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) != 0 || pthread_cond_init(&c->os, &attr) != 0)) {
+        free(c);
+        c = NULL;
+    }
+    pthread_condattr_destroy(&attr);
+    return c;
+}
+
+static void cond_free(void *ctx, trib_cond *c) {
+    (void)ctx;
+    pthread_cond_destroy(&c->os);
+    free(c);
+}
+
+static bool cond_wait(void *ctx, trib_cond *c, trib_mutex *m, int64_t timeout_ns) {
+    if (timeout_ns < 0) {
+        pthread_cond_wait(&c->os, &m->os);
+        return true;
+    }
+    int64_t now = mono_ns(ctx);
+    int64_t until = timeout_ns > INT64_MAX - now ? INT64_MAX : now + timeout_ns;
+    struct timespec at = {.tv_sec = until / 1000000000, .tv_nsec = until % 1000000000};
+    return pthread_cond_timedwait(&c->os, &m->os, &at) != ETIMEDOUT;
+}
+
+static void cond_signal(void *ctx, trib_cond *c) {
+    (void)ctx;
+    pthread_cond_signal(&c->os);
+}
+
+static void cond_broadcast(void *ctx, trib_cond *c) {
+    (void)ctx;
+    pthread_cond_broadcast(&c->os);
+}
+
+static void *thread_main(void *arg) {
+    trib_thread *t = arg;
+    if (t->name[0]) pthread_setname_np(pthread_self(), t->name);
+    t->main(t->arg);
+    return NULL;
+}
+
+/* A new thread inherits the mask, so it is set around pthread_create: not one moment is left in which a signal could land
+ * on the new thread. */
+static trib_thread *thread_start(void *ctx, const char *name, void (*main)(void *arg), void *arg) {
+    (void)ctx;
+    trib_thread *t = calloc(1, sizeof *t);
+    if (!t) return NULL;
+    t->main = main;
+    t->arg = arg;
+    if (name) memcpy(t->name, name, strnlen(name, NAME_BYTES - 1));
+
+    sigset_t process_signals, before;
+    sigemptyset(&process_signals);
+    sigaddset(&process_signals, SIGTERM);
+    sigaddset(&process_signals, SIGINT);
+    sigaddset(&process_signals, SIGHUP);
+    sigaddset(&process_signals, SIGUSR1);
+    sigaddset(&process_signals, SIGUSR2);
+    sigaddset(&process_signals, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &process_signals, &before);
+    int failed = pthread_create(&t->os, NULL, thread_main, t);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed) {
+        free(t);
+        return NULL;
+    }
+    return t;
+}
+
+static void thread_join(void *ctx, trib_thread *t) {
+    (void)ctx;
+    pthread_join(t->os, NULL);
+    free(t);
+}
+
+/* On Linux, setpriority with `who` 0 is about the calling thread alone. Going back up needs a privilege or RLIMIT_NICE;
+ * without it the thread stays in the background, which the contract allows. */
+static void thread_set_background(void *ctx, bool background) {
+    (void)ctx;
+    setpriority(PRIO_PROCESS, 0, background ? BACKGROUND_NICE : 0);
+}
+
+const trib_env *trib_env_native(void) {
+    static const trib_env native = {
+        .mono_ns = mono_ns,
+        .wall_ms = wall_ms,
+        .random = random_bytes,
+        .mutex_new = mutex_new,
+        .mutex_free = mutex_free,
+        .mutex_lock = mutex_lock,
+        .mutex_unlock = mutex_unlock,
+        .cond_new = cond_new,
+        .cond_free = cond_free,
+        .cond_wait = cond_wait,
+        .cond_signal = cond_signal,
+        .cond_broadcast = cond_broadcast,
+        .thread_start = thread_start,
+        .thread_join = thread_join,
+        .thread_set_background = thread_set_background,
+    };
+    return &native;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A loop as the home of jobs: workers post finished jobs from any thread, the loop calls their `done`.
+ *
+ *   worker --post--> [jobs] --one task a batch--> loop: done, done, done */
+#ifndef TRIB_NET_HOME_H
+#define TRIB_NET_HOME_H
+
+#include <stdbool.h>
+
+#include "base/env.h"
+#include "base/list.h"
+#include "core/job.h"
+#include "io/loop.h"
+
+typedef struct trib_loop_home {
+    trib_home home; /* give &home to jobs */
+    /* private */
+    const trib_env *env;
+    trib_loop *loop;
+    trib_mutex *mutex;
+    trib_list jobs; /* by trib_job.link, which is free once a job is done */
+    bool woken;
+    trib_task task;
+} trib_loop_home;
+
+/* Errors: NOMEM. Owns: `loop` is borrowed and must run, or be freed, before the home ends. */
+trib_code trib_loop_home_init(trib_loop_home *home, const trib_env *env, trib_loop *loop, trib_error *err);
+/* Nothing may be on its way home. Takes one that was never initialised (zeroed). */
+void trib_loop_home_deinit(trib_loop_home *home);
+
+#endif

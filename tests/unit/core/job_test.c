@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Workers and tenant queues: order, fairness, the bound per tenant, waiting and resuming, stand-ins for stuck
+ * workers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "core/job.h"
+#include "support/env_test.h"
+
+static trib_env_test env;
+
+/* A home that counts what comes back; `done` runs on the poster's thread under its lock. */
+typedef struct test_home {
+    trib_home home;
+    trib_mutex *lock;
+    trib_cond *cond;
+    int count;
+} test_home;
+
+static void home_post(trib_home *home, trib_job *job) {
+    test_home *own = (test_home *)(void *)home;
+    trib_mutex_lock(&env.env, own->lock);
+    job->done(job);
+    own->count++;
+    trib_cond_broadcast(&env.env, own->cond);
+    trib_mutex_unlock(&env.env, own->lock);
+}
+
+static void home_init(test_home *home) {
+    *home = (test_home){.home = {.post = home_post}};
+    home->lock = trib_mutex_new(&env.env);
+    home->cond = trib_cond_new(&env.env);
+}
+
+static void home_wait(test_home *home, int count) {
+    trib_mutex_lock(&env.env, home->lock);
+    while (home->count < count) trib_cond_wait(&env.env, home->cond, home->lock, -1);
+    trib_mutex_unlock(&env.env, home->lock);
+}
+
+static void home_deinit(test_home *home) {
+    trib_cond_free(&env.env, home->cond);
+    trib_mutex_free(&env.env, home->lock);
+}
+
+typedef struct test_job {
+    trib_job job; /* first */
+    int tag, runs;
+    bool resume_early;
+    _Atomic bool *hold; /* run spins until it is false */
+    _Atomic int *inside, *most;
+} test_job;
+
+static int finished_tags[64], finished_count;
+
+static void record(trib_job *base) {
+    finished_tags[finished_count++] = ((test_job *)(void *)base)->tag;
+}
+
+static trib_job_verdict run_plain(trib_job *base) {
+    test_job *job = (test_job *)(void *)base;
+    job->runs++;
+    if (job->inside) {
+        int now = atomic_fetch_add(job->inside, 1) + 1;
+        if (now > atomic_load(job->most)) atomic_store(job->most, now);
+    }
+    while (job->hold && atomic_load(job->hold)) sched_yield();
+    if (job->inside) atomic_fetch_sub(job->inside, 1);
+    return TRIB_JOB_DONE;
+}
+
+static trib_job_verdict run_wait_once(trib_job *base) {
+    test_job *job = (test_job *)(void *)base;
+    if (job->runs++) return TRIB_JOB_DONE;
+    if (job->resume_early) trib_job_resume(base);
+    return TRIB_JOB_WAIT;
+}
+
+static test_job make(test_home *home, trib_work_queue *queue, int tag, trib_job_verdict (*run)(trib_job *)) {
+    return (test_job){.job = {.run = run, .done = record, .home = &home->home, .queue = queue}, .tag = tag};
+}
+
+static int setup(void **state) {
+    (void)state;
+    trib_env_test_init(&env, true, 1);
+    finished_count = 0;
+    return 0;
+}
+
+static void jobs_of_one_tenant_run_in_order(void **state) {
+    (void)state;
+    trib_workers *workers;
+    test_home home;
+    test_job jobs[20];
+    home_init(&home);
+    assert_int_equal(trib_workers_new(&env.env, 1, &workers, NULL), TRIB_OK);
+    trib_work_queue *queue = trib_work_queue_new(workers);
+    for (int i = 0; i < 20; i++) {
+        jobs[i] = make(&home, queue, i, run_plain);
+        assert_int_equal(trib_job_submit(&jobs[i].job, NULL), TRIB_OK);
+    }
+    home_wait(&home, 20);
+    for (int i = 0; i < 20; i++) assert_int_equal(finished_tags[i], i);
+    trib_workers_stop(workers);
+    trib_work_queue_free(queue);
+    trib_workers_free(workers);
+    home_deinit(&home);
+}
+
+static void a_busy_tenant_lets_others_in_between(void **state) {
+    (void)state;
+    trib_workers *workers;
+    test_home home;
+    test_job busy[10], other;
+    _Atomic bool hold = true;
+    home_init(&home);
+    assert_int_equal(trib_workers_new(&env.env, 1, &workers, NULL), TRIB_OK);
+    trib_work_queue *a = trib_work_queue_new(workers), *b = trib_work_queue_new(workers);
+    for (int i = 0; i < 10; i++) {
+        busy[i] = make(&home, a, i, run_plain);
+        if (i == 0) busy[i].hold = &hold;
+        assert_int_equal(trib_job_submit(&busy[i].job, NULL), TRIB_OK);
+    }
+    other = make(&home, b, 99, run_plain);
+    assert_int_equal(trib_job_submit(&other.job, NULL), TRIB_OK);
+    atomic_store(&hold, false);
+    home_wait(&home, 11);
+    int at = 0;
+    while (finished_tags[at] != 99) at++;
+    assert_true(at <= 2);
+    trib_workers_stop(workers);
+    trib_work_queue_free(a);
+    trib_work_queue_free(b);
+    trib_workers_free(workers);
+    home_deinit(&home);
+}
+
+static void a_tenant_never_runs_more_than_its_share(void **state) {
+    (void)state;
+    trib_workers *workers;
+    test_home home;
+    test_job jobs[16];
+    _Atomic bool hold = true;
+    _Atomic int inside = 0, most = 0;
+    home_init(&home);
+    assert_int_equal(trib_workers_new(&env.env, 8, &workers, NULL), TRIB_OK);
+    trib_work_queue *queue = trib_work_queue_new(workers);
+    for (int i = 0; i < 16; i++) {
+        jobs[i] = make(&home, queue, i, run_plain);
+        jobs[i].hold = &hold;
+        jobs[i].inside = &inside;
+        jobs[i].most = &most;
+        assert_int_equal(trib_job_submit(&jobs[i].job, NULL), TRIB_OK);
+    }
+    while (atomic_load(&inside) < TRIB_TENANT_RUNNING_MAX) sched_yield();
+    atomic_store(&hold, false);
+    home_wait(&home, 16);
+    assert_int_equal(atomic_load(&most), TRIB_TENANT_RUNNING_MAX);
+    trib_workers_stop(workers);
+    trib_work_queue_free(queue);
+    trib_workers_free(workers);
+    home_deinit(&home);
+}
+
+static void a_waiting_job_holds_no_thread_and_goes_on_when_resumed(void **state) {
+    (void)state;
+    trib_workers *workers;
+    test_home home;
+    home_init(&home);
+    assert_int_equal(trib_workers_new(&env.env, 1, &workers, NULL), TRIB_OK);
+    trib_work_queue *queue = trib_work_queue_new(workers);
+    test_job waits = make(&home, queue, 1, run_wait_once), other = make(&home, queue, 2, run_plain);
+    assert_int_equal(trib_job_submit(&waits.job, NULL), TRIB_OK);
+    assert_int_equal(trib_job_submit(&other.job, NULL), TRIB_OK);
+    home_wait(&home, 1);
+    assert_int_equal(finished_tags[0], 2);
+    trib_job_resume(&waits.job);
+    home_wait(&home, 2);
+    assert_int_equal(waits.runs, 2);
+    trib_workers_stop(workers);
+    trib_work_queue_free(queue);
+    trib_workers_free(workers);
+    home_deinit(&home);
+}
+
+static void a_resume_before_the_wait_is_not_lost(void **state) {
+    (void)state;
+    trib_workers *workers;
+    test_home home;
+    home_init(&home);
+    assert_int_equal(trib_workers_new(&env.env, 2, &workers, NULL), TRIB_OK);
+    trib_work_queue *queue = trib_work_queue_new(workers);
+    test_job job = make(&home, queue, 1, run_wait_once);
+    job.resume_early = true;
+    assert_int_equal(trib_job_submit(&job.job, NULL), TRIB_OK);
+    home_wait(&home, 1);
+    assert_int_equal(job.runs, 2);
+    trib_workers_stop(workers);
+    trib_work_queue_free(queue);
+    trib_workers_free(workers);
+    home_deinit(&home);
+}
+
+static void a_stuck_worker_gets_a_stand_in(void **state) {
+    (void)state;
+    trib_workers *workers;
+    test_home home;
+    _Atomic bool hold = true;
+    _Atomic int inside = 0, most = 0;
+    home_init(&home);
+    assert_int_equal(trib_workers_new(&env.env, 1, &workers, NULL), TRIB_OK);
+    trib_work_queue *a = trib_work_queue_new(workers), *b = trib_work_queue_new(workers);
+    test_job stuck = make(&home, a, 1, run_plain), other = make(&home, b, 2, run_plain);
+    stuck.hold = &hold;
+    stuck.inside = &inside;
+    stuck.most = &most;
+    assert_int_equal(trib_job_submit(&stuck.job, NULL), TRIB_OK);
+    while (atomic_load(&inside) == 0) sched_yield();
+    assert_int_equal(trib_job_submit(&other.job, NULL), TRIB_OK);
+    env.offset_ns += (int64_t)(TRIB_STUCK_STATEMENT_MS + 10) * 1000000;
+    trib_workers_tick(workers);
+    home_wait(&home, 1);
+    assert_int_equal(finished_tags[0], 2);
+    atomic_store(&hold, false);
+    home_wait(&home, 2);
+    trib_workers_stop(workers);
+    trib_work_queue_free(a);
+    trib_work_queue_free(b);
+    trib_workers_free(workers);
+    home_deinit(&home);
+}
+
+static void after_stop_a_job_is_refused(void **state) {
+    (void)state;
+    trib_workers *workers;
+    test_home home;
+    home_init(&home);
+    assert_int_equal(trib_workers_new(&env.env, 1, &workers, NULL), TRIB_OK);
+    trib_work_queue *queue = trib_work_queue_new(workers);
+    test_job job = make(&home, queue, 1, run_plain);
+    trib_workers_stop(workers);
+    assert_int_equal(trib_job_submit(&job.job, NULL), TRIB_SHUTTING_DOWN);
+    trib_work_queue_free(queue);
+    trib_workers_free(workers);
+    home_deinit(&home);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(jobs_of_one_tenant_run_in_order, setup),
+        cmocka_unit_test_setup(a_busy_tenant_lets_others_in_between, setup),
+        cmocka_unit_test_setup(a_tenant_never_runs_more_than_its_share, setup),
+        cmocka_unit_test_setup(a_waiting_job_holds_no_thread_and_goes_on_when_resumed, setup),
+        cmocka_unit_test_setup(a_resume_before_the_wait_is_not_lost, setup),
+        cmocka_unit_test_setup(a_stuck_worker_gets_a_stand_in, setup),
+        cmocka_unit_test_setup(after_stop_a_job_is_refused, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
