@@ -13,6 +13,7 @@
 typedef struct trib_control trib_control;   /* control.h: tenants, keys */
 typedef struct trib_auth trib_auth;         /* auth.h: who is asking, and for which tenant */
 typedef struct trib_sessions trib_sessions; /* session.h: batons */
+typedef struct trib_metrics trib_metrics;   /* metrics.h: counters of the process */
 
 typedef struct trib_settings {
     const char *data_dir;
@@ -38,6 +39,7 @@ struct trib_app {
     trib_auth *auth;
     trib_sessions *sessions;
     trib_http_ops http;
+    trib_metrics *metrics;           /* never NULL in the server; made before trib_app_start */
     const char *version;
 };
 

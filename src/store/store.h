@@ -45,10 +45,12 @@ enum {
 typedef struct trib_store_config {
     const char *data_dir;       /* absolute or relative; made if missing; guarded by one lock file */
     const char *base_vfs;       /* SQLite VFS that ours wraps; NULL: "unix-excl". Tests put a simulated disk here */
+    const struct trib_disk *disk; /* folders of that disk (store/files.h); NULL: the operating system's */
     uint32_t sync_threads;      /* 0: the default; 1 and `inline_sync` for deterministic tests */
     bool inline_sync;           /* no sync threads: trib_store_run_pending() does their work on the caller's thread */
     uint32_t max_open_dbs;      /* LRU budget; 0: 1000 */
     size_t cache_bytes_per_handle; /* 0: 256 KiB */
+    uint32_t checkpoint_log_bytes; /* a longer log is checkpointed; 0: TRIB_CHECKPOINT_LOG_BYTES */
     /* A commit of `db` became durable. Thread: a sync thread; must be quick and must not call the store. May be NULL. */
     void (*on_commit)(void *ctx, const char *db_id, uint64_t commit_no);
     void *on_commit_ctx;
@@ -111,7 +113,8 @@ trib_code trib_handle_take(trib_db *db, trib_handle **ret, trib_error *err);
 void trib_handle_give(trib_handle *handle);
 /* The worker that called enter owns the handle until leave. enter answers TRANSACTION_TIMEOUT once if the transaction was
  * taken away while nobody was inside, SNAPSHOT_TOO_OLD likewise, NOT_COMMITTED if the database was re-opened after a failed
- * sync: the handle is then clean and usable, outside a transaction. */
+ * sync, or is being re-opened: the handle is then clean and outside a transaction, its statements can only be freed, and the
+ * caller is not inside; it may enter again. */
 trib_code trib_handle_enter(trib_handle *handle, trib_access access, trib_session_vars *vars, trib_error *err);
 void trib_handle_leave(trib_handle *handle);
 /* Open transaction, or a setting that was changed: the session must keep this handle. Thread: inside. */
@@ -140,7 +143,8 @@ bool trib_turn_cancel(trib_handle *handle, trib_turn_waiter *waiter);
 
 /* ---- the gate ---- */
 
-/* The newest commit that anything this handle has shown since enter may depend on. 0: nothing to wait for. Thread: inside. */
+/* The newest commit that anything this handle has shown since enter may depend on, for trib_gate_wait; not a commit number.
+ * 0: nothing to wait for. Thread: inside, or its owner before the next enter. */
 uint64_t trib_handle_ticket(const trib_handle *handle);
 
 typedef struct trib_gate_waiter trib_gate_waiter;

@@ -30,13 +30,18 @@ struct trib_handle {
     uint64_t ticket;             /* trib_handle_ticket */
     bool has_turn;               /* guarded by the db's lock */
     bool inside;                 /* guarded by the db's lock */
+    bool waits_turn;             /* a waiter of this handle is queued; guarded by the db's lock */
+    bool waits_read;             /* the last before_step answered AGAIN for a read that a log reset holds back */
+    bool given;                  /* given back while the database was being recovered: fail.c frees it */
+    bool own_work;               /* serves the store itself (checkpoint, recovery): never interrupted, may open files early */
+    bool txn_ended;              /* the interrupt's code was answered and the transaction rolled back */
     bool txn_readonly;           /* BEGIN TRANSACTION READONLY is open */
     bool settings_changed;       /* a pragma changed state since take */
     trib_code lost;              /* what the next enter must answer: TRANSACTION_TIMEOUT, ... */
-    int64_t txn_began_ns;        /* 0: none */
+    _Atomic int64_t txn_began_ns; /* since when a snapshot is open; 0: none */
 
-    trib_handle *next;           /* the db's list */
-    void *link;                  /* private to handle.c */
+    trib_handle *next;           /* the db's list of all handles */
+    trib_handle *next_idle;      /* the db's list of clean ones */
 };
 
 /* ---- given by the connection side, called by stmt.c ---- */

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to the connection side of the store: the store and the database, their locks, and what the files of this side call
+ * in each other. README.md draws how it fits.
+ *
+ * Locks, always taken in this order; no SQLite call runs under any but open_lock:
+ *   store->lock     the table of databases, references, LRU
+ *   db->open_lock   open, close, materialise: one at a time a database
+ *   db->lock        state, handles, turn, gate, log positions
+ *
+ * What the turn holder alone touches, without a lock: db->log.{pages, ...} while SQLite writes (vfs.c). */
+#ifndef TRIB_STORE_DB_INT_H
+#define TRIB_STORE_DB_INT_H
+
+#include <stdatomic.h>
+
+#include "base/map.h"
+#include "store/files.h"
+#include "store/log.h"
+#include "store/pool.h"
+#include "store/store_int.h"
+#include "store/vfs.h"
+#include "store/wal.h"
+
+enum {
+    TRIB_HANDLES_IDLE_MAX = 2,        /* clean handles that a database keeps */
+    TRIB_DB_IDLE_CLOSE_MS = 60000,    /* a database nobody uses is closed after this time */
+    TRIB_READ_TXN_TIGHT_MS = 5000,    /* life of a read transaction once the log exceeds TRIB_LOG_TIGHT_BYTES */
+    TRIB_RESET_HOLD_MS = 20,          /* longest that new reads are held back for a log reset */
+    TRIB_CUT_BLOCK_BYTES = 65536,     /* most that one block of a file system may share with a lost frame */
+    TRIB_FAIL_RING = 8                /* cut-backs that tickets remember */
+};
+
+/* Test hooks: each leaves out one step that keeps acknowledged data safe; tests/fault proves that the harness notices. Set
+ * only through trib_store_set_faults, which no configuration reaches. */
+typedef enum trib_fault {
+    TRIB_FAULT_NO_WRITE_GATE = 1 << 0,
+    TRIB_FAULT_NO_READ_GATE = 1 << 1,
+    TRIB_FAULT_NO_OPEN_SYNC = 1 << 2,
+    TRIB_FAULT_NO_HEADER_SYNC = 1 << 3,
+    TRIB_FAULT_EARLY_CHECKPOINT = 1 << 4,
+    TRIB_FAULT_NO_CUT_SYNC = 1 << 5,
+    TRIB_FAULT_LATE_MAP = 1 << 6,
+    TRIB_FAULT_NO_FOLDER_SYNC = 1 << 7
+} trib_fault;
+
+typedef enum trib_db_state {
+    TRIB_DB_CLOSED,      /* no handle, no descriptor */
+    TRIB_DB_READY,
+    TRIB_DB_FAILING,     /* a sync failed or a commit is in doubt: waits until nobody is inside, then fail.c cuts back */
+    TRIB_DB_BROKEN,      /* the cut-back could not finish for lack of space or memory: tried again at the next use */
+    TRIB_DB_QUARANTINED
+} trib_db_state;
+
+typedef struct trib_log_mark {
+    uint64_t commit_no, end;
+} trib_log_mark;
+
+/* Where the log stands. */
+typedef struct trib_db_log {
+    /* touched by the turn holder only (in vfs.c) */
+    bool has_header;
+    uint32_t page_bytes;
+    uint32_t *pages;            /* page numbers of the frames behind the last commit, by position */
+    size_t page_cap;
+    uint32_t committed_frames;  /* frames up to and with the last raised commit */
+    bool pending;               /* a commit frame was written, not yet taken by trib_log_harvest */
+    uint32_t pending_first;     /* its frames: pending_first .. committed_frames */
+    uint32_t pending_size_after;
+    bool in_doubt;              /* SQLite went back behind a raised commit: the log must be cut */
+
+    /* guarded by db->lock */
+    uint32_t salt[2];
+    struct trib_log_mark *marks; /* commits that are not durable yet, in order: marks[mark_first .. mark_last) */
+    size_t mark_first, mark_last, mark_cap;
+    uint64_t appended_end, durable_end; /* byte behind the last commit (durable commit); 0: none in this log */
+    uint32_t appended_frames;
+    bool sync_in_flight;
+
+    _Atomic uint64_t bytes;     /* size of the live log, for the limits */
+    _Atomic bool sync_failed;   /* a sync that SQLite asked for failed */
+} trib_db_log;
+
+/* Page -> commit, in memory only for the commits since the last map file. See map.c. */
+typedef struct trib_map_entry {
+    uint32_t page;
+    uint32_t size_after;        /* pages of the database after that commit */
+    uint64_t commit_no;
+} trib_map_entry;
+
+typedef struct trib_db_map {
+    uint64_t epoch;
+    bool file_valid;            /* <id>.map exists and is true for `salt`, `frame` */
+    bool file_full;             /* everything up to there is in the database file: an empty log continues it too */
+    uint32_t salt[2];
+    uint32_t frame;
+    uint32_t replay_after;      /* at open: frames of the log up to here are in the file */
+    uint64_t file_commit_no;
+    trib_map_entry *delta;      /* commits behind the file's point, in order */
+    size_t delta_count, delta_cap;
+    bool broken;                /* no memory for the delta: the next map starts a new epoch */
+} trib_db_map;
+
+typedef enum trib_ckpt_state {
+    TRIB_CKPT_NONE,
+    TRIB_CKPT_WANTED,           /* takes the turn when it is released */
+    TRIB_CKPT_WAITING,          /* has the turn, waits until everything is durable */
+    TRIB_CKPT_RUNNING
+} trib_ckpt_state;
+
+struct trib_db {
+    trib_store *store;
+    char id[TRIB_DB_ID_BYTES + 1];
+    trib_paths paths;
+    trib_mem_account account;
+    trib_mutex *open_lock;
+    trib_mutex *lock;
+    trib_cond *changed;         /* a thief left a handle */
+
+    /* guarded by store->lock */
+    uint32_t refs;
+    int64_t last_used_ns;
+
+    /* guarded by lock */
+    trib_db_settings settings;
+    trib_db_state state;
+    trib_handle *handles;       /* all */
+    trib_handle *idle;          /* clean ones, newest first */
+    uint32_t handle_count, idle_count, inside_count;
+    _Atomic uint64_t rows_read, rows_written;
+    char quarantine_reason[160];
+
+    trib_handle *turn_owner;    /* NULL with turn_taken: the checkpoint waits */
+    bool turn_taken;
+    int64_t turn_since_ns;
+    trib_turn_waiter *turn_first, *turn_last;
+    trib_turn_waiter *read_first, *read_last; /* reads held back by a log reset */
+    uint32_t turn_waiters;
+    trib_ckpt_state ckpt;
+    int64_t ckpt_retry_ns;      /* not before */
+    bool close_after_ckpt;
+    _Atomic bool hold_reads;
+
+    trib_gate_waiter *gate_first, *gate_last;
+    uint32_t gate_waiters;
+    uint16_t incarnation;       /* cut-backs since open, part of every ticket */
+    uint64_t fail_durable[TRIB_FAIL_RING]; /* durable commit at the end of incarnation i % ring */
+    trib_code fail_code[TRIB_FAIL_RING];   /* what the commits above it are told */
+    uint64_t appended_no, durable_no;
+    bool fail_posted;
+
+    _Atomic uint64_t raised;    /* ticket of the newest commit whose frame may be in the log */
+    _Atomic bool exists;        /* the files are there */
+
+    trib_db_log log;
+    trib_db_map map;
+    sqlite3_file *sync_file;    /* our own descriptor of -wal: all commit syncs go through it. Under open_lock or
+                                 * sync_in_flight */
+    bool folder_synced;         /* the entries of the files are durable */
+    trib_task sync_task, ckpt_task, fail_task;
+};
+
+struct trib_store {
+    const trib_env *env;
+    trib_log *log;
+    char *data_dir;
+    sqlite3_vfs *base;
+    const trib_disk *disk;
+    void *disk_lock;
+    trib_vfs *vfs;
+    trib_pool *pool;
+    trib_log_driver *driver;
+    trib_store_config config;
+    uint32_t faults;            /* trib_fault */
+
+    trib_mutex *lock;
+    trib_map dbs;               /* id -> trib_db */
+    uint32_t open_count;
+    bool stopping;
+    uint8_t folder_known[65536 / 8]; /* bit aabb: <data>/db/<aa>/<bb> was made and synced by this process */
+};
+
+/* tickets: incarnation in the upper 16 bits, commit number below */
+enum { TRIB_TICKET_NO_BITS = 48 };
+static inline uint64_t trib_ticket(uint16_t incarnation, uint64_t no) { return (uint64_t)incarnation << 48 | no; }
+static inline uint64_t trib_ticket_no(uint64_t ticket) { return ticket & ((UINT64_C(1) << 48) - 1); }
+static inline uint16_t trib_ticket_incarnation(uint64_t ticket) { return (uint16_t)(ticket >> 48); }
+
+static inline void trib_db_lock(trib_db *db) { trib_mutex_lock(db->store->env, db->lock); }
+static inline void trib_db_unlock(trib_db *db) { trib_mutex_unlock(db->store->env, db->lock); }
+static inline bool trib_db_fault(const trib_db *db, trib_fault fault) { return (db->store->faults & (uint32_t)fault) != 0; }
+
+/* ---- db.c ---- */
+/* The struct alone, closed. Errors: NOMEM, INTERNAL (id). */
+trib_code trib_db_new(trib_store *store, trib_str id, trib_db **ret, trib_error *err);
+void trib_db_free(trib_db *db);
+/* Opens the files if there are any: sync at open, recovery, page map, first handle. Under open_lock. */
+trib_code trib_db_open(trib_db *db, trib_error *err);
+/* Closes handles and descriptors; the log stays as it is. Nobody may be inside. Under open_lock. */
+void trib_db_close(trib_db *db);
+/* Makes the files of a database that has none, durably, and one handle. Takes open_lock. */
+trib_code trib_db_materialise(trib_db *db, trib_error *err);
+/* Closes every connection and the sync descriptor; handles that are lent out lose theirs with `lost`. Nobody is inside. */
+void trib_db_close_connections(trib_db *db, trib_code lost);
+/* Marks it damaged, on disk too: nobody gets in any more. Thread: any, no lock held. */
+void trib_db_quarantine(trib_db *db, const char *reason);
+
+/* ---- handle.c ---- */
+/* A new, idle handle with an open connection. Not in any list yet. Thread: any, no db->lock. */
+trib_code trib_handle_new(trib_db *db, trib_handle **ret, trib_error *err);
+/* Opens the connection of a handle that has none. */
+trib_code trib_handle_connect(trib_handle *handle, trib_error *err);
+void trib_handle_disconnect(trib_handle *handle);
+/* Closes and frees it; in no list any more. */
+void trib_handle_free(trib_handle *handle);
+/* Makes SQLite read the schema, which recovers the log and builds the wal-index. */
+int trib_handle_touch(trib_handle *handle);
+/* Resets all statements and rolls back. The caller is the only one inside. */
+void trib_handle_rollback(trib_handle *handle);
+/* Takes an idle handle, or a new one, for the store's own work, marked as inside. */
+trib_code trib_handle_take_inside(trib_db *db, trib_handle **ret, trib_error *err);
+void trib_handle_give_inside(trib_handle *handle);
+/* Ends idle handles beyond the number kept. */
+void trib_handle_trim(trib_db *db, uint32_t keep);
+/* Tells everybody inside to stop. Under db->lock. */
+void trib_handle_interrupt_all(trib_db *db, trib_code why);
+
+/* ---- turn.c ---- */
+/* Under db->lock: gives the turn on: the checkpoint, else the first waiter. */
+void trib_turn_release_locked(trib_db *db);
+/* Under db->lock: everybody who waits is told `code`. */
+void trib_turn_flush_locked(trib_db *db, trib_code code);
+/* true: this handle has the turn now. Under db->lock. */
+bool trib_turn_try_locked(trib_handle *handle);
+/* Takes the turn from an overdue owner if somebody waits. Thread: any, no lock held. */
+void trib_turn_steal_overdue(trib_db *db);
+/* Ends old read transactions. */
+void trib_turn_end_old_reads(trib_db *db);
+/* New reads may start again. Under db->lock. */
+void trib_turn_release_reads_locked(trib_db *db, trib_code code);
+void trib_turn_hold_reads_locked(trib_db *db);
+
+/* ---- gate.c ---- */
+/* Under db->lock: moves all waiters whose fate is known to *ret, resolved with trib_gate_resolve after unlocking. */
+trib_gate_waiter *trib_gate_collect_locked(trib_db *db);
+/* Calls `resolved` on each; the verdict is looked up by ticket. */
+void trib_gate_resolve(trib_db *db, trib_gate_waiter *list);
+/* OK, AGAIN (not known yet), NOT_COMMITTED, COMMIT_OUTCOME_UNKNOWN. Under db->lock. */
+trib_code trib_gate_verdict_locked(const trib_db *db, uint64_t ticket);
+
+/* ---- checkpoint.c ---- */
+/* Under db->lock: asks for a checkpoint if the log is long enough or `force`. */
+void trib_ckpt_want_locked(trib_db *db, bool force);
+/* Under db->lock: the turn is free and a checkpoint is wanted. */
+void trib_ckpt_take_turn_locked(trib_db *db);
+/* Under db->lock: everything may have become durable. */
+void trib_ckpt_durable_locked(trib_db *db);
+/* Runs a complete checkpoint with `truncate` on a handle that is inside, with the turn or alone; *ret_complete: all frames are
+ * in the database file. Returns SQLite's code. */
+int trib_ckpt_run(trib_handle *handle, bool truncate, bool *ret_complete, trib_error *err);
+void trib_ckpt_task(trib_task *task);
+
+/* ---- fail.c ---- */
+/* A sync failed or a commit is in doubt: starts the cut-back. Idempotent. Thread: any, no lock held. */
+void trib_fail_begin(trib_db *db);
+/* Under db->lock: posts the cut-back when nobody is inside any more. */
+void trib_fail_check_locked(trib_db *db);
+void trib_fail_task(trib_task *task);
+/* Tries again what could not be finished. Under open_lock. */
+trib_code trib_fail_retry(trib_db *db, trib_error *err);
+
+/* ---- map.c ---- */
+void trib_db_map_deinit(trib_db_map *map);
+/* Reads <id>.map and decides whether it continues into the log `scan`; else a new epoch starts. */
+trib_code trib_db_map_load(trib_db *db, const trib_wal_scan_result *scan, trib_error *err);
+/* Adds the pages of a commit. Failure only marks the map broken. Under db->lock, or alone. */
+void trib_db_map_add(trib_db *db, uint64_t commit_no, const uint32_t *pages, uint32_t count, uint32_t size_after);
+/* Forgets the commits above commit_no. Under db->lock, or alone. */
+void trib_db_map_cut(trib_db *db, uint64_t commit_no);
+/* Writes the map for the point (salt, frame) durably and empties the delta up to commit_no. full: see trib_db_map.file_full. */
+trib_code trib_db_map_write(trib_db *db, const uint32_t salt[2], uint32_t frame, bool full, trib_error *err);
+/* A log with these salts is about to begin: the map on disk must continue into it. Called by the VFS. */
+trib_code trib_db_map_before_log(trib_db *db, const uint32_t salt[2], trib_error *err);
+
+#endif

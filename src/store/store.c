@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of databases: opened on demand, closed when idle, referenced in between.
+ *
+ * A trib_db stays in the table while it is opened or closed, and both happen under its open_lock: whoever asks for a database
+ * that is just being closed waits for that and opens it again in the same object. Files are never open twice. */
+#include "store/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/db_int.h"
+
+enum { OPEN_DBS_DEFAULT = 1000 };
+
+static trib_code lock_folder(trib_store *store, trib_error *err)
+{
+    char path[TRIB_PATH_MAX_BYTES];
+    const trib_disk *disk = store->disk;
+    int e = disk->make_folder(disk->ctx, store->data_dir);
+    if (e == 0) {
+        snprintf(path, sizeof path, "%s/lock", store->data_dir);
+        e = disk->lock(disk->ctx, path, &store->disk_lock);
+    }
+    if (e == EWOULDBLOCK)
+        return trib_error_set(err, TRIB_DATA_FOLDER_LOCKED, "another process uses the data folder %s; stop it first",
+                              store->data_dir);
+    if (e != 0)
+        return trib_error_set(err, TRIB_IO, "the data folder %s cannot be used (errno %d); make it and give us the right to "
+                              "write there", store->data_dir, e);
+    return TRIB_OK;
+}
+
+trib_code trib_store_new(const trib_store_config *config, const trib_env *env, trib_log *log, trib_store **ret,
+                         trib_error *err)
+{
+    trib_code code = trib_policy_init_process(err);
+    if (code != TRIB_OK)
+        return code;
+    trib_store *store = calloc(1, sizeof *store);
+    if (!store)
+        return trib_error_set(err, TRIB_NOMEM, NULL);
+    store->env = env;
+    store->log = log;
+    store->config = *config;
+    store->disk = config->disk ? config->disk : trib_disk_native();
+    store->data_dir = strdup(config->data_dir);
+    store->lock = trib_mutex_new(env);
+    store->base = sqlite3_vfs_find(config->base_vfs ? config->base_vfs : "unix-excl");
+    trib_hash_key seed;
+    if (!store->data_dir || !store->lock)
+        code = trib_error_set(err, TRIB_NOMEM, NULL);
+    else if (!store->base || !trib_env_random(env, &seed, sizeof seed))
+        code = trib_error_set(err, TRIB_INTERNAL, "no VFS or no randomness to be had");
+    else if (strlen(store->data_dir) > TRIB_PATH_MAX_BYTES - 128)
+        code = trib_error_set(err, TRIB_IO, "the path of the data folder is too long");
+    if (code == TRIB_OK) {
+        trib_map_init(&store->dbs, TRIB_MAP_BORROW_KEYS, seed);
+        code = lock_folder(store, err);
+    }
+    if (code == TRIB_OK)
+        code = trib_vfs_new(store->base, &store->vfs, err);
+    uint32_t threads = config->sync_threads ? config->sync_threads : TRIB_SYNC_THREADS_DEFAULT;
+    if (code == TRIB_OK)
+        code = trib_pool_new(env, config->inline_sync ? 0 : threads, &store->pool, err);
+    if (code == TRIB_OK)
+        code = trib_log_local_new(store, &store->driver, err);
+    if (code != TRIB_OK) {
+        trib_store_free(store);
+        return code;
+    }
+    *ret = store;
+    return TRIB_OK;
+}
+
+/* ---- opening ---- */
+
+/* Under open_lock. */
+static trib_code open_if_closed(trib_db *db, trib_error *err)
+{
+    trib_db_lock(db);
+    trib_db_state state = db->state;
+    trib_db_unlock(db);
+    if (state == TRIB_DB_QUARANTINED)
+        return trib_error_set(err, TRIB_DATABASE_QUARANTINED, "this database is damaged (%s); restore it from a backup",
+                              db->quarantine_reason);
+    return state == TRIB_DB_CLOSED ? trib_db_open(db, err) : TRIB_OK;
+}
+
+/* Finds or adds, with a reference. */
+static trib_code find(trib_store *store, trib_str id, trib_db **ret, trib_error *err)
+{
+    trib_code code = TRIB_OK;
+    trib_mutex_lock(store->env, store->lock);
+    trib_db *db = store->stopping ? NULL : trib_map_get(&store->dbs, id);
+    if (store->stopping) {
+        code = trib_error_set(err, TRIB_SHUTTING_DOWN, NULL);
+    } else if (!db) {
+        code = trib_db_new(store, id, &db, err);
+        if (code == TRIB_OK)
+            code = trib_map_set(&store->dbs, trib_str_c(db->id), db, NULL);
+        if (code != TRIB_OK && db) {
+            trib_db_free(db);
+            trib_error_set(err, code, NULL);
+        }
+    }
+    if (code == TRIB_OK) {
+        db->refs++;
+        db->last_used_ns = trib_env_mono_ns(store->env);
+        *ret = db;
+    }
+    trib_mutex_unlock(store->env, store->lock);
+    return code;
+}
+
+trib_code trib_store_db_get(trib_store *store, trib_str id, const trib_db_settings *settings, trib_db **ret, trib_error *err)
+{
+    trib_db *db = NULL;
+    trib_code code = find(store, id, &db, err);
+    if (code != TRIB_OK)
+        return code;
+    trib_mutex_lock(store->env, db->open_lock);
+    if (settings)
+        trib_db_set_settings(db, settings);
+    code = open_if_closed(db, err);
+    trib_mutex_unlock(store->env, db->open_lock);
+    if (code != TRIB_OK) {
+        trib_db_unref(db);
+        return code;
+    }
+    *ret = db;
+    return TRIB_OK;
+}
+
+void trib_db_unref(trib_db *db)
+{
+    if (!db)
+        return;
+    trib_store *store = db->store;
+    trib_mutex_lock(store->env, store->lock);
+    db->refs--;
+    db->last_used_ns = trib_env_mono_ns(store->env);
+    trib_mutex_unlock(store->env, store->lock);
+}
+
+/* ---- closing ---- */
+
+/* Nothing of it runs any more. */
+static bool is_quiet(trib_db *db)
+{
+    trib_db_lock(db);
+    bool quiet = db->inside_count == 0 && !db->log.sync_in_flight && db->ckpt == TRIB_CKPT_NONE && !db->fail_posted &&
+                 db->state != TRIB_DB_FAILING &&
+                 (db->state != TRIB_DB_READY || db->durable_no == db->appended_no) && db->handle_count == db->idle_count;
+    trib_db_unlock(db);
+    return quiet;
+}
+
+/* Copies the log into the database and empties it, so that the next open has nothing to read. Under open_lock. */
+static void clean_log(trib_db *db)
+{
+    trib_handle *h = NULL;
+    bool complete = false;
+    if (!atomic_load(&db->exists) || atomic_load(&db->log.bytes) == 0 || trib_handle_take_inside(db, &h, NULL) != TRIB_OK)
+        return;
+    h->own_work = true;
+    trib_db_lock(db);
+    bool mine = trib_turn_try_locked(h);
+    trib_db_unlock(db);
+    if (mine)
+        (void)trib_ckpt_run(h, true, &complete, NULL);
+    trib_handle_give_inside(h);
+}
+
+/* Closes a database that nobody references. Thread: any, no lock held. */
+static void close_idle(trib_store *store, trib_db *db)
+{
+    trib_mutex_lock(store->env, db->open_lock);
+    trib_mutex_lock(store->env, store->lock);
+    bool alone = db->refs == 1; /* ours */
+    trib_mutex_unlock(store->env, store->lock);
+    if (alone && is_quiet(db)) {
+        clean_log(db);
+        if (is_quiet(db))
+            trib_db_close(db);
+    }
+    trib_mutex_unlock(store->env, db->open_lock);
+    trib_mutex_lock(store->env, store->lock);
+    db->refs--;
+    bool gone = db->refs == 0 && db->state == TRIB_DB_CLOSED;
+    if (gone)
+        (void)trib_map_take(&store->dbs, trib_str_c(db->id));
+    trib_mutex_unlock(store->env, store->lock);
+    if (gone)
+        trib_db_free(db);
+}
+
+static trib_db *next_to_close(trib_store *store, int64_t idle_before_ns)
+{
+    trib_db *oldest = NULL;
+    void *value = NULL;
+    size_t cursor = 0;
+    uint32_t max = store->config.max_open_dbs ? store->config.max_open_dbs : OPEN_DBS_DEFAULT;
+    trib_mutex_lock(store->env, store->lock);
+    while (trib_map_next(&store->dbs, &cursor, NULL, &value)) {
+        trib_db *db = value;
+        if (db->refs == 0 && (!oldest || db->last_used_ns < oldest->last_used_ns))
+            oldest = db;
+    }
+    if (oldest && oldest->last_used_ns >= idle_before_ns && store->dbs.count <= max)
+        oldest = NULL;
+    if (oldest)
+        oldest->refs++;
+    trib_mutex_unlock(store->env, store->lock);
+    return oldest;
+}
+
+void trib_store_run_pending(trib_store *store) { trib_pool_run_pending(store->pool); }
+
+/* A reference to each open database in turn; *cursor is the map's. */
+static trib_db *next_open(trib_store *store, size_t *cursor)
+{
+    void *value = NULL;
+    trib_db *db = NULL;
+    trib_mutex_lock(store->env, store->lock);
+    if (trib_map_next(&store->dbs, cursor, NULL, &value)) {
+        db = value;
+        db->refs++;
+    }
+    trib_mutex_unlock(store->env, store->lock);
+    return db;
+}
+
+static void unref_quietly(trib_db *db)
+{
+    trib_mutex_lock(db->store->env, db->store->lock);
+    db->refs--;
+    trib_mutex_unlock(db->store->env, db->store->lock);
+}
+
+void trib_store_tick(trib_store *store)
+{
+    size_t cursor = 0;
+    for (trib_db *db; (db = next_open(store, &cursor)) != NULL;) {
+        trib_turn_steal_overdue(db);
+        trib_turn_end_old_reads(db);
+        trib_db_lock(db);
+        trib_ckpt_want_locked(db, false);
+        trib_db_unlock(db);
+        unref_quietly(db);
+    }
+    int64_t before = trib_env_mono_ns(store->env) - (int64_t)TRIB_DB_IDLE_CLOSE_MS * 1000000;
+    for (int i = 0; i < 4; i++) {
+        trib_db *db = next_to_close(store, before);
+        if (!db)
+            break;
+        close_idle(store, db);
+    }
+}
+
+/* Waits until everything of it is durable. */
+static void settle(trib_store *store, trib_db *db)
+{
+    while (!is_quiet(db)) {
+        if (trib_pool_inline(store->pool)) {
+            trib_pool_run_pending(store->pool);
+            if (!is_quiet(db))
+                break; /* a driver that never answers; what waits was never acknowledged */
+        } else {
+            trib_db_lock(db);
+            trib_cond_wait(store->env, db->changed, db->lock, 5000000);
+            trib_db_unlock(db);
+        }
+    }
+}
+
+void trib_store_free(trib_store *store)
+{
+    if (!store)
+        return;
+    size_t cursor = 0;
+    void *value = NULL;
+    if (store->pool && store->lock) {
+        trib_mutex_lock(store->env, store->lock);
+        store->stopping = true;
+        trib_mutex_unlock(store->env, store->lock);
+        while (trib_map_next(&store->dbs, &cursor, NULL, &value)) {
+            trib_db *db = value;
+            settle(store, db);
+            trib_mutex_lock(store->env, db->open_lock);
+            if (db->state == TRIB_DB_READY)
+                clean_log(db);
+            trib_mutex_unlock(store->env, db->open_lock);
+            settle(store, db);
+        }
+    }
+    trib_pool_free(store->pool);
+    cursor = 0;
+    while (trib_map_next(&store->dbs, &cursor, NULL, &value)) {
+        trib_db_close(value);
+        trib_db_free(value);
+    }
+    trib_map_deinit(&store->dbs);
+    if (store->driver)
+        store->driver->free(store->driver);
+    trib_vfs_free(store->vfs);
+    if (store->disk_lock)
+        store->disk->unlock(store->disk->ctx, store->disk_lock);
+    trib_mutex_free(store->env, store->lock);
+    free(store->data_dir);
+    free(store);
+}
+
+trib_code trib_store_db_delete(trib_store *store, trib_str id, trib_error *err)
+{
+    trib_db *db = NULL;
+    trib_code code = find(store, id, &db, err);
+    if (code != TRIB_OK)
+        return code;
+    trib_mutex_lock(store->env, db->open_lock);
+    trib_mutex_lock(store->env, store->lock);
+    bool alone = db->refs == 1;
+    trib_mutex_unlock(store->env, store->lock);
+    if (!alone || !is_quiet(db)) {
+        code = trib_error_set(err, TRIB_TRANSACTION_BUSY, "the database is in use; close its sessions first");
+    } else {
+        trib_db_close(db);
+        /* The log goes last but one: a database file without its log would open as an older state. */
+        const char *paths[] = {db->paths.db, db->paths.wal, db->paths.map, db->paths.quarantine};
+        for (size_t i = 0; i < sizeof paths / sizeof *paths && code == TRIB_OK; i++) {
+            int rc = store->base->xDelete(store->base, paths[i], 1);
+            if (rc != SQLITE_OK && rc != SQLITE_IOERR_DELETE_NOENT)
+                code = trib_file_error("delete", paths[i], rc, err);
+        }
+        trib_db_map_deinit(&db->map);
+    }
+    trib_mutex_unlock(store->env, db->open_lock);
+    trib_db_unref(db);
+    return code;
+}

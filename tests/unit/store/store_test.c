@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store on a real folder: databases on demand, the turn, the gate, checkpoints, numbers across restarts. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "store/db_int.h"
+#include "support/store_test.h"
+
+static const char id_a[] = "00112233445566778899aabbccddeeff";
+
+typedef struct fixture {
+    trib_env_test env;
+    trib_store *store;
+    char folder[300];
+    trib_session_vars vars;
+    uint64_t commits_heard;
+} fixture;
+
+static void heard(void *ctx, const char *id, uint64_t no)
+{
+    fixture *f = ctx;
+    assert_string_equal(id, id_a);
+    assert_int_equal(no, f->commits_heard + 1); /* each one once, in order */
+    f->commits_heard = no;
+}
+
+static void open_store(fixture *f, uint32_t checkpoint_bytes)
+{
+    trib_store_config config = {
+        .data_dir = f->folder,
+        .inline_sync = true,
+        .checkpoint_log_bytes = checkpoint_bytes,
+        .on_commit = heard,
+        .on_commit_ctx = f,
+    };
+    trib_error err = {0};
+    trib_code code = trib_store_new(&config, &f->env.env, NULL, &f->store, &err);
+    if (code != TRIB_OK)
+        fail_msg("%s", err.message);
+}
+
+static int setup(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    trib_env_test_init(&f->env, false, 7);
+    trib_test_folder_make(f->folder, sizeof f->folder);
+    open_store(f, 0);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fixture *f = *state;
+    trib_store_free(f->store);
+    store_test_remove_folder(f->folder);
+    free(f);
+    return 0;
+}
+
+static trib_db *get_db(fixture *f)
+{
+    trib_db *db = NULL;
+    trib_error err = {0};
+    if (trib_store_db_get(f->store, trib_str_c(id_a), &(trib_db_settings){0}, &db, &err) != TRIB_OK)
+        fail_msg("%s", err.message);
+    return db;
+}
+
+static trib_handle *take(trib_db *db)
+{
+    trib_handle *h = NULL;
+    trib_error err = {0};
+    if (trib_handle_take(db, &h, &err) != TRIB_OK)
+        fail_msg("%s", err.message);
+    return h;
+}
+
+static void enter(fixture *f, trib_handle *h)
+{
+    trib_error err = {0};
+    if (trib_handle_enter(h, TRIB_ACCESS_WRITE, &f->vars, &err) != TRIB_OK)
+        fail_msg("%s", err.message);
+}
+
+static trib_code exec(trib_handle *h, const char *sql, bool turn)
+{
+    int rc;
+    trib_code code = store_test_exec(h, sql, turn, NULL, 0, &rc);
+    if (code == TRIB_SQL_ERROR)
+        print_message("%s: %s\n", sql, sqlite3_errstr(rc));
+    return code;
+}
+
+static int64_t number(trib_handle *h, const char *sql)
+{
+    char text[64];
+    int rc;
+    assert_int_equal(store_test_exec(h, sql, false, text, sizeof text, &rc), TRIB_OK);
+    return strtoll(text, NULL, 10);
+}
+
+static bool file_exists(fixture *f, const char *suffix)
+{
+    char path[600];
+    snprintf(path, sizeof path, "%s/db/00/11/%s%s", f->folder, id_a, suffix);
+    return trib_disk_native()->size(NULL, path) >= 0;
+}
+
+static void never_written_database_reads_empty_and_makes_no_files(void **state)
+{
+    fixture *f = *state;
+    trib_db *db = get_db(f);
+    trib_handle *h = take(db);
+    enter(f, h);
+    assert_int_equal(number(h, "SELECT count(*) FROM sqlite_schema"), 0);
+    assert_int_equal(trib_gate_wait(db, trib_handle_ticket(h), NULL), TRIB_OK);
+    assert_false(file_exists(f, ".db"));
+    /* a second handle makes the files; the first, older one must see them */
+    trib_handle *w = take(db);
+    enter(f, w);
+    assert_int_equal(exec(w, "CREATE TABLE t(x)", true), TRIB_OK);
+    assert_true(file_exists(f, ".db"));
+    assert_int_equal(number(h, "SELECT count(*) FROM sqlite_schema"), 1);
+    /* and may then write itself */
+    assert_int_equal(exec(h, "INSERT INTO t VALUES (1)", true), TRIB_OK);
+    trib_handle_leave(w);
+    trib_handle_leave(h);
+    trib_handle_give(w);
+    trib_handle_give(h);
+    trib_db_unref(db);
+}
+
+static void transaction_that_began_before_the_files_existed_can_write(void **state)
+{
+    fixture *f = *state;
+    trib_db *db = get_db(f);
+    trib_handle *h = take(db);
+    enter(f, h);
+    assert_int_equal(exec(h, "BEGIN", false), TRIB_OK);
+    assert_int_equal(number(h, "SELECT count(*) FROM sqlite_schema"), 0);
+    assert_int_equal(exec(h, "CREATE TABLE t(x)", true), TRIB_OK);
+    assert_true(trib_handle_stateful(h));
+    assert_int_equal(exec(h, "COMMIT", false), TRIB_OK);
+    assert_false(trib_handle_stateful(h));
+    trib_handle_leave(h);
+    trib_handle_give(h);
+    trib_db_unref(db);
+}
+
+static void answer_waits_at_the_gate_until_the_sync(void **state)
+{
+    fixture *f = *state;
+    trib_db *db = get_db(f);
+    trib_handle *h = take(db);
+    trib_handle *r = take(db);
+    store_test_wait w1, w2;
+    store_test_wait_init(&w1);
+    store_test_wait_init(&w2);
+    enter(f, h);
+    assert_int_equal(exec(h, "CREATE TABLE t(x)", true), TRIB_OK);
+    uint64_t ticket = trib_handle_ticket(h);
+    trib_handle_leave(h);
+    /* a reader that sees the commit depends on it too */
+    enter(f, r);
+    assert_int_equal(number(r, "SELECT count(*) FROM t"), 0);
+    uint64_t seen = trib_handle_ticket(r);
+    trib_handle_leave(r);
+    assert_int_equal(trib_gate_wait(db, ticket, &w1.gate), TRIB_AGAIN);
+    assert_int_equal(trib_gate_wait(db, seen, &w2.gate), TRIB_AGAIN);
+    assert_int_equal(w1.calls, 0);
+    assert_int_equal(f->commits_heard, 0);
+    trib_store_run_pending(f->store);
+    assert_int_equal(w1.calls, 1);
+    assert_int_equal(w1.code, TRIB_OK);
+    assert_int_equal(w2.calls, 1);
+    assert_int_equal(f->commits_heard, 1);
+    assert_int_equal(trib_gate_wait(db, ticket, &w1.gate), TRIB_OK);
+    trib_handle_give(h);
+    trib_handle_give(r);
+    trib_db_unref(db);
+}
+
+static void commit_by_reset_is_seen_by_the_gate(void **state)
+{
+    fixture *f = *state;
+    trib_db *db = get_db(f);
+    trib_handle *h = take(db);
+    enter(f, h);
+    assert_int_equal(exec(h, "CREATE TABLE t(x)", true), TRIB_OK);
+    trib_store_run_pending(f->store);
+    sqlite3_stmt *stmt = NULL;
+    assert_int_equal(sqlite3_prepare_v2(h->sqlite, "INSERT INTO t VALUES (1),(2) RETURNING x", -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(trib_handle_before_step(h, true, NULL), TRIB_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    trib_handle_after_step(h, SQLITE_ROW);
+    assert_true(h->has_turn);
+    assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK); /* commits */
+    trib_handle_after_step(h, SQLITE_OK);
+    assert_false(h->has_turn);
+    store_test_wait w;
+    store_test_wait_init(&w);
+    assert_int_equal(trib_gate_wait(db, trib_handle_ticket(h), &w.gate), TRIB_AGAIN);
+    trib_handle_leave(h);
+    trib_store_run_pending(f->store);
+    assert_int_equal(w.code, TRIB_OK);
+    assert_int_equal(f->commits_heard, 2);
+    trib_handle_give(h);
+    trib_db_unref(db);
+}
+
+static void second_writer_waits_for_the_turn_in_order(void **state)
+{
+    fixture *f = *state;
+    trib_db *db = get_db(f);
+    trib_handle *h[3] = {take(db), take(db), take(db)};
+    store_test_wait w[3];
+    for (int i = 0; i < 3; i++) {
+        store_test_wait_init(&w[i]);
+        enter(f, h[i]);
+    }
+    assert_int_equal(exec(h[0], "CREATE TABLE t(x)", true), TRIB_OK);
+    assert_int_equal(exec(h[0], "BEGIN IMMEDIATE", true), TRIB_OK);
+    for (int i = 1; i < 3; i++) {
+        assert_int_equal(exec(h[i], "INSERT INTO t VALUES (1)", true), TRIB_AGAIN);
+        assert_int_equal(trib_turn_wait(h[i], &w[i].turn, NULL), TRIB_AGAIN);
+        trib_handle_leave(h[i]);
+    }
+    assert_int_equal(exec(h[0], "INSERT INTO t VALUES (1)", true), TRIB_OK);
+    assert_int_equal(w[1].calls, 0);
+    assert_int_equal(exec(h[0], "COMMIT", false), TRIB_OK);
+    assert_int_equal(w[1].calls, 1);
+    assert_int_equal(w[2].calls, 0);
+    enter(f, h[1]);
+    assert_int_equal(exec(h[1], "INSERT INTO t VALUES (1)", true), TRIB_OK);
+    assert_int_equal(w[2].calls, 1);
+    trib_handle_leave(h[1]);
+    /* the third gives up without using its turn */
+    trib_handle_give(h[2]);
+    enter(f, h[1]);
+    assert_int_equal(exec(h[1], "INSERT INTO t VALUES (1)", true), TRIB_OK);
+    trib_handle_leave(h[1]);
+    trib_handle_leave(h[0]);
+    trib_handle_give(h[0]);
+    trib_handle_give(h[1]);
+    trib_db_unref(db);
+}
+
+static void cancelled_waiter_is_never_granted(void **state)
+{
+    fixture *f = *state;
+    trib_db *db = get_db(f);
+    trib_handle *a = take(db);
+    trib_handle *b = take(db);
+    store_test_wait w;
+    store_test_wait_init(&w);
+    enter(f, a);
+    enter(f, b);
+    assert_int_equal(exec(a, "BEGIN IMMEDIATE", true), TRIB_OK);
+    assert_int_equal(exec(b, "BEGIN IMMEDIATE", true), TRIB_AGAIN);
+    assert_int_equal(trib_turn_wait(b, &w.turn, NULL), TRIB_AGAIN);
+    assert_true(trib_turn_cancel(b, &w.turn));
+    assert_false(trib_turn_cancel(b, &w.turn));
+    assert_int_equal(exec(a, "COMMIT", false), TRIB_OK);
+    assert_int_equal(w.calls, 0);
+    trib_handle_leave(a);
+    trib_handle_leave(b);
+    trib_handle_give(a);
+    trib_handle_give(b);
+    trib_db_unref(db);
+}
+
+static void overdue_transaction_loses_the_turn_when_somebody_waits(void **state)
+{
+    fixture *f = *state;
+    trib_db *db = get_db(f);
+    trib_handle *a = take(db);
+    trib_handle *b = take(db);
+    store_test_wait w;
+    store_test_wait_init(&w);
+    enter(f, a);
+    assert_int_equal(exec(a, "CREATE TABLE t(x)", true), TRIB_OK);
+    assert_int_equal(exec(a, "BEGIN IMMEDIATE", true), TRIB_OK);
+    assert_int_equal(exec(a, "INSERT INTO t VALUES (1)", true), TRIB_OK);
+    trib_handle_leave(a);
+    f->env.offset_ns += (int64_t)TRIB_TXN_STEAL_MS_DEFAULT * 1000000;
+    trib_store_tick(f->store); /* nobody waits: it may go on */
+    enter(f, a);
+    assert_false(trib_handle_autocommit(a));
+    trib_handle_leave(a);
+    enter(f, b);
+    assert_int_equal(exec(b, "INSERT INTO t VALUES (2)", true), TRIB_AGAIN);
+    assert_int_equal(trib_turn_wait(b, &w.turn, NULL), TRIB_AGAIN); /* the arriving waiter is the thief */
+    assert_int_equal(w.calls, 1);
+    assert_int_equal(exec(b, "INSERT INTO t VALUES (2)", true), TRIB_OK);
+    assert_int_equal(number(b, "SELECT group_concat(x) FROM t"), 2);
+    trib_handle_leave(b);
+    trib_error err = {0};
+    assert_int_equal(trib_handle_enter(a, TRIB_ACCESS_WRITE, &f->vars, &err), TRIB_TRANSACTION_TIMEOUT);
+    enter(f, a); /* told once */
+    assert_true(trib_handle_autocommit(a));
+    trib_handle_leave(a);
+    trib_handle_give(a);
+    trib_handle_give(b);
+    trib_db_unref(db);
+}
+
+static void old_read_transaction_is_ended(void **state)
+{
+    fixture *f = *state;
+    trib_db *db = get_db(f);
+    trib_handle *a = take(db);
+    enter(f, a);
+    assert_int_equal(exec(a, "CREATE TABLE t(x)", true), TRIB_OK);
+    assert_int_equal(exec(a, "BEGIN", false), TRIB_OK);
+    assert_int_equal(number(a, "SELECT count(*) FROM t"), 0);
+    trib_handle_leave(a);
+    f->env.offset_ns += (int64_t)(TRIB_READ_TXN_MAX_MS - 1) * 1000000;
+    trib_store_tick(f->store);
+    enter(f, a);
+    trib_handle_leave(a);
+    f->env.offset_ns += 2000000;
+    trib_store_tick(f->store);
+    trib_error err = {0};
+    assert_int_equal(trib_handle_enter(a, TRIB_ACCESS_WRITE, &f->vars, &err), TRIB_SNAPSHOT_TOO_OLD);
+    trib_handle_give(a);
+    trib_db_unref(db);
+}
+
+static void numbers_and_epoch_survive_restarts_and_checkpoints(void **state)
+{
+    fixture *f = *state;
+    uint64_t epoch = 0;
+    uint64_t commits = 0;
+    for (int round = 0; round < 6; round++) {
+        trib_store_free(f->store);
+        open_store(f, 40000);
+        trib_db *db = get_db(f);
+        trib_handle *h = take(db);
+        trib_db_stats stats;
+        trib_db_get_stats(db, &stats);
+        if (commits) {
+            assert_int_equal(stats.commit_no, commits);
+            assert_true(stats.epoch == epoch);
+        }
+        for (int i = 0; i < 7 * round + 1; i++) {
+            enter(f, h);
+            assert_int_equal(exec(h, commits ? "INSERT INTO t VALUES (1)" : "CREATE TABLE t(x)", true), TRIB_OK);
+            trib_handle_leave(h);
+            commits++;
+            trib_store_run_pending(f->store);
+        }
+        trib_db_get_stats(db, &stats);
+        assert_int_equal(stats.commit_no, commits);
+        epoch = stats.epoch;
+        enter(f, h);
+        assert_int_equal(number(h, "SELECT count(*) FROM t") + 1, commits);
+        trib_handle_leave(h);
+        trib_handle_give(h);
+        trib_db_unref(db);
+    }
+    assert_int_equal(f->commits_heard, commits);
+}
+
+static void idle_database_is_closed_and_opens_again(void **state)
+{
+    fixture *f = *state;
+    trib_db *db = get_db(f);
+    trib_handle *h = take(db);
+    enter(f, h);
+    assert_int_equal(exec(h, "CREATE TABLE t(x)", true), TRIB_OK);
+    trib_handle_leave(h);
+    trib_handle_give(h);
+    trib_store_run_pending(f->store);
+    trib_store_tick(f->store);
+    assert_int_equal(f->store->dbs.count, 1);
+    trib_db_unref(db);
+    f->env.offset_ns += (int64_t)(TRIB_DB_IDLE_CLOSE_MS + 1) * 1000000;
+    trib_store_tick(f->store);
+    assert_int_equal(f->store->dbs.count, 0);
+    db = get_db(f);
+    h = take(db);
+    enter(f, h);
+    assert_int_equal(number(h, "SELECT count(*) FROM t"), 0);
+    assert_int_equal(exec(h, "INSERT INTO t VALUES (1)", true), TRIB_OK);
+    trib_handle_leave(h);
+    trib_handle_give(h);
+    trib_db_unref(db);
+}
+
+static void log_is_reset_by_checkpoints(void **state)
+{
+    fixture *f = *state;
+    trib_store_free(f->store);
+    open_store(f, 64 << 10);
+    trib_db *db = get_db(f);
+    trib_handle *h = take(db);
+    enter(f, h);
+    assert_int_equal(exec(h, "CREATE TABLE t(x)", true), TRIB_OK);
+    uint64_t most = 0;
+    for (int i = 0; i < 500; i++) {
+        store_test_wait w;
+        store_test_wait_init(&w);
+        trib_code code = exec(h, "INSERT INTO t VALUES (randomblob(3000))", true);
+        if (code == TRIB_AGAIN) { /* the checkpoint has the turn */
+            code = trib_turn_wait(h, &w.turn, NULL);
+            trib_store_run_pending(f->store);
+            assert_int_equal(w.calls, 1);
+            code = exec(h, "INSERT INTO t VALUES (randomblob(3000))", true);
+        }
+        assert_int_equal(code, TRIB_OK);
+        if (i % 3 == 0)
+            trib_store_run_pending(f->store);
+        trib_db_stats stats;
+        trib_db_get_stats(db, &stats);
+        most = stats.log_bytes > most ? stats.log_bytes : most;
+    }
+    assert_in_range(most, 64 << 10, 200 << 10);
+    trib_handle_leave(h);
+    trib_handle_give(h);
+    trib_db_unref(db);
+}
+
+static void damaged_file_is_quarantined_for_good(void **state)
+{
+    fixture *f = *state;
+    trib_db *db = get_db(f);
+    trib_handle *h = take(db);
+    enter(f, h);
+    assert_int_equal(exec(h, "CREATE TABLE t(x)", true), TRIB_OK);
+    trib_handle_leave(h);
+    trib_handle_give(h);
+    trib_db_unref(db);
+    trib_store_free(f->store);
+    char path[600];
+    snprintf(path, sizeof path, "%s/db/00/11/%s.db", f->folder, id_a);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    fwrite("this is not a database at all", 1, 29, file);
+    fclose(file);
+    for (int i = 0; i < 2; i++) {
+        open_store(f, 0);
+        trib_error err = {0};
+        trib_code code = trib_store_db_get(f->store, trib_str_c(id_a), NULL, &db, &err);
+        assert_int_equal(code, TRIB_DATABASE_QUARANTINED);
+        assert_true(file_exists(f, ".quarantine"));
+        if (i == 0)
+            trib_store_free(f->store);
+    }
+}
+
+static void database_is_deleted_only_when_nobody_uses_it(void **state)
+{
+    fixture *f = *state;
+    trib_db *db = get_db(f);
+    trib_handle *h = take(db);
+    enter(f, h);
+    assert_int_equal(exec(h, "CREATE TABLE t(x)", true), TRIB_OK);
+    trib_handle_leave(h);
+    trib_store_run_pending(f->store);
+    assert_int_equal(trib_store_db_delete(f->store, trib_str_c(id_a), NULL), TRIB_TRANSACTION_BUSY);
+    trib_handle_give(h);
+    trib_db_unref(db);
+    assert_int_equal(trib_store_db_delete(f->store, trib_str_c(id_a), NULL), TRIB_OK);
+    assert_false(file_exists(f, ".db"));
+    assert_false(file_exists(f, ".db-wal"));
+    db = get_db(f);
+    h = take(db);
+    enter(f, h);
+    assert_int_equal(number(h, "SELECT count(*) FROM sqlite_schema"), 0);
+    trib_handle_leave(h);
+    trib_handle_give(h);
+    trib_db_unref(db);
+}
+
+static void second_store_on_the_same_folder_is_refused(void **state)
+{
+    fixture *f = *state;
+    trib_store_config config = {.data_dir = f->folder, .inline_sync = true};
+    trib_store *other = NULL;
+    assert_int_equal(trib_store_new(&config, &f->env.env, NULL, &other, NULL), TRIB_DATA_FOLDER_LOCKED);
+}
+
+static void paths_refuse_anything_but_ids(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"", "..", "control/..", "00112233445566778899aabbccddeef", "00112233445566778899AABBCCDDEEFF",
+                                      "00112233445566778899aabbccddeeff0", "../../../../../../../../../../etc", "tenant"};
+    trib_paths paths;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(trib_paths_make("/data", trib_str_c(bad[i]), &paths, NULL), TRIB_INTERNAL);
+    assert_int_equal(trib_paths_make("/data", trib_str_c("control"), &paths, NULL), TRIB_OK);
+    assert_string_equal(paths.wal, "/data/control.db-wal");
+    assert_int_equal(trib_paths_make("/data", trib_str_c(id_a), &paths, NULL), TRIB_OK);
+    assert_string_equal(paths.db, "/data/db/00/11/00112233445566778899aabbccddeeff.db");
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(never_written_database_reads_empty_and_makes_no_files),
+        T(transaction_that_began_before_the_files_existed_can_write),
+        T(answer_waits_at_the_gate_until_the_sync),
+        T(commit_by_reset_is_seen_by_the_gate),
+        T(second_writer_waits_for_the_turn_in_order),
+        T(cancelled_waiter_is_never_granted),
+        T(overdue_transaction_loses_the_turn_when_somebody_waits),
+        T(old_read_transaction_is_ended),
+        T(numbers_and_epoch_survive_restarts_and_checkpoints),
+        T(idle_database_is_closed_and_opens_again),
+        T(log_is_reset_by_checkpoints),
+        T(damaged_file_is_quarantined_for_good),
+        T(database_is_deleted_only_when_nobody_uses_it),
+        T(second_store_on_the_same_folder_is_refused),
+        cmocka_unit_test(paths_refuse_anything_but_ids),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
