@@ -14,8 +14,8 @@ size_t trib_suggest_distance(trib_str a, trib_str b);
 
 /* Collects candidates: start with {0}, offer each, then look at `best`. */
 typedef struct trib_suggest {
-    trib_str word;     /* what was typed */
-    trib_str best;     /* the nearest so far, empty if nothing is near enough to be meant; borrowed from a candidate */
+    trib_str word; /* what was typed */
+    trib_str best; /* the nearest so far, empty if nothing is near enough to be meant; borrowed from a candidate */
     size_t distance;
 } trib_suggest;
 void trib_suggest_offer(trib_suggest *suggest, trib_str candidate);
