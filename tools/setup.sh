@@ -68,7 +68,7 @@ find_missing() {
         probe=$(echo $probe) package=$(echo $package) # trims
         is_there "$probe" && continue
         missing="$missing $package"
-        printf '  %-26s %s\n' "$package" "${why# }"
+        printf '  %-26s %s\n' "$(echo "$package" | sed 's/@LLVM@/NN/')" "${why# }"
     done <tools/packages.txt
 }
 
@@ -107,7 +107,7 @@ main() {
         die "packages are installed for Debian 12 or newer and Ubuntu 24.04 or newer only: please install the above
   (Debian's names) with your own system's tools and run this again"
     fi
-    command="apt-get install --no-install-recommends$missing"
+    command="apt-get install --no-install-recommends$(echo "$missing" | sed 's/@LLVM@/NN/')"
     [ -z "${TRIB_NO_INSTALL:-}" ] || die "TRIB_NO_INSTALL is set. To install them: $command"
     if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null 2>&1; then
         die "neither root nor sudo here. As root, run: $command"

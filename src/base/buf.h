@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Growing byte buffer that was told its maximum. Appending past it, or without memory, sets `failed`, drops the bytes and
- * goes on safely: builders check once at the end. */
+/* Growing byte buffer that was told its maximum. Appending past it, or without memory, sets `failed`, drops the bytes
+ * and goes on safely: builders check once at the end. */
 #ifndef TRIB_BASE_BUF_H
 #define TRIB_BASE_BUF_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Everything that code must ask the outside for: clocks, randomness, threads, locks. The native one is in io/env_native.h;
- * a simulated one runs everything on one thread and a virtual clock. Rooms that may not call the OS get a trib_env. */
+/* Everything that code must ask the outside for: clocks, randomness, threads, locks. The native one is in
+ * io/env_native.h; a simulated one runs everything on one thread and a virtual clock. Rooms that may not call the OS
+ * get a trib_env. */
 #ifndef TRIB_BASE_ENV_H
 #define TRIB_BASE_ENV_H
 
@@ -43,19 +44,41 @@ typedef struct trib_env {
     void (*thread_set_background)(void *ctx, bool background);
 } trib_env;
 
-static inline int64_t trib_env_mono_ns(const trib_env *env) { return env->mono_ns(env->ctx); }
-static inline int64_t trib_env_wall_ms(const trib_env *env) { return env->wall_ms(env->ctx); }
-static inline bool trib_env_random(const trib_env *env, void *out, size_t n) { return env->random(env->ctx, out, n); }
-static inline trib_mutex *trib_mutex_new(const trib_env *env) { return env->mutex_new(env->ctx); }
-static inline void trib_mutex_free(const trib_env *env, trib_mutex *m) { if (m) env->mutex_free(env->ctx, m); }
-static inline void trib_mutex_lock(const trib_env *env, trib_mutex *m) { env->mutex_lock(env->ctx, m); }
-static inline void trib_mutex_unlock(const trib_env *env, trib_mutex *m) { env->mutex_unlock(env->ctx, m); }
-static inline trib_cond *trib_cond_new(const trib_env *env) { return env->cond_new(env->ctx); }
-static inline void trib_cond_free(const trib_env *env, trib_cond *c) { if (c) env->cond_free(env->ctx, c); }
+static inline int64_t trib_env_mono_ns(const trib_env *env) {
+    return env->mono_ns(env->ctx);
+}
+static inline int64_t trib_env_wall_ms(const trib_env *env) {
+    return env->wall_ms(env->ctx);
+}
+static inline bool trib_env_random(const trib_env *env, void *out, size_t n) {
+    return env->random(env->ctx, out, n);
+}
+static inline trib_mutex *trib_mutex_new(const trib_env *env) {
+    return env->mutex_new(env->ctx);
+}
+static inline void trib_mutex_free(const trib_env *env, trib_mutex *m) {
+    if (m) env->mutex_free(env->ctx, m);
+}
+static inline void trib_mutex_lock(const trib_env *env, trib_mutex *m) {
+    env->mutex_lock(env->ctx, m);
+}
+static inline void trib_mutex_unlock(const trib_env *env, trib_mutex *m) {
+    env->mutex_unlock(env->ctx, m);
+}
+static inline trib_cond *trib_cond_new(const trib_env *env) {
+    return env->cond_new(env->ctx);
+}
+static inline void trib_cond_free(const trib_env *env, trib_cond *c) {
+    if (c) env->cond_free(env->ctx, c);
+}
 static inline bool trib_cond_wait(const trib_env *env, trib_cond *c, trib_mutex *m, int64_t timeout_ns) {
     return env->cond_wait(env->ctx, c, m, timeout_ns);
 }
-static inline void trib_cond_signal(const trib_env *env, trib_cond *c) { env->cond_signal(env->ctx, c); }
-static inline void trib_cond_broadcast(const trib_env *env, trib_cond *c) { env->cond_broadcast(env->ctx, c); }
+static inline void trib_cond_signal(const trib_env *env, trib_cond *c) {
+    env->cond_signal(env->ctx, c);
+}
+static inline void trib_cond_broadcast(const trib_env *env, trib_cond *c) {
+    env->cond_broadcast(env->ctx, c);
+}
 
 #endif

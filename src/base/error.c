@@ -13,10 +13,9 @@ typedef struct error_row {
     bool retry;
 } error_row;
 
-static const error_row rows[TRIB_CODE_COUNT] = {
-    [TRIB_OK] = {"OK", "OK", "no error", 200, 0, false},
+static const error_row rows[TRIB_CODE_COUNT] = {[TRIB_OK] = {"OK", "OK", "no error", 200, 0, false},
 #define X(name, code, http, grpc, retry, meaning) [TRIB_##name] = {#name, code, meaning, http, grpc, retry},
-    TRIB_ERROR_TABLE(X)
+                                                TRIB_ERROR_TABLE(X)
 #undef X
 };
 

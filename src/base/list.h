@@ -16,7 +16,7 @@ typedef struct trib_list {
 } trib_list;
 
 /* The item that holds `link` as its `member`. */
-#define TRIB_LIST_ITEM(link, type, member) ((type *)(void *)((char *)(link) - offsetof(type, member)))
+#define TRIB_LIST_ITEM(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
 
 /* for (each link of the list): `link` must not be removed inside; use the second form for that. */
 #define TRIB_LIST_EACH(link, list) for (trib_list *link = (list)->next; link != (list); link = link->next)

@@ -71,17 +71,17 @@ typedef struct trib_log_field {
     };
 } trib_log_field;
 
-#define TRIB_LOG_S(key, value) ((trib_log_field){.type = TRIB_LOG_TYPE_STR, .name = (key), .str = (value)})
-#define TRIB_LOG_C(key, value) ((trib_log_field){.type = TRIB_LOG_TYPE_STR, .name = (key), .str = trib_str_c(value)})
-#define TRIB_LOG_I(key, value) ((trib_log_field){.type = TRIB_LOG_TYPE_I64, .name = (key), .i64 = (value)})
-#define TRIB_LOG_U(key, value) ((trib_log_field){.type = TRIB_LOG_TYPE_U64, .name = (key), .u64 = (value)})
-#define TRIB_LOG_B(key, value) ((trib_log_field){.type = TRIB_LOG_TYPE_BOOL, .name = (key), .flag = (value)})
+#define TRIB_LOG_S(key, value)  ((trib_log_field){.type = TRIB_LOG_TYPE_STR, .name = (key), .str = (value)})
+#define TRIB_LOG_C(key, value)  ((trib_log_field){.type = TRIB_LOG_TYPE_STR, .name = (key), .str = trib_str_c(value)})
+#define TRIB_LOG_I(key, value)  ((trib_log_field){.type = TRIB_LOG_TYPE_I64, .name = (key), .i64 = (value)})
+#define TRIB_LOG_U(key, value)  ((trib_log_field){.type = TRIB_LOG_TYPE_U64, .name = (key), .u64 = (value)})
+#define TRIB_LOG_B(key, value)  ((trib_log_field){.type = TRIB_LOG_TYPE_BOOL, .name = (key), .flag = (value)})
 #define TRIB_LOG_ID(key, value) ((trib_log_field){.type = TRIB_LOG_TYPE_ID, .name = (key), .id = (value)})
 /* Two fields, "code" and "message", of a trib_error (may be NULL: none). */
 #define TRIB_LOG_ERR(value) ((trib_log_field){.type = TRIB_LOG_TYPE_ERROR, .name = "code", .error = (value)})
 /* That a secret was there, never what it was: not even its length. The value is not taken at all. */
 #define TRIB_LOG_SECRET(key) ((trib_log_field){.type = TRIB_LOG_TYPE_SECRET, .name = (key)})
-#define TRIB_LOG_END ((trib_log_field){.type = TRIB_LOG_TYPE_END})
+#define TRIB_LOG_END         ((trib_log_field){.type = TRIB_LOG_TYPE_END})
 
 /* False: an event of this level would not be written. log may be NULL. */
 bool trib_log_wants(const trib_log *log, trib_log_level level);
@@ -93,7 +93,8 @@ void trib_log_write(const trib_log *log, trib_log_level level, const char *event
 #define trib_log_event(log, level, event, ...)                                                                         \
     do {                                                                                                               \
         if (trib_log_wants((log), (level)))                                                                            \
-            trib_log_write((log), (level), (event), (const trib_log_field[]){__VA_ARGS__ __VA_OPT__(,) TRIB_LOG_END}); \
+            trib_log_write((log), (level), (event),                                                                    \
+                           (const trib_log_field[]){__VA_ARGS__ __VA_OPT__(, ) TRIB_LOG_END});                         \
     } while (0)
 
 const char *trib_log_level_text(trib_log_level level);

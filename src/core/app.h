@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The running server as the features see it: store, workers, tenants, tokens, sessions, settings. One per process, made by
- * server/main.c and passed everywhere; nothing is global. */
+/* The running server as the features see it: store, workers, tenants, tokens, sessions, settings. One per process, made
+ * by server/main.c and passed everywhere; nothing is global. */
 #ifndef TRIB_CORE_APP_H
 #define TRIB_CORE_APP_H
 
@@ -13,19 +13,20 @@
 typedef struct trib_control trib_control;   /* control.h: tenants, keys */
 typedef struct trib_auth trib_auth;         /* auth.h: who is asking, and for which tenant */
 typedef struct trib_sessions trib_sessions; /* session.h: batons */
+typedef struct trib_metrics trib_metrics;   /* metrics.h: counters of the process */
 
 typedef struct trib_settings {
     const char *data_dir;
-    bool no_auth;                    /* --no-auth; loopback only */
-    bool auto_create_tenants;        /* trib dev */
-    const char *tenant_domain;       /* --tenant-domain; NULL: host labels name nobody */
-    const char *public_url;          /* printed and returned to clients; with the slash */
-    const char *admin_key;           /* NULL: none needed on a loopback or unix listener */
-    uint32_t worker_threads;         /* 0: cores */
-    uint32_t session_idle_ms;        /* 0: 60,000 */
-    uint64_t max_response_bytes;     /* 0: 10 MB */
-    uint64_t max_row_bytes;          /* 0: 5 MB */
-    uint32_t max_batch_steps;        /* 0: 1,000 ... see limits in hrana */
+    bool no_auth;                /* --no-auth; loopback only */
+    bool auto_create_tenants;    /* trib dev */
+    const char *tenant_domain;   /* --tenant-domain; NULL: host labels name nobody */
+    const char *public_url;      /* printed and returned to clients; with the slash */
+    const char *admin_key;       /* NULL: none needed on a loopback or unix listener */
+    uint32_t worker_threads;     /* 0: cores */
+    uint32_t session_idle_ms;    /* 0: 60,000 */
+    uint64_t max_response_bytes; /* 0: 10 MB */
+    uint64_t max_row_bytes;      /* 0: 5 MB */
+    uint32_t max_batch_steps;    /* 0: 1,000 ... see limits in hrana */
 } trib_settings;
 
 struct trib_app {
@@ -38,6 +39,7 @@ struct trib_app {
     trib_auth *auth;
     trib_sessions *sessions;
     trib_http_ops http;
+    trib_metrics *metrics; /* never NULL in the server; made before trib_app_start */
     const char *version;
 };
 

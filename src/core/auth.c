@@ -32,10 +32,10 @@ typedef struct claims {
 struct trib_auth {
     trib_app *app;
     trib_mutex *lock;
-    trib_map cache;          /* token id -> trib_principal, one reference each */
-    uint64_t generation;     /* of the keys that the cache was filled under */
-    trib_principal *nobody;  /* no token was needed */
-    trib_principal *open;    /* --no-auth: everything */
+    trib_map cache;         /* token id -> trib_principal, one reference each */
+    uint64_t generation;    /* of the keys that the cache was filled under */
+    trib_principal *nobody; /* no token was needed */
+    trib_principal *open;   /* --no-auth: everything */
     trib_principal *admin;
 };
 
@@ -125,7 +125,9 @@ static int claims_level(const trib_jwt_claims *jwt, trib_str name) {
     }
     if (lists(&jwt->p[TRIB_JWT_RIGHT_RW], name) || lists(&jwt->p[TRIB_JWT_RIGHT_RWA], name)) return 2;
     return lists(&jwt->p[TRIB_JWT_RIGHT_RO], name) || lists(&jwt->p[TRIB_JWT_RIGHT_ROA], name) ||
-           lists(&jwt->p[TRIB_JWT_RIGHT_DDL], name) ? 1 : 0;
+                   lists(&jwt->p[TRIB_JWT_RIGHT_DDL], name)
+               ? 1
+               : 0;
 }
 
 static trib_code not_found(trib_str name, trib_error *err) {
@@ -134,8 +136,10 @@ static trib_code not_found(trib_str name, trib_error *err) {
 }
 
 static trib_code blocked(const trib_tenant *tenant, const char *what, trib_error *err) {
-    if (tenant->block_reason[0]) return trib_error_set(err, TRIB_BLOCKED, "Operation was blocked: %s", tenant->block_reason);
-    return trib_error_set(err, TRIB_BLOCKED, "Operation was blocked: %s of \"%s\" are switched off", what, tenant->name);
+    if (tenant->block_reason[0])
+        return trib_error_set(err, TRIB_BLOCKED, "Operation was blocked: %s", tenant->block_reason);
+    return trib_error_set(err, TRIB_BLOCKED, "Operation was blocked: %s of \"%s\" are switched off", what,
+                          tenant->name);
 }
 
 trib_code trib_may(const trib_principal *principal, const trib_tenant *tenant, trib_action action, int64_t now_ms,
@@ -146,13 +150,15 @@ trib_code trib_may(const trib_principal *principal, const trib_tenant *tenant, t
         const claims *own = principal->claims;
         int level = own ? claims_level(&own->jwt, trib_str_c(tenant->name)) : 0;
         if (level == 0) return not_found(trib_str_c(tenant->name), err);
-        if (principal->expires_ms && now_ms > principal->expires_ms) return trib_error_set(err, TRIB_AUTH_JWT_EXPIRED, "The JWT has expired");
+        if (principal->expires_ms && now_ms > principal->expires_ms)
+            return trib_error_set(err, TRIB_AUTH_JWT_EXPIRED, "The JWT has expired");
         int64_t gen = own->jwt.has_gen ? own->jwt.gen : 0;
         if (!own->jwt.has_p && gen < (int64_t)atomic_load(&tenant->token_epoch)) {
             return trib_error_set(err, TRIB_AUTH_JWT_INVALID, "The JWT was revoked; ask for a new one");
         }
         if (action == TRIB_ACTION_WRITE && level < 2) {
-            return trib_error_set(err, TRIB_FORBIDDEN, "Current session doesn't have Write permission to namespace %s", tenant->name);
+            return trib_error_set(err, TRIB_FORBIDDEN, "Current session doesn't have Write permission to namespace %s",
+                                  tenant->name);
         }
     }
     if (atomic_load(&tenant->block_reads)) return blocked(tenant, "reads", err);
@@ -160,8 +166,8 @@ trib_code trib_may(const trib_principal *principal, const trib_tenant *tenant, t
     return TRIB_OK;
 }
 
-static trib_code verify(trib_auth *auth, const trib_control_keys *keys, trib_str token, const uint8_t *token_id, int64_t now_ms,
-                        trib_principal **ret, trib_error *err) {
+static trib_code verify(trib_auth *auth, const trib_control_keys *keys, trib_str token, const uint8_t *token_id,
+                        int64_t now_ms, trib_principal **ret, trib_error *err) {
     claims *own = calloc(1, sizeof *own);
     trib_principal *principal = own ? principal_new(0, false, false) : NULL;
     if (!principal) {
@@ -176,7 +182,8 @@ static trib_code verify(trib_auth *auth, const trib_control_keys *keys, trib_str
     (void)auth;
     /* the claims point into the token where nothing was escaped, and the token is the request's: keep a copy */
     trib_str copy = trib_arena_dup(&own->arena, token);
-    trib_code code = copy.ptr ? trib_jwt_verify(&policy, copy, &own->arena, &own->jwt, err) : trib_error_set(err, TRIB_NOMEM, NULL);
+    trib_code code =
+        copy.ptr ? trib_jwt_verify(&policy, copy, &own->arena, &own->jwt, err) : trib_error_set(err, TRIB_NOMEM, NULL);
     if (code != TRIB_OK) {
         trib_principal_unref(principal);
         return code;
@@ -244,11 +251,14 @@ static trib_code who_admin(trib_auth *auth, const trib_auth_query *query, trib_p
     const char *key = auth->app->settings.admin_key;
     trib_str given;
     bool ok = auth->app->settings.no_auth || !key;
-    if (!ok && (credentials(query->authorization, "Basic", &given) || credentials(query->authorization, "Bearer", &given))) {
+    if (!ok &&
+        (credentials(query->authorization, "Basic", &given) || credentials(query->authorization, "Bearer", &given))) {
         ok = trib_str_eq_secret(given, trib_str_c(key));
     }
-    if (!ok) return trib_error_set(err, TRIB_UNAUTHORIZED, "the admin API needs the header `Authorization: Basic KEY`; the key is in "
-                                                           "the file admin.key of the data folder");
+    if (!ok)
+        return trib_error_set(err, TRIB_UNAUTHORIZED,
+                              "the admin API needs the header `Authorization: Basic KEY`; the key is in "
+                              "the file admin.key of the data folder");
     *ret = trib_principal_ref(auth->admin);
     return TRIB_OK;
 }
@@ -261,11 +271,13 @@ static trib_code who(trib_auth *auth, const trib_auth_query *query, trib_princip
         return TRIB_OK;
     }
     if (query->authorization.len == 0) {
-        return trib_error_set(err, TRIB_AUTH_HEADER_NOT_FOUND, "Unauthorized: expected the header `Authorization: Bearer TOKEN`; "
-                                                               "`trib token create TENANT` makes one");
+        return trib_error_set(err, TRIB_AUTH_HEADER_NOT_FOUND,
+                              "Unauthorized: expected the header `Authorization: Bearer TOKEN`; "
+                              "`trib token create TENANT` makes one");
     }
     if (!credentials(query->authorization, "Bearer", &token)) {
-        return trib_error_set(err, TRIB_AUTH_HEADER_INVALID, "Unauthorized: the Authorization header is not `Bearer TOKEN`");
+        return trib_error_set(err, TRIB_AUTH_HEADER_INVALID,
+                              "Unauthorized: the Authorization header is not `Bearer TOKEN`");
     }
     return by_token(auth, token, query->now_ms, ret, err);
 }
@@ -281,8 +293,9 @@ static trib_code agree(trib_str *name, const char **source, trib_str other, cons
         return TRIB_OK;
     }
     if (trib_str_eq(*name, other)) return TRIB_OK;
-    return trib_error_set(err, TRIB_TENANT_AMBIGUOUS, "%s names tenant \"%.*s\" but %s names \"%.*s\"; make them the same or drop one",
-                          *source, TRIB_STR_ARG(trib_str_sub(*name, 0, 64)), other_source, TRIB_STR_ARG(trib_str_sub(other, 0, 64)));
+    return trib_error_set(
+        err, TRIB_TENANT_AMBIGUOUS, "%s names tenant \"%.*s\" but %s names \"%.*s\"; make them the same or drop one",
+        *source, TRIB_STR_ARG(trib_str_sub(*name, 0, 64)), other_source, TRIB_STR_ARG(trib_str_sub(other, 0, 64)));
 }
 
 typedef struct where_scratch {
@@ -290,8 +303,8 @@ typedef struct where_scratch {
     char decoded[128];
 } where_scratch;
 
-static trib_code where(trib_auth *auth, const trib_auth_query *query, const trib_principal *principal, where_scratch *scratch,
-                       trib_str *ret_name, trib_str *ret_rest, trib_error *err) {
+static trib_code where(trib_auth *auth, const trib_auth_query *query, const trib_principal *principal,
+                       where_scratch *scratch, trib_str *ret_name, trib_str *ret_rest, trib_error *err) {
     const char *domain = auth->app->settings.tenant_domain, *source = "the path";
     trib_str name, label = {0};
     trib_auth_split_path(query->path, &name, ret_rest);
@@ -307,7 +320,8 @@ static trib_code where(trib_auth *auth, const trib_auth_query *query, const trib
         name = trib_str_make(scratch->decoded, n);
     }
     if (name.len == 0) {
-        return trib_error_set(err, TRIB_TENANT_MISSING, "nothing names a tenant: put it into the path and end the URL with a slash "
+        return trib_error_set(err, TRIB_TENANT_MISSING,
+                              "nothing names a tenant: put it into the path and end the URL with a slash "
                               "(http://host:port/TENANT/); without the last slash clients drop the tenant");
     }
     *ret_name = name;
@@ -350,8 +364,10 @@ static void created(trib_control_op *op) {
     wait->err = op->err;
     /* somebody else was faster: just as good */
     if (op->code == TRIB_OK || op->code == TRIB_TENANT_EXISTS) {
-        wait->code = trib_auth_resolve(wait->auth, &wait->query, &wait->tenant, &wait->principal, &wait->path_rest, &wait->err);
-        if (wait->code == TRIB_AGAIN) wait->code = trib_error_set(&wait->err, TRIB_OVERLOADED, "the new tenant is not ready yet; try again");
+        wait->code =
+            trib_auth_resolve(wait->auth, &wait->query, &wait->tenant, &wait->principal, &wait->path_rest, &wait->err);
+        if (wait->code == TRIB_AGAIN)
+            wait->code = trib_error_set(&wait->err, TRIB_OVERLOADED, "the new tenant is not ready yet; try again");
     }
     wait->resolved(wait);
 }

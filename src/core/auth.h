@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who is asking, and for which tenant: the only door between a request's head and a tenant. ARCHITECTURE.md, "Who is asking".
+/* Who is asking, and for which tenant: the only door between a request's head and a tenant. ARCHITECTURE.md, "Who is
+ * asking".
  *
  *   net: path, host, headers --query--> trib_auth_resolve --> tenant (a reference) + principal (never NULL)
  *                                            └ TRIB_AGAIN: the tenant must be loaded or made first
- *                                              --> trib_auth_resolve_async, a worker does it, `resolved` comes on the loop */
+ *                                              --> trib_auth_resolve_async, a worker does it, `resolved` comes on the
+ *                                               loop */
 #ifndef TRIB_CORE_AUTH_H
 #define TRIB_CORE_AUTH_H
 
@@ -18,27 +20,29 @@
 
 /* What a request says about itself. Strings are borrowed; an absent header has ptr NULL. */
 typedef struct trib_auth_query {
-    trib_auth_class auth_class;      /* of the route that was found behind the tenant prefix, if there is one */
+    trib_auth_class auth_class; /* of the route that was found behind the tenant prefix, if there is one */
     trib_listener_kind listener;
-    trib_str path;                   /* decoded, "//" collapsed, with the tenant prefix */
-    trib_str host;                   /* as sent, with the port */
+    trib_str path; /* decoded, "//" collapsed, with the tenant prefix */
+    trib_str host; /* as sent, with the port */
     trib_str x_namespace, x_namespace_bin;
     trib_str authorization;
-    int64_t now_ms;                  /* wall clock: token expiry */
+    int64_t now_ms; /* wall clock: token expiry */
 } trib_auth_query;
 
 /* Splits `path` into the tenant it names and the path behind it: "/acme/v2/pipeline" -> "acme", "/v2/pipeline";
- * "/dev/acme/v2/pipeline" likewise. A path whose first segment is one of the server's own names (trib_auth_own_names) names
- * nobody: *ret_tenant is empty and *ret_rest the path. Both borrow from `path`; the rest starts with '/'. Pure. Thread: any. */
+ * "/dev/acme/v2/pipeline" likewise. A path whose first segment is one of the server's own names (trib_auth_own_names)
+ * names nobody: *ret_tenant is empty and *ret_rest the path. Both borrow from `path`; the rest starts with '/'. Pure.
+ * Thread: any. */
 void trib_auth_split_path(trib_str path, trib_str *ret_tenant, trib_str *ret_rest);
-/* True for a first segment that is the server's own and therefore never a tenant: route tables may only start with these. */
+/* True for a first segment that is the server's own and therefore never a tenant: route tables may only start with
+ * these. */
 bool trib_auth_is_own_name(trib_str segment);
 
 /* Names the principal and, for TRIB_AUTH_TENANT, the tenant.
  * Owns:   *ret_tenant (NULL for other classes) and *ret_principal are references; trib_auth_release gives them back.
  *         *ret_path_rest borrows from query->path: the path without the tenant prefix.
- * Errors: TRIB_AGAIN: use trib_auth_resolve_async. TENANT_MISSING, TENANT_AMBIGUOUS, TENANT_NOT_FOUND, TENANT_NAME_INVALID,
- *         UNAUTHORIZED, AUTH_*, FORBIDDEN, BLOCKED, NOMEM.
+ * Errors: TRIB_AGAIN: use trib_auth_resolve_async. TENANT_MISSING, TENANT_AMBIGUOUS, TENANT_NOT_FOUND,
+ *         TENANT_NAME_INVALID, UNAUTHORIZED, AUTH_*, FORBIDDEN, BLOCKED, NOMEM.
  * Thread: any loop; never blocks. */
 trib_code trib_auth_resolve(trib_auth *auth, const trib_auth_query *query, trib_tenant **ret_tenant,
                             trib_principal **ret_principal, trib_str *ret_path_rest, trib_error *err);
@@ -60,7 +64,8 @@ struct trib_auth_wait {
     trib_control_op op;
     trib_auth *auth;
 };
-/* OK: `resolved` will be called and *wait must live until then. Errors: TOO_MANY_REQUESTS, SHUTTING_DOWN. Thread: a loop. */
+/* OK: `resolved` will be called and *wait must live until then. Errors: TOO_MANY_REQUESTS, SHUTTING_DOWN. Thread: a
+ * loop. */
 trib_code trib_auth_resolve_async(trib_auth *auth, trib_auth_wait *wait, trib_error *err);
 
 /* Errors: NOMEM. */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which part of a path names a tenant; pure. Kept apart from auth.c so that routing can be tested without keys and tenants. */
+/* Which part of a path names a tenant; pure. Kept apart from auth.c so that routing can be tested without keys and
+ * tenants. */
 #include "core/auth.h"
 
 #include "wire/tenant_name.h"
 #include "wire/url.h"
 
-/* Besides the reserved words every name with a dot (wal_log.ReplicationLog, favicon.ico): no tenant can be called so, and
- * gRPC services are. `streams` and `discovery` are not own names: they are system databases, reached by path. */
+/* Besides the reserved words every name with a dot (wal_log.ReplicationLog, favicon.ico): no tenant can be called so,
+ * and gRPC services are. `streams` and `discovery` are not own names: they are system databases, reached by path. */
 bool trib_auth_is_own_name(trib_str segment) {
     return trib_tenant_name_reserved(segment) || trib_str_find(segment, '.') != SIZE_MAX;
 }

@@ -128,13 +128,15 @@ static trib_code keys_rotate(trib_control *control, const trib_control_op *op, t
     if (code == TRIB_OK) {
         atomic_store(&keys->refs, 1);
         keys->generation = old->generation + 1;
-        code = trib_control_keys_add(keys, trib_str_c(op->kid), trib_str_make((const char *)op->seed, sizeof op->seed), err);
+        code = trib_control_keys_add(keys, trib_str_c(op->kid), trib_str_make((const char *)op->seed, sizeof op->seed),
+                                     err);
     }
     for (size_t i = 0; code == TRIB_OK && !op->drop_old && i < old->count; i++) {
         uint8_t seed[TRIB_ED25519_KEY_BYTES];
         code = trib_ed25519_key_get_seed(old->keys[i], seed);
         if (code == TRIB_OK) {
-            code = trib_control_keys_add(keys, trib_str_c(old->kids[i]), trib_str_make((const char *)seed, sizeof seed), err);
+            code = trib_control_keys_add(keys, trib_str_c(old->kids[i]), trib_str_make((const char *)seed, sizeof seed),
+                                         err);
         }
         trib_crypto_wipe(seed, sizeof seed);
     }
@@ -256,7 +258,8 @@ static trib_code op_prepare(trib_control *control, trib_control_op *op, trib_err
     trib_tenant_unref(known);
     if (op->type != TRIB_CONTROL_CREATE) {
         if (known && !known->system) return TRIB_OK;
-        return trib_error_set(err, TRIB_TENANT_NOT_FOUND, "tenant \"%s\" doesn't exist; `trib tenant list` shows those that do", op->name);
+        return trib_error_set(err, TRIB_TENANT_NOT_FOUND,
+                              "tenant \"%s\" doesn't exist; `trib tenant list` shows those that do", op->name);
     }
     code = trib_tenant_name_check(name, err);
     if (code != TRIB_OK) return code;

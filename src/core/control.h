@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The registry: tenants, signing keys and the admin key, kept in the system database `control` and held in memory, so that
- * naming a tenant never costs a query.
+/* The registry: tenants, signing keys and the admin key, kept in the system database `control` and held in memory, so
+ * that naming a tenant never costs a query.
  *
  *   start: read everything -> map name -> trib_tenant
- *   change: a job on `control` -> durable -> the map follows -> `finished`                 (nobody sees it before it is durable)
+ *   change: a job on `control` -> durable -> the map follows -> `finished`; nobody sees it before
  *
  * About 400 bytes a tenant: 220,000 of them take 90 MB. */
 #ifndef TRIB_CORE_CONTROL_H
@@ -15,8 +15,8 @@
 #include "wire/jwt.h"
 
 enum {
-    TRIB_CONTROL_PAGE_MAX = 1000,   /* tenants in one page of a list */
-    TRIB_SIGNING_KEYS_MAX = 16      /* kept ones; the oldest retired one goes first */
+    TRIB_CONTROL_PAGE_MAX = 1000, /* tenants in one page of a list */
+    TRIB_SIGNING_KEYS_MAX = 16    /* kept ones; the oldest retired one goes first */
 };
 
 /* Reads or makes the registry. On the very first start it makes a signing key and an admin key (also written to
@@ -34,8 +34,8 @@ size_t trib_control_list(trib_control *control, trib_str after, size_t max, trib
 typedef enum trib_control_op_type {
     TRIB_CONTROL_CREATE,
     TRIB_CONTROL_DELETE,
-    TRIB_CONTROL_REVOKE,      /* token_epoch + 1: every token of the tenant that was made before is void */
-    TRIB_CONTROL_ROTATE_KEY   /* a new signing key; the old ones still verify unless `drop_old` */
+    TRIB_CONTROL_REVOKE,    /* token_epoch + 1: every token of the tenant that was made before is void */
+    TRIB_CONTROL_ROTATE_KEY /* a new signing key; the old ones still verify unless `drop_old` */
 } trib_control_op_type;
 
 /* A change; the caller owns it and keeps it until `finished`. */
@@ -49,7 +49,7 @@ struct trib_control_op {
     void *owner;
     trib_code code;
     trib_error err;
-    trib_tenant *tenant;      /* CREATE, REVOKE: a reference for the caller; else NULL */
+    trib_tenant *tenant; /* CREATE, REVOKE: a reference for the caller; else NULL */
     /* private */
     trib_db_job job;
     trib_control *control;
@@ -64,7 +64,7 @@ trib_code trib_control_submit(trib_control *control, trib_control_op *op, trib_e
 typedef struct trib_control_keys {
     _Atomic uint32_t refs;
     uint64_t generation;
-    size_t count;                                   /* newest first; keys[0] signs */
+    size_t count; /* newest first; keys[0] signs */
     trib_ed25519_key *keys[TRIB_SIGNING_KEYS_MAX];
     char kids[TRIB_SIGNING_KEYS_MAX][40];
     trib_jwt_key verify[TRIB_SIGNING_KEYS_MAX];

@@ -10,15 +10,16 @@
 struct trib_control {
     trib_app *app;
     trib_mutex *lock;
-    trib_map by_name;           /* trib_tenant; keys lie in them */
-    trib_tenant *self;          /* the database `control` itself; in no map */
+    trib_map by_name;  /* trib_tenant; keys lie in them */
+    trib_tenant *self; /* the database `control` itself; in no map */
     trib_control_keys *keys;
     char admin_key[72];
 };
 
 /* Runs one statement to its end; each row is given to `row` (may be NULL). AGAIN: it needs the turn. */
 trib_code trib_control_run(trib_handle *handle, const char *sql, const trib_arg *args, size_t arg_count,
-                           trib_code (*row)(void *ctx, const trib_stmt *stmt, trib_error *err), void *ctx, trib_error *err);
+                           trib_code (*row)(void *ctx, const trib_stmt *stmt, trib_error *err), void *ctx,
+                           trib_error *err);
 
 /* A tenant with one reference and a queue; NULL without memory. */
 trib_tenant *trib_control_tenant_new(trib_control *control, trib_str name, trib_str id);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opens the registry: schema, first keys, and every tenant into memory. Runs before the loops and workers have anything to
- * do, so it may block, and the turn is always free. */
+/* Opens the registry: schema, first keys, and every tenant into memory. Runs before the loops and workers have anything
+ * to do, so it may block, and the turn is always free. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +20,8 @@ static const char *const schema[] = {
 };
 
 trib_code trib_control_run(trib_handle *handle, const char *sql, const trib_arg *args, size_t arg_count,
-                           trib_code (*row)(void *ctx, const trib_stmt *stmt, trib_error *err), void *ctx, trib_error *err) {
+                           trib_code (*row)(void *ctx, const trib_stmt *stmt, trib_error *err), void *ctx,
+                           trib_error *err) {
     trib_stmt *stmt = NULL;
     bool has_row = true;
     trib_code code = trib_stmt_prepare(handle, trib_str_c(sql), &stmt, err);
@@ -46,7 +47,8 @@ static trib_code run_now(trib_handle *handle, const char *sql, const trib_arg *a
     if (code != TRIB_AGAIN) return code;
     trib_turn_waiter waiter = {.granted = never_granted};
     code = trib_turn_wait(handle, &waiter, err);
-    if (code != TRIB_OK) return trib_error_set(err, TRIB_INTERNAL, "the control database is in use while the server starts");
+    if (code != TRIB_OK)
+        return trib_error_set(err, TRIB_INTERNAL, "the control database is in use while the server starts");
     return trib_control_run(handle, sql, args, arg_count, row, ctx, err);
 }
 
@@ -76,13 +78,15 @@ static trib_code load_tenant(void *ctx, const trib_stmt *stmt, trib_error *err) 
 
 static trib_code load_key(void *ctx, const trib_stmt *stmt, trib_error *err) {
     trib_control *control = ctx;
-    return trib_control_keys_add(control->keys, trib_stmt_col_value(stmt, 0).bytes, trib_stmt_col_value(stmt, 1).bytes, err);
+    return trib_control_keys_add(control->keys, trib_stmt_col_value(stmt, 0).bytes, trib_stmt_col_value(stmt, 1).bytes,
+                                 err);
 }
 
 static trib_code load_admin_key(void *ctx, const trib_stmt *stmt, trib_error *err) {
     trib_control *control = ctx;
     trib_str key = trib_stmt_col_value(stmt, 0).bytes;
-    if (key.len >= sizeof control->admin_key) return trib_error_set(err, TRIB_INTERNAL, "the stored admin key is malformed");
+    if (key.len >= sizeof control->admin_key)
+        return trib_error_set(err, TRIB_INTERNAL, "the stored admin key is malformed");
     memcpy(control->admin_key, key.ptr, key.len);
     return TRIB_OK;
 }
@@ -97,13 +101,15 @@ static trib_code make_first_keys(trib_control *control, trib_handle *handle, tri
         code = trib_id_random(env, &id, err);
         if (code != TRIB_OK) return code;
         trib_id_to_hex(id, kid);
-        if (!trib_env_random(env, seed, sizeof seed)) return trib_error_set(err, TRIB_INTERNAL, "the system gives no randomness");
+        if (!trib_env_random(env, seed, sizeof seed))
+            return trib_error_set(err, TRIB_INTERNAL, "the system gives no randomness");
         trib_arg args[3] = {{.value = {.type = TRIB_VALUE_TEXT, .bytes = trib_str_c(kid)}},
                             {.value = {.type = TRIB_VALUE_BLOB, .bytes = {(const char *)seed, sizeof seed}}},
                             {.value = {.type = TRIB_VALUE_INTEGER, .integer = trib_env_wall_ms(env)}}};
         code = run_now(handle, "INSERT INTO signing_key VALUES (?, ?, ?)", args, 3, NULL, NULL, err);
         if (code == TRIB_OK) {
-            code = trib_control_keys_add(control->keys, trib_str_c(kid), trib_str_make((const char *)seed, sizeof seed), err);
+            code = trib_control_keys_add(control->keys, trib_str_c(kid), trib_str_make((const char *)seed, sizeof seed),
+                                         err);
         }
         trib_crypto_wipe(seed, sizeof seed);
     }
@@ -129,10 +135,12 @@ static trib_code load(trib_control *control, trib_handle *handle, trib_error *er
                        NULL, 0, load_tenant, control, err);
     }
     if (code == TRIB_OK) {
-        code = run_now(handle, "SELECT kid, seed FROM signing_key ORDER BY created_ms DESC, kid", NULL, 0, load_key, control, err);
+        code = run_now(handle, "SELECT kid, seed FROM signing_key ORDER BY created_ms DESC, kid", NULL, 0, load_key,
+                       control, err);
     }
     if (code == TRIB_OK) {
-        code = run_now(handle, "SELECT value FROM setting WHERE name = 'admin_key'", NULL, 0, load_admin_key, control, err);
+        code = run_now(handle, "SELECT value FROM setting WHERE name = 'admin_key'", NULL, 0, load_admin_key, control,
+                       err);
     }
     return code == TRIB_OK ? make_first_keys(control, handle, err) : code;
 }
@@ -177,7 +185,8 @@ static trib_code load_blocking(trib_control *control, trib_error *err) {
     trib_session_vars vars = {0};
     trib_handle *handle = NULL;
     trib_db *db = NULL;
-    trib_code code = trib_store_db_get(app->store, trib_str_c(control->self->id), &control->self->db_settings, &db, err);
+    trib_code code =
+        trib_store_db_get(app->store, trib_str_c(control->self->id), &control->self->db_settings, &db, err);
     if (code == TRIB_OK) code = trib_handle_take(db, &handle, err);
     if (code == TRIB_OK) {
         code = trib_handle_enter(handle, TRIB_ACCESS_SYSTEM, &vars, err);

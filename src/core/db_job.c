@@ -41,8 +41,8 @@ static trib_code open_handle(trib_db_job *job) {
     if (atomic_load(&job->tenant->deleted)) {
         return trib_error_set(&job->err, TRIB_TENANT_NOT_FOUND, "tenant \"%s\" was deleted", job->tenant->name);
     }
-    trib_code code = trib_store_db_get(job->app->store, trib_str_c(job->tenant->id), &job->tenant->db_settings, &job->db,
-                                       &job->err);
+    trib_code code =
+        trib_store_db_get(job->app->store, trib_str_c(job->tenant->id), &job->tenant->db_settings, &job->db, &job->err);
     if (code != TRIB_OK) return code;
     if (session && session->handle) {
         job->handle = session->handle;

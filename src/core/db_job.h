@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A job on a tenant's database, with the waiting done for the feature: opens the database, lends the session's or a clean
- * handle, lets `work` run inside it, parks when a statement needs the turn, and comes home only when everything that it saw or
- * wrote is durable.
+/* A job on a tenant's database, with the waiting done for the feature: opens the database, lends the session's or a
+ * clean handle, lets `work` run inside it, parks when a statement needs the turn, and comes home only when everything
+ * that it saw or wrote is durable.
  *
  *   open -> enter -> work ----------> leave -> gate -> finished (home loop)
  *             ^        | AGAIN
@@ -19,22 +19,22 @@ typedef struct trib_session trib_session;
 typedef struct trib_db_job trib_db_job;
 
 struct trib_db_job {
-    trib_job job;               /* first */
+    trib_job job; /* first */
     /* set by the caller before trib_db_job_submit */
     trib_app *app;
-    trib_tenant *tenant;        /* a reference is taken */
-    trib_session *session;      /* NULL: a session that lasts as long as the job. Otherwise acquired (session.h) */
-    bool close_session;         /* may be set by work: the session ends with this job */
+    trib_tenant *tenant;   /* a reference is taken */
+    trib_session *session; /* NULL: a session that lasts as long as the job. Otherwise acquired (session.h) */
+    bool close_session;    /* may be set by work: the session ends with this job */
     trib_access access;
-    /* Inside the handle, on a worker. OK: finished. AGAIN: the statement at hand needs the turn; work is called again when it
-     * is there, or with `pending` set when it will not be. Any other code: finished, the job failed. */
+    /* Inside the handle, on a worker. OK: finished. AGAIN: the statement at hand needs the turn; work is called again
+     * when it is there, or with `pending` set when it will not be. Any other code: finished, the job failed. */
     trib_code (*work)(trib_db_job *job, trib_handle *handle, trib_error *err);
-    /* Home loop, exactly once. code: OK, work's failure, or why the commit is not durable: then nothing that work has produced
-     * may be shown. */
+    /* Home loop, exactly once. code: OK, work's failure, or why the commit is not durable: then nothing that work has
+     * produced may be shown. */
     void (*finished)(trib_db_job *job);
 
-    /* What the next statement must fail with instead of running: the transaction was taken away (enter), or the turn was not
-     * to be had. work takes it with trib_db_job_take_pending. */
+    /* What the next statement must fail with instead of running: the transaction was taken away (enter), or the turn
+     * was not to be had. work takes it with trib_db_job_take_pending. */
     trib_code pending;
     trib_error pending_err;
 

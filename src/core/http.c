@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The features' side of an HTTP request: forwards to whoever carries the bytes (net, or a test) and writes error bodies. */
+/* The features' side of an HTTP request: forwards to whoever carries the bytes (net, or a test) and writes error
+ * bodies. */
 #include "core/http.h"
 
 #include "core/app.h"

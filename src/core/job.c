@@ -4,8 +4,9 @@
  *   ready:  [tenant A] -> [tenant C] -> ...      tenants that have jobs and a free place, taken from the front
  *   tenant: [job][job][job]   running: 2 of 4    one job is taken, then the tenant goes to the back
  *
- * One lock guards all of it: a job costs two short visits, and the figures of docs/benchmarks.md say that this is not where
- * the time goes. A job's own state is an atomic, because a resume may come while its worker is still on the way out:
+ * One lock guards all of it: a job costs two short visits, and the figures of docs/benchmarks.md say that this is not
+ * where the time goes. A job's own state is an atomic, because a resume may come while its worker is still on the way
+ * out:
  *
  *   QUEUED -> RUNNING -> (run says WAIT) -> WAITING -> QUEUED
  *                 \-> RESUMED (resume came first) -> the worker runs it again at once */
@@ -19,23 +20,23 @@ enum job_state { JOB_QUEUED = 0, JOB_RUNNING, JOB_WAITING, JOB_RESUMED };
 typedef struct worker {
     trib_workers *pool;
     trib_thread *thread;
-    trib_job *job;            /* what runs now; guarded by the lock */
-    trib_handle *handle;      /* the handle that job is inside of; guarded by the lock */
-    int64_t since_ns;         /* when it began */
-    bool stuck;               /* counted in pool->stuck */
-    bool background;          /* its thread runs at low priority */
+    trib_job *job;       /* what runs now; guarded by the lock */
+    trib_handle *handle; /* the handle that job is inside of; guarded by the lock */
+    int64_t since_ns;    /* when it began */
+    bool stuck;          /* counted in pool->stuck */
+    bool background;     /* its thread runs at low priority */
 } worker;
 
 struct trib_workers {
     const trib_env *env;
     trib_mutex *lock;
-    trib_cond *work;          /* something is ready, or the end has come */
-    trib_list ready;          /* trib_work_queue.link */
-    uint32_t base;            /* threads that are meant to run */
-    uint32_t active;          /* workers that run a job and are not stuck */
+    trib_cond *work; /* something is ready, or the end has come */
+    trib_list ready; /* trib_work_queue.link */
+    uint32_t base;   /* threads that are meant to run */
+    uint32_t active; /* workers that run a job and are not stuck */
     uint32_t stuck;
-    uint32_t waiting;         /* workers in cond_wait */
-    uint32_t count;           /* workers started */
+    uint32_t waiting; /* workers in cond_wait */
+    uint32_t count;   /* workers started */
     bool stopping;
     worker workers[TRIB_WORKERS_MAX + TRIB_STUCK_WORKERS_MAX];
 };
@@ -43,9 +44,9 @@ struct trib_workers {
 struct trib_work_queue {
     trib_workers *pool;
     trib_list jobs;
-    trib_list link;           /* in pool->ready when it has jobs and fewer than TRIB_TENANT_RUNNING_MAX run */
+    trib_list link; /* in pool->ready when it has jobs and fewer than TRIB_TENANT_RUNNING_MAX run */
     uint32_t queued, running;
-    bool orphan;              /* its tenant is gone; the last worker frees it */
+    bool orphan; /* its tenant is gone; the last worker frees it */
 };
 
 static void lock(trib_workers *pool) {
@@ -187,8 +188,9 @@ trib_code trib_workers_new(const trib_env *env, uint32_t threads, trib_workers *
     }
     if (!ok) {
         trib_workers_free(pool);
-        return trib_error_set(err, TRIB_NOMEM, "cannot start the worker threads: the system gives no memory or threads; "
-                                               "raise its limits or lower --workers");
+        return trib_error_set(err, TRIB_NOMEM,
+                              "cannot start the worker threads: the system gives no memory or threads; "
+                              "raise its limits or lower --workers");
     }
     *ret = pool;
     return TRIB_OK;
@@ -264,7 +266,8 @@ trib_code trib_job_submit(trib_job *job, trib_error *err) {
     else queue_push(job, false);
     unlock(pool);
     if (code == TRIB_TOO_MANY_REQUESTS) {
-        return trib_error_set(err, code, "this tenant already has %d requests waiting; send fewer at once or try again later",
+        return trib_error_set(err, code,
+                              "this tenant already has %d requests waiting; send fewer at once or try again later",
                               TRIB_TENANT_QUEUE_MAX);
     }
     return code == TRIB_OK ? code : trib_error_set(err, code, NULL);

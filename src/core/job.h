@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Jobs and workers: a unit of work for one tenant's database, run by a pool of threads that takes ready tenants in turn.
+/* Jobs and workers: a unit of work for one tenant's database, run by a pool of threads that takes ready tenants in
+ * turn.
  *
- *   home loop --submit--> tenant queue --> worker: run() -> WAIT (turn, gate: no thread is held) ... DONE --post--> home: done()
+ *   home loop --submit--> tenant queue --> worker: run() -> WAIT (turn, gate: no thread is held) ... DONE --post-->
+ *   home: done()
  *
- * A job moves: after trib_job_submit the sender must not touch it until `done`, which runs exactly once on the home loop. */
+ * A job moves: after trib_job_submit the sender must not touch it until `done`, which runs exactly once on the home
+ * loop. */
 #ifndef TRIB_CORE_JOB_H
 #define TRIB_CORE_JOB_H
 
@@ -28,17 +31,18 @@ struct trib_home {
 };
 
 typedef enum trib_job_verdict {
-    TRIB_JOB_DONE,  /* finished: post it home */
-    TRIB_JOB_GONE,  /* moved on: somebody else posts it home (trib_job_post_home); the worker must not touch it any more */
-    TRIB_JOB_WAIT   /* somebody will call trib_job_resume: the turn, the gate, credit */
+    TRIB_JOB_DONE, /* finished: post it home */
+    /* moved on: somebody else posts it home (trib_job_post_home); the worker must not touch it any more */
+    TRIB_JOB_GONE,
+    TRIB_JOB_WAIT /* somebody will call trib_job_resume: the turn, the gate, credit */
 } trib_job_verdict;
 
 struct trib_job {
     trib_job_verdict (*run)(trib_job *job);
     void (*done)(trib_job *job);
-    trib_home *home;            /* NULL: done runs on the worker, for work that nobody waits for */
-    trib_work_queue *queue;     /* the tenant's; set by the submitter */
-    _Atomic bool cancelled;     /* set by the home when the peer is gone; run looks at it at safe points */
+    trib_home *home;        /* NULL: done runs on the worker, for work that nobody waits for */
+    trib_work_queue *queue; /* the tenant's; set by the submitter */
+    _Atomic bool cancelled; /* set by the home when the peer is gone; run looks at it at safe points */
     /* private to core/job.c */
     trib_list link;
     _Atomic int state;
@@ -47,10 +51,10 @@ struct trib_job {
 
 enum {
     TRIB_WORKERS_MAX = 64,
-    TRIB_TENANT_RUNNING_MAX = 4,        /* statements of one tenant at once: a tenant cannot take every worker */
-    TRIB_TENANT_QUEUE_MAX = 4096,       /* jobs waiting per tenant; then TOO_MANY_REQUESTS */
-    TRIB_STUCK_STATEMENT_MS = 50,       /* a worker that sits longer in one job gets a stand-in */
-    TRIB_STUCK_WORKERS_MAX = 16         /* stand-ins; past it the heaviest tenant's statements are interrupted */
+    TRIB_TENANT_RUNNING_MAX = 4,  /* statements of one tenant at once: a tenant cannot take every worker */
+    TRIB_TENANT_QUEUE_MAX = 4096, /* jobs waiting per tenant; then TOO_MANY_REQUESTS */
+    TRIB_STUCK_STATEMENT_MS = 50, /* a worker that sits longer in one job gets a stand-in */
+    TRIB_STUCK_WORKERS_MAX = 16   /* stand-ins; past it the heaviest tenant's statements are interrupted */
 };
 
 trib_code trib_workers_new(const trib_env *env, uint32_t threads, trib_workers **ret, trib_error *err);
@@ -67,8 +71,8 @@ void trib_work_queue_free(trib_work_queue *queue);
 
 /* OK: the job has moved. TOO_MANY_REQUESTS, SHUTTING_DOWN: it has not. Thread: any. */
 trib_code trib_job_submit(trib_job *job, trib_error *err);
-/* Queues a waiting job again, ahead of its tenant's queue (it holds the turn). Thread: any. A resume that comes before run has
- * answered WAIT is not lost. */
+/* Queues a waiting job again, ahead of its tenant's queue (it holds the turn). Thread: any. A resume that comes before
+ * run has answered WAIT is not lost. */
 void trib_job_resume(trib_job *job);
 /* Ends a job whose run answered GONE. Thread: any. */
 void trib_job_post_home(trib_job *job);

@@ -57,7 +57,8 @@ trib_counter *trib_metrics_add_counter(trib_metrics *metrics, const char *name, 
     return row ? &row->counter : &metrics->lost_counter;
 }
 
-trib_histogram *trib_metrics_add_histogram(trib_metrics *metrics, const char *name, const char *help, const char *labels) {
+trib_histogram *trib_metrics_add_histogram(trib_metrics *metrics, const char *name, const char *help,
+                                           const char *labels) {
     series *row = add(metrics, SERIES_HISTOGRAM, name, help, labels);
     return row ? &row->histogram : &metrics->lost_histogram;
 }
@@ -103,11 +104,10 @@ static void write_row(trib_buf *buf, const series *row) {
     case SERIES_COUNTER:
         trib_buf_printf(buf, "%s_total", row->name);
         write_braces(buf, row->labels);
-        trib_buf_printf(buf, " %llu\n", (unsigned long long)atomic_load_explicit(&row->counter.value, memory_order_relaxed));
+        trib_buf_printf(buf, " %llu\n",
+                        (unsigned long long)atomic_load_explicit(&row->counter.value, memory_order_relaxed));
         break;
-    case SERIES_HISTOGRAM:
-        write_histogram(buf, row);
-        break;
+    case SERIES_HISTOGRAM: write_histogram(buf, row); break;
     case SERIES_GAUGE:
         trib_buf_add_c(buf, row->name);
         write_braces(buf, row->labels);

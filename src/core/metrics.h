@@ -5,8 +5,8 @@
  *   running:  trib_counter_add(counter, 1)                                       an atomic, any thread
  *   /metrics: trib_metrics_write(m, buf)
  *
- * Series are added while the server starts, on one thread; later only their values change. Rows of one family (same name,
- * different labels) must be added one after the other. */
+ * Series are added while the server starts, on one thread; later only their values change. Rows of one family (same
+ * name, different labels) must be added one after the other. */
 #ifndef TRIB_CORE_METRICS_H
 #define TRIB_CORE_METRICS_H
 
@@ -15,14 +15,13 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "core/app.h"
 
 enum {
-    TRIB_METRICS_MAX = 4096,           /* series; labels must never come from a peer */
-    TRIB_METRICS_TEXT_MAX = 4 << 20,   /* of the written page */
+    TRIB_METRICS_MAX = 4096,         /* series; labels must never come from a peer */
+    TRIB_METRICS_TEXT_MAX = 4 << 20, /* of the written page */
     TRIB_HISTOGRAM_BUCKETS = 16,
 };
-
-typedef struct trib_metrics trib_metrics;
 
 typedef struct trib_counter {
     _Atomic uint64_t value;
@@ -42,7 +41,8 @@ void trib_metrics_free(trib_metrics *metrics);
  * outliving the registry, labels are copied. Answers a value that is always usable: without memory, or past
  * TRIB_METRICS_MAX, one that counts but is not written. */
 trib_counter *trib_metrics_add_counter(trib_metrics *metrics, const char *name, const char *help, const char *labels);
-trib_histogram *trib_metrics_add_histogram(trib_metrics *metrics, const char *name, const char *help, const char *labels);
+trib_histogram *trib_metrics_add_histogram(trib_metrics *metrics, const char *name, const char *help,
+                                           const char *labels);
 /* `read` is asked when the page is written. Thread of read: any. */
 void trib_metrics_add_gauge(trib_metrics *metrics, const char *name, const char *help, const char *labels,
                             double (*read)(void *ctx), void *ctx);

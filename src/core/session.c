@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions and their batons; see session.h.
  *
- * baton = base64url( id: 128 random bits | seq: u32 big-endian ). The id is the secret; seq goes up with each use, so that a
- * baton works once. */
+ * baton = base64url( id: 128 random bits | seq: u32 big-endian ). The id is the secret; seq goes up with each use, so
+ * that a baton works once. */
 #include "core/session.h"
 
 #include <stdlib.h>
@@ -20,9 +20,9 @@ typedef struct gone_id {
 struct trib_sessions {
     trib_app *app;
     trib_mutex *lock;
-    trib_map by_id;      /* keys lie in the sessions */
-    trib_list idle;      /* trib_session.link, oldest first */
-    gone_id *gone;       /* ring of expired ids */
+    trib_map by_id; /* keys lie in the sessions */
+    trib_list idle; /* trib_session.link, oldest first */
+    gone_id *gone;  /* ring of expired ids */
     size_t gone_next;
 };
 
@@ -31,7 +31,8 @@ static trib_str id_key(const trib_session *session) {
 }
 
 static uint64_t idle_ms(const trib_sessions *sessions) {
-    return sessions->app->settings.session_idle_ms ? sessions->app->settings.session_idle_ms : TRIB_SESSION_IDLE_MS_DEFAULT;
+    return sessions->app->settings.session_idle_ms ? sessions->app->settings.session_idle_ms
+                                                   : TRIB_SESSION_IDLE_MS_DEFAULT;
 }
 
 static int64_t now_ms(const trib_sessions *sessions) {
@@ -81,8 +82,8 @@ void trib_sessions_free(trib_sessions *sessions) {
     free(sessions);
 }
 
-trib_code trib_session_new(trib_sessions *sessions, trib_tenant *tenant, const trib_principal *principal, trib_session **ret,
-                           trib_error *err) {
+trib_code trib_session_new(trib_sessions *sessions, trib_tenant *tenant, const trib_principal *principal,
+                           trib_session **ret, trib_error *err) {
     trib_session *session = calloc(1, sizeof *session);
     if (!session) return trib_error_set(err, TRIB_NOMEM, NULL);
     session->tenant = trib_tenant_ref(tenant);
@@ -128,7 +129,8 @@ static void end(trib_session *session) {
         if (trib_job_submit(&job->job, NULL) == TRIB_OK) return;
         free(job);
     }
-    /* no memory or the queue is full: an open transaction must not stay; a rollback on this thread is the lesser evil */
+    /* no memory or the queue is full: an open transaction must not stay; a rollback on this thread is the lesser
+     * evil */
     trib_handle_give(session->handle);
     session->handle = NULL;
     session_free(session);
@@ -179,8 +181,8 @@ static bool was_expired(const trib_sessions *sessions, trib_id id, int64_t now) 
 }
 
 /* Lock held. */
-static trib_code look_up(trib_sessions *sessions, trib_str baton, const trib_tenant *tenant, const trib_principal *principal,
-                         trib_session **ret, trib_error *err) {
+static trib_code look_up(trib_sessions *sessions, trib_str baton, const trib_tenant *tenant,
+                         const trib_principal *principal, trib_session **ret, trib_error *err) {
     trib_id id;
     uint32_t seq;
     if (!baton_decode(baton, &id, &seq) || trib_id_is_zero(id)) return trib_error_set(err, TRIB_BATON_INVALID, NULL);
@@ -256,12 +258,13 @@ trib_code trib_session_store_sql(trib_session *session, int32_t id, trib_str sql
         if (at->id == id) return trib_error_set(err, TRIB_PROTOCOL, "SQL text %d already exists", (int)id);
     }
     if (session->stored_count >= TRIB_SESSION_STORED_SQL_MAX) {
-        return trib_error_set(err, TRIB_SQL_STORE_TOO_MANY, "The server already stores %u SQL texts, it cannot store more",
-                              session->stored_count);
+        return trib_error_set(err, TRIB_SQL_STORE_TOO_MANY,
+                              "The server already stores %u SQL texts, it cannot store more", session->stored_count);
     }
     if (sql.len > TRIB_SESSION_STORED_BYTES_MAX - session->stored_bytes) {
-        return trib_error_set(err, TRIB_SQL_STORE_TOO_LARGE, "The statement is too large to be stored: %zu bytes, %zu are left of %d",
-                              sql.len, TRIB_SESSION_STORED_BYTES_MAX - session->stored_bytes, TRIB_SESSION_STORED_BYTES_MAX);
+        return trib_error_set(err, TRIB_SQL_STORE_TOO_LARGE,
+                              "The statement is too large to be stored: %zu bytes, %zu are left of %d", sql.len,
+                              TRIB_SESSION_STORED_BYTES_MAX - session->stored_bytes, TRIB_SESSION_STORED_BYTES_MAX);
     }
     trib_stored_sql *stored = malloc(sizeof *stored + sql.len);
     if (!stored) return trib_error_set(err, TRIB_NOMEM, NULL);

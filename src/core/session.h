@@ -2,10 +2,11 @@
 /* Sessions: one client's connection state in a database (libSQL calls it a stream), found again by a baton.
  *
  *   new -> busy (a job runs) -> idle (baton handed out) -> busy -> ... -> closed
- *                                  └ idle too long: expired; its id is remembered for a while, so that the next request is told
+ *                                  └ idle too long: expired; its id is remembered for a while, so that the next one is told
  *                                    so instead of "invalid baton"
  *
- * A session without state costs about 200 bytes: its handle is kept only while a transaction is open or a setting changed. */
+ * A session without state costs about 200 bytes: its handle is kept only while a transaction is open or a setting
+ * changed. */
 #ifndef TRIB_CORE_SESSION_H
 #define TRIB_CORE_SESSION_H
 
@@ -16,13 +17,13 @@
 #include "store/store.h"
 
 enum {
-    TRIB_SESSIONS_MAX = 100000,          /* of the process; then the idle one that was used longest ago ends */
-    TRIB_SESSION_STORED_SQL_MAX = 150,   /* texts stored in a session */
+    TRIB_SESSIONS_MAX = 100000,              /* of the process; then the idle one that was used longest ago ends */
+    TRIB_SESSION_STORED_SQL_MAX = 150,       /* texts stored in a session */
     TRIB_SESSION_STORED_BYTES_MAX = 1 << 20, /* all of them together: stops a session from parking megabytes */
     TRIB_SESSION_IDLE_MS_DEFAULT = 60000,
-    TRIB_SESSION_REMEMBER_MS = 300000,   /* how long an expired id is told apart from an unknown one */
-    TRIB_SESSION_REMEMBER_MAX = 16384,   /* expired ids kept for that: bounds the memory of a session flood */
-    TRIB_BATON_BYTES = 28                /* 27 characters and a NUL */
+    TRIB_SESSION_REMEMBER_MS = 300000, /* how long an expired id is told apart from an unknown one */
+    TRIB_SESSION_REMEMBER_MAX = 16384, /* expired ids kept for that: bounds the memory of a session flood */
+    TRIB_BATON_BYTES = 28              /* 27 characters and a NUL */
 };
 
 typedef struct trib_stored_sql {
@@ -35,7 +36,7 @@ typedef struct trib_stored_sql {
 typedef struct trib_session trib_session;
 struct trib_session {
     trib_tenant *tenant;
-    trib_handle *handle;                 /* between jobs, while it has state */
+    trib_handle *handle; /* between jobs, while it has state */
     trib_session_vars vars;
     trib_stored_sql *stored;
     uint32_t stored_count;
@@ -46,7 +47,7 @@ struct trib_session {
     uint32_t seq;
     bool busy;
     int64_t idle_since_ms;
-    trib_list link;                      /* idle ones, oldest first */
+    trib_list link; /* idle ones, oldest first */
 };
 
 trib_code trib_sessions_new(trib_app *app, trib_sessions **ret, trib_error *err);
@@ -56,14 +57,16 @@ void trib_sessions_free(trib_sessions *sessions);
 void trib_sessions_tick(trib_sessions *sessions);
 
 /* A busy session that is not registered yet: it costs nothing to drop. Errors: NOMEM. Thread: any. */
-trib_code trib_session_new(trib_sessions *sessions, trib_tenant *tenant, const trib_principal *principal, trib_session **ret,
-                           trib_error *err);
-/* The session of a baton, now busy. Errors: BATON_INVALID (unknown, another tenant's or principal's: all look the same),
- * BATON_REUSED, STREAM_EXPIRED. */
+trib_code trib_session_new(trib_sessions *sessions, trib_tenant *tenant, const trib_principal *principal,
+                           trib_session **ret, trib_error *err);
+/* The session of a baton, now busy. Errors: BATON_INVALID (unknown, another tenant's or principal's: all look the
+ * same), BATON_REUSED, STREAM_EXPIRED. */
 trib_code trib_session_acquire(trib_sessions *sessions, trib_str baton, const trib_tenant *tenant,
                                const trib_principal *principal, trib_session **ret, trib_error *err);
-/* Registers it if it is new, makes it idle and writes the next baton. Errors: NOMEM: the session was ended. Thread: a loop. */
-trib_code trib_session_release(trib_sessions *sessions, trib_session *session, char ret_baton[TRIB_BATON_BYTES], trib_error *err);
+/* Registers it if it is new, makes it idle and writes the next baton. Errors: NOMEM: the session was ended. Thread: a
+ * loop. */
+trib_code trib_session_release(trib_sessions *sessions, trib_session *session, char ret_baton[TRIB_BATON_BYTES],
+                               trib_error *err);
 /* Ends a busy session. Its handle, if any, is given back by a worker. Thread: any. */
 void trib_session_close(trib_sessions *sessions, trib_session *session);
 

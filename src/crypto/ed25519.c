@@ -139,7 +139,8 @@ static trib_code read_block(BIO *bio, const char *want, pem_block *block, trib_e
         if (out_of_memory()) return no_memory(err);
         ERR_clear_error();
         if (ERR_GET_LIB(reason) == ERR_LIB_PEM && ERR_GET_REASON(reason) == PEM_R_NO_START_LINE) return TRIB_AGAIN;
-        return trib_error_set(err, TRIB_CONFIG, "a PEM block in the key text is broken; copy the whole block from "
+        return trib_error_set(err, TRIB_CONFIG,
+                              "a PEM block in the key text is broken; copy the whole block from "
                               "-----BEGIN to -----END");
     }
     if (strcmp(block->name, want) != 0 || block->header[0] != '\0') {
@@ -156,7 +157,8 @@ static trib_code read_block(BIO *bio, const char *want, pem_block *block, trib_e
 static trib_code not_ed25519(trib_error *err) {
     if (out_of_memory()) return no_memory(err);
     ERR_clear_error();
-    return trib_error_set(err, TRIB_CONFIG, "the PEM block holds no Ed25519 key; make one with "
+    return trib_error_set(err, TRIB_CONFIG,
+                          "the PEM block holds no Ed25519 key; make one with "
                           "`openssl genpkey -algorithm ed25519`");
 }
 
@@ -200,7 +202,8 @@ trib_code trib_ed25519_pub_from_pem(trib_str pem, size_t max, trib_ed25519_pub *
     }
     BIO_free(bio);
     if (code == TRIB_AGAIN && count == 0) {
-        code = trib_error_set(err, TRIB_CONFIG, "the key text has no PEM block \"PUBLIC KEY\"; export one with "
+        code = trib_error_set(err, TRIB_CONFIG,
+                              "the key text has no PEM block \"PUBLIC KEY\"; export one with "
                               "`openssl pkey -pubout`");
     }
     if (code != TRIB_AGAIN) {
@@ -290,7 +293,8 @@ trib_code trib_ed25519_key_from_pem(trib_str pem, trib_ed25519_key **ret, trib_e
     if (code) return code;
     code = read_block(bio, "PRIVATE KEY", &block, err);
     if (code == TRIB_AGAIN) {
-        code = trib_error_set(err, TRIB_CONFIG, "the key text has no PEM block \"PRIVATE KEY\"; make one with "
+        code = trib_error_set(err, TRIB_CONFIG,
+                              "the key text has no PEM block \"PRIVATE KEY\"; make one with "
                               "`openssl genpkey -algorithm ed25519`");
     }
     if (!code) {

@@ -389,9 +389,10 @@ trib_code trib_policy_init_process(trib_error *err) {
     int rc = trib_memory_install();
     if (rc == SQLITE_OK) rc = sqlite3_config(SQLITE_CONFIG_URI, 0);
     if (rc == SQLITE_OK) rc = sqlite3_initialize();
-    if (rc == SQLITE_OK) return TRIB_OK;
+    /* only this room knows SQLite: if it runs already, an earlier store of this process has started it the same way */
+    if (rc == SQLITE_OK || rc == SQLITE_MISUSE) return TRIB_OK;
     return trib_error_set(err, rc == SQLITE_NOMEM ? TRIB_NOMEM : TRIB_INTERNAL,
-                          "SQLite could not be started (%s): it was already in use", sqlite3_errstr(rc));
+                          "SQLite could not be started (%s)", sqlite3_errstr(rc));
 }
 
 trib_code trib_policy_attach(trib_handle *handle, trib_error *err) {

@@ -122,11 +122,11 @@ size_t trib_json_format_f64(double value, char out[TRIB_JSON_F64_BYTES]);
  * Commas and colons come by themselves. Failure sticks in the buffer (buf->failed) and is checked once at the end. A
  * value without a key in an object, a key in an array, an end without its begin, a second root: assert. */
 typedef struct trib_json_writer {
-    trib_buf *buf;         /* borrowed */
-    uint64_t object_bits;  /* bit d: the container at depth d+1 is an object */
-    unsigned depth;        /* open containers, at most TRIB_JSON_MAX_DEPTH */
-    bool comma;            /* something stands before the next value at this level */
-    bool has_key;          /* a key waits for its value */
+    trib_buf *buf;        /* borrowed */
+    uint64_t object_bits; /* bit d: the container at depth d+1 is an object */
+    unsigned depth;       /* open containers, at most TRIB_JSON_MAX_DEPTH */
+    bool comma;           /* something stands before the next value at this level */
+    bool has_key;         /* a key waits for its value */
 } trib_json_writer;
 
 /* Starts a document at the end of `buf` (one writer each for the lines of newline-delimited JSON). */

@@ -14,7 +14,7 @@
 #include "wire/json_scan.h"
 
 /* The few functions that every byte goes through; inlined into one loop they keep their state in registers. */
-#define HOT static inline __attribute__((always_inline))
+#define HOT  static inline __attribute__((always_inline))
 #define COLD static __attribute__((noinline, cold))
 
 enum { FIRST_SLAB = 8, LAST_SLAB = 1024 };
@@ -78,7 +78,7 @@ static inline bool is_space(char c) {
 HOT char peek(parser *p) {
     const char *at = p->at;
     char c = '\0';
-    if (at < p->end && *at > ' ') return *at;
+    if (at<p->end && * at> ' ') return *at;
     for (; at < p->end; at++) {
         c = *at;
         if (!is_space(c)) break;

@@ -75,12 +75,12 @@ typedef enum trib_url_scheme {
 
 typedef struct trib_url {
     trib_url_scheme scheme;
-    bool tls;        /* https, wss, and libsql unless it says ?tls=0 */
-    bool is_ipv6;    /* host is an IPv6 address; it stands here without its brackets */
-    uint16_t port;   /* 80 or 443 if the URL has none */
+    bool tls;      /* https, wss, and libsql unless it says ?tls=0 */
+    bool is_ipv6;  /* host is an IPv6 address; it stands here without its brackets */
+    uint16_t port; /* 80 or 443 if the URL has none */
     trib_str host;
-    trib_str path;   /* as written, at least "/" */
-    trib_str query;  /* as written, without '?' */
+    trib_str path;  /* as written, at least "/" */
+    trib_str query; /* as written, without '?' */
 } trib_url;
 
 /* Parses the URL of a server. A user name or password and a fragment are refused: they would be ignored in silence.

@@ -2,7 +2,8 @@
 /* A trib_env for tests.
  *
  * trib_env_test_threads: pthreads and the real clock, plus an offset that a test may move.
- * trib_env_test_inline:  no threads at all: locks only check that they are used correctly, time moves when the test says so,
+ * trib_env_test_inline: no threads at all: locks only check that they are used correctly, time moves when the test says
+ * so,
  *                        randomness comes from a seed, so that every run is the same. */
 #ifndef TRIB_TESTS_SUPPORT_ENV_TEST_H
 #define TRIB_TESTS_SUPPORT_ENV_TEST_H
@@ -22,8 +23,7 @@ typedef struct trib_env_test {
     uint64_t seed;
 } trib_env_test;
 
-static inline int64_t env_test_mono(void *ctx)
-{
+static inline int64_t env_test_mono(void *ctx) {
     trib_env_test *t = ctx;
     int64_t ns = t->offset_ns;
     if (t->threads) {
@@ -34,22 +34,21 @@ static inline int64_t env_test_mono(void *ctx)
     return ns;
 }
 
-static inline int64_t env_test_wall(void *ctx) { return 1700000000000 + env_test_mono(ctx) / 1000000; }
+static inline int64_t env_test_wall(void *ctx) {
+    return 1700000000000 + env_test_mono(ctx) / 1000000;
+}
 
 /* splitmix64 */
-static inline uint64_t env_test_next(uint64_t *state)
-{
+static inline uint64_t env_test_next(uint64_t *state) {
     uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
     return z ^ (z >> 31);
 }
 
-static inline bool env_test_random(void *ctx, void *out, size_t n)
-{
+static inline bool env_test_random(void *ctx, void *out, size_t n) {
     trib_env_test *t = ctx;
-    for (size_t i = 0; i < n; i++)
-        ((unsigned char *)out)[i] = (unsigned char)env_test_next(&t->seed);
+    for (size_t i = 0; i < n; i++) ((unsigned char *)out)[i] = (unsigned char)env_test_next(&t->seed);
     return true;
 }
 
@@ -58,24 +57,20 @@ typedef struct env_test_lock {
     bool held;
 } env_test_lock;
 
-static inline trib_mutex *env_test_mutex_new(void *ctx)
-{
+static inline trib_mutex *env_test_mutex_new(void *ctx) {
     (void)ctx;
     env_test_lock *l = calloc(1, sizeof *l);
-    if (l)
-        pthread_mutex_init(&l->mutex, NULL);
+    if (l) pthread_mutex_init(&l->mutex, NULL);
     return (trib_mutex *)(void *)l;
 }
 
-static inline void env_test_mutex_free(void *ctx, trib_mutex *m)
-{
+static inline void env_test_mutex_free(void *ctx, trib_mutex *m) {
     (void)ctx;
     pthread_mutex_destroy(&((env_test_lock *)(void *)m)->mutex);
     free(m);
 }
 
-static inline void env_test_lock_it(void *ctx, trib_mutex *m)
-{
+static inline void env_test_lock_it(void *ctx, trib_mutex *m) {
     env_test_lock *l = (env_test_lock *)(void *)m;
     if (((trib_env_test *)ctx)->threads) {
         pthread_mutex_lock(&l->mutex);
@@ -86,39 +81,33 @@ static inline void env_test_lock_it(void *ctx, trib_mutex *m)
     l->held = true;
 }
 
-static inline void env_test_unlock_it(void *ctx, trib_mutex *m)
-{
+static inline void env_test_unlock_it(void *ctx, trib_mutex *m) {
     env_test_lock *l = (env_test_lock *)(void *)m;
     if (!l->held) {
         fprintf(stderr, "a lock was released that nobody holds\n");
         abort();
     }
     l->held = false;
-    if (((trib_env_test *)ctx)->threads)
-        pthread_mutex_unlock(&l->mutex);
+    if (((trib_env_test *)ctx)->threads) pthread_mutex_unlock(&l->mutex);
 }
 
-static inline trib_cond *env_test_cond_new(void *ctx)
-{
+static inline trib_cond *env_test_cond_new(void *ctx) {
     (void)ctx;
     pthread_cond_t *c = calloc(1, sizeof *c);
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    if (c)
-        pthread_cond_init(c, &attr);
+    if (c) pthread_cond_init(c, &attr);
     return (trib_cond *)(void *)c;
 }
 
-static inline void env_test_cond_free(void *ctx, trib_cond *c)
-{
+static inline void env_test_cond_free(void *ctx, trib_cond *c) {
     (void)ctx;
     pthread_cond_destroy((pthread_cond_t *)(void *)c);
     free(c);
 }
 
-static inline bool env_test_cond_wait(void *ctx, trib_cond *c, trib_mutex *m, int64_t timeout_ns)
-{
+static inline bool env_test_cond_wait(void *ctx, trib_cond *c, trib_mutex *m, int64_t timeout_ns) {
     trib_env_test *t = ctx;
     env_test_lock *l = (env_test_lock *)(void *)m;
     if (!t->threads) {
@@ -145,14 +134,12 @@ static inline bool env_test_cond_wait(void *ctx, trib_cond *c, trib_mutex *m, in
     return rc == 0;
 }
 
-static inline void env_test_cond_signal(void *ctx, trib_cond *c)
-{
+static inline void env_test_cond_signal(void *ctx, trib_cond *c) {
     (void)ctx;
     pthread_cond_signal((pthread_cond_t *)(void *)c);
 }
 
-static inline void env_test_cond_broadcast(void *ctx, trib_cond *c)
-{
+static inline void env_test_cond_broadcast(void *ctx, trib_cond *c) {
     (void)ctx;
     pthread_cond_broadcast((pthread_cond_t *)(void *)c);
 }
@@ -163,19 +150,16 @@ typedef struct env_test_thread {
     void *arg;
 } env_test_thread;
 
-static inline void *env_test_thread_main(void *p)
-{
+static inline void *env_test_thread_main(void *p) {
     env_test_thread *t = p;
     t->main(t->arg);
     return NULL;
 }
 
-static inline trib_thread *env_test_thread_start(void *ctx, const char *name, void (*main)(void *arg), void *arg)
-{
+static inline trib_thread *env_test_thread_start(void *ctx, const char *name, void (*main)(void *arg), void *arg) {
     (void)name;
     env_test_thread *t = ((trib_env_test *)ctx)->threads ? calloc(1, sizeof *t) : NULL;
-    if (!t)
-        return NULL;
+    if (!t) return NULL;
     t->main = main;
     t->arg = arg;
     if (pthread_create(&t->id, NULL, env_test_thread_main, t) != 0) {
@@ -185,22 +169,19 @@ static inline trib_thread *env_test_thread_start(void *ctx, const char *name, vo
     return (trib_thread *)(void *)t;
 }
 
-static inline void env_test_thread_join(void *ctx, trib_thread *thread)
-{
+static inline void env_test_thread_join(void *ctx, trib_thread *thread) {
     (void)ctx;
     env_test_thread *t = (env_test_thread *)(void *)thread;
     pthread_join(t->id, NULL);
     free(t);
 }
 
-static inline void env_test_background(void *ctx, bool background)
-{
+static inline void env_test_background(void *ctx, bool background) {
     (void)ctx;
     (void)background;
 }
 
-static inline void trib_env_test_init(trib_env_test *t, bool threads, uint64_t seed)
-{
+static inline void trib_env_test_init(trib_env_test *t, bool threads, uint64_t seed) {
     memset(t, 0, sizeof *t);
     t->threads = threads;
     t->seed = seed;
@@ -226,8 +207,7 @@ static inline void trib_env_test_init(trib_env_test *t, bool threads, uint64_t s
 }
 
 /* A fresh, empty folder below the build's temporary folder; remove it with trib_test_folder_remove. */
-static inline void trib_test_folder_make(char *ret, size_t size)
-{
+static inline void trib_test_folder_make(char *ret, size_t size) {
     const char *tmp = getenv("TMPDIR");
     snprintf(ret, size, "%s/trib-test-XXXXXX", tmp ? tmp : "/tmp");
     if (!mkdtemp(ret)) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hrana messages from JSON (docs/reference/libsql.md, "Data model"). Unknown members are ignored, absent ones are null; whatever
- * else deviates breaks the protocol and fails the whole request, so that a client's mistake never half-runs. */
+/* Hrana messages from JSON (docs/reference/libsql.md, "Data model"). Unknown members are ignored, absent ones are null;
+ * whatever else deviates breaks the protocol and fails the whole request, so that a client's mistake never
+ * half-runs. */
 #include <math.h>
 #include <string.h>
 
@@ -8,9 +9,14 @@
 #include "wire/base64.h"
 
 static const char *const request_names[] = {
-    [HRANA_EXECUTE] = "execute",     [HRANA_BATCH] = "batch",         [HRANA_SEQUENCE] = "sequence",
-    [HRANA_DESCRIBE] = "describe",   [HRANA_STORE_SQL] = "store_sql", [HRANA_CLOSE_SQL] = "close_sql",
-    [HRANA_GET_AUTOCOMMIT] = "get_autocommit", [HRANA_CLOSE] = "close",
+    [HRANA_EXECUTE] = "execute",
+    [HRANA_BATCH] = "batch",
+    [HRANA_SEQUENCE] = "sequence",
+    [HRANA_DESCRIBE] = "describe",
+    [HRANA_STORE_SQL] = "store_sql",
+    [HRANA_CLOSE_SQL] = "close_sql",
+    [HRANA_GET_AUTOCOMMIT] = "get_autocommit",
+    [HRANA_CLOSE] = "close",
 };
 
 const char *hrana_request_name(hrana_request_type type) {
@@ -22,7 +28,8 @@ static trib_code bad(trib_error *err, const char *what) {
 }
 
 static trib_code no_memory(trib_error *err) {
-    return trib_error_set(err, TRIB_NOMEM, "the request is too large to be decoded within its memory budget; send less at once");
+    return trib_error_set(err, TRIB_NOMEM,
+                          "the request is too large to be decoded within its memory budget; send less at once");
 }
 
 /* {"type":"integer","value":"42"} and the other forms. A blob is decoded into the arena, text borrows from the body. */
@@ -50,7 +57,8 @@ static trib_code decode_value(trib_arena *arena, const trib_json *json, trib_val
             return arena->failed ? no_memory(err) : bad(err, "the \"base64\" of a blob is not Base64");
         }
     } else {
-        return trib_error_set(err, TRIB_PROTOCOL, "Value type not recognized: \"%.*s\"", TRIB_STR_ARG(trib_str_sub(type, 0, 64)));
+        return trib_error_set(err, TRIB_PROTOCOL, "Value type not recognized: \"%.*s\"",
+                              TRIB_STR_ARG(trib_str_sub(type, 0, 64)));
     }
     return TRIB_OK;
 }
@@ -100,7 +108,8 @@ static trib_code decode_sql(const trib_json *json, hrana_stmt *ret, trib_error *
         ret->has_sql = true;
     }
     if (!trib_json_absent(sql_id)) {
-        if (!trib_json_i64(sql_id, &id) || id < INT32_MIN || id > INT32_MAX) return bad(err, "\"sql_id\" is a 32-bit integer");
+        if (!trib_json_i64(sql_id, &id) || id < INT32_MIN || id > INT32_MAX)
+            return bad(err, "\"sql_id\" is a 32-bit integer");
         ret->sql_id = (int32_t)id;
         ret->has_sql_id = true;
     }
@@ -108,7 +117,8 @@ static trib_code decode_sql(const trib_json *json, hrana_stmt *ret, trib_error *
 }
 
 static trib_code need_one_sql(const hrana_stmt *stmt, trib_error *err) {
-    if (!stmt->has_sql && !stmt->has_sql_id) return trib_error_set(err, TRIB_PROTOCOL, "Either `sql` or `sql_id` are required");
+    if (!stmt->has_sql && !stmt->has_sql_id)
+        return trib_error_set(err, TRIB_PROTOCOL, "Either `sql` or `sql_id` are required");
     if (stmt->has_sql && stmt->has_sql_id) {
         return trib_error_set(err, TRIB_PROTOCOL, "Either `sql` or `sql_id` are required, but not both");
     }
@@ -122,7 +132,8 @@ static trib_code decode_stmt(trib_arena *arena, const trib_json *json, hrana_stm
     if (code != TRIB_OK) return code;
     const trib_json *want_rows = trib_json_get(json, "want_rows");
     ret->want_rows = true;
-    if (!trib_json_absent(want_rows) && !trib_json_bool(want_rows, &ret->want_rows)) return bad(err, "\"want_rows\" is a boolean");
+    if (!trib_json_absent(want_rows) && !trib_json_bool(want_rows, &ret->want_rows))
+        return bad(err, "\"want_rows\" is a boolean");
     return decode_args(arena, json, ret, err);
 }
 
@@ -171,7 +182,8 @@ static trib_code decode_cond(trib_arena *arena, const trib_json *json, size_t st
         cond->type = HRANA_COND_IS_AUTOCOMMIT;
         return TRIB_OK;
     }
-    return trib_error_set(err, TRIB_PROTOCOL, "BatchCond type not recognized: \"%.*s\"", TRIB_STR_ARG(trib_str_sub(type, 0, 64)));
+    return trib_error_set(err, TRIB_PROTOCOL, "BatchCond type not recognized: \"%.*s\"",
+                          TRIB_STR_ARG(trib_str_sub(type, 0, 64)));
 }
 
 static trib_code decode_batch(trib_arena *arena, const trib_json *json, hrana_batch *ret, trib_error *err) {
@@ -179,8 +191,8 @@ static trib_code decode_batch(trib_arena *arena, const trib_json *json, hrana_ba
     if (!trib_json_is(steps, TRIB_JSON_ARRAY)) return bad(err, "\"batch\" needs an array \"steps\"");
     ret->count = trib_json_count(steps);
     if (ret->count > TRIB_HRANA_STEPS_MAX) {
-        return trib_error_set(err, TRIB_PROTOCOL, "a batch of %zu steps is over the limit of %d; send several batches", ret->count,
-                              TRIB_HRANA_STEPS_MAX);
+        return trib_error_set(err, TRIB_PROTOCOL, "a batch of %zu steps is over the limit of %d; send several batches",
+                              ret->count, TRIB_HRANA_STEPS_MAX);
     }
     ret->steps = trib_arena_zalloc(arena, ret->count, sizeof *ret->steps);
     if (!ret->steps) return no_memory(err);
@@ -208,26 +220,27 @@ static trib_code decode_request(trib_arena *arena, const trib_json *json, hrana_
     ret->type = (hrana_request_type)i;
     trib_code code;
     switch (ret->type) {
-        case HRANA_EXECUTE: return decode_stmt(arena, trib_json_get(json, "stmt"), &ret->stmt, err);
-        case HRANA_BATCH: return decode_batch(arena, trib_json_get(json, "batch"), &ret->batch, err);
-        case HRANA_SEQUENCE:
-        case HRANA_DESCRIBE:
-            code = decode_sql(json, &ret->stmt, err);
-            return code == TRIB_OK ? need_one_sql(&ret->stmt, err) : code;
-        case HRANA_STORE_SQL:
-        case HRANA_CLOSE_SQL:
-            code = decode_sql(json, &ret->stmt, err);
-            if (code != TRIB_OK) return code;
-            if (!ret->stmt.has_sql_id) return bad(err, "\"sql_id\" is missing");
-            if (ret->type == HRANA_STORE_SQL && !ret->stmt.has_sql) return bad(err, "\"sql\" is missing");
-            return TRIB_OK;
-        case HRANA_GET_AUTOCOMMIT:
-        case HRANA_CLOSE: return TRIB_OK;
+    case HRANA_EXECUTE: return decode_stmt(arena, trib_json_get(json, "stmt"), &ret->stmt, err);
+    case HRANA_BATCH: return decode_batch(arena, trib_json_get(json, "batch"), &ret->batch, err);
+    case HRANA_SEQUENCE:
+    case HRANA_DESCRIBE:
+        code = decode_sql(json, &ret->stmt, err);
+        return code == TRIB_OK ? need_one_sql(&ret->stmt, err) : code;
+    case HRANA_STORE_SQL:
+    case HRANA_CLOSE_SQL:
+        code = decode_sql(json, &ret->stmt, err);
+        if (code != TRIB_OK) return code;
+        if (!ret->stmt.has_sql_id) return bad(err, "\"sql_id\" is missing");
+        if (ret->type == HRANA_STORE_SQL && !ret->stmt.has_sql) return bad(err, "\"sql\" is missing");
+        return TRIB_OK;
+    case HRANA_GET_AUTOCOMMIT:
+    case HRANA_CLOSE: return TRIB_OK;
     }
     return TRIB_OK;
 }
 
-static trib_code decode_root(trib_arena *arena, trib_str body, const trib_json **ret, trib_str *ret_baton, trib_error *err) {
+static trib_code decode_root(trib_arena *arena, trib_str body, const trib_json **ret, trib_str *ret_baton,
+                             trib_error *err) {
     trib_code code = trib_json_parse(arena, body, ret, err);
     if (code != TRIB_OK) return code;
     if (!trib_json_is(*ret, TRIB_JSON_OBJECT)) return bad(err, "the body is an object");
@@ -245,8 +258,8 @@ trib_code hrana_decode_pipeline(trib_arena *arena, trib_str body, hrana_pipeline
     if (!trib_json_is(requests, TRIB_JSON_ARRAY)) return bad(err, "the array \"requests\" is missing");
     ret->count = trib_json_count(requests);
     if (ret->count > TRIB_HRANA_REQUESTS_MAX) {
-        return trib_error_set(err, TRIB_PROTOCOL, "a pipeline of %zu requests is over the limit of %d; send several", ret->count,
-                              TRIB_HRANA_REQUESTS_MAX);
+        return trib_error_set(err, TRIB_PROTOCOL, "a pipeline of %zu requests is over the limit of %d; send several",
+                              ret->count, TRIB_HRANA_REQUESTS_MAX);
     }
     ret->requests = trib_arena_zalloc(arena, ret->count, sizeof *ret->requests);
     if (!ret->requests) return no_memory(err);
@@ -258,7 +271,8 @@ trib_code hrana_decode_pipeline(trib_arena *arena, trib_str body, hrana_pipeline
     return TRIB_OK;
 }
 
-trib_code hrana_decode_cursor(trib_arena *arena, trib_str body, trib_str *ret_baton, hrana_batch *ret, trib_error *err) {
+trib_code hrana_decode_cursor(trib_arena *arena, trib_str body, trib_str *ret_baton, hrana_batch *ret,
+                              trib_error *err) {
     const trib_json *root;
     trib_code code = decode_root(arena, body, &root, ret_baton, err);
     if (code != TRIB_OK) return code;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hrana results as JSON: integers as decimal strings, blobs as Base64 without padding, every array present, because clients
- * check all of it (docs/reference/libsql.md, "Decoder strictness"). */
+/* Hrana results as JSON: integers as decimal strings, blobs as Base64 without padding, every array present, because
+ * clients check all of it (docs/reference/libsql.md, "Decoder strictness"). */
 #include "features/hrana/hrana_int.h"
 
 static void text_or_null(trib_json_writer *w, trib_str s) {
@@ -27,27 +27,27 @@ static void encode_value(trib_json_writer *w, trib_value value) {
     trib_jw_object_begin(w);
     trib_jw_key(w, TRIB_STR("type"));
     switch (value.type) {
-        case TRIB_VALUE_NULL: trib_jw_str(w, TRIB_STR("null")); break;
-        case TRIB_VALUE_INTEGER:
-            trib_jw_str(w, TRIB_STR("integer"));
-            trib_jw_key(w, TRIB_STR("value"));
-            trib_jw_i64_string(w, value.integer);
-            break;
-        case TRIB_VALUE_REAL:
-            trib_jw_str(w, TRIB_STR("float"));
-            trib_jw_key(w, TRIB_STR("value"));
-            trib_jw_f64(w, value.real);
-            break;
-        case TRIB_VALUE_TEXT:
-            trib_jw_str(w, TRIB_STR("text"));
-            trib_jw_key(w, TRIB_STR("value"));
-            trib_jw_str(w, value.bytes);
-            break;
-        case TRIB_VALUE_BLOB:
-            trib_jw_str(w, TRIB_STR("blob"));
-            trib_jw_key(w, TRIB_STR("base64"));
-            trib_jw_base64(w, value.bytes.ptr, value.bytes.len);
-            break;
+    case TRIB_VALUE_NULL: trib_jw_str(w, TRIB_STR("null")); break;
+    case TRIB_VALUE_INTEGER:
+        trib_jw_str(w, TRIB_STR("integer"));
+        trib_jw_key(w, TRIB_STR("value"));
+        trib_jw_i64_string(w, value.integer);
+        break;
+    case TRIB_VALUE_REAL:
+        trib_jw_str(w, TRIB_STR("float"));
+        trib_jw_key(w, TRIB_STR("value"));
+        trib_jw_f64(w, value.real);
+        break;
+    case TRIB_VALUE_TEXT:
+        trib_jw_str(w, TRIB_STR("text"));
+        trib_jw_key(w, TRIB_STR("value"));
+        trib_jw_str(w, value.bytes);
+        break;
+    case TRIB_VALUE_BLOB:
+        trib_jw_str(w, TRIB_STR("blob"));
+        trib_jw_key(w, TRIB_STR("base64"));
+        trib_jw_base64(w, value.bytes.ptr, value.bytes.len);
+        break;
     }
     trib_jw_object_end(w);
 }

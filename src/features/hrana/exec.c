@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs Hrana statements inside a database job. A statement that needs the write turn answers AGAIN before anything has happened;
- * it is then put back and prepared again (from the handle's cache) when the turn is there, so that nothing prepared is kept
- * across a wait in which the store may have replaced the handle's connection. */
+/* Runs Hrana statements inside a database job. A statement that needs the write turn answers AGAIN before anything has
+ * happened; it is then put back and prepared again (from the handle's cache) when the turn is there, so that nothing
+ * prepared is kept across a wait in which the store may have replaced the handle's connection. */
 #include "features/hrana/hrana_int.h"
 
 #include <stdlib.h>
@@ -29,21 +29,27 @@ static trib_code prepare(hrana_exec *x, trib_handle *handle, const hrana_stmt *s
 /* The output is bounded; past the bound, or without memory, the statement fails and its result is taken back. */
 static trib_code check_output(hrana_exec *x, size_t row_start, trib_error *err) {
     if (x->out.failed) {
-        return trib_error_set(err, TRIB_RESPONSE_TOO_LARGE, "the answer does not fit the server's memory or limit of %zu bytes; "
-                              "add LIMIT or select fewer columns", x->max_response_bytes);
+        return trib_error_set(err, TRIB_RESPONSE_TOO_LARGE,
+                              "the answer does not fit the server's memory or limit of %zu bytes; "
+                              "add LIMIT or select fewer columns",
+                              x->max_response_bytes);
     }
     if (x->out.len - row_start > x->max_row_bytes) {
-        return trib_error_set(err, TRIB_ROW_TOO_LARGE, "a row of %zu bytes is over the limit of %zu; select fewer columns or use "
-                              "substr()", x->out.len - row_start, x->max_row_bytes);
+        return trib_error_set(err, TRIB_ROW_TOO_LARGE,
+                              "a row of %zu bytes is over the limit of %zu; select fewer columns or use "
+                              "substr()",
+                              x->out.len - row_start, x->max_row_bytes);
     }
     if (x->out.len > x->max_response_bytes) {
-        return trib_error_set(err, TRIB_RESPONSE_TOO_LARGE, "the answer is over the limit of %zu bytes; add LIMIT or read in pages",
+        return trib_error_set(err, TRIB_RESPONSE_TOO_LARGE,
+                              "the answer is over the limit of %zu bytes; add LIMIT or read in pages",
                               x->max_response_bytes);
     }
     return TRIB_OK;
 }
 
-static trib_code step_rows(hrana_exec *x, trib_stmt *prepared, const hrana_stmt *stmt, const hrana_sink *sink, trib_error *err) {
+static trib_code step_rows(hrana_exec *x, trib_stmt *prepared, const hrana_stmt *stmt, const hrana_sink *sink,
+                           trib_error *err) {
     bool row, begun = false;
     for (;;) {
         trib_code code = trib_stmt_step(prepared, &row, err);
@@ -61,8 +67,8 @@ static trib_code step_rows(hrana_exec *x, trib_stmt *prepared, const hrana_stmt 
     return check_output(x, x->out.len, err);
 }
 
-trib_code hrana_run_stmt(hrana_exec *x, trib_handle *handle, const hrana_stmt *stmt, const hrana_sink *sink, bool keep_partial,
-                         trib_error *err) {
+trib_code hrana_run_stmt(hrana_exec *x, trib_handle *handle, const hrana_stmt *stmt, const hrana_sink *sink,
+                         bool keep_partial, trib_error *err) {
     trib_stmt *prepared = NULL;
     size_t mark = x->out.len;
     trib_json_writer writer = x->w;
@@ -81,21 +87,21 @@ trib_code hrana_run_stmt(hrana_exec *x, trib_handle *handle, const hrana_stmt *s
 bool hrana_cond_true(const hrana_exec *x, const trib_handle *handle, const hrana_cond *cond) {
     if (!cond) return true;
     switch (cond->type) {
-        case HRANA_COND_OK: return x->step_state[cond->step] == HRANA_STEP_OK;
-        /* also true for a skipped step, as every server in use does it */
-        case HRANA_COND_ERROR: return x->step_state[cond->step] != HRANA_STEP_OK;
-        case HRANA_COND_NOT: return !hrana_cond_true(x, handle, cond->first);
-        case HRANA_COND_AND:
-            for (const hrana_cond *at = cond->first; at; at = at->next) {
-                if (!hrana_cond_true(x, handle, at)) return false;
-            }
-            return true;
-        case HRANA_COND_OR:
-            for (const hrana_cond *at = cond->first; at; at = at->next) {
-                if (hrana_cond_true(x, handle, at)) return true;
-            }
-            return false;
-        case HRANA_COND_IS_AUTOCOMMIT: return trib_handle_autocommit(handle);
+    case HRANA_COND_OK: return x->step_state[cond->step] == HRANA_STEP_OK;
+    /* also true for a skipped step, as every server in use does it */
+    case HRANA_COND_ERROR: return x->step_state[cond->step] != HRANA_STEP_OK;
+    case HRANA_COND_NOT: return !hrana_cond_true(x, handle, cond->first);
+    case HRANA_COND_AND:
+        for (const hrana_cond *at = cond->first; at; at = at->next) {
+            if (!hrana_cond_true(x, handle, at)) return false;
+        }
+        return true;
+    case HRANA_COND_OR:
+        for (const hrana_cond *at = cond->first; at; at = at->next) {
+            if (hrana_cond_true(x, handle, at)) return true;
+        }
+        return false;
+    case HRANA_COND_IS_AUTOCOMMIT: return trib_handle_autocommit(handle);
     }
     return false;
 }
@@ -156,8 +162,9 @@ void hrana_exec_submit(hrana_exec *x, trib_str baton, trib_code (*work)(trib_db_
     trib_http_request *http = x->http;
     trib_sessions *sessions = http->app->sessions;
     trib_error err;
-    trib_code code = baton.len ? trib_session_acquire(sessions, baton, http->tenant, http->principal, &x->job.session, &err)
-                               : trib_session_new(sessions, http->tenant, http->principal, &x->job.session, &err);
+    trib_code code = baton.len
+                         ? trib_session_acquire(sessions, baton, http->tenant, http->principal, &x->job.session, &err)
+                         : trib_session_new(sessions, http->tenant, http->principal, &x->job.session, &err);
     if (code != TRIB_OK) {
         fail(x, &err);
         return;

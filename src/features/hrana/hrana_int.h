@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Private types of the Hrana face: the messages, independent of their encoding, and the executor that runs them inside a
- * database job. Protocol: docs/reference/libsql.md; field names are the protocol's. */
+/* Private types of the Hrana face: the messages, independent of their encoding, and the executor that runs them inside
+ * a database job. Protocol: docs/reference/libsql.md; field names are the protocol's. */
 #ifndef TRIB_FEATURES_HRANA_INT_H
 #define TRIB_FEATURES_HRANA_INT_H
 
@@ -12,9 +12,9 @@
 #include "wire/json.h"
 
 enum {
-    TRIB_HRANA_REQUESTS_MAX = 1000,      /* of one pipeline: stops a single body from holding a database for hours */
-    TRIB_HRANA_STEPS_MAX = 10000,        /* of one batch */
-    TRIB_HRANA_COND_DEPTH_MAX = 32,      /* nesting of conditions: they are walked by recursion */
+    TRIB_HRANA_REQUESTS_MAX = 1000, /* of one pipeline: stops a single body from holding a database for hours */
+    TRIB_HRANA_STEPS_MAX = 10000,   /* of one batch */
+    TRIB_HRANA_COND_DEPTH_MAX = 32, /* nesting of conditions: they are walked by recursion */
     TRIB_HRANA_BODY_MAX_BYTES = 16 << 20,
     TRIB_HRANA_RESPONSE_MAX_BYTES = 10 << 20,
     TRIB_HRANA_ROW_MAX_BYTES = 5 << 20
@@ -41,13 +41,13 @@ typedef enum hrana_cond_type {
 typedef struct hrana_cond hrana_cond;
 struct hrana_cond {
     hrana_cond_type type;
-    uint32_t step;          /* OK, ERROR */
-    hrana_cond *first;      /* NOT, AND, OR: children */
+    uint32_t step;     /* OK, ERROR */
+    hrana_cond *first; /* NOT, AND, OR: children */
     hrana_cond *next;
 };
 
 typedef struct hrana_step {
-    hrana_cond *condition;  /* NULL: always */
+    hrana_cond *condition; /* NULL: always */
     hrana_stmt stmt;
 } hrana_step;
 
@@ -69,12 +69,12 @@ typedef enum hrana_request_type {
 
 typedef struct hrana_request {
     hrana_request_type type;
-    hrana_stmt stmt;        /* EXECUTE; SEQUENCE, DESCRIBE, STORE_SQL, CLOSE_SQL use its sql and sql_id */
+    hrana_stmt stmt; /* EXECUTE; SEQUENCE, DESCRIBE, STORE_SQL, CLOSE_SQL use its sql and sql_id */
     hrana_batch batch;
 } hrana_request;
 
 typedef struct hrana_pipeline {
-    trib_str baton;         /* len 0: a new session */
+    trib_str baton; /* len 0: a new session */
     hrana_request *requests;
     size_t count;
 } hrana_pipeline;
@@ -97,24 +97,24 @@ void hrana_encode_describe(trib_json_writer *w, const trib_stmt *stmt);
 /* One HTTP request of the Hrana face on its way: freed in `finished`. */
 typedef struct hrana_exec hrana_exec;
 struct hrana_exec {
-    trib_db_job job;               /* first */
+    trib_db_job job; /* first */
     trib_http_request *http;
-    trib_arena *arena;             /* the request's */
-    trib_buf out;                  /* the answer's body */
+    trib_arena *arena; /* the request's */
+    trib_buf out;      /* the answer's body */
     trib_json_writer w;
     size_t max_response_bytes, max_row_bytes;
 
     hrana_pipeline pipeline;
-    size_t index;                  /* request that runs */
-    bool closed;                   /* a close request was done */
+    size_t index; /* request that runs */
+    bool closed;  /* a close request was done */
 
     /* the batch that runs, if any */
     const hrana_batch *batch;
     size_t step;
-    unsigned char *step_state;     /* hrana_step_state per step */
+    unsigned char *step_state; /* hrana_step_state per step */
     trib_error **step_errors;
 
-    trib_str script;               /* what is left of a sequence */
+    trib_str script; /* what is left of a sequence */
     bool script_begun;
 };
 
@@ -127,10 +127,10 @@ typedef struct hrana_sink {
     void (*end)(hrana_exec *x, const trib_stmt *stmt);
 } hrana_sink;
 
-/* Runs one statement. OK: its result is written. AGAIN: it needs the turn, nothing was written. Other: *err is the statement's
- * error and nothing of its result is left in the output (a cursor keeps what it has sent: keep_partial). */
-trib_code hrana_run_stmt(hrana_exec *x, trib_handle *handle, const hrana_stmt *stmt, const hrana_sink *sink, bool keep_partial,
-                         trib_error *err);
+/* Runs one statement. OK: its result is written. AGAIN: it needs the turn, nothing was written. Other: *err is the
+ * statement's error and nothing of its result is left in the output (a cursor keeps what it has sent: keep_partial). */
+trib_code hrana_run_stmt(hrana_exec *x, trib_handle *handle, const hrana_stmt *stmt, const hrana_sink *sink,
+                         bool keep_partial, trib_error *err);
 /* Evaluates a condition of the running batch. */
 bool hrana_cond_true(const hrana_exec *x, const trib_handle *handle, const hrana_cond *cond);
 /* Prepares x->step_state for `batch`. Errors: NOMEM. */
@@ -139,12 +139,14 @@ void hrana_batch_failed(hrana_exec *x, const trib_error *err);
 /* SQL text of a statement: given or stored. */
 trib_code hrana_sql_of(const hrana_exec *x, const hrana_stmt *stmt, trib_str *ret, trib_error *err);
 
-/* Makes the exec of a request: session by baton or a new one, access by trib_may. NULL: the request has been answered. */
+/* Makes the exec of a request: session by baton or a new one, access by trib_may. NULL: the request has been
+ * answered. */
 hrana_exec *hrana_exec_new(trib_http_request *http);
 /* Finds or makes the session, then submits; on failure answers and frees. */
 void hrana_exec_submit(hrana_exec *x, trib_str baton, trib_code (*work)(trib_db_job *, trib_handle *, trib_error *),
                        void (*finished)(trib_db_job *));
-/* After the job: the next baton, or empty when the session ended. On failure answers with the error, frees x, returns false. */
+/* After the job: the next baton, or empty when the session ended. On failure answers with the error, frees x, returns
+ * false. */
 bool hrana_exec_settle(hrana_exec *x, bool keep, char ret_baton[TRIB_BATON_BYTES]);
 void hrana_exec_free(hrana_exec *x);
 

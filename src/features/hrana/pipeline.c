@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* POST /v2/pipeline and /v3/pipeline: requests of one session, one after another; each has a result or an error, and a failure
- * does not stop the next one. Work that must wait for the write turn goes on where it stopped: `index` and `step` say where. */
+/* POST /v2/pipeline and /v3/pipeline: requests of one session, one after another; each has a result or an error, and a
+ * failure does not stop the next one. Work that must wait for the write turn goes on where it stopped: `index` and
+ * `step` say where. */
 #include "features/hrana/hrana_int.h"
 
 static void result_begin(hrana_exec *x, const trib_stmt *stmt) {
@@ -68,7 +69,8 @@ static void batch_close(hrana_exec *x) {
     trib_jw_key(&x->w, TRIB_STR("step_errors"));
     trib_jw_array_begin(&x->w);
     for (size_t i = 0; i < x->batch->count; i++) {
-        if (x->step_state[i] == HRANA_STEP_FAILED) hrana_encode_error(&x->w, x->step_errors[i] ? x->step_errors[i] : &lost);
+        if (x->step_state[i] == HRANA_STEP_FAILED)
+            hrana_encode_error(&x->w, x->step_errors[i] ? x->step_errors[i] : &lost);
         else trib_jw_null(&x->w);
     }
     trib_jw_array_end(&x->w);
@@ -149,18 +151,21 @@ static trib_code run_describe(hrana_exec *x, trib_handle *handle, const hrana_re
 static trib_code run_request(hrana_exec *x, trib_handle *handle, const hrana_request *request, trib_error *err) {
     trib_code code = TRIB_OK;
     switch (request->type) {
-        case HRANA_EXECUTE: return run_execute(x, handle, request, err);
-        case HRANA_BATCH: return run_batch(x, handle, request, err);
-        case HRANA_SEQUENCE: return run_sequence(x, handle, request, err);
-        case HRANA_DESCRIBE: return run_describe(x, handle, request, err);
-        case HRANA_STORE_SQL: code = trib_session_store_sql(x->job.session, request->stmt.sql_id, request->stmt.sql, err); break;
-        case HRANA_CLOSE_SQL: trib_session_close_sql(x->job.session, request->stmt.sql_id); break;
-        case HRANA_CLOSE: x->closed = true; break;
-        case HRANA_GET_AUTOCOMMIT: break;
+    case HRANA_EXECUTE: return run_execute(x, handle, request, err);
+    case HRANA_BATCH: return run_batch(x, handle, request, err);
+    case HRANA_SEQUENCE: return run_sequence(x, handle, request, err);
+    case HRANA_DESCRIBE: return run_describe(x, handle, request, err);
+    case HRANA_STORE_SQL:
+        code = trib_session_store_sql(x->job.session, request->stmt.sql_id, request->stmt.sql, err);
+        break;
+    case HRANA_CLOSE_SQL: trib_session_close_sql(x->job.session, request->stmt.sql_id); break;
+    case HRANA_CLOSE: x->closed = true; break;
+    case HRANA_GET_AUTOCOMMIT: break;
     }
     if (code != TRIB_OK) return code;
     ok_begin(x, request->type);
-    if (request->type == HRANA_GET_AUTOCOMMIT) trib_jw_member_bool(&x->w, "is_autocommit", trib_handle_autocommit(handle));
+    if (request->type == HRANA_GET_AUTOCOMMIT)
+        trib_jw_member_bool(&x->w, "is_autocommit", trib_handle_autocommit(handle));
     ok_end(x);
     return TRIB_OK;
 }

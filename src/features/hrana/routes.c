@@ -19,4 +19,5 @@ static const trib_route routes[] = {
      "run a batch and read its rows line by line (Hrana 3, JSON)"},
 };
 
-const trib_module trib_hrana_module = {.name = "hrana", .routes = routes, .route_count = sizeof routes / sizeof routes[0]};
+const trib_module trib_hrana_module = {
+    .name = "hrana", .routes = routes, .route_count = sizeof routes / sizeof routes[0]};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The growing buffer: contents, its maximum, the sticky failure, and realloc failing. The source is included for that. */
+/* The growing buffer: contents, its maximum, the sticky failure, and realloc failing. The source is included for
+ * that. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>

@@ -47,8 +47,13 @@ static void hex_has_exactly_one_spelling(void **state) {
     trib_id_to_hex(id, hex);
     assert_string_equal(hex, good);
     static const char *const bad[] = {
-        "", "0123456789abcdef0123456789abcde", "0123456789abcdef0123456789abcdef0", "0123456789ABCDEF0123456789abcdef",
-        "0123456789abcdef0123456789abcdeg", "00000000000000000000000000000000", "../../etc/passwd/0123456789abcde",
+        "",
+        "0123456789abcdef0123456789abcde",
+        "0123456789abcdef0123456789abcdef0",
+        "0123456789ABCDEF0123456789abcdef",
+        "0123456789abcdef0123456789abcdeg",
+        "00000000000000000000000000000000",
+        "../../etc/passwd/0123456789abcde",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) assert_false(trib_id_from_hex(trib_str_c(bad[i]), &id));
     assert_int_equal(id.bytes[0], 0x01);
@@ -67,8 +72,11 @@ static void uuids_have_version_four_and_come_back(void **state) {
     assert_true(trib_id_eq(id, back));
     assert_true(trib_id_from_uuid(TRIB_STR("FFFFFFFF-FFFF-4FFF-BFFF-FFFFFFFFFFFF"), &back));
     static const char *const bad[] = {
-        "", "ffffffffffff-4fff-bfff-ffff-ffffffff", "{fffffff-ffff-4fff-bfff-fffffffffff}",
-        "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-4fff-bfff-fffffffffffg",
+        "",
+        "ffffffffffff-4fff-bfff-ffff-ffffffff",
+        "{fffffff-ffff-4fff-bfff-fffffffffff}",
+        "00000000-0000-0000-0000-000000000000",
+        "ffffffff-ffff-4fff-bfff-fffffffffffg",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) assert_false(trib_id_from_uuid(trib_str_c(bad[i]), &back));
 }

@@ -71,8 +71,12 @@ static void what_a_peer_sent_cannot_make_a_line_or_steer_a_terminal(void **state
     } rows[] = {
         {"x\n1970 INFO fake", "\"x\\n1970 INFO fake\""},
         {"\r\t\x1b[2J\x7f", "\"\\u000d\\u0009\\u001b[2J\\u007f\""},
-        {"\xc2\x9b" "31m", "\"\\u009b31m\""},          /* C1: CSI in one character */
-        {"\xe2\x80\xae" "gpj.exe", "\"\\u202egpj.exe\""}, /* right to left override */
+        {"\xc2\x9b"
+         "31m",
+         "\"\\u009b31m\""}, /* C1: CSI in one character */
+        {"\xe2\x80\xae"
+         "gpj.exe",
+         "\"\\u202egpj.exe\""}, /* right to left override */
         {"\xe2\x80\xa8x", "\"\\u2028x\""},
         {"\xff\xc3(\xed\xa0\x80", "\"\\ufffd\\ufffd(\\ufffd\\ufffd\\ufffd\""},
         {"caf\xc3\xa9 \xf0\x9f\x90\x98", "\"caf\xc3\xa9 \xf0\x9f\x90\x98\""},

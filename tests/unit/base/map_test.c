@@ -23,7 +23,7 @@ static void *test_calloc_(size_t count, size_t size) {
     return fails_now() ? NULL : calloc(count, size);
 }
 
-#define malloc(n) test_malloc_(n)
+#define malloc(n)           test_malloc_(n)
 #define calloc(count, size) test_calloc_(count, size)
 #include "base/map.c" /* NOLINT */
 #undef malloc

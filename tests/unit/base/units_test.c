@@ -87,8 +87,9 @@ static void sizes_are_read(void **state) {
 
 static void what_is_no_size_is_refused(void **state) {
     (void)state;
-    static const char *const bad[] = {"", "MB", "-1MB", "1.5GB", "1PB", "1 ", "1  MB", "1MB ", "1MBB", "1MiB1KiB",
-                                      "18446744073709551616", "16777216TiB"};
+    static const char *const bad[] = {
+        "",           "MB", "-1MB", "1.5GB", "1PB", "1 ", "1  MB", "1MB ", "1MBB", "1MiB1KiB", "18446744073709551616",
+        "16777216TiB"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         uint64_t bytes = 42;
         if (trib_units_bytes(trib_str_c(bad[i]), &bytes)) fail_msg("accepted %s", bad[i]);

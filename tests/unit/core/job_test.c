@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Workers and tenant queues: order, fairness, the bound per tenant, waiting and resuming, stand-ins for stuck workers. */
+/* Workers and tenant queues: order, fairness, the bound per tenant, waiting and resuming, stand-ins for stuck
+ * workers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -49,7 +50,7 @@ typedef struct test_job {
     trib_job job; /* first */
     int tag, runs;
     bool resume_early;
-    _Atomic bool *hold;  /* run spins until it is false */
+    _Atomic bool *hold; /* run spins until it is false */
     _Atomic int *inside, *most;
 } test_job;
 

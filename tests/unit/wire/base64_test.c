@@ -118,8 +118,8 @@ static void unused_bits_must_be_zero_in_canonical_mode(void **state) {
         trib_str text, bytes;
     } rows[] = {
         /* each unused bit alone */
-        {TRIB_STR("Zh"), TRIB_STR("f")},   {TRIB_STR("Zi"), TRIB_STR("f")},   {TRIB_STR("Zk"), TRIB_STR("f")},
-        {TRIB_STR("Zo"), TRIB_STR("f")},   {TRIB_STR("Zm9"), TRIB_STR("fo")}, {TRIB_STR("Zm-"), TRIB_STR("fo")},
+        {TRIB_STR("Zh"), TRIB_STR("f")}, {TRIB_STR("Zi"), TRIB_STR("f")},   {TRIB_STR("Zk"), TRIB_STR("f")},
+        {TRIB_STR("Zo"), TRIB_STR("f")}, {TRIB_STR("Zm9"), TRIB_STR("fo")}, {TRIB_STR("Zm-"), TRIB_STR("fo")},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -31,14 +31,37 @@ static trib_code parse_code(trib_str text, bool unique, trib_error *err) {
 
 static void well_formed_texts_are_read(void **state) {
     static const trib_str texts[] = {
-        TRIB_STR("null"), TRIB_STR("true"), TRIB_STR("false"), TRIB_STR("0"), TRIB_STR("-0"), TRIB_STR("7"),
-        TRIB_STR("-1.5e+10"), TRIB_STR("0.0"), TRIB_STR("0e0"), TRIB_STR("1E-2"), TRIB_STR("1e400"), TRIB_STR("\"\""),
-        TRIB_STR("[]"), TRIB_STR("{}"), TRIB_STR(" \t\r\n[ \n] \r"), TRIB_STR("[1,2,3]"), TRIB_STR("[[],[[]],{}]"),
-        TRIB_STR("{\"\":0}"), TRIB_STR("{\"a\":1,\"a\":2}"), TRIB_STR("{ \"a\" : [ 1 , { \"b\" : null } ] }"),
-        TRIB_STR("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\""), TRIB_STR("\"\\u0000\""), TRIB_STR("\"\\uD83D\\uDE00\""),
-        TRIB_STR("\"\\uFFFF\""), TRIB_STR("\"\x7F\""), TRIB_STR("\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\""),
-        TRIB_STR("\"\xEF\xBB\xBF\""), TRIB_STR("\"\xF4\x8F\xBF\xBF\""), TRIB_STR("\"// no comment\""),
-        TRIB_STR("123456789012345678901234567890"), TRIB_STR("\"a string that is longer than sixteen bytes \\n\""),
+        TRIB_STR("null"),
+        TRIB_STR("true"),
+        TRIB_STR("false"),
+        TRIB_STR("0"),
+        TRIB_STR("-0"),
+        TRIB_STR("7"),
+        TRIB_STR("-1.5e+10"),
+        TRIB_STR("0.0"),
+        TRIB_STR("0e0"),
+        TRIB_STR("1E-2"),
+        TRIB_STR("1e400"),
+        TRIB_STR("\"\""),
+        TRIB_STR("[]"),
+        TRIB_STR("{}"),
+        TRIB_STR(" \t\r\n[ \n] \r"),
+        TRIB_STR("[1,2,3]"),
+        TRIB_STR("[[],[[]],{}]"),
+        TRIB_STR("{\"\":0}"),
+        TRIB_STR("{\"a\":1,\"a\":2}"),
+        TRIB_STR("{ \"a\" : [ 1 , { \"b\" : null } ] }"),
+        TRIB_STR("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\""),
+        TRIB_STR("\"\\u0000\""),
+        TRIB_STR("\"\\uD83D\\uDE00\""),
+        TRIB_STR("\"\\uFFFF\""),
+        TRIB_STR("\"\x7F\""),
+        TRIB_STR("\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\""),
+        TRIB_STR("\"\xEF\xBB\xBF\""),
+        TRIB_STR("\"\xF4\x8F\xBF\xBF\""),
+        TRIB_STR("\"// no comment\""),
+        TRIB_STR("123456789012345678901234567890"),
+        TRIB_STR("\"a string that is longer than sixteen bytes \\n\""),
     };
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -54,7 +77,8 @@ typedef struct bad_row {
     const char *says;
 } bad_row;
 
-#define ROW(lit, offset, says) {TRIB_STR(lit), offset, says}
+#define ROW(lit, offset, says)                                                                                         \
+    { TRIB_STR(lit), offset, says }
 
 static const bad_row bad_texts[] = {
     ROW("", 0, "expected a value, but the text ends"),
@@ -322,7 +346,10 @@ static void integers_are_exact_to_the_last_bit(void **state) {
 
 static void duplicate_names_are_refused_where_asked(void **state) {
     static const char *const twice[] = {
-        "{\"a\":1,\"a\":1}", "{\"x\":{\"b\":1,\"c\":2,\"b\":3}}", "[{\"\":1,\"\":2}]", "{\"a\":1,\"\\u0061\":2}",
+        "{\"a\":1,\"a\":1}",
+        "{\"x\":{\"b\":1,\"c\":2,\"b\":3}}",
+        "[{\"\":1,\"\":2}]",
+        "{\"a\":1,\"\\u0061\":2}",
     };
     static const char *const once[] = {"{}", "{\"a\":1,\"A\":2,\"aa\":3,\"\":4}", "[{\"a\":1},{\"a\":1}]",
                                        "{\"a\":{\"a\":1}}"};

@@ -14,8 +14,8 @@
 #include "wire/base64.h"
 
 #define HEADER "{\"alg\":\"EdDSA\",\"typ\":\"JWT\"}"
-#define RW "{\"id\":\"shop\",\"a\":\"rw\"}"
-#define NOW_S INT64_C(1800000000)
+#define RW     "{\"id\":\"shop\",\"a\":\"rw\"}"
+#define NOW_S  INT64_C(1800000000)
 
 typedef struct fixture {
     trib_ed25519_key *ours, *strangers;
@@ -421,9 +421,18 @@ static void huge_tokens_headers_and_lists_are_refused(void **state) {
 static void a_created_token_verifies_with_the_same_claims(void **state) {
     fixture *f = *state;
     const trib_str ns[] = {TRIB_STR("a\"b"), TRIB_STR("\xc3\xa4")}, tags[] = {TRIB_STR("g")};
-    trib_jwt_claims claims = {.has_id = true, .id = TRIB_STR("shop"), .a = TRIB_JWT_ACCESS_RO, .has_exp = true,
-                              .exp_s = NOW_S + 60, .has_nbf = true, .nbf_s = NOW_S, .has_iat = true, .iat_s = NOW_S,
-                              .has_gen = true, .gen = INT64_MAX, .has_p = true};
+    trib_jwt_claims claims = {.has_id = true,
+                              .id = TRIB_STR("shop"),
+                              .a = TRIB_JWT_ACCESS_RO,
+                              .has_exp = true,
+                              .exp_s = NOW_S + 60,
+                              .has_nbf = true,
+                              .nbf_s = NOW_S,
+                              .has_iat = true,
+                              .iat_s = NOW_S,
+                              .has_gen = true,
+                              .gen = INT64_MAX,
+                              .has_p = true};
     claims.p[TRIB_JWT_RIGHT_ROA] = (trib_jwt_scope){ns, tags, 2, 1};
     trib_buf_add_c(&f->token, "Bearer ");
     assert_int_equal(trib_jwt_create(&claims, TRIB_STR("k1"), f->ours, &f->token, NULL), TRIB_OK);

@@ -10,9 +10,12 @@
 #include "wire/tenant_name.h"
 
 static void names_of_the_allowed_syntax_are_valid(void **state) {
-    static const char *const names[] = {"ali", "bab-hara", "rami", "a", "0", "7up", "a_b", "a-", "a_", "v22", "healthy",
-                                        "streams", "discovery", "control",
-                                        "a123456789012345678901234567890123456789012345678901234567890123"};
+    static const char *const names[] = {
+        "ali",       "bab-hara", "rami",
+        "a",         "0",        "7up",
+        "a_b",       "a-",       "a_",
+        "v22",       "healthy",  "streams",
+        "discovery", "control",  "a123456789012345678901234567890123456789012345678901234567890123"};
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         assert_true(trib_tenant_name_valid(trib_str_c(names[i])));
@@ -54,9 +57,9 @@ static void other_names_are_refused_with_what_is_allowed(void **state) {
 }
 
 static void words_of_the_server_are_refused(void **state) {
-    static const char *const words[] = {"health", "version", "metrics", "v1", "v2", "v3", "v3-protobuf", "dev", "api",
-                                        "console", "dump", "info", "export", "sync", "pull-updates", "admin", "beta",
-                                        "proxy", "wal_log", "default"};
+    static const char *const words[] = {
+        "health", "version", "metrics", "v1",   "v2",           "v3",    "v3-protobuf", "dev",   "api",     "console",
+        "dump",   "info",    "export",  "sync", "pull-updates", "admin", "beta",        "proxy", "wal_log", "default"};
     (void)state;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         trib_error err = {0};

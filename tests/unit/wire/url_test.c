@@ -79,7 +79,7 @@ static const target_row targets[] = {
     {TRIB_STR("/%61li/v2"), "/ali/v2", "", ""},
     {TRIB_STR("/a%252Fb"), "/a%2Fb", "", ""},
     {TRIB_STR("/.well-known/x"), "/.well-known/x", "", ""},
-    {TRIB_STR("/...") , "/...", "", ""},
+    {TRIB_STR("/..."), "/...", "", ""},
     {TRIB_STR("/a..b/.c/d."), "/a..b/.c/d.", "", ""},
     {TRIB_STR("*"), "*", "", ""},
     {TRIB_STR("http://h.example:80/a/b?c"), "/a/b", "c", "h.example:80"},

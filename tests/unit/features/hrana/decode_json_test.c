@@ -56,12 +56,13 @@ static void every_request_type_is_decoded(void **state) {
 
 static void every_value_form_is_exact(void **state) {
     (void)state;
-    hrana_pipeline p = decode("{\"requests\":[{\"type\":\"execute\",\"stmt\":{\"sql\":\"x\",\"sql_id\":null,\"args\":["
-                              "{\"type\":\"null\"},{\"type\":\"integer\",\"value\":\"-9223372036854775808\"},"
-                              "{\"type\":\"integer\",\"value\":\"9223372036854775807\"},{\"type\":\"float\",\"value\":1},"
-                              "{\"type\":\"float\",\"value\":-0.5},{\"type\":\"text\",\"value\":\"a\\u0000\\u00e9\"},"
-                              "{\"type\":\"blob\",\"base64\":\"AQID\"},{\"type\":\"blob\",\"base64\":\"AQ==\"},"
-                              "{\"type\":\"blob\",\"base64\":\"AQ\"},{\"type\":\"blob\",\"base64\":\"\"}]}}]}");
+    hrana_pipeline p =
+        decode("{\"requests\":[{\"type\":\"execute\",\"stmt\":{\"sql\":\"x\",\"sql_id\":null,\"args\":["
+               "{\"type\":\"null\"},{\"type\":\"integer\",\"value\":\"-9223372036854775808\"},"
+               "{\"type\":\"integer\",\"value\":\"9223372036854775807\"},{\"type\":\"float\",\"value\":1},"
+               "{\"type\":\"float\",\"value\":-0.5},{\"type\":\"text\",\"value\":\"a\\u0000\\u00e9\"},"
+               "{\"type\":\"blob\",\"base64\":\"AQID\"},{\"type\":\"blob\",\"base64\":\"AQ==\"},"
+               "{\"type\":\"blob\",\"base64\":\"AQ\"},{\"type\":\"blob\",\"base64\":\"\"}]}}]}");
     const hrana_stmt *stmt = &p.requests[0].stmt;
     assert_int_equal(stmt->arg_count, 10);
     assert_int_equal(stmt->args[0].value.type, TRIB_VALUE_NULL);
@@ -111,35 +112,41 @@ typedef struct refusal {
 } refusal;
 
 #define EXECUTE(stmt) "{\"requests\":[{\"type\":\"execute\",\"stmt\":" stmt "}]}"
-#define ARG(value) EXECUTE("{\"sql\":\"x\",\"args\":[" value "]}")
-#define BATCH(steps) "{\"requests\":[{\"type\":\"batch\",\"batch\":{\"steps\":[" steps "]}}]}"
+#define ARG(value)    EXECUTE("{\"sql\":\"x\",\"args\":[" value "]}")
+#define BATCH(steps)  "{\"requests\":[{\"type\":\"batch\",\"batch\":{\"steps\":[" steps "]}}]}"
 
 static const refusal refusals[] = {
     {"not JSON", "{", "", TRIB_BAD_JSON},
     {"not an object", "[]", "the body is an object", TRIB_PROTOCOL},
     {"no requests", "{\"baton\":null}", "\"requests\" is missing", TRIB_PROTOCOL},
     {"baton of another type", "{\"baton\":1,\"requests\":[]}", "\"baton\" is a string", TRIB_PROTOCOL},
-    {"unknown request", "{\"requests\":[{\"type\":\"dance\"}]}", "StreamRequest type not recognized: \"dance\"", TRIB_PROTOCOL},
+    {"unknown request", "{\"requests\":[{\"type\":\"dance\"}]}", "StreamRequest type not recognized: \"dance\"",
+     TRIB_PROTOCOL},
     {"request without a type", "{\"requests\":[{}]}", "needs a \"type\"", TRIB_PROTOCOL},
     {"no sql", EXECUTE("{}"), "Either `sql` or `sql_id` are required", TRIB_PROTOCOL},
     {"sql twice", EXECUTE("{\"sql\":\"x\",\"sql_id\":1}"), "but not both", TRIB_PROTOCOL},
     {"sql_id out of range", EXECUTE("{\"sql_id\":2147483648}"), "32-bit", TRIB_PROTOCOL},
     {"no stmt", "{\"requests\":[{\"type\":\"execute\"}]}", "\"stmt\" is an object", TRIB_PROTOCOL},
     {"integer as a number", ARG("{\"type\":\"integer\",\"value\":1}"), "decimal 64-bit", TRIB_PROTOCOL},
-    {"integer past 64 bits", ARG("{\"type\":\"integer\",\"value\":\"9223372036854775808\"}"), "decimal 64-bit", TRIB_PROTOCOL},
+    {"integer past 64 bits", ARG("{\"type\":\"integer\",\"value\":\"9223372036854775808\"}"), "decimal 64-bit",
+     TRIB_PROTOCOL},
     {"float as text", ARG("{\"type\":\"float\",\"value\":\"1\"}"), "finite number", TRIB_PROTOCOL},
     {"text as a number", ARG("{\"type\":\"text\",\"value\":1}"), "is a string", TRIB_PROTOCOL},
     {"blob that is no Base64", ARG("{\"type\":\"blob\",\"base64\":\"?\"}"), "not Base64", TRIB_PROTOCOL},
     {"unknown value", ARG("{\"type\":\"date\"}"), "Value type not recognized: \"date\"", TRIB_PROTOCOL},
     {"args no array", EXECUTE("{\"sql\":\"x\",\"args\":{}}"), "are arrays", TRIB_PROTOCOL},
-    {"named argument without a name", EXECUTE("{\"sql\":\"x\",\"named_args\":[{\"value\":{\"type\":\"null\"}}]}"), "\"name\"", TRIB_PROTOCOL},
+    {"named argument without a name", EXECUTE("{\"sql\":\"x\",\"named_args\":[{\"value\":{\"type\":\"null\"}}]}"),
+     "\"name\"", TRIB_PROTOCOL},
     {"condition on itself", BATCH("{\"stmt\":{\"sql\":\"A\"},\"condition\":{\"type\":\"ok\",\"step\":0}}"),
      "Invalid reference to step in a batch condition", TRIB_PROTOCOL},
     {"condition on a negative step", BATCH("{\"stmt\":{\"sql\":\"A\"},\"condition\":{\"type\":\"ok\",\"step\":-1}}"),
      "Invalid reference to step in a batch condition", TRIB_PROTOCOL},
-    {"unknown condition", BATCH("{\"stmt\":{\"sql\":\"A\"},\"condition\":{\"type\":\"maybe\"}}"), "BatchCond type not recognized", TRIB_PROTOCOL},
-    {"store_sql without sql", "{\"requests\":[{\"type\":\"store_sql\",\"sql_id\":1}]}", "\"sql\" is missing", TRIB_PROTOCOL},
-    {"store_sql without an id", "{\"requests\":[{\"type\":\"store_sql\",\"sql\":\"x\"}]}", "\"sql_id\" is missing", TRIB_PROTOCOL},
+    {"unknown condition", BATCH("{\"stmt\":{\"sql\":\"A\"},\"condition\":{\"type\":\"maybe\"}}"),
+     "BatchCond type not recognized", TRIB_PROTOCOL},
+    {"store_sql without sql", "{\"requests\":[{\"type\":\"store_sql\",\"sql_id\":1}]}", "\"sql\" is missing",
+     TRIB_PROTOCOL},
+    {"store_sql without an id", "{\"requests\":[{\"type\":\"store_sql\",\"sql\":\"x\"}]}", "\"sql_id\" is missing",
+     TRIB_PROTOCOL},
 };
 
 static void every_deviation_is_refused_with_its_reason(void **state) {
@@ -157,7 +164,9 @@ static void every_deviation_is_refused_with_its_reason(void **state) {
 static void conditions_nested_past_the_limit_are_refused(void **state) {
     (void)state;
     char body[8192];
-    int at = snprintf(body, sizeof body, "{\"requests\":[{\"type\":\"batch\",\"batch\":{\"steps\":[{\"stmt\":{\"sql\":\"A\"},\"condition\":");
+    int at =
+        snprintf(body, sizeof body,
+                 "{\"requests\":[{\"type\":\"batch\",\"batch\":{\"steps\":[{\"stmt\":{\"sql\":\"A\"},\"condition\":");
     for (int i = 0; i < TRIB_HRANA_COND_DEPTH_MAX + 2; i++) {
         at += snprintf(body + at, sizeof body - (size_t)at, "{\"type\":\"not\",\"cond\":");
     }

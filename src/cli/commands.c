@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The list of commands, in the order in which `trib help` shows them. */
+#include "cli/cli.h"
+
+extern const trib_command trib_cmd_serve;
+extern const trib_command trib_cmd_config_show;
+extern const trib_command trib_cmd_version;
+extern const trib_command trib_cmd_help;
+
+const trib_command *const trib_commands[] = {
+    &trib_cmd_serve,
+    &trib_cmd_config_show,
+    &trib_cmd_version,
+    &trib_cmd_help,
+};
+const size_t trib_command_count = sizeof trib_commands / sizeof *trib_commands;

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JSON calls to a server; see remote.h. */
+#include "cli/remote.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "wire/url.h"
+
+static trib_code too_long(trib_error *err) {
+    return trib_error_set(err, TRIB_USAGE, "the URL is longer than %d bytes", TRIB_REMOTE_URL_BYTES);
+}
+
+/* libsql, ws and wss are what other tools call the same server. */
+static const char *http_scheme(const trib_url *url) {
+    return url->tls ? "https" : "http";
+}
+
+trib_code trib_remote_init(trib_remote *remote, trib_http_client *http, const char *url, const char *path, trib_error *err) {
+    trib_url parts;
+    trib_str text = trib_str_c(url);
+    memset(remote, 0, sizeof *remote);
+    remote->http = http;
+    if (trib_str_starts(text, TRIB_STR("unix:"))) {
+        int n = snprintf(remote->unix_socket, sizeof remote->unix_socket, "%s", url + 5);
+        int m = snprintf(remote->url, sizeof remote->url, "http://localhost/%s", path);
+        return n <= 0 || n >= (int)sizeof remote->unix_socket || m >= (int)sizeof remote->url ? too_long(err) : TRIB_OK;
+    }
+    trib_code code = trib_url_parse(text, &parts, err);
+    if (code != TRIB_OK) return trib_error_set(err, TRIB_USAGE, "\"%.200s\" is no URL of a server; write it like http://127.0.0.1:8080/", url);
+    bool slash = trib_str_ends(parts.path, TRIB_STR("/"));
+    int n = snprintf(remote->url, sizeof remote->url, "%s://%s%.*s%s:%u%.*s%s%s", http_scheme(&parts), parts.is_ipv6 ? "[" : "",
+                     TRIB_STR_ARG(parts.host), parts.is_ipv6 ? "]" : "", (unsigned)parts.port, TRIB_STR_ARG(parts.path),
+                     slash ? "" : "/", path);
+    return n <= 0 || n >= (int)sizeof remote->url ? too_long(err) : TRIB_OK;
+}
+
+static trib_code set_authorization(trib_remote *remote, const char *scheme, const char *secret, trib_error *err) {
+    remote->authorization[0] = '\0';
+    if (!secret || !secret[0]) return TRIB_OK;
+    for (const char *c = secret; *c; c++) {
+        if ((unsigned char)*c > ' ' && (unsigned char)*c < 0x7f) continue;
+        return trib_error_set(err, TRIB_USAGE, "the token or key has a blank or a control character in it; was it copied whole?");
+    }
+    int n = snprintf(remote->authorization, sizeof remote->authorization, "%s %s", scheme, secret);
+    if (n > 0 && n < (int)sizeof remote->authorization) return TRIB_OK;
+    remote->authorization[0] = '\0';
+    return trib_error_set(err, TRIB_USAGE, "the token or key is longer than %d bytes", TRIB_REMOTE_SECRET_BYTES);
+}
+
+trib_code trib_remote_set_token(trib_remote *remote, const char *token, trib_error *err) {
+    return set_authorization(remote, "Bearer", token, err);
+}
+
+trib_code trib_remote_set_admin_key(trib_remote *remote, const char *key, trib_error *err) {
+    return set_authorization(remote, "Basic", key, err);
+}
+
+/* The server's own words where it gave any. */
+static trib_code refused(const trib_json *body, trib_str raw, int status, const char *url, trib_error *err) {
+    trib_str message = {0}, text_code = {0}, id = {0};
+    trib_json_str(trib_json_get(body, "message"), &message);
+    if (!message.len) trib_json_str(trib_json_get(body, "error"), &message);
+    trib_json_str(trib_json_get(body, "code"), &text_code);
+    trib_json_str(trib_json_get(body, "request_id"), &id);
+    if (!message.len) message = trib_str_sub(trib_str_trim(raw), 0, 200);
+    if (message.len) {
+        trib_error_set(err, TRIB_REMOTE, "%.*s", TRIB_STR_ARG(message));
+    } else {
+        trib_error_set(err, TRIB_REMOTE, "%s answered HTTP status %d without a word", url, status);
+    }
+    size_t n = text_code.len < TRIB_ERROR_CODE_BYTES - 1 ? text_code.len : TRIB_ERROR_CODE_BYTES - 1;
+    if (n) memcpy(err->text_code, text_code.ptr, n);
+    err->text_code[n] = '\0';
+    err->detail = status;
+    return TRIB_REMOTE;
+}
+
+trib_code trib_remote_call(const trib_remote *remote, const char *method, const char *path, trib_str body, trib_arena *arena,
+                           const trib_json **ret, trib_error *err) {
+    char url[2 * TRIB_REMOTE_URL_BYTES];
+    trib_http_client_reply reply = {0};
+    trib_http_client_header headers[2];
+    size_t count = 0;
+    int n = snprintf(url, sizeof url, "%s%s", remote->url, path);
+    if (n <= 0 || n >= (int)sizeof url) return too_long(err);
+    if (body.len) headers[count++] = (trib_http_client_header){TRIB_STR("content-type"), TRIB_STR("application/json")};
+    if (remote->authorization[0]) {
+        headers[count++] = (trib_http_client_header){TRIB_STR("authorization"), trib_str_c(remote->authorization)};
+    }
+    trib_http_client_request request = {.method = method, .url = url, .headers = headers, .header_count = count, .body = body,
+                                        .unix_socket = remote->unix_socket[0] ? remote->unix_socket : NULL};
+    trib_code code = trib_http_client_call(remote->http, &request, &reply, err);
+    if (code != TRIB_OK) return code;
+    const trib_json *root = NULL;
+    trib_str raw = trib_arena_dup(arena, trib_buf_str(&reply.body));
+    bool good = reply.status >= 200 && reply.status < 300;
+    if (arena->failed) code = trib_error_set(err, TRIB_NOMEM, NULL);
+    if (code == TRIB_OK && trib_str_trim(raw).len) {
+        code = trib_json_parse(arena, raw, &root, err);
+        if (code != TRIB_OK && !good) code = TRIB_OK;
+    }
+    if (code == TRIB_OK && !good) code = refused(root, raw, reply.status, remote->url, err);
+    if (code == TRIB_OK) *ret = root;
+    trib_http_client_reply_deinit(&reply);
+    return code;
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What changes the registry: create, delete, revoke tokens, rotate keys. Each is one operation of core/control.h, answered when
+ * it is durable.
+ *
+ *   delete:  registry row gone, durable --> a worker removes the files --> answer
+ *                                            └ fails: logged; the row is gone, so nobody can reach them any more */
+#include <string.h>
+
+#include "core/control.h"
+#include "features/tenants/tenants_int.h"
+
+/* One change under way; lives in the request's arena. */
+typedef struct change_call {
+    trib_control_op op;
+    trib_http_request *http;
+    /* delete only: the files' owner and the job that removes them */
+    trib_tenant *tenant;
+    trib_job remove;
+    trib_code remove_code;
+    trib_error remove_err;
+} change_call;
+
+static change_call *call_of_job(trib_job *job) {
+    return (change_call *)(void *)((char *)job - offsetof(change_call, remove));
+}
+
+/* Answers the error itself and returns NULL when it cannot be made. */
+static change_call *call_new(trib_http_request *http, trib_control_op_type type, void (*finished)(trib_control_op *)) {
+    trib_error err;
+    change_call *call = trib_arena_zalloc(http->arena, 1, sizeof *call);
+    if (!call) {
+        trib_error_set(&err, TRIB_NOMEM, NULL);
+        trib_http_answer_error(http, &err);
+        return NULL;
+    }
+    trib_str name = http->path_params[0];
+    call->http = http;
+    call->op.type = type;
+    call->op.home = http->home;
+    call->op.finished = finished;
+    call->op.owner = call;
+    /* a longer name is cut, which control refuses as too long or unknown: the cut one is as long as the field */
+    size_t n = name.len < sizeof call->op.name - 1 ? name.len : sizeof call->op.name - 1;
+    if (n) memcpy(call->op.name, name.ptr, n);
+    return call;
+}
+
+static bool name_fits(trib_http_request *http) {
+    trib_error err;
+    if (http->path_params[0].len <= TRIB_TENANT_NAME_BYTES) return true;
+    trib_error_set(&err, TRIB_TENANT_NAME_INVALID, "a tenant's name has at most %d characters, this one has %zu",
+                   TRIB_TENANT_NAME_BYTES, http->path_params[0].len);
+    trib_http_answer_error(http, &err);
+    return false;
+}
+
+/* ---- create ---- */
+
+/* sqld answers 400 where the name is taken. */
+static void create_failed(trib_http_request *http, const trib_error *err) {
+    if (err->code == TRIB_TENANT_EXISTS) tenants_answer_error_as(http, 400, err);
+    else trib_http_answer_error(http, err);
+}
+
+static void create_finished(trib_control_op *op) {
+    change_call *call = op->owner;
+    trib_tenant *tenant = op->tenant;
+    tenants_reply reply;
+    if (op->code != TRIB_OK) {
+        create_failed(call->http, &op->err);
+        return;
+    }
+    tenants_reply_begin(&reply);
+    tenants_write_registry(&reply.w, call->http->app, tenant);
+    tenants_reply_send(&reply, call->http);
+    trib_tenant_unref(tenant);
+}
+
+/* sqld's members that would change what the new tenant is: better refused than ignored. */
+static trib_code check_create_body(const trib_json *body, trib_error *err) {
+    static const char *const unsupported[] = {"dump_url",       "max_db_size",       "heartbeat_url", "bottomless_db_id", "jwt_key",
+                                              "txn_timeout_s",  "max_row_size",      "shared_schema_name"};
+    static const char *const only_false[] = {"shared_schema", "allow_attach"};
+    for (size_t i = 0; i < sizeof unsupported / sizeof *unsupported; i++) {
+        if (trib_json_absent(trib_json_get(body, unsupported[i]))) continue;
+        return trib_error_set(err, TRIB_BAD_REQUEST,
+                              "\"%s\" is not supported: create the tenant with {} and %s", unsupported[i],
+                              i == 0 ? "send the dump's SQL through it as a script" : "leave this member out");
+    }
+    for (size_t i = 0; i < sizeof only_false / sizeof *only_false; i++) {
+        const trib_json *member = trib_json_get(body, only_false[i]);
+        bool on = true;
+        if (trib_json_absent(member) || (trib_json_bool(member, &on) && !on)) continue;
+        return trib_error_set(err, TRIB_BAD_REQUEST, "\"%s\" is not supported: leave it out or say false", only_false[i]);
+    }
+    return TRIB_OK;
+}
+
+void tenants_handle_create(trib_http_request *http) {
+    static const char *const members[] = {"dump_url", "max_db_size", "heartbeat_url", "bottomless_db_id", "jwt_key", "txn_timeout_s",
+                                          "max_row_size", "shared_schema", "shared_schema_name", "allow_attach", "durability_mode", NULL};
+    const trib_json *body;
+    trib_str mode;
+    trib_error err;
+    if (!name_fits(http)) return;
+    trib_code code = tenants_parse_body(http, members, &body, &err);
+    if (code == TRIB_OK) code = check_create_body(body, &err);
+    if (code == TRIB_OK && trib_json_str(trib_json_get(body, "durability_mode"), &mode) && !trib_str_eq_c(mode, "strong")) {
+        code = trib_error_set(&err, TRIB_BAD_REQUEST, "\"durability_mode\" is always \"strong\" here: an acknowledged write is on disk");
+    }
+    if (code != TRIB_OK) {
+        trib_http_answer_error(http, &err);
+        return;
+    }
+    change_call *call = call_new(http, TRIB_CONTROL_CREATE, create_finished);
+    if (!call) return;
+    code = trib_control_submit(http->app->control, &call->op, &err);
+    if (code != TRIB_OK) create_failed(http, &err);
+}
+
+/* ---- delete ---- */
+
+static void delete_answer(change_call *call) {
+    tenants_reply reply;
+    trib_tenant *tenant = call->tenant;
+    if (call->remove_code != TRIB_OK) {
+        trib_log_event(call->http->app->log, TRIB_LOG_WARN, "tenant_files_left", TRIB_LOG_C("tenant", tenant->name),
+                       TRIB_LOG_C("id", tenant->id), TRIB_LOG_ERR(&call->remove_err));
+    }
+    tenants_reply_begin(&reply);
+    trib_jw_member_str(&reply.w, "name", trib_str_c(tenant->name));
+    trib_jw_member_bool(&reply.w, "deleted", true);
+    trib_jw_member_bool(&reply.w, "files_removed", call->remove_code == TRIB_OK);
+    tenants_reply_send(&reply, call->http);
+    trib_tenant_unref(tenant);
+}
+
+static trib_job_verdict remove_run(trib_job *job) {
+    change_call *call = call_of_job(job);
+    call->remove_code = trib_store_db_delete(call->http->app->store, trib_str_c(call->tenant->id), &call->remove_err);
+    return TRIB_JOB_DONE;
+}
+
+static void remove_done(trib_job *job) {
+    delete_answer(call_of_job(job));
+}
+
+/* The tenant is gone for everybody; whatever happens to the files, the answer is yes. */
+static void delete_finished(trib_control_op *op) {
+    change_call *call = op->owner;
+    if (op->code != TRIB_OK) {
+        trib_tenant_unref(call->tenant);
+        trib_http_answer_error(call->http, &op->err);
+        return;
+    }
+    call->remove.run = remove_run;
+    call->remove.done = remove_done;
+    call->remove.home = call->http->home;
+    call->remove.queue = call->tenant->queue;
+    call->remove_code = trib_job_submit(&call->remove, &call->remove_err);
+    if (call->remove_code != TRIB_OK) delete_answer(call);
+}
+
+void tenants_handle_delete(trib_http_request *http) {
+    static const char *const members[] = {"keep_backup", NULL};
+    const trib_json *body;
+    trib_tenant *tenant = NULL;
+    trib_error err;
+    trib_code code = tenants_parse_body(http, members, &body, &err);
+    if (code == TRIB_OK) code = tenants_find(http, &tenant, &err);
+    if (code == TRIB_OK && tenant->system) {
+        code = trib_error_set(&err, TRIB_BAD_REQUEST, "\"%s\" is a database of the server itself and cannot be deleted", tenant->name);
+    }
+    if (code != TRIB_OK) {
+        trib_tenant_unref(tenant);
+        trib_http_answer_error(http, &err);
+        return;
+    }
+    change_call *call = call_new(http, TRIB_CONTROL_DELETE, delete_finished);
+    if (!call) {
+        trib_tenant_unref(tenant);
+        return;
+    }
+    call->tenant = tenant;
+    code = trib_control_submit(http->app->control, &call->op, &err);
+    if (code == TRIB_OK) return;
+    trib_tenant_unref(tenant);
+    trib_http_answer_error(http, &err);
+}
+
+/* ---- tokens and keys ---- */
+
+static void revoke_finished(trib_control_op *op) {
+    change_call *call = op->owner;
+    trib_tenant *tenant = op->tenant;
+    tenants_reply reply;
+    if (op->code != TRIB_OK || !tenant) {
+        if (op->code == TRIB_OK) trib_error_set(&op->err, TRIB_TENANT_NOT_FOUND, "tenant \"%s\" was deleted meanwhile", op->name);
+        trib_http_answer_error(call->http, &op->err);
+        return;
+    }
+    tenants_reply_begin(&reply);
+    trib_jw_member_str(&reply.w, "namespace", trib_str_c(tenant->name));
+    trib_jw_member_i64(&reply.w, "token_epoch", atomic_load(&tenant->token_epoch));
+    tenants_reply_send(&reply, call->http);
+    trib_tenant_unref(tenant);
+}
+
+void tenants_handle_revoke(trib_http_request *http) {
+    static const char *const members[] = {NULL};
+    const trib_json *body;
+    trib_error err;
+    if (!name_fits(http)) return;
+    trib_code code = tenants_parse_body(http, members, &body, &err);
+    if (code != TRIB_OK) {
+        trib_http_answer_error(http, &err);
+        return;
+    }
+    change_call *call = call_new(http, TRIB_CONTROL_REVOKE, revoke_finished);
+    if (!call) return;
+    code = trib_control_submit(http->app->control, &call->op, &err);
+    if (code != TRIB_OK) trib_http_answer_error(http, &err);
+}
+
+static void rotate_finished(trib_control_op *op) {
+    change_call *call = op->owner;
+    tenants_reply reply;
+    if (op->code != TRIB_OK) {
+        trib_http_answer_error(call->http, &op->err);
+        return;
+    }
+    trib_control_keys *keys = trib_control_get_keys(call->http->app->control);
+    tenants_reply_begin(&reply);
+    trib_jw_member_str(&reply.w, "kid", trib_str_c(op->kid));
+    trib_jw_member_i64(&reply.w, "keys", (int64_t)keys->count);
+    trib_jw_member_bool(&reply.w, "dropped_old", op->drop_old);
+    trib_control_keys_release(keys);
+    tenants_reply_send(&reply, call->http);
+}
+
+void tenants_handle_rotate(trib_http_request *http) {
+    static const char *const members[] = {"drop_old", NULL};
+    const trib_json *body;
+    bool drop_old = false;
+    trib_error err;
+    trib_code code = tenants_parse_body(http, members, &body, &err);
+    const trib_json *member = code == TRIB_OK ? trib_json_get(body, "drop_old") : NULL;
+    if (!trib_json_absent(member) && !trib_json_bool(member, &drop_old)) {
+        code = trib_error_set(&err, TRIB_BAD_REQUEST, "\"drop_old\" must be true or false, it is %s", trib_json_kind_text(member));
+    }
+    if (code != TRIB_OK) {
+        trib_http_answer_error(http, &err);
+        return;
+    }
+    change_call *call = call_new(http, TRIB_CONTROL_ROTATE_KEY, rotate_finished);
+    if (!call) return;
+    call->op.drop_old = drop_old;
+    code = trib_control_submit(http->app->control, &call->op, &err);
+    if (code != TRIB_OK) trib_http_answer_error(http, &err);
+}

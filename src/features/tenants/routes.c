@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The routes of the admin API: sqld's where it has them, and those that it lacks. */
+#include "features/tenants/tenants.h"
+#include "features/tenants/tenants_int.h"
+
+#define ADMIN_GET  TRIB_LISTENER_ADMIN, TRIB_AUTH_ADMIN, 0
+#define ADMIN_BODY TRIB_LISTENER_ADMIN, TRIB_AUTH_ADMIN, TENANTS_BODY_MAX_BYTES
+
+static const trib_route routes[] = {
+    {"GET", "/v1/namespaces", ADMIN_GET, tenants_handle_list, "list tenants, page by page"},
+    {"GET", "/v1/namespaces/:ns", ADMIN_GET, tenants_handle_show, "one tenant with its sizes and counters"},
+    {"DELETE", "/v1/namespaces/:ns", ADMIN_BODY, tenants_handle_delete, "delete a tenant and its data"},
+    {"POST", "/v1/namespaces/:ns/create", ADMIN_BODY, tenants_handle_create, "create a tenant"},
+    {"GET", "/v1/namespaces/:ns/stats", ADMIN_GET, tenants_handle_stats, "counters under sqld's names"},
+    {"GET", "/v1/namespaces/:ns/config", ADMIN_GET, tenants_handle_config, "settings under sqld's names"},
+    {"POST", "/v1/namespaces/:ns/tokens", ADMIN_BODY, tenants_handle_token, "make a token for one tenant"},
+    {"POST", "/v1/namespaces/:ns/tokens/revoke", ADMIN_BODY, tenants_handle_revoke, "make every token of a tenant void"},
+    {"POST", "/v1/tokens", ADMIN_BODY, tenants_handle_wide_token, "make a token for several tenants or all"},
+    {"GET", "/v1/keys", ADMIN_GET, tenants_handle_keys, "the public keys that tokens are checked with"},
+    {"POST", "/v1/keys/rotate", ADMIN_BODY, tenants_handle_rotate, "sign with a new key from now on"},
+};
+
+const trib_module trib_tenants_module = {.name = "tenants", .routes = routes, .route_count = sizeof routes / sizeof routes[0]};

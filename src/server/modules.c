@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The list of features. They are started in this order and stopped in the reverse one. */
+#include "server/modules.h"
+
+#include "features/health/health.h"
+#include "features/hrana/hrana.h"
+
+const trib_module *const trib_modules[] = {
+    &trib_health_module,
+    &trib_hrana_module,
+};
+const size_t trib_module_count = sizeof trib_modules / sizeof *trib_modules;

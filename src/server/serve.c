@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starting, waiting, draining and stopping; see serve.h. Order of the end: listeners and connections, workers and store,
+ * loops; so that every job finds the loop that it comes home to. */
+#include "server/serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/control.h"
+#include "core/metrics.h"
+#include "io/env_native.h"
+#include "net/server.h"
+#include "server/modules.h"
+
+enum { URL_BYTES = 192, WORKERS_MIN = 4 };
+
+struct trib_serving {
+    const trib_config *config;
+    const trib_env *env;
+    trib_log log;
+    trib_app app;
+    trib_server *server;
+    char user_url[URL_BYTES], admin_url[URL_BYTES];
+    bool app_started, opened;
+    atomic_bool drained;
+    sigset_t signals;
+    /* the tick thread */
+    trib_thread *ticker;
+    trib_mutex *mutex;
+    trib_cond *wake;
+    bool end;
+};
+
+static void write_stderr(void *ctx, trib_log_level level, const char *line, size_t len) {
+    (void)ctx;
+    (void)level;
+    while (len > 0) {
+        ssize_t n = write(STDERR_FILENO, line, len);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return; /* nobody to tell */
+        line += n;
+        len -= (size_t)n;
+    }
+}
+
+/* ---- the tick thread ---- */
+
+static void tick(void *arg) {
+    trib_serving *serving = arg;
+    trib_mutex_lock(serving->env, serving->mutex);
+    while (!serving->end) {
+        trib_cond_wait(serving->env, serving->wake, serving->mutex, (int64_t)TRIB_SERVE_TICK_MS * 1000000);
+        trib_mutex_unlock(serving->env, serving->mutex);
+        trib_app_tick(&serving->app);
+        trib_mutex_lock(serving->env, serving->mutex);
+    }
+    trib_mutex_unlock(serving->env, serving->mutex);
+}
+
+static trib_code start_ticker(trib_serving *serving, trib_error *err) {
+    const trib_env *env = serving->env;
+    serving->mutex = trib_mutex_new(env);
+    serving->wake = trib_cond_new(env);
+    if (serving->mutex && serving->wake) serving->ticker = env->thread_start(env->ctx, "trib-tick", tick, serving);
+    return serving->ticker ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, "the clock thread could not be started");
+}
+
+static void stop_ticker(trib_serving *serving) {
+    const trib_env *env = serving->env;
+    if (serving->ticker) {
+        trib_mutex_lock(env, serving->mutex);
+        serving->end = true;
+        env->cond_signal(env->ctx, serving->wake);
+        trib_mutex_unlock(env, serving->mutex);
+        env->thread_join(env->ctx, serving->ticker);
+    }
+    serving->ticker = NULL;
+    if (serving->wake) env->cond_free(env->ctx, serving->wake);
+    trib_mutex_free(env, serving->mutex);
+    serving->wake = NULL;
+    serving->mutex = NULL;
+}
+
+/* ---- start ---- */
+
+static uint32_t cores(void) {
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > TRIB_SERVER_LOOPS_MAX ? TRIB_SERVER_LOOPS_MAX : (uint32_t)n;
+}
+
+static void fill_settings(const trib_serve_options *options, trib_settings *settings) {
+    const trib_config *config = options->config;
+    uint32_t workers = cores() * 2 < WORKERS_MIN ? WORKERS_MIN : cores() * 2;
+    *settings = (trib_settings){
+        .data_dir = config->data,
+        .no_auth = config->no_auth,
+        .auto_create_tenants = options->auto_create_tenants,
+        .tenant_domain = config->tenant_domain,
+        .public_url = config->public_url,
+        .admin_key = config->admin_key,
+        .worker_threads = config->workers ? config->workers : workers,
+        .session_idle_ms = config->session_idle,
+        .max_response_bytes = config->max_response,
+        .max_row_bytes = config->max_row,
+        .max_batch_steps = config->max_batch_steps,
+    };
+}
+
+/* The operator of this machine finds the key of the admin listener in the data folder. */
+static trib_code write_admin_key(trib_serving *serving, trib_error *err) {
+    char path[4096], text[256];
+    if (serving->config->admin_key || serving->config->no_auth) return TRIB_OK;
+    snprintf(path, sizeof path, "%s/admin.key", serving->config->data);
+    int n = snprintf(text, sizeof text, "%s\n", trib_control_admin_key(serving->app.control));
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    bool ok = fd >= 0 && fchmod(fd, 0600) == 0 && write(fd, text, (size_t)n) == n;
+    int why = errno;
+    if (fd >= 0 && close(fd) != 0) ok = false;
+    if (ok) return TRIB_OK;
+    return trib_error_set(err, TRIB_IO, "the admin key cannot be written to %s: %s", path, strerror(why));
+}
+
+static void make_url(char out[URL_BYTES], const char *address) {
+    if (!address) out[0] = '\0';
+    else if (strncmp(address, "unix:", 5) == 0) snprintf(out, URL_BYTES, "%s", address);
+    else snprintf(out, URL_BYTES, "http://%s/", address);
+}
+
+static trib_code start(trib_serving *serving, const trib_serve_options *options, trib_error *err) {
+    const trib_config *config = options->config;
+    trib_app *app = &serving->app;
+    trib_log_init(&serving->log, serving->env, config->log_level, config->log_format, write_stderr, NULL);
+    *app = (trib_app){.env = serving->env, .log = &serving->log, .version = TRIB_VERSION};
+    fill_settings(options, &app->settings);
+    trib_code code = trib_metrics_new(&app->metrics, err);
+    if (!code) code = trib_app_start(app, err);
+    if (code) return code;
+    serving->app_started = true;
+    trib_server_config server_config = {
+        .loop_count = config->loops ? config->loops : cores(),
+        .listen = config->listen,
+        .admin_listen = config->admin_listen,
+        .max_connections = config->max_connections,
+        .modules = trib_modules,
+        .module_count = trib_module_count,
+        .metrics = app->metrics,
+    };
+    code = write_admin_key(serving, err);
+    if (!code) code = trib_server_new(app, &server_config, &serving->server, err);
+    if (!code) code = start_ticker(serving, err);
+    if (!code) code = trib_server_open(serving->server, err);
+    if (code) return code;
+    serving->opened = true;
+    make_url(serving->user_url, trib_server_address(serving->server, TRIB_LISTENER_USER));
+    make_url(serving->admin_url, trib_server_address(serving->server, TRIB_LISTENER_ADMIN));
+    return TRIB_OK;
+}
+
+/* Everything that start made, in the order that the comment at the top explains. */
+static void end(trib_serving *serving) {
+    stop_ticker(serving);
+    if (serving->app_started) trib_app_stop(&serving->app);
+    trib_server_free(serving->server);
+    trib_metrics_free(serving->app.metrics);
+    free(serving);
+}
+
+trib_code trib_serve_start(const trib_serve_options *options, trib_serving **ret, trib_error *err) {
+    trib_serving *serving = calloc(1, sizeof *serving);
+    if (!serving) return trib_error_set(err, TRIB_NOMEM, NULL);
+    serving->config = options->config;
+    serving->env = trib_env_native();
+    /* before any thread exists, so that all inherit it: only sigtimedwait below takes these */
+    sigemptyset(&serving->signals);
+    sigaddset(&serving->signals, SIGTERM);
+    sigaddset(&serving->signals, SIGINT);
+    sigprocmask(SIG_BLOCK, &serving->signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    trib_code code = start(serving, options, err);
+    if (code) {
+        end(serving);
+        return code;
+    }
+    trib_log_event(&serving->log, TRIB_LOG_INFO, "ready", TRIB_LOG_C("listen", serving->user_url),
+                   TRIB_LOG_C("admin", serving->admin_url), TRIB_LOG_C("data", serving->config->data));
+    *ret = serving;
+    return TRIB_OK;
+}
+
+const char *trib_serve_url(const trib_serving *serving, trib_listener_kind kind) {
+    const char *url = kind == TRIB_LISTENER_USER ? serving->user_url : serving->admin_url;
+    return url[0] ? url : NULL;
+}
+
+trib_app *trib_serve_app(trib_serving *serving) {
+    return &serving->app;
+}
+
+/* ---- end ---- */
+
+static void on_drained(void *ctx) {
+    trib_serving *serving = ctx;
+    atomic_store(&serving->drained, true);
+}
+
+/* True if a signal came within timeout_ms. */
+static bool take_signal(const trib_serving *serving, int timeout_ms, int *ret_signal) {
+    struct timespec timeout = {.tv_sec = timeout_ms / 1000, .tv_nsec = (long)(timeout_ms % 1000) * 1000000};
+    int signal_no = sigtimedwait(&serving->signals, NULL, &timeout);
+    if (signal_no <= 0) return false;
+    *ret_signal = signal_no;
+    return true;
+}
+
+bool trib_serve_stop(trib_serving *serving) {
+    int64_t limit_ns = trib_env_mono_ns(serving->env) +
+                       ((int64_t)serving->config->drain_timeout + TRIB_SERVE_LATE_MS) * 1000000;
+    int signal_no = 0;
+    trib_log_event(&serving->log, TRIB_LOG_INFO, "draining", TRIB_LOG_U("timeout_ms", serving->config->drain_timeout));
+    trib_server_drain(serving->server, serving->config->drain_timeout, on_drained, serving);
+    while (!atomic_load(&serving->drained) || !trib_server_is_idle(serving->server)) {
+        if (take_signal(serving, 5, &signal_no)) {
+            trib_log_event(&serving->log, TRIB_LOG_WARN, "ended_by_second_signal", TRIB_LOG_I("signal", signal_no));
+            return false;
+        }
+        if (trib_env_mono_ns(serving->env) < limit_ns) continue;
+        trib_log_event(&serving->log, TRIB_LOG_WARN, "drain_timed_out");
+        return false;
+    }
+    trib_log_event(&serving->log, TRIB_LOG_INFO, "stopped");
+    end(serving);
+    return true;
+}
+
+bool trib_serve_wait(trib_serving *serving) {
+    int signal_no = 0;
+    while (!take_signal(serving, 60 * 1000, &signal_no)) continue;
+    trib_log_event(&serving->log, TRIB_LOG_INFO, "signal", TRIB_LOG_I("signal", signal_no));
+    return trib_serve_stop(serving);
+}
