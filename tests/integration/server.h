@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For integration tests: starts the real program ($TRIB_BIN serve) on free ports with a folder of its own, talks to it over
- * sockets, ends it. Only processes that were started here are ended, by their id. */
+/* For integration tests: starts the real program ($TRIB_BIN serve) on free ports with a folder of its own, talks to it
+ * over sockets, ends it. Only processes that were started here are ended, by their id. */
 #ifndef TRIB_TESTS_INTEGRATION_SERVER_H
 #define TRIB_TESTS_INTEGRATION_SERVER_H
 
@@ -31,12 +31,14 @@ static inline void die(const char *what) {
     exit(1);
 }
 
+/* "<word> http://127.0.0.1:<port>/" */
 static inline int read_port(FILE *from, const char *word) {
     char line[256], want[64];
-    int port = 0;
-    snprintf(want, sizeof want, "%s http://127.0.0.1:%%d/", word);
-    if (!fgets(line, sizeof line, from) || sscanf(line, want, &port) != 1 || port <= 0) die("the server did not get ready");
-    return port;
+    snprintf(want, sizeof want, "%s http://127.0.0.1:", word);
+    if (!fgets(line, sizeof line, from) || strncmp(line, want, strlen(want)) != 0) die("the server did not get ready");
+    long port = strtol(line + strlen(want), NULL, 10);
+    if (port <= 0 || port > 65535) die("the server printed no port");
+    return (int)port;
 }
 
 /* extra: more arguments, NULL at the end; may be NULL. Logs go to <folder>/log. */
@@ -92,6 +94,10 @@ static inline bool server_send(int fd, const char *bytes, size_t n) {
     return true;
 }
 
+static inline bool server_say(int fd, const char *text) {
+    return server_send(fd, text, strlen(text));
+}
+
 /* Reads to the end, or until `until` was seen. Returns false if the connection was reset or nothing came for 20 s. */
 static inline bool server_read(int fd, char *out, size_t cap, const char *until) {
     size_t n = 0;
@@ -110,10 +116,26 @@ static inline bool server_is_healthy(int port) {
     char answer[1024];
     int fd = server_connect(port);
     if (fd < 0) return false;
-    server_send(fd, "GET /health HTTP/1.1\r\nHost: a\r\n\r\n", 34);
+    server_say(fd, "GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
     bool fine = server_read(fd, answer, sizeof answer, "\r\n\r\n") && strncmp(answer, "HTTP/1.1 200 ", 13) == 0;
     close(fd);
     return fine;
+}
+
+/* Needs --no-auth. */
+static inline void server_create_tenant(const server *s, const char *name) {
+    char request[256], answer[4096];
+    int fd = server_connect(s->admin_port);
+    snprintf(request, sizeof request,
+             "POST /v1/namespaces/%s/create HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+             "Content-Length: 2\r\nConnection: close\r\n\r\n{}",
+             name);
+    server_say(fd, request);
+    if (!server_read(fd, answer, sizeof answer, NULL) || strncmp(answer, "HTTP/1.1 20", 11) != 0) {
+        fprintf(stderr, "%s\n", answer);
+        die("the tenant could not be made");
+    }
+    close(fd);
 }
 
 /* The exit status; -1 if a signal ended it or it did not end within seconds. */
@@ -134,7 +156,8 @@ static inline void server_show_log(const server *s) {
     if (log) fclose(log);
 }
 
-/* Ends it with SIGTERM and removes its folder; false if it did not end cleanly (sanitizers report by the status, too). */
+/* Ends it with SIGTERM and removes its folder; false if it did not end cleanly (sanitizers report by the status,
+ * too). */
 static inline bool server_stop(server *s) {
     kill(s->pid, SIGTERM);
     int status = server_wait(s, 20);

@@ -13,8 +13,9 @@ static void distances_count_single_edits(void **state) {
     static const struct {
         const char *a, *b;
         size_t want;
-    } rows[] = {{"", "", 0},       {"a", "", 1},       {"", "abc", 3},        {"serve", "serve", 0}, {"sevre", "serve", 1},
-                {"serv", "serve", 1}, {"xerve", "serve", 1}, {"kitten", "sitting", 3}, {"ab", "ba", 1}};
+    } rows[] = {{"", "", 0},           {"a", "", 1},         {"", "abc", 3},        {"serve", "serve", 0},
+                {"sevre", "serve", 1}, {"serv", "serve", 1}, {"xerve", "serve", 1}, {"kitten", "sitting", 3},
+                {"ab", "ba", 1}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         assert_int_equal(trib_suggest_distance(trib_str_c(rows[i].a), trib_str_c(rows[i].b)), rows[i].want);
         assert_int_equal(trib_suggest_distance(trib_str_c(rows[i].b), trib_str_c(rows[i].a)), rows[i].want);
@@ -33,7 +34,8 @@ static void the_nearest_word_is_suggested_and_strangers_are_not(void **state) {
     static const char *const words[] = {"serve", "shell", "tenant", "token", "version"};
     static const struct {
         const char *typed, *want;
-    } rows[] = {{"serv", "serve"}, {"sheel", "shell"}, {"tokne", "token"}, {"ten", "tenant"}, {"migrate", ""}, {"x", ""}};
+    } rows[] = {{"serv", "serve"}, {"sheel", "shell"}, {"tokne", "token"},
+                {"ten", "tenant"}, {"migrate", ""},    {"x", ""}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         trib_suggest suggest = {.word = trib_str_c(rows[i].typed)};
         for (size_t k = 0; k < 5; k++) trib_suggest_offer(&suggest, trib_str_c(words[k]));

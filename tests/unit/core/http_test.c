@@ -36,8 +36,9 @@ static void an_error_becomes_json_that_clients_read(void **state) {
     assert_int_equal(sent.calls, 1);
     assert_int_equal(sent.status, 400);
     assert_string_equal(sent.type, "application/json"); /* exactly: libSQL clients compare it */
-    assert_string_equal(sent.body, "{\"error\":\"not \\\"JSON\\\"\",\"message\":\"not \\\"JSON\\\"\",\"code\":\"BAD_JSON\","
-                                   "\"request_id\":\"r-1\"}");
+    assert_string_equal(sent.body,
+                        "{\"error\":\"not \\\"JSON\\\"\",\"message\":\"not \\\"JSON\\\"\",\"code\":\"BAD_JSON\","
+                        "\"request_id\":\"r-1\"}");
     assert_string_equal(sent.extra, "");
 }
 

@@ -43,7 +43,8 @@ static void the_defaults_and_the_examples_of_every_row_are_valid(void **state) {
         if (id < TRIB_CONFIG_COUNT_OF_ROWS) {
             trib_config_flag_name(id, flag);
             assert_true(trib_config_knows_flag(trib_str_c(flag), &is_switch));
-            assert_int_equal(trib_config_add_flag(&config, trib_str_c(flag), trib_config_row_at(id)->example, &err), TRIB_OK);
+            assert_int_equal(trib_config_add_flag(&config, trib_str_c(flag), trib_config_row_at(id)->example, &err),
+                             TRIB_OK);
         }
         if (trib_config_finish(&config, &err)) fail_msg("%s", err.message);
         trib_config_deinit(&config);
@@ -76,7 +77,8 @@ static void unknown_flags_and_variables_are_errors_with_a_suggestion(void **stat
     (void)state;
     trib_config config;
     trib_error err;
-    char *const environment[] = {"TRIB_ADMIN_LISTN=x", NULL}, *const for_others[] = {"TRIB_BIN=x", "TRIB_TEST_X=1", NULL};
+    char *const environment[] = {"TRIB_ADMIN_LISTN=x", NULL}, *const for_others[] = {"TRIB_BIN=x", "TRIB_TEST_X=1",
+                                                                                     NULL};
     assert_int_equal(trib_config_init(&config, &err), TRIB_OK);
     assert_int_equal(trib_config_add_flag(&config, TRIB_STR("no-aut"), NULL, &err), TRIB_USAGE);
     assert_non_null(strstr(err.message, "did you mean no-auth?"));
@@ -124,9 +126,14 @@ static void no_auth_is_only_for_listeners_that_nobody_else_reaches(void **state)
         const char *listen, *admin;
         bool fine;
     } rows[] = {
-        {"127.0.0.1:0", "127.0.0.1:0", true},  {"[::1]:0", "unix:/tmp/x", true}, {"127.0.0.1:0", "", true},
-        {"0.0.0.0:8080", "127.0.0.1:0", false}, {"127.0.0.1:0", "10.0.0.1:1", false}, {"[::]:80", "127.0.0.1:0", false},
-        {"1270.0.0.1:80", "127.0.0.1:0", false}, {"", "", false},
+        {"127.0.0.1:0", "127.0.0.1:0", true},
+        {"[::1]:0", "unix:/tmp/x", true},
+        {"127.0.0.1:0", "", true},
+        {"0.0.0.0:8080", "127.0.0.1:0", false},
+        {"127.0.0.1:0", "10.0.0.1:1", false},
+        {"[::]:80", "127.0.0.1:0", false},
+        {"1270.0.0.1:80", "127.0.0.1:0", false},
+        {"", "", false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         trib_config config;
