@@ -117,7 +117,8 @@ static trib_code unknown_option(const trib_command *command, trib_str name, trib
     trib_suggest suggest = {.word = name};
     trib_suggest_offer(&suggest, TRIB_STR("help"));
     trib_suggest_offer(&suggest, TRIB_STR("json"));
-    for (size_t i = 0; i < command->option_count; i++) trib_suggest_offer(&suggest, trib_str_c(command->options[i].name));
+    for (size_t i = 0; i < command->option_count; i++)
+        trib_suggest_offer(&suggest, trib_str_c(command->options[i].name));
     for (size_t i = 0; i < TRIB_CONFIG_COUNT_OF_ROWS && command->takes_config; i++) {
         trib_config_flag_name(i, flags[i]);
         trib_suggest_offer(&suggest, trib_str_c(flags[i]));
@@ -146,8 +147,8 @@ static trib_code parse_option(trib_cli *cli, int argc, char *const *argv, int *a
     if (!knows_option(cli->command, name, &is_switch)) return unknown_option(cli->command, name, err);
     if (!is_switch && !value) {
         if (*at + 1 >= argc)
-            return trib_error_set(err, TRIB_USAGE, "the option --%.*s needs a value; see `trib %s --help`", TRIB_STR_ARG(name),
-                                  cli->command->name);
+            return trib_error_set(err, TRIB_USAGE, "the option --%.*s needs a value; see `trib %s --help`",
+                                  TRIB_STR_ARG(name), cli->command->name);
         value = argv[++*at];
     }
     if (cli->given_count == TRIB_CLI_OPTIONS_MAX) return trib_error_set(err, TRIB_USAGE, "too many options");
@@ -165,8 +166,8 @@ static trib_code parse(trib_cli *cli, int argc, char *const *argv, trib_error *e
             trib_code code = parse_option(cli, argc, argv, &i, err);
             if (code) return code;
         } else if (!only_args && argv[i][0] == '-' && argv[i][1]) {
-            return trib_error_set(err, TRIB_USAGE, "options are written with two dashes, not %s; see `trib %s --help`", argv[i],
-                                  cli->command->name);
+            return trib_error_set(err, TRIB_USAGE, "options are written with two dashes, not %s; see `trib %s --help`",
+                                  argv[i], cli->command->name);
         } else if (cli->arg_count == TRIB_CLI_ARGS_MAX) {
             return trib_error_set(err, TRIB_USAGE, "too many arguments");
         } else {
@@ -174,7 +175,8 @@ static trib_code parse(trib_cli *cli, int argc, char *const *argv, trib_error *e
         }
     }
     if (cli->arg_count < cli->command->min_args)
-        return trib_error_set(err, TRIB_USAGE, "something is missing: trib %s %s", cli->command->name, cli->command->args);
+        return trib_error_set(err, TRIB_USAGE, "something is missing: trib %s %s", cli->command->name,
+                              cli->command->args);
     if (cli->arg_count > cli->command->max_args)
         return trib_error_set(err, TRIB_USAGE, "`trib %s` does not take '%s'; see `trib %s --help`", cli->command->name,
                               cli->args[cli->command->max_args], cli->command->name);
@@ -194,8 +196,7 @@ static int no_such_command(const trib_cli *cli, int argc, char *const *argv) {
     if (best.len)
         trib_error_set(&err, TRIB_USAGE, "there is no command '%.*s' (did you mean `trib %.*s`?)", TRIB_STR_ARG(typed),
                        TRIB_STR_ARG(best));
-    else
-        trib_error_set(&err, TRIB_USAGE, "there is no command '%.*s'; `trib help` lists all", TRIB_STR_ARG(typed));
+    else trib_error_set(&err, TRIB_USAGE, "there is no command '%.*s'; `trib help` lists all", TRIB_STR_ARG(typed));
     return trib_cli_fail(cli, &err);
 }
 
@@ -218,7 +219,8 @@ int trib_cli_main(int argc, char *const *argv, char *const *environment, FILE *o
     char version[] = "version", *const version_argv[] = {version, NULL};
     if (strcmp(argv[0], "--version") == 0) argv = version_argv;
     cli.command = find_command(argc, argv, &used);
-    if (!cli.command && asks_for_help(argc, argv) && trib_cli_print_group(out, trib_str_c(argv[0]))) return TRIB_EXIT_OK;
+    if (!cli.command && asks_for_help(argc, argv) && trib_cli_print_group(out, trib_str_c(argv[0])))
+        return TRIB_EXIT_OK;
     if (!cli.command) return no_such_command(&cli, argc, argv);
     if (asks_for_help(argc - used, argv + used)) {
         trib_cli_print_help(out, cli.command);

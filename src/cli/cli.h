@@ -17,13 +17,13 @@
 #include "server/config.h"
 
 /* Exit statuses, the same for every command; X(name, status, meaning). */
-#define TRIB_EXIT_TABLE(X)                                                                                               \
-    X(OK, 0, "it worked")                                                                                                \
-    X(FAILURE, 1, "it did not work; the message says why")                                                               \
-    X(USAGE, 2, "wrong command, option or setting")                                                                      \
-    X(CONNECT, 3, "the server cannot be reached")                                                                        \
-    X(NOT_FOUND, 4, "the tenant, file or other thing does not exist")                                                    \
-    X(DENIED, 5, "the token or key is missing, invalid or does not allow it")                                            \
+#define TRIB_EXIT_TABLE(X)                                                                                             \
+    X(OK, 0, "it worked")                                                                                              \
+    X(FAILURE, 1, "it did not work; the message says why")                                                             \
+    X(USAGE, 2, "wrong command, option or setting")                                                                    \
+    X(CONNECT, 3, "the server cannot be reached")                                                                      \
+    X(NOT_FOUND, 4, "the tenant, file or other thing does not exist")                                                  \
+    X(DENIED, 5, "the token or key is missing, invalid or does not allow it")                                          \
     X(CONFLICT, 6, "it exists already, or is busy")
 
 enum {
@@ -56,7 +56,7 @@ typedef struct trib_command {
     const trib_cli_example *examples;
     size_t example_count;
     unsigned min_args, max_args;
-    bool takes_config;       /* --config FILE and every setting of server/config.h as an option */
+    bool takes_config;         /* --config FILE and every setting of server/config.h as an option */
     int (*run)(trib_cli *cli); /* returns TRIB_EXIT_* */
 } trib_command;
 
@@ -64,9 +64,9 @@ struct trib_cli {
     const trib_command *command;
     const char *args[TRIB_CLI_ARGS_MAX]; /* what is no option, behind the command's name */
     unsigned arg_count;
-    bool json;                           /* --json: machines read the output */
+    bool json; /* --json: machines read the output */
     FILE *out, *err;
-    char *const *environment;            /* NAME=VALUE, NULL at the end */
+    char *const *environment; /* NAME=VALUE, NULL at the end */
     /* private */
     struct {
         trib_str name;

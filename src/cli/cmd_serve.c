@@ -42,9 +42,10 @@ const trib_command trib_cmd_serve = {
     .name = "serve",
     .args = "",
     .summary = "Run the server",
-    .description = "Prints `listening URL` and `admin URL` on standard output when it is ready; logs go to standard error.\n"
-                   "SIGTERM and Ctrl-C drain: nothing new is accepted, requests in flight are answered, then it ends.\n"
-                   "A second signal ends it at once; nothing that was acknowledged is lost.",
+    .description =
+        "Prints `listening URL` and `admin URL` on standard output when it is ready; logs go to standard error.\n"
+        "SIGTERM and Ctrl-C drain: nothing new is accepted, requests in flight are answered, then it ends.\n"
+        "A second signal ends it at once; nothing that was acknowledged is lost.",
     .examples = examples,
     .example_count = sizeof examples / sizeof *examples,
     .takes_config = true,

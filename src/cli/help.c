@@ -28,8 +28,10 @@ static void print_options(FILE *out, const trib_command *command) {
     print_option(out, "json", NULL, "write JSON instead of text", NULL);
     print_option(out, "help", NULL, "show this", NULL);
     if (command->takes_config)
-        fprintf(out, "\nEvery setting is also a variable (--admin-listen: TRIB_ADMIN_LISTEN) and a key of the settings file\n"
-                     "(admin_listen). An option wins over the environment, the environment over the file.\n");
+        fprintf(
+            out,
+            "\nEvery setting is also a variable (--admin-listen: TRIB_ADMIN_LISTEN) and a key of the settings file\n"
+            "(admin_listen). An option wins over the environment, the environment over the file.\n");
 }
 
 void trib_cli_print_help(FILE *out, const trib_command *command) {

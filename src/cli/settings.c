@@ -9,7 +9,8 @@
 static trib_code add_file(trib_config *config, const char *path, trib_error *err) {
     FILE *file = fopen(path, "re");
     if (!file) {
-        trib_code code = trib_error_set(err, TRIB_CONFIG, "the settings file %s cannot be opened: %s", path, strerror(errno));
+        trib_code code =
+            trib_error_set(err, TRIB_CONFIG, "the settings file %s cannot be opened: %s", path, strerror(errno));
         return code;
     }
     char *text = malloc(TRIB_CONFIG_FILE_MAX_BYTES + 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The writing side of an HTTP connection: answers, streams, refusals, CORS. Small answers are joined with their heads, and the
- * answers to pipelined requests with each other, so that they cost one write. */
+/* The writing side of an HTTP connection: answers, streams, refusals, CORS. Small answers are joined with their heads,
+ * and the answers to pipelined requests with each other, so that they cost one write. */
 #include <assert.h>
 #include <string.h>
 
@@ -8,15 +8,16 @@
 #include "wire/http1_write.h"
 
 enum {
-    JOIN_BODY_BYTES = 16 * 1024,     /* up to here copying beats a second write */
+    JOIN_BODY_BYTES = 16 * 1024, /* up to here copying beats a second write */
     ALLOW_MAX_BYTES = 256,
     ERROR_BODY_MAX_BYTES = 16 * 1024,
     PREFLIGHT_HEADERS_MAX_BYTES = 1024, /* of headers that a preflight asks for and gets repeated */
 };
 
 /* What web pages send to us by name; a preflight that asks for others gets those. '*' would not cover authorization. */
-#define CORS_ALLOW_HEADERS                                                                                               \
-    "authorization, content-type, x-turso-encryption-key, x-namespace, x-namespace-bin, x-request-id, x-libsql-client-version"
+#define CORS_ALLOW_HEADERS                                                                                             \
+    "authorization, content-type, x-turso-encryption-key, x-namespace, x-namespace-bin, x-request-id, "                \
+    "x-libsql-client-version"
 #define CORS_ORIGIN "access-control-allow-origin: *\r\n"
 #define CORS_EXPOSE "access-control-expose-headers: x-request-id, retry-after\r\n"
 
@@ -109,7 +110,8 @@ static bool stream_chunk(trib_http_request *request, trib_buf *chunk) {
     return false;
 }
 
-static void stream_begin(trib_http_request *request, const trib_http_answer *head, void (*on_credit)(trib_http_request *)) {
+static void stream_begin(trib_http_request *request, const trib_http_answer *head,
+                         void (*on_credit)(trib_http_request *)) {
     trib_http_conn *conn = request->conn;
     conn->on_credit = on_credit;
     if (conn->state == HTTP_HANDLING) {
@@ -178,7 +180,8 @@ void trib_http_refuse(trib_http_conn *conn, const trib_error *err) {
 static bool is_header_list(trib_str text) {
     if (text.len == 0 || text.len > PREFLIGHT_HEADERS_MAX_BYTES) return false;
     for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] != ',' && text.ptr[i] != ' ' && !trib_http1_is_token(trib_str_make(text.ptr + i, 1))) return false;
+        if (text.ptr[i] != ',' && text.ptr[i] != ' ' && !trib_http1_is_token(trib_str_make(text.ptr + i, 1)))
+            return false;
     }
     return true;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The reading side of an HTTP connection: bytes to requests; see http_conn.h for the way and http_int.h for the states. */
+/* The reading side of an HTTP connection: bytes to requests; see http_conn.h for the way and http_int.h for the
+ * states. */
 #include "net/http_conn.h"
 
 #include <stdlib.h>
@@ -17,7 +18,7 @@ enum {
 
 static bool state_reads(http_state state) {
     switch (state) {
-#define X(name, reads) \
+#define X(name, reads)                                                                                                 \
     case HTTP_##name: return reads;
         HTTP_STATE_TABLE(X)
 #undef X
@@ -46,8 +47,8 @@ static void set_reading(trib_http_conn *conn, bool on) {
     conn->transport->set_reading(conn->transport_ctx, on);
 }
 
-trib_http_conn *trib_http_conn_new(trib_http_hub *hub, trib_listener_kind listener, const trib_http_transport *transport,
-                                   void *transport_ctx) {
+trib_http_conn *trib_http_conn_new(trib_http_hub *hub, trib_listener_kind listener,
+                                   const trib_http_transport *transport, void *transport_ctx) {
     trib_http_conn *conn = calloc(1, sizeof *conn);
     if (!conn) return NULL;
     conn->hub = hub;
@@ -82,8 +83,11 @@ void trib_http_conn_try_free(trib_http_conn *conn) {
 static void begin_request(trib_http_conn *conn) {
     if (conn->request.conn) return;
     conn->started_ns = trib_env_mono_ns(conn->hub->app->env);
-    conn->request = (trib_http_request){
-        .app = conn->hub->app, .home = conn->hub->home, .arena = &conn->arena, .listener = conn->listener, .conn = conn};
+    conn->request = (trib_http_request){.app = conn->hub->app,
+                                        .home = conn->hub->home,
+                                        .arena = &conn->arena,
+                                        .listener = conn->listener,
+                                        .conn = conn};
     conn->request.request_id = trib_http_hub_request_id(conn->hub, (trib_str){0}, conn->id_text);
 }
 
@@ -138,7 +142,8 @@ static trib_str known(const trib_http_conn *conn, trib_http1_known id) {
     return trib_http1_known_get(&conn->parser.head, id);
 }
 
-/* Answers now and closes when the body is not worth reading (or the client waits before sending it), else once it is read. */
+/* Answers now and closes when the body is not worth reading (or the client waits before sending it), else once it is
+ * read. */
 static void refuse_head(trib_http_conn *conn, const trib_error *err) {
     const trib_http1_head *head = &conn->parser.head;
     conn->refusal = *err;
@@ -171,8 +176,9 @@ static trib_code check_admin_origin(const trib_http_conn *conn, trib_error *err)
     if (conn->listener != TRIB_LISTENER_ADMIN) return TRIB_OK;
     trib_str host = known(conn, TRIB_HTTP1_HOST), origin = known(conn, TRIB_HTTP1_ORIGIN);
     if (!conn->hub->app->settings.admin_key && !is_literal_host(host))
-        return trib_error_set(err, TRIB_FORBIDDEN,
-                              "the admin listener has no key, so it only answers to its address or localhost; set an admin key");
+        return trib_error_set(
+            err, TRIB_FORBIDDEN,
+            "the admin listener has no key, so it only answers to its address or localhost; set an admin key");
     if (!origin.ptr) return TRIB_OK;
     for (size_t i = 0; i + 3 <= origin.len; i++) {
         if (memcmp(origin.ptr + i, "://", 3) != 0) continue;
@@ -201,7 +207,8 @@ static void accept_head(trib_http_conn *conn) {
     conn->body.max_bytes = route->max_body_bytes;
     trib_http1_parser_set_body(&conn->parser, &conn->body, route->max_body_bytes);
     bool fits = head->framing == TRIB_HTTP1_CHUNKED || head->content_length <= route->max_body_bytes;
-    if (head->expect_continue && head->framing != TRIB_HTTP1_NO_BODY && fits) trib_buf_add(&conn->out, TRIB_HTTP1_CONTINUE);
+    if (head->expect_continue && head->framing != TRIB_HTTP1_NO_BODY && fits)
+        trib_buf_add(&conn->out, TRIB_HTTP1_CONTINUE);
 }
 
 static void on_resolved(trib_auth_wait *wait) {
@@ -276,8 +283,8 @@ static void on_head(trib_http_conn *conn) {
     }
     if (!code) {
         trib_auth_split_path(conn->full_path, &tenant, &conn->request.path);
-        code = trib_router_find(conn->hub->router, conn->listener, conn->request.method, conn->request.path, &conn->match,
-                                &err);
+        code = trib_router_find(conn->hub->router, conn->listener, conn->request.method, conn->request.path,
+                                &conn->match, &err);
     }
     if (code) {
         refuse_head(conn, &err);
@@ -295,7 +302,8 @@ static void dispatch(trib_http_conn *conn) {
     trib_http_request *request = &conn->request;
     request->body = conn->parser.body;
     /* what lies in the transport's buffer is gone when the input call returns, the handler may answer later */
-    if (request->body.len && request->body.ptr != conn->body.ptr) request->body = trib_arena_dup(&conn->arena, request->body);
+    if (request->body.len && request->body.ptr != conn->body.ptr)
+        request->body = trib_arena_dup(&conn->arena, request->body);
     if (conn->arena.failed) {
         trib_error err;
         trib_error_set(&err, TRIB_NOMEM, NULL);
@@ -327,7 +335,8 @@ static void watch_pace(trib_http_conn *conn, size_t used, bool partial) {
         bool first = conn->body_seen == 0;
         uint64_t before = conn->body_seen / TRIB_HTTP_BODY_STEP_BYTES;
         conn->body_seen += used + first;
-        if (first || conn->body_seen / TRIB_HTTP_BODY_STEP_BYTES != before) set_deadline(conn, TRIB_HTTP_BODY_TIMEOUT_MS);
+        if (first || conn->body_seen / TRIB_HTTP_BODY_STEP_BYTES != before)
+            set_deadline(conn, TRIB_HTTP_BODY_TIMEOUT_MS);
     } else if (partial && !conn->head_armed) {
         conn->head_armed = true;
         set_deadline(conn, TRIB_HTTP_HEAD_TIMEOUT_MS);
@@ -407,7 +416,8 @@ void trib_http_conn_eof(trib_http_conn *conn) {
 void trib_http_conn_timeout(trib_http_conn *conn) {
     switch (conn->state) {
     case HTTP_IDLE:
-        if (conn->head_armed) break_off(conn, TRIB_REQUEST_TIMEOUT, "the request head did not arrive in time; send it faster");
+        if (conn->head_armed)
+            break_off(conn, TRIB_REQUEST_TIMEOUT, "the request head did not arrive in time; send it faster");
         else trib_http_conn_close(conn);
         break;
     case HTTP_BODY:

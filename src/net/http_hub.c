@@ -64,7 +64,8 @@ static double read_open(void *ctx) {
     return (double)atomic_load_explicit(&stats->open_connections, memory_order_relaxed);
 }
 
-trib_code trib_http_stats_init(trib_http_stats *stats, trib_metrics *metrics, const trib_router *router, trib_error *err) {
+trib_code trib_http_stats_init(trib_http_stats *stats, trib_metrics *metrics, const trib_router *router,
+                               trib_error *err) {
     *stats = (trib_http_stats){0};
     size_t count = trib_router_count(router);
     stats->by_route = calloc(count + 1, sizeof *stats->by_route);
@@ -73,16 +74,17 @@ trib_code trib_http_stats_init(trib_http_stats *stats, trib_metrics *metrics, co
     for (int i = 0; i < 6; i++) {
         if (i == 0) snprintf(labels, sizeof labels, "class=\"none\"");
         else snprintf(labels, sizeof labels, "class=\"%dxx\"", i);
-        stats->by_class[i] = trib_metrics_add_counter(metrics, "trib_http_requests", "Requests answered, by status", labels);
+        stats->by_class[i] =
+            trib_metrics_add_counter(metrics, "trib_http_requests", "Requests answered, by status", labels);
     }
     for (size_t i = 0; i < count; i++) {
         const trib_route *route = trib_router_at(router, i);
         snprintf(labels, sizeof labels, "route=\"%s %s\"", route->method, route->path);
-        stats->by_route[i] =
-            trib_metrics_add_histogram(metrics, "trib_http_request_seconds", "Time from head to answer, by route", labels);
+        stats->by_route[i] = trib_metrics_add_histogram(metrics, "trib_http_request_seconds",
+                                                        "Time from head to answer, by route", labels);
     }
-    stats->unrouted =
-        trib_metrics_add_histogram(metrics, "trib_http_request_seconds", "Time from head to answer, by route", "route=\"\"");
+    stats->unrouted = trib_metrics_add_histogram(metrics, "trib_http_request_seconds",
+                                                 "Time from head to answer, by route", "route=\"\"");
     stats->connections = trib_metrics_add_counter(metrics, "trib_http_connections", "Connections accepted", NULL);
     trib_metrics_add_gauge(metrics, "trib_http_connections_open", "Connections open now", NULL, read_open, stats);
     return TRIB_OK;

@@ -12,13 +12,13 @@
 #include "wire/http1.h"
 
 /* X(state, reads): may the parser go on? */
-#define HTTP_STATE_TABLE(X)                                                                                              \
-    X(IDLE, true)       /* between messages, or inside a head */                                                         \
-    X(AUTH, false)      /* head is known, a worker finds the tenant */                                                   \
-    X(BODY, true)       /* head is accepted or refused, the body arrives */                                              \
-    X(HANDLING, false)  /* the handler owes an answer */                                                                 \
-    X(STREAMING, false) /* the answer has begun */                                                                       \
-    X(CLOSING, false)   /* nothing more is read or written */                                                            \
+#define HTTP_STATE_TABLE(X)                                                                                            \
+    X(IDLE, true)       /* between messages, or inside a head */                                                       \
+    X(AUTH, false)      /* head is known, a worker finds the tenant */                                                 \
+    X(BODY, true)       /* head is accepted or refused, the body arrives */                                            \
+    X(HANDLING, false)  /* the handler owes an answer */                                                               \
+    X(STREAMING, false) /* the answer has begun */                                                                     \
+    X(CLOSING, false)   /* nothing more is read or written */                                                          \
     X(GONE, false)      /* the socket is closed */
 
 typedef enum http_state {
@@ -35,28 +35,28 @@ struct trib_http_conn {
     http_state state;
 
     trib_http1_parser parser;
-    trib_arena arena;      /* of the request */
-    trib_buf body;         /* a body that came in pieces or chunks */
-    trib_buf out;          /* what the current callback wrote; flushed at its end */
+    trib_arena arena; /* of the request */
+    trib_buf body;    /* a body that came in pieces or chunks */
+    trib_buf out;     /* what the current callback wrote; flushed at its end */
     trib_http_request request;
     trib_auth_wait wait;
     trib_route_match match;
-    trib_str full_path;    /* with the tenant prefix */
-    trib_error refusal;    /* if refused: what is answered once the body is out of the way */
-    char id_text[40];      /* a request id of ours */
+    trib_str full_path; /* with the tenant prefix */
+    trib_error refusal; /* if refused: what is answered once the body is out of the way */
+    char id_text[40];   /* a request id of ours */
     int64_t started_ns;
-    uint64_t body_seen;    /* when the body's deadline was last set */
+    uint64_t body_seen; /* when the body's deadline was last set */
     uint64_t answer_bytes;
     int answer_status;
     uint32_t idle_timeout_ms;
     void (*on_credit)(trib_http_request *request);
 
-    bool in_input;         /* inside trib_http_conn_input: answers do not flush or resume by themselves */
-    bool owes;             /* route->handle was called (or a worker has the auth wait) and no answer came yet */
+    bool in_input; /* inside trib_http_conn_input: answers do not flush or resume by themselves */
+    bool owes;     /* route->handle was called (or a worker has the auth wait) and no answer came yet */
     bool refused;
-    bool must_close;       /* after the current answer */
+    bool must_close; /* after the current answer */
     bool draining, peer_eof;
-    bool head_armed;       /* the deadline of the head runs */
+    bool head_armed; /* the deadline of the head runs */
     bool chunked, bodiless;
     bool wants_credit;
     bool paused;

@@ -53,8 +53,8 @@ static trib_code check_route(const trib_module *module, const trib_route *route,
     else if (entry->segments > TRIB_ROUTE_SEGMENTS_MAX) fault = "has too many segments";
     else if (entry->param_count > TRIB_HTTP_PATH_PARAMS_MAX) fault = "has too many parameters";
     if (!fault) return TRIB_OK;
-    return trib_error_set(err, TRIB_INTERNAL, "module %s: the route %s %s; correct its table", module->name, route->path,
-                          fault);
+    return trib_error_set(err, TRIB_INTERNAL, "module %s: the route %s %s; correct its table", module->name,
+                          route->path, fault);
 }
 
 static trib_code check_twice(const trib_router *router, trib_error *err) {

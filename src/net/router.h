@@ -21,16 +21,16 @@ typedef struct trib_router trib_router;
 
 typedef struct trib_route_match {
     const trib_route *route;
-    size_t route_index;  /* below trib_router_count; for counters beside the table */
-    size_t module_index; /* in the list given to trib_router_new */
+    size_t route_index;                         /* below trib_router_count; for counters beside the table */
+    size_t module_index;                        /* in the list given to trib_router_new */
     trib_str params[TRIB_HTTP_PATH_PARAMS_MAX]; /* borrow from the path */
     unsigned param_count;
 } trib_route_match;
 
 /* Compiles the tables; `modules` and their routes must outlive the router.
  * Owns:   *ret is the caller's (trib_router_free).
- * Errors: INTERNAL when a route is wrong (no handler, path without '/', first segment that is not one of the server's own
- *         names, more than TRIB_HTTP_PATH_PARAMS_MAX parameters) or is there twice; NOMEM. */
+ * Errors: INTERNAL when a route is wrong (no handler, path without '/', first segment that is not one of the server's
+ *         own names, more than TRIB_HTTP_PATH_PARAMS_MAX parameters) or is there twice; NOMEM. */
 trib_code trib_router_new(const trib_module *const *modules, size_t module_count, trib_router **ret, trib_error *err);
 void trib_router_free(trib_router *router);
 

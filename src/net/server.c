@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Loops, listeners and routes put together; see server.h. Also the few lines that put an HTTP connection on a socket. */
+/* Loops, listeners and routes put together; see server.h. Also the few lines that put an HTTP connection on a
+ * socket. */
 #include "net/server.h"
 
 #include <stdio.h>

@@ -25,13 +25,13 @@ enum { TRIB_SERVER_LOOPS_MAX = 32 };
 typedef struct trib_server trib_server;
 
 typedef struct trib_server_config {
-    uint32_t loop_count;              /* 1 to TRIB_SERVER_LOOPS_MAX */
-    const char *listen;               /* as io/listener.h reads it; NULL: no user listener */
-    const char *admin_listen;         /* NULL: none */
-    uint32_t max_connections;         /* of each listener; 0: io's default */
+    uint32_t loop_count;      /* 1 to TRIB_SERVER_LOOPS_MAX */
+    const char *listen;       /* as io/listener.h reads it; NULL: no user listener */
+    const char *admin_listen; /* NULL: none */
+    uint32_t max_connections; /* of each listener; 0: io's default */
     const trib_module *const *modules;
     size_t module_count;
-    trib_metrics *metrics;            /* may be NULL */
+    trib_metrics *metrics; /* may be NULL */
 } trib_server_config;
 
 /* Makes the loops and sets app->http. `config` is copied, what it points to is borrowed.
@@ -39,8 +39,8 @@ typedef struct trib_server_config {
 trib_code trib_server_new(trib_app *app, const trib_server_config *config, trib_server **ret, trib_error *err);
 /* Errors: those of the modules' starts and of trib_router_new; CONFIG, IO for addresses. After an error only free. */
 trib_code trib_server_open(trib_server *server, trib_error *err);
-/* Requests that are still in flight after grace_ms are cut. `drained` runs once, on a loop's thread. Thread: any; once, and
- * only after open succeeded. */
+/* Requests that are still in flight after grace_ms are cut. `drained` runs once, on a loop's thread. Thread: any; once,
+ * and only after open succeeded. */
 void trib_server_drain(trib_server *server, uint32_t grace_ms, void (*drained)(void *ctx), void *ctx);
 /* True when no connection exists any more, not even one that is closed and whose job has not come home. Thread: any. */
 bool trib_server_is_idle(const trib_server *server);

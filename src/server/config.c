@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Settings from a table; see config.h. Values stay texts until trib_config_finish parses them all, so that a bad value that a
- * stronger source overrides is not an error. */
+/* Settings from a table; see config.h. Values stay texts until trib_config_finish parses them all, so that a bad value
+ * that a stronger source overrides is not an error. */
 #include "server/config.h"
 
 #include <stdlib.h>
@@ -16,8 +16,9 @@ static const trib_config_row rows[TRIB_CONFIG_COUNT_OF_ROWS] = {
 };
 
 /* TRIB_ variables that are not settings of the server: of client commands, of the build and its tests. */
-static const char *const other_variables[] = {"TRIB_URL",  "TRIB_TOKEN",      "TRIB_ADMIN_URL", "TRIB_CONFIG", "TRIB_BIN",
-                                              "TRIB_JOBS", "TRIB_NO_INSTALL", "TRIB_PRESET",    "TRIB_SOAK"};
+static const char *const other_variables[] = {"TRIB_URL",        "TRIB_TOKEN",  "TRIB_ADMIN_URL",
+                                              "TRIB_CONFIG",     "TRIB_BIN",    "TRIB_JOBS",
+                                              "TRIB_NO_INSTALL", "TRIB_PRESET", "TRIB_SOAK"};
 
 const trib_config_row *trib_config_row_at(size_t id) {
     return &rows[id];
@@ -29,7 +30,8 @@ static char upper(char c) {
 
 void trib_config_flag_name(size_t id, char out[TRIB_CONFIG_NAME_BYTES]) {
     size_t i = 0;
-    for (const char *key = rows[id].key; key[i] && i + 1 < TRIB_CONFIG_NAME_BYTES; i++) out[i] = key[i] == '_' ? '-' : key[i];
+    for (const char *key = rows[id].key; key[i] && i + 1 < TRIB_CONFIG_NAME_BYTES; i++)
+        out[i] = key[i] == '_' ? '-' : key[i];
     out[i] = '\0';
 }
 
@@ -67,7 +69,8 @@ static size_t find(trib_str word, name_writer write_name, char hint[TRIB_CONFIG_
     return TRIB_CONFIG_COUNT_OF_ROWS;
 }
 
-static trib_code set(trib_config *config, size_t id, trib_str text, trib_config_origin origin, int line, trib_error *err) {
+static trib_code set(trib_config *config, size_t id, trib_str text, trib_config_origin origin, int line,
+                     trib_error *err) {
     if (text.len > TRIB_CONFIG_VALUE_MAX_BYTES || memchr(text.ptr ? text.ptr : "", 0, text.len))
         return trib_error_set(err, TRIB_CONFIG, "the value of %s is longer than %d bytes or has a NUL", rows[id].key,
                               TRIB_CONFIG_VALUE_MAX_BYTES);
@@ -110,19 +113,19 @@ static trib_code add_line(trib_config *config, const char *name, int line_no, tr
         value = trib_str_sub(value, 1, value.len - 1);
     size_t id = find(key, key_name, hint);
     if (id == TRIB_CONFIG_COUNT_OF_ROWS)
-        return trib_error_set(err, TRIB_CONFIG, "%s:%d: there is no setting %.*s%s; `trib config show` lists all", name, line_no,
-                              TRIB_STR_ARG(key), hint);
+        return trib_error_set(err, TRIB_CONFIG, "%s:%d: there is no setting %.*s%s; `trib config show` lists all", name,
+                              line_no, TRIB_STR_ARG(key), hint);
     if (config->values[id].line)
-        return trib_error_set(err, TRIB_CONFIG, "%s:%d: %s is set a second time, first in line %d; remove one", name, line_no,
-                              rows[id].key, config->values[id].line);
+        return trib_error_set(err, TRIB_CONFIG, "%s:%d: %s is set a second time, first in line %d; remove one", name,
+                              line_no, rows[id].key, config->values[id].line);
     return set(config, id, value, TRIB_CONFIG_FROM_FILE, line_no, err);
 }
 
 trib_code trib_config_add_file(trib_config *config, const char *name, trib_str text, trib_error *err) {
     size_t at = 0;
     if (text.len > TRIB_CONFIG_FILE_MAX_BYTES || !trib_str_utf8_valid(text))
-        return trib_error_set(err, TRIB_CONFIG, "%s is not a settings file: it is larger than %d bytes or not UTF-8", name,
-                              TRIB_CONFIG_FILE_MAX_BYTES);
+        return trib_error_set(err, TRIB_CONFIG, "%s is not a settings file: it is larger than %d bytes or not UTF-8",
+                              name, TRIB_CONFIG_FILE_MAX_BYTES);
     for (int line_no = 1; at < text.len; line_no++) {
         trib_str rest = trib_str_sub(text, at, text.len);
         size_t end = trib_str_find(rest, '\n');
@@ -260,14 +263,17 @@ bool trib_config_is_local_address(trib_str address) {
 
 static trib_code check_together(const trib_config *config, trib_error *err) {
     if (!config->listen && !config->admin_listen)
-        return trib_error_set(err, TRIB_CONFIG, "neither listen nor admin_listen has an address, so nobody could connect");
+        return trib_error_set(err, TRIB_CONFIG,
+                              "neither listen nor admin_listen has an address, so nobody could connect");
     if (!config->data) return trib_error_set(err, TRIB_CONFIG, "data is empty; name the folder of the databases");
     const char *open[] = {config->listen, config->admin_listen};
     for (size_t i = 0; i < 2 && config->no_auth; i++) {
         if (!open[i] || trib_config_is_local_address(trib_str_c(open[i]))) continue;
-        return trib_error_set(err, TRIB_CONFIG,
-                              "no_auth would open every database to the network on %s; listen on 127.0.0.1, [::1] or a unix "
-                              "socket, or leave no_auth out and make tokens with `trib token create`", open[i]);
+        return trib_error_set(
+            err, TRIB_CONFIG,
+            "no_auth would open every database to the network on %s; listen on 127.0.0.1, [::1] or a unix "
+            "socket, or leave no_auth out and make tokens with `trib token create`",
+            open[i]);
     }
     size_t n = config->public_url ? strlen(config->public_url) : 0;
     if (n && config->public_url[n - 1] != '/')
@@ -284,8 +290,9 @@ trib_code trib_config_finish(trib_config *config, trib_error *err) {
     };
     for (size_t id = 0; id < TRIB_CONFIG_COUNT_OF_ROWS; id++) {
         if (parse_value(rows[id].type, config->values[id].text, fields[id])) continue;
-        return trib_error_set(err, TRIB_CONFIG, "%s = %s (from the %s) is not %s", rows[id].key, trib_config_text(config, id),
-                              trib_config_origin_text(config->values[id].origin), type_wants(rows[id].type));
+        return trib_error_set(err, TRIB_CONFIG, "%s = %s (from the %s) is not %s", rows[id].key,
+                              trib_config_text(config, id), trib_config_origin_text(config->values[id].origin),
+                              type_wants(rows[id].type));
     }
     return check_together(config, err);
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server's settings: one table from which flags, environment variables, file keys, help texts and `trib config show` come.
+/* The server's settings: one table from which flags, environment variables, file keys, help texts and `trib config
+ * show` come.
  *
  *   row "admin_listen":   --admin-listen ADDRESS     TRIB_ADMIN_LISTEN=ADDRESS     admin_listen = ADDRESS
  *
  *   default < file < environment < flag          whoever is further right wins; `origin` remembers who it was
  *
- * Use: init, add_file, add_environment, add_flag ..., finish. Unknown names are errors that suggest the nearest known one. */
+ * Use: init, add_file, add_environment, add_flag ..., finish. Unknown names are errors that suggest the nearest known
+ *      one. */
 #ifndef TRIB_SERVER_CONFIG_H
 #define TRIB_SERVER_CONFIG_H
 
@@ -18,26 +20,28 @@
 #include "base/log.h"
 #include "base/str.h"
 
-/* X(field, type, default, value name, help, example); C type by type: STR, ADDRESS, SECRET -> const char * (NULL when empty),
- * BOOL -> bool, COUNT -> uint32_t, DURATION -> uint32_t milliseconds, BYTES -> uint64_t, LEVEL, FORMAT -> log enums. */
-#define TRIB_CONFIG_TABLE(X)                                                                                             \
-    X(listen, ADDRESS, "127.0.0.1:8080", "ADDRESS", "where clients connect; port 0 picks a free one", "0.0.0.0:8080")    \
-    X(admin_listen, ADDRESS, "127.0.0.1:8081", "ADDRESS",                                                                \
-      "where operators connect: loopback or a unix socket; empty for none", "unix:/run/trib/admin.sock")                 \
-    X(data, STR, "data", "FOLDER", "folder of the databases; made if missing, one server at a time", "/var/lib/trib")    \
-    X(no_auth, BOOL, "false", "", "answer everybody without a token; only with loopback or unix listeners", "true")      \
-    X(admin_key, SECRET, "", "KEY", "key of the admin listener instead of the one made on first start", "s3cret...")     \
-    X(tenant_domain, STR, "", "DOMAIN", "TENANT.DOMAIN in the Host header names a tenant", "db.example.com")             \
-    X(public_url, STR, "", "URL", "URL that clients are told, if it is not the listener's own", "https://db.example.com/") \
-    X(loops, COUNT, "0", "N", "threads that serve connections; 0: one per core", "2")                                    \
-    X(workers, COUNT, "0", "N", "threads that run SQL; 0: chosen by cores", "8")                                         \
-    X(session_idle, DURATION, "60s", "TIME", "a session without requests is closed after this time", "5m")               \
-    X(drain_timeout, DURATION, "10s", "TIME", "after SIGTERM, requests in flight get this long to end", "10s")           \
-    X(max_connections, COUNT, "20000", "N", "open connections of each listener; more are closed at once", "5000")        \
-    X(max_response, BYTES, "10MiB", "SIZE", "largest answer to one request", "32MiB")                                    \
-    X(max_row, BYTES, "5MiB", "SIZE", "largest row of an answer", "5MiB")                                                \
-    X(max_batch_steps, COUNT, "0", "N", "statements in one batch; 0: the protocol's own limit", "1000")                  \
-    X(log_level, LEVEL, "info", "LEVEL", "debug, info, warn or error; debug logs each request", "debug")                 \
+/* X(field, type, default, value name, help, example); C type by type: STR, ADDRESS, SECRET -> const char * (NULL when
+ * empty), BOOL -> bool, COUNT -> uint32_t, DURATION -> uint32_t milliseconds, BYTES -> uint64_t, LEVEL, FORMAT -> log
+ * enums. */
+#define TRIB_CONFIG_TABLE(X)                                                                                           \
+    X(listen, ADDRESS, "127.0.0.1:8080", "ADDRESS", "where clients connect; port 0 picks a free one", "0.0.0.0:8080")  \
+    X(admin_listen, ADDRESS, "127.0.0.1:8081", "ADDRESS",                                                              \
+      "where operators connect: loopback or a unix socket; empty for none", "unix:/run/trib/admin.sock")               \
+    X(data, STR, "data", "FOLDER", "folder of the databases; made if missing, one server at a time", "/var/lib/trib")  \
+    X(no_auth, BOOL, "false", "", "answer everybody without a token; only with loopback or unix listeners", "true")    \
+    X(admin_key, SECRET, "", "KEY", "key of the admin listener instead of the one made on first start", "s3cret...")   \
+    X(tenant_domain, STR, "", "DOMAIN", "TENANT.DOMAIN in the Host header names a tenant", "db.example.com")           \
+    X(public_url, STR, "", "URL", "URL that clients are told, if it is not the listener's own",                        \
+      "https://db.example.com/")                                                                                       \
+    X(loops, COUNT, "0", "N", "threads that serve connections; 0: one per core", "2")                                  \
+    X(workers, COUNT, "0", "N", "threads that run SQL; 0: chosen by cores", "8")                                       \
+    X(session_idle, DURATION, "60s", "TIME", "a session without requests is closed after this time", "5m")             \
+    X(drain_timeout, DURATION, "10s", "TIME", "after SIGTERM, requests in flight get this long to end", "10s")         \
+    X(max_connections, COUNT, "20000", "N", "open connections of each listener; more are closed at once", "5000")      \
+    X(max_response, BYTES, "10MiB", "SIZE", "largest answer to one request", "32MiB")                                  \
+    X(max_row, BYTES, "5MiB", "SIZE", "largest row of an answer", "5MiB")                                              \
+    X(max_batch_steps, COUNT, "0", "N", "statements in one batch; 0: the protocol's own limit", "1000")                \
+    X(log_level, LEVEL, "info", "LEVEL", "debug, info, warn or error; debug logs each request", "debug")               \
     X(log_format, FORMAT, "text", "FORMAT", "text or json, one line an event, on standard error", "json")
 
 typedef const char *trib_config_STR;
@@ -79,7 +83,7 @@ typedef enum trib_config_origin {
 enum {
     TRIB_CONFIG_FILE_MAX_BYTES = 64 * 1024, /* a settings file is small; a path to something else is a mistake */
     TRIB_CONFIG_VALUE_MAX_BYTES = 1024,
-    TRIB_CONFIG_NAME_BYTES = 48             /* of flag and variable names made from a row's */
+    TRIB_CONFIG_NAME_BYTES = 48 /* of flag and variable names made from a row's */
 };
 
 typedef struct trib_config_row {
@@ -110,17 +114,19 @@ typedef struct trib_config {
 trib_code trib_config_init(trib_config *config, trib_error *err);
 void trib_config_deinit(trib_config *config);
 
-/* Lines `key = value`; '#' starts a comment line; a value may stand in double quotes (no escapes). `name` is for messages.
+/* Lines `key = value`; '#' starts a comment line; a value may stand in double quotes (no escapes). `name` is for
+ * messages.
  * Errors: CONFIG for an unknown or repeated key, a line without '=', a value that is too long. */
 trib_code trib_config_add_file(trib_config *config, const char *name, trib_str text, trib_error *err);
-/* Entries NAME=VALUE, ending with NULL, as environ. Only TRIB_* is looked at; unknown ones are errors, except those that
- * belong to the client commands and to tests. Errors: CONFIG. */
+/* Entries NAME=VALUE, ending with NULL, as environ. Only TRIB_* is looked at; unknown ones are errors, except those
+ * that belong to the client commands and to tests. Errors: CONFIG. */
 trib_code trib_config_add_environment(trib_config *config, char *const *entries, trib_error *err);
 /* name without dashes ("admin-listen"); value NULL: a switch that is on. Errors: USAGE. */
 trib_code trib_config_add_flag(trib_config *config, trib_str name, const char *value, trib_error *err);
 /* True if there is such a flag; *ret_switch: it takes no value. */
 bool trib_config_knows_flag(trib_str name, bool *ret_switch);
-/* Parses every value and checks what must fit together (no_auth and listeners). Errors: CONFIG, with where it came from. */
+/* Parses every value and checks what must fit together (no_auth and listeners). Errors: CONFIG, with where it came
+ * from. */
 trib_code trib_config_finish(trib_config *config, trib_error *err);
 
 /* The value as text; secrets are masked. "default", "file FILE:LINE" and so on. Thread: any. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starting, waiting, draining and stopping; see serve.h. Order of the end: listeners and connections, workers and store,
- * loops; so that every job finds the loop that it comes home to. */
+/* Starting, waiting, draining and stopping; see serve.h. Order of the end: listeners and connections, workers and
+ * store, loops; so that every job finds the loop that it comes home to. */
 #include "server/serve.h"
 
 #include <errno.h>
@@ -220,8 +220,8 @@ static bool take_signal(const trib_serving *serving, int timeout_ms, int *ret_si
 }
 
 bool trib_serve_stop(trib_serving *serving) {
-    int64_t limit_ns = trib_env_mono_ns(serving->env) +
-                       ((int64_t)serving->config->drain_timeout + TRIB_SERVE_LATE_MS) * 1000000;
+    int64_t limit_ns =
+        trib_env_mono_ns(serving->env) + ((int64_t)serving->config->drain_timeout + TRIB_SERVE_LATE_MS) * 1000000;
     int signal_no = 0;
     trib_log_event(&serving->log, TRIB_LOG_INFO, "draining", TRIB_LOG_U("timeout_ms", serving->config->drain_timeout));
     trib_server_drain(serving->server, serving->config->drain_timeout, on_drained, serving);

@@ -24,18 +24,19 @@ enum {
 typedef struct trib_serving trib_serving;
 
 typedef struct trib_serve_options {
-    const trib_config *config;  /* finished; borrowed until stop */
-    bool auto_create_tenants;   /* trib dev: a tenant is made when it is first named; only with no_auth */
+    const trib_config *config; /* finished; borrowed until stop */
+    bool auto_create_tenants;  /* trib dev: a tenant is made when it is first named; only with no_auth */
 } trib_serve_options;
 
 /* Starts everything; afterwards requests are answered. SIGTERM and SIGINT of the process are from now on taken by wait.
- * Owns: *ret is the caller's (trib_serve_stop). Errors: CONFIG, IO, DATA_FOLDER_LOCKED and those of the parts. Thread: main. */
+ * Owns: *ret is the caller's (trib_serve_stop). Errors: CONFIG, IO, DATA_FOLDER_LOCKED and those of the parts. Thread:
+ *       main. */
 trib_code trib_serve_start(const trib_serve_options *options, trib_serving **ret, trib_error *err);
 /* "http://127.0.0.1:8080/" or "unix:/path"; NULL if there is no such listener. */
 const char *trib_serve_url(const trib_serving *serving, trib_listener_kind kind);
 trib_app *trib_serve_app(trib_serving *serving);
-/* Waits for a signal, drains, stops. Returns true if all was answered; false if it was cut short by a second signal or the
- * time limit: the caller should then end the process without freeing anything else. Frees `serving` when true. */
+/* Waits for a signal, drains, stops. Returns true if all was answered; false if it was cut short by a second signal or
+ * the time limit: the caller should then end the process without freeing anything else. Frees `serving` when true. */
 bool trib_serve_wait(trib_serving *serving);
 /* Drains and stops now. Result and ownership as of wait. */
 bool trib_serve_stop(trib_serving *serving);

@@ -33,12 +33,24 @@ static void get_metrics(trib_http_request *request) {
 }
 
 static const trib_route routes[] = {
-    {.method = "GET", .path = "/health", .listeners = TRIB_LISTENER_USER | TRIB_LISTENER_ADMIN, .auth = TRIB_AUTH_NONE,
-     .handle = get_health, .summary = "200 while the server takes requests"},
-    {.method = "GET", .path = "/version", .listeners = TRIB_LISTENER_USER | TRIB_LISTENER_ADMIN, .auth = TRIB_AUTH_NONE,
-     .handle = get_version, .summary = "name and version as text"},
-    {.method = "GET", .path = "/metrics", .listeners = TRIB_LISTENER_ADMIN, .auth = TRIB_AUTH_ADMIN,
-     .handle = get_metrics, .summary = "counters as OpenMetrics text"},
+    {.method = "GET",
+     .path = "/health",
+     .listeners = TRIB_LISTENER_USER | TRIB_LISTENER_ADMIN,
+     .auth = TRIB_AUTH_NONE,
+     .handle = get_health,
+     .summary = "200 while the server takes requests"},
+    {.method = "GET",
+     .path = "/version",
+     .listeners = TRIB_LISTENER_USER | TRIB_LISTENER_ADMIN,
+     .auth = TRIB_AUTH_NONE,
+     .handle = get_version,
+     .summary = "name and version as text"},
+    {.method = "GET",
+     .path = "/metrics",
+     .listeners = TRIB_LISTENER_ADMIN,
+     .auth = TRIB_AUTH_ADMIN,
+     .handle = get_metrics,
+     .summary = "counters as OpenMetrics text"},
 };
 
 const trib_module trib_health_module = {
