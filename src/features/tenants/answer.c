@@ -88,6 +88,7 @@ static void write_url(trib_json_writer *w, const trib_app *app, const trib_tenan
     }
     trib_buf_init(&url, TENANTS_URL_MAX_BYTES);
     trib_buf_add_c(&url, app->settings.public_url);
+    if (!trib_str_ends(trib_buf_str(&url), TRIB_STR("/"))) trib_buf_add_char(&url, '/');
     trib_buf_add_c(&url, tenant->name);
     trib_buf_add_char(&url, '/'); /* without it libSQL's JavaScript client drops the name */
     if (url.failed) trib_jw_null(w);
