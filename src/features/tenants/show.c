@@ -68,7 +68,8 @@ typedef struct stats_call {
 static trib_job_verdict stats_run(trib_job *job) {
     stats_call *call = (stats_call *)(void *)job;
     trib_db *db = NULL;
-    call->code = trib_store_db_get(call->http->app->store, trib_str_c(call->tenant->id), &call->tenant->db_settings, &db, &call->err);
+    call->code = trib_store_db_get(call->http->app->store, trib_str_c(call->tenant->id), &call->tenant->db_settings,
+                                   &db, &call->err);
     if (call->code != TRIB_OK) return TRIB_JOB_DONE;
     trib_db_get_stats(db, &call->stats);
     trib_db_unref(db);
