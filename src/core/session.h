@@ -2,8 +2,8 @@
 /* Sessions: one client's connection state in a database (libSQL calls it a stream), found again by a baton.
  *
  *   new -> busy (a job runs) -> idle (baton handed out) -> busy -> ... -> closed
- *                                  └ idle too long: expired; its id is remembered for a while, so that the next one is told
- *                                    so instead of "invalid baton"
+ *                     └ idle too long: expired; its id is remembered for a while, so that the next request is told so
+ *                       instead of "invalid baton"
  *
  * A session without state costs about 200 bytes: its handle is kept only while a transaction is open or a setting
  * changed. */

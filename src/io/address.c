@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Addresses as text: "127.0.0.1:8080", "[::1]:8080", "unix:/path". Names are not resolved: a listener must know what it binds,
- * and a look-up could block. */
+/* Addresses as text: "127.0.0.1:8080", "[::1]:8080", "unix:/path". Names are not resolved: a listener must know what it
+ * binds, and a look-up could block. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -11,10 +11,11 @@
 #include "io/listener_int.h"
 
 static trib_code refuse(trib_error *err, const char *text, const char *why) {
-    return trib_error_set(err, TRIB_CONFIG,
-                          "cannot listen on \"%s\": %s; write 127.0.0.1:8080, [::1]:8080, 0.0.0.0:8080 (all interfaces) "
-                          "or unix:/path/to/socket",
-                          text, why);
+    return trib_error_set(
+        err, TRIB_CONFIG,
+        "cannot listen on \"%s\": %s; write 127.0.0.1:8080, [::1]:8080, 0.0.0.0:8080 (all interfaces) "
+        "or unix:/path/to/socket",
+        text, why);
 }
 
 static trib_code parse_unix(const char *text, struct sockaddr_storage *ret, socklen_t *ret_len, trib_error *err) {
@@ -22,7 +23,8 @@ static trib_code parse_unix(const char *text, struct sockaddr_storage *ret, sock
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     size_t len = strlen(path);
     if (len == 0) return refuse(err, text, "the path is empty");
-    if (len >= sizeof at.sun_path) return refuse(err, text, "the path is longer than the 107 bytes that the system allows");
+    if (len >= sizeof at.sun_path)
+        return refuse(err, text, "the path is longer than the 107 bytes that the system allows");
     memcpy(at.sun_path, path, len + 1);
     memcpy(ret, &at, sizeof at);
     *ret_len = (socklen_t)sizeof at;
@@ -43,7 +45,8 @@ trib_code trib_address_parse(const char *text, struct sockaddr_storage *ret, soc
     bool brackets = host.len >= 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']';
     if (brackets) host = trib_str_sub(host, 1, host.len - 1);
     char ip[INET6_ADDRSTRLEN];
-    if (host.len == 0 || host.len >= sizeof ip) return refuse(err, text, "the part before the port is not an IP address");
+    if (host.len == 0 || host.len >= sizeof ip)
+        return refuse(err, text, "the part before the port is not an IP address");
     memcpy(ip, host.ptr, host.len);
     ip[host.len] = '\0';
 

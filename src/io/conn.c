@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Life, end and timeouts of a connection; see conn.h. Reading is in conn_read.c, writing in conn_write.c.
  *
- * Timeouts cost nothing while bytes move: activity only notes the time, and the connection's one timer looks at the notes
- * when it fires and goes to sleep for what is left. */
+ * Timeouts cost nothing while bytes move: activity only notes the time, and the connection's one timer looks at the
+ * notes when it fires and goes to sleep for what is left. */
 #include "io/conn.h"
 
 #include <stdlib.h>
@@ -34,7 +34,8 @@ static void arm(trib_conn *conn) {
 }
 
 static void time_out(trib_conn *conn, trib_conn_timeout which) {
-    if (conn->state == CONN_LINGERING) trib_conn_abort(conn, TRIB_OK); /* all was sent; the peer is just slow to close */
+    if (conn->state == CONN_LINGERING)
+        trib_conn_abort(conn, TRIB_OK); /* all was sent; the peer is just slow to close */
     else if (conn->state == CONN_OPEN && conn->handler->on_timeout) conn->handler->on_timeout(conn, which);
     else trib_conn_abort(conn, TRIB_REQUEST_TIMEOUT);
 }
@@ -129,8 +130,8 @@ void trib_conn_close(trib_conn *conn) {
     if (conn->state == CONN_FLUSHING && conn->unsent_bytes == 0) trib_conn_flushed(conn);
 }
 
-/* Closing a socket that has unread input makes the kernel send a reset, and a reset can overtake our last answer. So we send
- * our end, and wait a moment for the peer's. */
+/* Closing a socket that has unread input makes the kernel send a reset, and a reset can overtake our last answer. So we
+ * send our end, and wait a moment for the peer's. */
 void trib_conn_linger(trib_conn *conn) {
     conn->state = CONN_LINGERING;
     if (conn->eof) {

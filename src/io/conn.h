@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A stream connection (TCP or unix socket) that a listener accepted. It lives on one loop; every function here is for that
- * loop's thread only.
+/* A stream connection (TCP or unix socket) that a listener accepted. It lives on one loop; every function here is for
+ * that loop's thread only.
  *
- *   socket -> one read of the loop's shared buffer -> on_data(bytes) -> how many were used; the rest is kept and shown again
- *   trib_conn_write -> straight to the kernel -> what it does not take is queued -> on_drained
+ *   socket -> one read of the loop's shared buffer -> on_data(bytes) -> how many were used; the rest is kept and shown
+ *   again trib_conn_write -> straight to the kernel -> what it does not take is queued -> on_drained
  *
- * A connection at rest owns no buffers. What a peer can make us keep is bounded: bytes not yet used (limits.read_max_bytes),
- * bytes not yet sent (limits.unsent_max_bytes), time without progress (limits.idle_timeout_ms). */
+ * A connection at rest owns no buffers. What a peer can make us keep is bounded: bytes not yet used
+ * (limits.read_max_bytes), bytes not yet sent (limits.unsent_max_bytes), time without progress
+ * (limits.idle_timeout_ms). */
 #ifndef TRIB_IO_CONN_H
 #define TRIB_IO_CONN_H
 
@@ -22,14 +23,16 @@
 typedef struct trib_conn trib_conn;
 
 enum {
-    TRIB_CONN_READ_MAX_BYTES = 64 * 1024,           /* unused bytes kept for a peer: stops a request that never ends */
-    TRIB_CONN_UNSENT_HIGH_BYTES = 256 * 1024,       /* above it the writer should pause until on_drained */
-    TRIB_CONN_UNSENT_MAX_BYTES = 16 * 1024 * 1024,  /* a write on top of more than this closes: stops a peer that never reads */
-    TRIB_CONN_IDLE_TIMEOUT_MS = 60 * 1000,          /* no byte moved for so long: stops hoarded connections */
-    TRIB_CONN_LINGER_MS = 2 * 1000,                 /* after our last byte, time for the peer to close first */
-    TRIB_CONN_DISCARD_MAX_BYTES = 1024 * 1024,      /* thrown away while closing: stops an endless upload to a dead request */
-    TRIB_CONN_PARTS_MAX = 8,                        /* pieces of one trib_conn_writev */
-    TRIB_CONN_PEER_BYTES = 64                       /* enough for any trib_conn_peer text */
+    TRIB_CONN_READ_MAX_BYTES = 64 * 1024,     /* unused bytes kept for a peer: stops a request that never ends */
+    TRIB_CONN_UNSENT_HIGH_BYTES = 256 * 1024, /* above it the writer should pause until on_drained */
+    TRIB_CONN_UNSENT_MAX_BYTES =
+        16 * 1024 * 1024,                  /* a write on top of more than this closes: stops a peer that never reads */
+    TRIB_CONN_IDLE_TIMEOUT_MS = 60 * 1000, /* no byte moved for so long: stops hoarded connections */
+    TRIB_CONN_LINGER_MS = 2 * 1000,        /* after our last byte, time for the peer to close first */
+    TRIB_CONN_DISCARD_MAX_BYTES =
+        1024 * 1024,          /* thrown away while closing: stops an endless upload to a dead request */
+    TRIB_CONN_PARTS_MAX = 8,  /* pieces of one trib_conn_writev */
+    TRIB_CONN_PEER_BYTES = 64 /* enough for any trib_conn_peer text */
 };
 
 /* 0 means the constant above. */
@@ -45,18 +48,19 @@ typedef enum trib_conn_timeout {
     TRIB_CONN_TIMEOUT_DEADLINE /* the time of trib_conn_set_deadline came; it is cleared now */
 } trib_conn_timeout;
 
-/* What a protocol does with its connections. All run on the connection's loop; none after on_close. Optional ones may be NULL.
- * Any of them may write, pause, close or abort the connection. */
+/* What a protocol does with its connections. All run on the connection's loop; none after on_close. Optional ones may
+ * be NULL. Any of them may write, pause, close or abort the connection. */
 typedef struct trib_conn_handler {
     /* Optional. The place to set trib_conn_set_user. */
     void (*on_open)(trib_conn *conn);
-    /* Bytes arrived. Returns how many of them were used; the rest is shown again, in front of the bytes that follow, or after
-     * trib_conn_read_resume. `bytes` is borrowed for the call. Once read_max_bytes are kept, something must be used. */
+    /* Bytes arrived. Returns how many of them were used; the rest is shown again, in front of the bytes that follow, or
+     * after trib_conn_read_resume. `bytes` is borrowed for the call. Once read_max_bytes are kept, something must be
+     * used. */
     size_t (*on_data)(trib_conn *conn, trib_str bytes);
     /* Optional. Unsent bytes fell to half of unsent_high_bytes after having been above it. */
     void (*on_drained)(trib_conn *conn);
-    /* Optional (else trib_conn_close). The peer sends no more; it may still read. Comes after all bytes were shown, or while
-     * reading is paused if none wait. */
+    /* Optional (else trib_conn_close). The peer sends no more; it may still read. Comes after all bytes were shown, or
+     * while reading is paused if none wait. */
     void (*on_eof)(trib_conn *conn);
     /* Optional (else trib_conn_abort with REQUEST_TIMEOUT). */
     void (*on_timeout)(trib_conn *conn, trib_conn_timeout which);
@@ -70,8 +74,9 @@ typedef struct trib_conn_handler {
 
 /* ---- writing ---- */
 
-/* Sends bytes; what the kernel does not take now is copied and sent later, in order. Errors: CANCELLED (closing or closed, the
- * bytes are dropped), OVERLOADED and NOMEM (the connection was aborted). The error needs no handling: on_close follows. */
+/* Sends bytes; what the kernel does not take now is copied and sent later, in order. Errors: CANCELLED (closing or
+ * closed, the bytes are dropped), OVERLOADED and NOMEM (the connection was aborted). The error needs no handling:
+ * on_close follows. */
 trib_code trib_conn_write(trib_conn *conn, trib_str bytes);
 /* The same for up to TRIB_CONN_PARTS_MAX pieces in one system call: head and body without joining them. */
 trib_code trib_conn_writev(trib_conn *conn, const trib_str *parts, size_t count);

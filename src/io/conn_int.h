@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of a connection, for conn*.c and listener.c.
  *
- *   OPEN -- trib_conn_close --> FLUSHING -- all sent --> LINGERING -- peer's end, or time --> CLOSED -- libuv is done --> freed
+ *   OPEN -- trib_conn_close --> FLUSHING -- all sent --> LINGERING -- peer's end, or time --> CLOSED -- libuv is done
+ *   --> freed
  *     |_____________________________________ abort, error, timeout _____________________________^ */
 #ifndef TRIB_IO_CONN_INT_H
 #define TRIB_IO_CONN_INT_H
@@ -67,7 +68,8 @@ struct trib_conn {
     uint8_t peer_ip[16];
 };
 
-/* Starts the life of an accepted socket on its loop. Owns: `conn` and its descriptor, also on failure. Thread: conn->loop's. */
+/* Starts the life of an accepted socket on its loop. Owns: `conn` and its descriptor, also on failure. Thread:
+ * conn->loop's. */
 void trib_conn_adopt(trib_conn *conn);
 /* The limits with defaults filled in. */
 const trib_conn_limits *trib_conn_get_limits(const trib_conn *conn);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading side of a connection; see conn.h.
  *
- *   loop's read buffer:  [ kept bytes | fresh bytes ........ ]   -> on_data -> the unused tail is kept in a block of its own
+ *   the loop's read buffer: [ kept bytes | fresh bytes ... ] -> on_data -> the unused tail goes into a block of its own
  *
  * The kept bytes are laid in front before every read, so on_data always sees one run of bytes and reads stay large. A
  * connection without an unfinished message keeps nothing.
  *
- * Pausing is lazy: the socket stays watched until bytes really come, because taking it out of epoll and back would cost two
- * system calls for every request that waits for a worker, and an aborted request would go unnoticed. */
+ * Pausing is lazy: the socket stays watched until bytes really come, because taking it out of epoll and back would cost
+ * two system calls for every request that waits for a worker, and an aborted request would go unnoticed. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +15,8 @@
 
 enum { KEPT_STEP_BYTES = 256 };
 
-_Static_assert((int)TRIB_CONN_READ_MAX_BYTES <= (int)TRIB_LOOP_READ_BYTES, "kept bytes must fit into the loop's read buffer");
+_Static_assert((int)TRIB_CONN_READ_MAX_BYTES <= (int)TRIB_LOOP_READ_BYTES,
+               "kept bytes must fit into the loop's read buffer");
 
 static void keep(trib_conn *conn, const char *bytes, size_t n) {
     if (n == 0) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writing side of a connection; see conn.h.
  *
- * The usual write is one system call and no memory. What the kernel refuses goes into a list of chunks; libuv holds the first
- * few of them at a time (`in_flight`), small writes join the last one. Everything that leaves for the socket passes through
- * send_now and send_queued, and everything that ends it through trib_conn_flushed. */
+ * The usual write is one system call and no memory. What the kernel refuses goes into a list of chunks; libuv holds the
+ * first few of them at a time (`in_flight`), small writes join the last one. Everything that leaves for the socket
+ * passes through send_now and send_queued, and everything that ends it through trib_conn_flushed. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The environment of the real machine; see env_native.h. Condition variables count on CLOCK_MONOTONIC, so that a jump of the
- * wall clock neither cuts a wait short nor prolongs it. */
+/* The environment of the real machine; see env_native.h. Condition variables count on CLOCK_MONOTONIC, so that a jump
+ * of the wall clock neither cuts a wait short nor prolongs it. */
 #include "io/env_native.h"
 
 #include <errno.h>
@@ -8,9 +8,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <time.h>
+
+#include "crypto/hash.h"
 
 enum { BACKGROUND_NICE = 19, NAME_BYTES = 16 };
 
@@ -45,15 +46,7 @@ static int64_t wall_ms(void *ctx) {
 
 static bool random_bytes(void *ctx, void *out, size_t n) {
     (void)ctx;
-    char *at = out;
-    while (n > 0) {
-        ssize_t got = getrandom(at, n, 0);
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) return false;
-        at += got;
-        n -= (size_t)got;
-    }
-    return true;
+    return trib_crypto_random(out, n);
 }
 
 static trib_mutex *mutex_new(void *ctx) {
@@ -130,8 +123,8 @@ static void *thread_main(void *arg) {
     return NULL;
 }
 
-/* A new thread inherits the mask, so it is set around pthread_create: not one moment is left in which a signal could land
- * on the new thread. */
+/* A new thread inherits the mask, so it is set around pthread_create: not one moment is left in which a signal could
+ * land on the new thread. */
 static trib_thread *thread_start(void *ctx, const char *name, void (*main)(void *arg), void *arg) {
     (void)ctx;
     trib_thread *t = calloc(1, sizeof *t);

@@ -113,8 +113,10 @@ static trib_code set_headers(call *c, trib_error *err) {
         const trib_http_client_header *h = &c->request->headers[i];
         if (!header_is_clean(h)) {
             trib_buf_deinit(&line);
-            return trib_error_set(err, TRIB_USAGE, "header %zu cannot be sent: a name needs at least one character and no "
-                                  "colon, and neither name nor value may hold a line break; remove it", i + 1);
+            return trib_error_set(err, TRIB_USAGE,
+                                  "header %zu cannot be sent: a name needs at least one character and no "
+                                  "colon, and neither name nor value may hold a line break; remove it",
+                                  i + 1);
         }
         trib_buf_clear(&line);
         trib_buf_add(&line, h->name);
@@ -180,7 +182,8 @@ static const char *fix_for(CURLcode failed) {
     if (failed == CURLE_COULDNT_RESOLVE_HOST) return "check the spelling of the host name and the name service";
     if (failed == CURLE_PEER_FAILED_VERIFICATION || failed == CURLE_SSL_CONNECT_ERROR ||
         failed == CURLE_SSL_CACERT_BADFILE) {
-        return "check that the server speaks TLS on this port and that its certificate is trusted; http:// is without TLS";
+        return "check that the server speaks TLS on this port and that its certificate is trusted; http:// is without "
+               "TLS";
     }
     if (failed == CURLE_GOT_NOTHING || failed == CURLE_RECV_ERROR || failed == CURLE_SEND_ERROR ||
         failed == CURLE_PARTIAL_FILE) {
@@ -198,7 +201,8 @@ static trib_code explain(const call *c, CURLcode failed, trib_error *err) {
     const char *socket_path = c->request->unix_socket;
     const char *through = socket_path ? " through the socket " : "";
     if (!socket_path) socket_path = "";
-    /* curl's long message may quote the URL with its query, so it is not shown; the errno says more than the short one */
+    /* curl's long message may quote the URL with its query, so it is not shown; the errno says more than the short
+     * one */
     const char *why = curl_easy_strerror(failed);
     long os_error = 0;
     curl_easy_getinfo(c->client->easy, CURLINFO_OS_ERRNO, &os_error);
@@ -210,18 +214,23 @@ static trib_code explain(const call *c, CURLcode failed, trib_error *err) {
     } else if (failed == CURLE_OUT_OF_MEMORY) {
         code = trib_error_set(err, TRIB_NOMEM, NULL);
     } else if (failed == CURLE_WRITE_ERROR) {
-        code = trib_error_set(err, TRIB_RESPONSE_TOO_LARGE, "the answer of %.*s is larger than the %zu bytes that are taken; "
-                              "ask for less", TRIB_STR_ARG(url), c->reply.body.max_bytes);
+        code = trib_error_set(err, TRIB_RESPONSE_TOO_LARGE,
+                              "the answer of %.*s is larger than the %zu bytes that are taken; "
+                              "ask for less",
+                              TRIB_STR_ARG(url), c->reply.body.max_bytes);
     } else if (failed == CURLE_OPERATION_TIMEDOUT) {
-        code = trib_error_set(err, TRIB_REQUEST_TIMEOUT, "%.*s%s%s did not answer in time; the server may be overloaded or "
+        code = trib_error_set(err, TRIB_REQUEST_TIMEOUT,
+                              "%.*s%s%s did not answer in time; the server may be overloaded or "
                               "the address may be filtered: try again, or give it more time",
                               TRIB_STR_ARG(url), through, socket_path);
     } else if (failed == CURLE_URL_MALFORMAT || failed == CURLE_UNSUPPORTED_PROTOCOL) {
-        code = trib_error_set(err, TRIB_USAGE, "\"%.*s\" is not a URL that can be used; write http://host:port/path or "
-                              "https://host/path", TRIB_STR_ARG(url));
+        code = trib_error_set(err, TRIB_USAGE,
+                              "\"%.*s\" is not a URL that can be used; write http://host:port/path or "
+                              "https://host/path",
+                              TRIB_STR_ARG(url));
     } else {
-        code = trib_error_set(err, TRIB_CONNECT, "cannot reach %.*s%s%s: %s; %s", TRIB_STR_ARG(url), through, socket_path,
-                              why, fix_for(failed));
+        code = trib_error_set(err, TRIB_CONNECT, "cannot reach %.*s%s%s: %s; %s", TRIB_STR_ARG(url), through,
+                              socket_path, why, fix_for(failed));
     }
     trib_buf_deinit(&shown);
     if (err) err->detail = (int)failed;

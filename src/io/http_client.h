@@ -3,7 +3,8 @@
  *
  *   trib_http_client_new -> trib_http_client_call ... -> trib_http_client_free
  *
- * Redirects are not followed and no proxy of the environment is used: a token never goes anywhere but to the given URL. */
+ * Redirects are not followed and no proxy of the environment is used: a token never goes anywhere but to the given
+ * URL. */
 #ifndef TRIB_IO_HTTP_CLIENT_H
 #define TRIB_IO_HTTP_CLIENT_H
 
@@ -20,8 +21,8 @@ typedef struct trib_http_client trib_http_client;
 enum {
     TRIB_HTTP_CLIENT_CONNECT_TIMEOUT_MS = 10 * 1000,
     TRIB_HTTP_CLIENT_TIMEOUT_MS = 60 * 1000,
-    TRIB_HTTP_CLIENT_MAX_HEAD_BYTES = 64 * 1024,          /* stops a server that sends headers for ever */
-    TRIB_HTTP_CLIENT_MAX_BODY_BYTES = 64 * 1024 * 1024    /* kept in memory; stops an endless answer */
+    TRIB_HTTP_CLIENT_MAX_HEAD_BYTES = 64 * 1024,       /* stops a server that sends headers for ever */
+    TRIB_HTTP_CLIENT_MAX_BODY_BYTES = 64 * 1024 * 1024 /* kept in memory; stops an endless answer */
 };
 
 typedef struct trib_http_client_header {
@@ -37,9 +38,10 @@ typedef struct trib_http_client_request {
     trib_str body;
     const char *unix_socket; /* path; the URL's host is sent but not connected to */
     uint32_t connect_timeout_ms;
-    uint32_t timeout_ms;     /* for the whole call; with on_body: without any byte */
+    uint32_t timeout_ms; /* for the whole call; with on_body: without any byte */
     size_t max_body_bytes;
-    /* Gets the body of a 2xx answer as it comes, without a limit; reply.body stays empty then. false: stop (CANCELLED). */
+    /* Gets the body of a 2xx answer as it comes, without a limit; reply.body stays empty then. false: stop
+     * (CANCELLED). */
     bool (*on_body)(void *ctx, trib_str bytes);
     void *on_body_ctx;
 } trib_http_client_request;

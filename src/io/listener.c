@@ -5,9 +5,10 @@
  *             ├ lane 1 ── loop 1
  *             └ ...
  *
- * End: close_task (loop 0) stops accepting and posts one drain task to each lane; a lane is gone when its last connection is;
- * the last part (lanes and the poll handle) posts done_task, which frees everything. Sockets on their way to a lane were
- * posted before its drain task, so the drain task sees them. */
+ * End: close_task (loop 0) stops accepting and posts one drain task to each lane; a lane is gone when its last
+ *      connection is;
+ * the last part (lanes and the poll handle) posts done_task, which frees everything. Sockets on their way to a lane
+ * were posted before its drain task, so the drain task sees them. */
 #include "io/listener.h"
 
 #include <errno.h>
@@ -275,11 +276,13 @@ static void on_done_task(trib_task *task) {
 trib_code trib_listener_open(const trib_listener_config *config, trib_listener **ret, trib_error *err) {
     uint32_t lanes = config->loop_count;
     if (lanes == 0 || lanes > TRIB_LISTENER_MAX_LOOPS) {
-        return trib_error_set(err, TRIB_CONFIG, "a listener needs 1 to %d loops, not %u", TRIB_LISTENER_MAX_LOOPS, lanes);
+        return trib_error_set(err, TRIB_CONFIG, "a listener needs 1 to %d loops, not %u", TRIB_LISTENER_MAX_LOOPS,
+                              lanes);
     }
     trib_listener *listener = calloc(1, sizeof *listener + lanes * sizeof listener->lanes[0]);
     if (!listener) return trib_error_set(err, TRIB_NOMEM, NULL);
-    trib_code code = listen_on(listener, config->address, config->backlog ? config->backlog : TRIB_LISTENER_BACKLOG, err);
+    trib_code code =
+        listen_on(listener, config->address, config->backlog ? config->backlog : TRIB_LISTENER_BACKLOG, err);
     if (code != TRIB_OK) {
         free(listener);
         return code;

@@ -20,13 +20,13 @@ enum {
 };
 
 typedef struct trib_listener_config {
-    const char *address;       /* "127.0.0.1:8080", "[::]:8080", "unix:/run/trib.sock"; port 0: the system chooses */
-    trib_loop *const *loops;   /* the first one accepts; all must outlive the listener */
+    const char *address;     /* "127.0.0.1:8080", "[::]:8080", "unix:/run/trib.sock"; port 0: the system chooses */
+    trib_loop *const *loops; /* the first one accepts; all must outlive the listener */
     uint32_t loop_count;
     const trib_conn_handler *handler; /* borrowed */
-    void *user;                /* for trib_conn_listener_user */
-    uint32_t backlog;          /* 0: the constant */
-    uint32_t max_connections;  /* 0: the constant */
+    void *user;                       /* for trib_conn_listener_user */
+    uint32_t backlog;                 /* 0: the constant */
+    uint32_t max_connections;         /* 0: the constant */
     trib_conn_limits limits;
 } trib_listener_config;
 
@@ -38,11 +38,12 @@ typedef struct trib_listener_stats {
 } trib_listener_stats;
 
 /* Binds and listens; connections come as soon as the loops run.
- * Owns: *ret ends with trib_listener_close only. Errors: CONFIG (the address cannot be read), IO (err->detail is the errno),
+ * Owns: *ret ends with trib_listener_close only. Errors: CONFIG (the address cannot be read), IO (err->detail is the
+ *       errno),
  * NOMEM. Thread: any. */
 trib_code trib_listener_open(const trib_listener_config *config, trib_listener **ret, trib_error *err);
-/* Stops accepting, calls on_drain for every connection, aborts those that are left after grace_ms, then calls `closed` on
- * the first loop's thread; the listener is gone then. The loops must run until then. Once. Thread: any. */
+/* Stops accepting, calls on_drain for every connection, aborts those that are left after grace_ms, then calls `closed`
+ * on the first loop's thread; the listener is gone then. The loops must run until then. Once. Thread: any. */
 void trib_listener_close(trib_listener *listener, uint32_t grace_ms, void (*closed)(void *ctx), void *ctx);
 
 /* The address with the port that is in use: "127.0.0.1:43211". Thread: any, until close. */

@@ -11,9 +11,9 @@
 struct trib_listener_lane {
     trib_listener *listener;
     trib_loop *loop;
-    trib_conn *conns;      /* the lane's loop only */
-    atomic_uint open;      /* written by several threads, read by the accepting one to choose */
-    bool draining, gone;   /* the lane's loop only */
+    trib_conn *conns;    /* the lane's loop only */
+    atomic_uint open;    /* written by several threads, read by the accepting one to choose */
+    bool draining, gone; /* the lane's loop only */
     trib_task drain;
     trib_timer grace;
 };

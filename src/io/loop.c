@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An event loop over libuv; see loop.h.
  *
- * Posting is one compare-and-swap onto a stack whose owner takes it as a whole (so no ABA), turns it round and runs it. Only
- * who pushes onto the empty stack wakes the loop: a batch of any size costs one wake-up. */
+ * Posting is one compare-and-swap onto a stack whose owner takes it as a whole (so no ABA), turns it round and runs it.
+ * Only who pushes onto the empty stack wakes the loop: a batch of any size costs one wake-up. */
 #include "io/loop.h"
 
 #include <signal.h>
@@ -11,8 +11,10 @@
 
 #include "io/loop_int.h"
 
-/* Its address tells threads apart without asking the OS. */
-static _Thread_local char this_thread;
+/* Never 0 on the C libraries of Linux, where a pthread_t is the address of the thread's block. */
+static uintptr_t this_thread(void) {
+    return (uintptr_t)uv_thread_self();
+}
 
 static trib_loop *loop_of(const uv_handle_t *handle) {
     return handle->loop->data;
@@ -60,7 +62,8 @@ static void on_tick(uv_timer_t *tick) {
 
 static void on_again(uv_idle_t *again) {
     trib_loop *loop = loop_of((uv_handle_t *)again);
-    /* Only what is queued now: what queues itself again waits for the next iteration, so that sockets get their turn. */
+    /* Only what is queued now: what queues itself again waits for the next iteration, so that sockets get their
+     * turn. */
     trib_defer mark = {.prev = loop->deferred.prev, .next = &loop->deferred};
     loop->deferred.prev->next = &mark;
     loop->deferred.prev = &mark;
@@ -135,7 +138,7 @@ static void block_sigpipe(void) {
 
 void trib_loop_run(trib_loop *loop) {
     block_sigpipe();
-    atomic_store_explicit(&loop->runner, (uintptr_t)&this_thread, memory_order_relaxed);
+    atomic_store_explicit(&loop->runner, this_thread(), memory_order_relaxed);
     uv_update_time(&loop->uv);
     if (!atomic_load_explicit(&loop->stop, memory_order_acquire)) uv_run(&loop->uv, UV_RUN_DEFAULT);
     atomic_store_explicit(&loop->runner, 0, memory_order_relaxed);
@@ -148,8 +151,8 @@ static void thread_main(void *arg) {
 trib_code trib_loop_start(trib_loop *loop, trib_error *err) {
     loop->thread = loop->env->thread_start(loop->env->ctx, loop->name, thread_main, loop);
     if (loop->thread) return TRIB_OK;
-    return trib_error_set(err, TRIB_NOMEM, "cannot start the thread %s: the system's limit of threads or memory is reached",
-                          loop->name);
+    return trib_error_set(err, TRIB_NOMEM,
+                          "cannot start the thread %s: the system's limit of threads or memory is reached", loop->name);
 }
 
 void trib_loop_stop(trib_loop *loop) {
@@ -166,7 +169,7 @@ void trib_loop_join(trib_loop *loop) {
 void trib_loop_free(trib_loop *loop) {
     if (!loop) return;
     trib_loop_join(loop);
-    atomic_store_explicit(&loop->runner, (uintptr_t)&this_thread, memory_order_relaxed);
+    atomic_store_explicit(&loop->runner, this_thread(), memory_order_relaxed);
     /* A task may post again; what it closes needs iterations to say so. */
     while (atomic_load_explicit(&loop->posted, memory_order_relaxed)) run_posted(loop);
     uv_close((uv_handle_t *)&loop->wake, NULL);
@@ -182,7 +185,8 @@ void trib_loop_post(trib_loop *loop, trib_task *task) {
     trib_task *head = atomic_load_explicit(&loop->posted, memory_order_relaxed);
     do {
         task->next = head;
-    } while (!atomic_compare_exchange_weak_explicit(&loop->posted, &head, task, memory_order_release, memory_order_relaxed));
+    } while (
+        !atomic_compare_exchange_weak_explicit(&loop->posted, &head, task, memory_order_release, memory_order_relaxed));
     if (!head) uv_async_send(&loop->wake);
 }
 
@@ -191,7 +195,7 @@ int64_t trib_loop_now_ms(const trib_loop *loop) {
 }
 
 bool trib_loop_is_current(const trib_loop *loop) {
-    return atomic_load_explicit(&loop->runner, memory_order_relaxed) == (uintptr_t)&this_thread;
+    return atomic_load_explicit(&loop->runner, memory_order_relaxed) == this_thread();
 }
 
 const trib_env *trib_loop_env(const trib_loop *loop) {

@@ -12,7 +12,9 @@
 /* The object whose `member` a callback was given. */
 #define TRIB_OWNER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
-enum { TRIB_LOOP_READ_BYTES = 64 * 1024 }; /* one buffer a loop for all reads: an idle connection needs none of its own */
+enum {
+    TRIB_LOOP_READ_BYTES = 64 * 1024
+}; /* one buffer a loop for all reads: an idle connection needs none of its own */
 
 /* Something that wants to be called again soon on the same loop, and can take that back. */
 typedef struct trib_defer trib_defer;
@@ -30,15 +32,16 @@ struct trib_loop {
     trib_thread *thread;
     char name[16];
     trib_wheel wheel;
-    int64_t tick_due_ms; /* what `tick` is armed for; INT64_MAX if not */
-    trib_defer deferred; /* head of the ring */
-    char *read_bytes;    /* TRIB_LOOP_READ_BYTES; valid during one read callback */
+    int64_t tick_due_ms;         /* what `tick` is armed for; INT64_MAX if not */
+    trib_defer deferred;         /* head of the ring */
+    char *read_bytes;            /* TRIB_LOOP_READ_BYTES; valid during one read callback */
     _Atomic(trib_task *) posted; /* newest first */
     atomic_bool stop;
-    atomic_uintptr_t runner; /* address of a thread-local of the running thread; 0: nobody runs it */
+    atomic_uintptr_t runner; /* the thread that runs it; 0: none */
 };
 
-/* Calls defer->run once in the next iteration, before the loop sleeps again. Queued already: nothing. Thread: the loop's. */
+/* Calls defer->run once in the next iteration, before the loop sleeps again. Queued already: nothing. Thread: the
+ * loop's. */
 void trib_loop_defer(trib_loop *loop, trib_defer *defer);
 void trib_loop_undefer(trib_loop *loop, trib_defer *defer);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SIGTERM and SIGINT on the main loop; see signal.h. Threads of the native environment block both, so the main thread sees
- * them. */
+/* SIGTERM and SIGINT on the main loop; see signal.h. Threads of the native environment block both, so the main thread
+ * sees them. */
 #include "io/signal.h"
 
 #include <signal.h>
@@ -52,7 +52,8 @@ trib_code trib_signals_open(trib_loop *loop, void (*on_stop)(void *ctx, int sign
     }
     if (signals->open) trib_signals_close(signals);
     else free(signals);
-    return trib_error_set(err, TRIB_IO, "cannot watch for SIGTERM and SIGINT: %s; raise the limit of open files (ulimit -n)",
+    return trib_error_set(err, TRIB_IO,
+                          "cannot watch for SIGTERM and SIGINT: %s; raise the limit of open files (ulimit -n)",
                           uv_strerror(failed));
 }
 

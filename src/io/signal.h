@@ -8,8 +8,8 @@
 
 typedef struct trib_signals trib_signals;
 
-/* From now on SIGTERM and SIGINT call on_stop(ctx, signal number) on the loop's thread, each time one comes: the first is the
- * wish to drain, a second one usually means at once. SIGPIPE is ignored in the whole process.
+/* From now on SIGTERM and SIGINT call on_stop(ctx, signal number) on the loop's thread, each time one comes: the first
+ * is the wish to drain, a second one usually means at once. SIGPIPE is ignored in the whole process.
  * Owns: *ret ends with trib_signals_close. Errors: NOMEM, IO. Thread: the loop's, or any before it runs. */
 trib_code trib_signals_open(trib_loop *loop, void (*on_stop)(void *ctx, int signal_no), void *ctx, trib_signals **ret,
                             trib_error *err);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hierarchical timing wheel; see wheel.h.
  *
- * A tick number is read as six groups of six bits. A timer lives on the level of the highest group in which its due tick
- * differs from the current one, in the slot that this group names:
+ * A tick number is read as six groups of six bits. A timer lives on the level of the highest group in which its due
+ * tick differs from the current one, in the slot that this group names:
  *
  *   now  = 0 0 0 | 2 | 7 | 63        due = 0 0 0 | 2 | 9 | 5     differs first in group 1: level 1, slot 9
  *
- * So on every level all busy slots lie after the current one, and the next event is the lowest busy slot of the lowest busy
- * level. When time reaches a slot of a higher level, its timers fall to lower levels (a cascade); on level 0 they fire. */
+ * So on every level all busy slots lie after the current one, and the next event is the lowest busy slot of the lowest
+ * busy level. When time reaches a slot of a higher level, its timers fall to lower levels (a cascade); on level 0 they
+ * fire. */
 #include "io/wheel.h"
 
 #include <stddef.h>

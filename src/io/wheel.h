@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Coarse timers by the ten thousand: setting and clearing one costs a few instructions, and the wheel knows when it must be
- * looked at next, so an idle loop sleeps. No clock and no OS in here: whoever owns the wheel tells it the time. */
+/* Coarse timers by the ten thousand: setting and clearing one costs a few instructions, and the wheel knows when it
+ * must be looked at next, so an idle loop sleeps. No clock and no OS in here: whoever owns the wheel tells it the
+ * time. */
 #ifndef TRIB_IO_WHEEL_H
 #define TRIB_IO_WHEEL_H
 
@@ -26,11 +27,11 @@ struct trib_timer {
 };
 
 typedef struct trib_wheel {
-    uint64_t tick;                         /* everything up to here has fired */
-    int64_t base_ms;                       /* the time of tick 0 */
-    uint64_t busy[TRIB_WHEEL_LEVELS];      /* bit s: slots[level][s] is not empty */
+    uint64_t tick;                    /* everything up to here has fired */
+    int64_t base_ms;                  /* the time of tick 0 */
+    uint64_t busy[TRIB_WHEEL_LEVELS]; /* bit s: slots[level][s] is not empty */
     trib_timer *slots[TRIB_WHEEL_LEVELS][TRIB_WHEEL_SLOTS];
-    trib_timer *firing;                    /* taken out of a slot, not yet looked at */
+    trib_timer *firing; /* taken out of a slot, not yet looked at */
 } trib_wheel;
 
 /* Clears `timer`'s links; call it once before the first set. */

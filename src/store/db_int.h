@@ -66,6 +66,7 @@ typedef struct trib_db_log {
     bool pending;               /* a commit frame was written, not yet taken by trib_log_harvest */
     uint32_t pending_first;     /* its frames: pending_first .. committed_frames */
     uint32_t pending_size_after;
+    bool late_map;              /* TRIB_FAULT_LATE_MAP: a map is owed */
     bool in_doubt;              /* SQLite went back behind a raised commit: the log must be cut */
 
     /* guarded by db->lock */
@@ -188,6 +189,10 @@ static inline uint16_t trib_ticket_incarnation(uint64_t ticket) { return (uint16
 static inline void trib_db_lock(trib_db *db) { trib_mutex_lock(db->store->env, db->lock); }
 static inline void trib_db_unlock(trib_db *db) { trib_mutex_unlock(db->store->env, db->lock); }
 static inline bool trib_db_fault(const trib_db *db, trib_fault fault) { return (db->store->faults & (uint32_t)fault) != 0; }
+
+/* ---- store.c ---- */
+/* For tests/fault only. */
+void trib_store_set_faults(trib_store *store, uint32_t faults);
 
 /* ---- db.c ---- */
 /* The struct alone, closed. Errors: NOMEM, INTERNAL (id). */

@@ -91,5 +91,3 @@ trib_code trib_gate_wait(trib_db *db, uint64_t ticket, trib_gate_waiter *waiter)
     trib_db_unlock(db);
     return code;
 }
-
-uint64_t trib_handle_ticket(const trib_handle *handle) { return handle->ticket; }

@@ -337,6 +337,8 @@ trib_code trib_handle_enter(trib_handle *h, trib_access access, trib_session_var
     h->access = access;
     h->vars = vars;
     h->ticket = 0;
+    h->wrote = false;
+    h->entered = true;
     trib_stmt_enter(h);
     return TRIB_OK;
 }
@@ -355,6 +357,17 @@ static void release_turn(trib_handle *h)
     trib_db_unlock(h->db);
 }
 
+/* Loaded after every snapshot of this stay was opened, so whatever was seen, by a step or by a prepare that read the schema, was
+ * raised before (0001-tickets.md). */
+static uint64_t newest_ticket(const trib_handle *h)
+{
+    if (trib_db_fault(h->db, h->wrote ? TRIB_FAULT_NO_WRITE_GATE : TRIB_FAULT_NO_READ_GATE))
+        return 0;
+    return atomic_load(&h->db->raised);
+}
+
+uint64_t trib_handle_ticket(const trib_handle *h) { return h->entered ? newest_ticket(h) : h->ticket; }
+
 void trib_handle_leave(trib_handle *h)
 {
     trib_db *db = h->db;
@@ -367,7 +380,9 @@ void trib_handle_leave(trib_handle *h)
         trib_handle_rollback(h);
     if (h->sqlite)
         trib_stmt_leave(h);
+    h->ticket = newest_ticket(h);
     h->vars = NULL;
+    h->entered = false;
     trib_db_lock(db);
     if (lose)
         h->lost = why;
@@ -471,9 +486,8 @@ void trib_handle_after_step(trib_handle *h, int rc)
         if (!known || db->log.in_doubt || atomic_load(&db->log.sync_failed))
             trib_fail_begin(db);
     }
-    /* Loaded after the snapshot is open: whatever the statement saw was raised before it became visible. */
-    if (!trib_db_fault(db, had_turn ? TRIB_FAULT_NO_WRITE_GATE : TRIB_FAULT_NO_READ_GATE))
-        h->ticket = atomic_load(&db->raised);
+    if (had_turn)
+        h->wrote = true;
     if (is_damage(rc))
         trib_db_quarantine(db, sqlite3_errstr(rc));
     if (rc != SQLITE_ROW && atomic_load(&h->interrupted)) {

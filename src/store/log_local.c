@@ -63,6 +63,8 @@ bool trib_log_harvest(trib_handle *handle)
     log->marks[log->mark_last++] = (trib_log_mark){record.commit_no, record.log_end};
     trib_db_map_add(db, record.commit_no, record.pages, record.page_count, record.size_after);
     trib_db_unlock(db);
+    if (log->late_map)
+        log->late_map = trib_db_map_write(db, log->salt, log->appended_frames, true, NULL) != TRIB_OK;
     db->store->driver->append(db->store->driver, 0, &record);
     return true;
 }

@@ -229,3 +229,57 @@ trib_code trib_db_map_before_log(trib_db *db, const uint32_t salt[2], trib_error
         return TRIB_OK;
     return trib_db_map_write(db, salt, 0, true, err);
 }
+
+/* Under db->lock: the delta's part of the answer, as a bitmap over pages. */
+static void mark_delta(const trib_db_map *map, uint64_t since, uint8_t *bits, size_t pages)
+{
+    for (size_t i = 0; i < map->delta_count; i++) {
+        uint32_t page = map->delta[i].page;
+        if (map->delta[i].commit_no > since && page >= 1 && page <= pages)
+            bits[(page - 1) / 8] |= (uint8_t)(1U << ((page - 1) % 8));
+    }
+}
+
+static trib_code changed_pages(trib_db *db, uint64_t since, trib_buf *ret, trib_db_point *ret_point, trib_error *err)
+{
+    trib_db_map *map = &db->map;
+    trib_buf file;
+    bool ok = false;
+    /* The file is replaced under open_lock or with the turn, and says itself how far it goes; the delta is read after it, so
+     * that a map written in between only makes a page appear in both. */
+    trib_code code = read_file(db, &file, &ok, err);
+    size_t old = ok ? (file.len - HEADER_BYTES) / 8 : 0;
+    trib_db_lock(db);
+    bool stale = map->file_valid && ok && get64((const uint8_t *)file.ptr + 16) < map->file_commit_no;
+    size_t pages = map->delta_count ? map->delta[map->delta_count - 1].size_after : old;
+    uint8_t *bits = code == TRIB_OK ? calloc(1, pages / 8 + 1) : NULL;
+    if (bits)
+        mark_delta(map, since, bits, pages);
+    *ret_point = (trib_db_point){.epoch = map->epoch, .commit_no = db->appended_no, .page_count = (uint32_t)pages};
+    bool usable = map->file_valid && ok;
+    trib_db_unlock(db);
+    if (code == TRIB_OK && (!bits || stale))
+        code = bits ? trib_error_set(err, TRIB_AGAIN, "the page map changed meanwhile") : trib_error_set(err, TRIB_NOMEM, NULL);
+    for (size_t i = 0; code == TRIB_OK && i < pages; i++) {
+        const uint8_t *entry = (const uint8_t *)file.ptr + HEADER_BYTES + 8 * i;
+        bool changed = (bits[i / 8] & (1U << (i % 8))) != 0 || (usable && i < old && get64(entry) > since);
+        if (changed) {
+            uint32_t page = (uint32_t)i + 1;
+            trib_buf_add_bytes(ret, &page, sizeof page);
+        }
+    }
+    if (code == TRIB_OK && ret->failed)
+        code = trib_error_set(err, TRIB_NOMEM, NULL);
+    free(bits);
+    trib_buf_deinit(&file);
+    return code;
+}
+
+trib_code trib_db_changed_pages(trib_db *db, uint64_t since, trib_buf *ret, trib_db_point *ret_point, trib_error *err)
+{
+    enum { TRIES = 8 }; /* maps are written once per checkpoint: one repetition is rare, eight do not happen */
+    trib_code code = TRIB_AGAIN;
+    for (int i = 0; i < TRIES && code == TRIB_AGAIN; i++)
+        code = changed_pages(db, since, ret, ret_point, err);
+    return code == TRIB_AGAIN ? trib_error_set(err, TRIB_IO, "the page map changes too fast; try again") : code;
+}

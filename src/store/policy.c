@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/functions.h"
 #include "store/sqlite_seam.h"
-
-enum { NS_PER_MS = 1000000 };
 
 static const trib_str hidden_prefix = {"_trib_", 6};
 
@@ -77,7 +76,11 @@ static int judge_rows(trib_policy *policy, int action, const char *table, const 
     return SQLITE_OK;
 }
 
-static int judge(trib_policy *policy, int action, const char *a, const char *b, const char *trigger) {
+static const char temp_objects[] = "TEMP tables, views, indexes and triggers; make ordinary ones and drop them";
+
+static int judge(trib_policy *policy, int action, const char *a, const char *b, const char *schema, const char *trigger) {
+    /* CREATE TABLE temp.x arrives as CREATE TABLE, not as CREATE TEMP TABLE. */
+    bool temp = schema && trib_str_ieq_c(trib_str_c(schema), "temp");
     switch (action) {
     case SQLITE_SELECT:
     case SQLITE_RECURSIVE:
@@ -95,11 +98,14 @@ static int judge(trib_policy *policy, int action, const char *a, const char *b, 
         return judge_pragma(policy, a, b);
     case SQLITE_CREATE_TABLE:
     case SQLITE_CREATE_VIEW:
+        if (temp) return deny(policy, TRIB_DENIED_STATEMENT, temp_objects, NULL);
         return judge_schema_change(policy, true, a, NULL);
     case SQLITE_CREATE_INDEX:
     case SQLITE_CREATE_TRIGGER:
+        if (temp) return deny(policy, TRIB_DENIED_STATEMENT, temp_objects, NULL);
         return judge_schema_change(policy, true, a, b);
     case SQLITE_CREATE_VTABLE:
+        if (temp) return deny(policy, TRIB_DENIED_STATEMENT, temp_objects, NULL);
         if (!name_in(b, modules)) return deny(policy, TRIB_DENIED_MODULE, NULL, b);
         return judge_schema_change(policy, true, a, NULL);
     case SQLITE_DROP_TABLE:
@@ -119,7 +125,7 @@ static int judge(trib_policy *policy, int action, const char *a, const char *b, 
     case SQLITE_DROP_TEMP_TABLE:
     case SQLITE_DROP_TEMP_TRIGGER:
     case SQLITE_DROP_TEMP_VIEW:
-        return deny(policy, TRIB_DENIED_STATEMENT, "TEMP tables, views, indexes and triggers", NULL);
+        return deny(policy, TRIB_DENIED_STATEMENT, temp_objects, NULL);
     case SQLITE_ATTACH:
         return deny(policy, TRIB_DENIED_STATEMENT, "ATTACH", NULL);
     case SQLITE_DETACH:
@@ -146,10 +152,9 @@ static void note_system(trib_policy *policy, int action, const char *a, const ch
 }
 
 static int authorize(void *ctx, int action, const char *a, const char *b, const char *schema, const char *trigger) {
-    (void)schema;
     trib_policy *policy = ctx;
     if (policy->armed == 0) return SQLITE_OK;
-    if (policy->handle->access != TRIB_ACCESS_SYSTEM) return judge(policy, action, a, b, trigger);
+    if (policy->handle->access != TRIB_ACCESS_SYSTEM) return judge(policy, action, a, b, schema, trigger);
     note_system(policy, action, a, b, trigger);
     return SQLITE_OK;
 }

@@ -28,8 +28,7 @@ enum {
 
 enum {
     TRIB_PROGRESS_OPS = 250,                     /* machine steps between two looks at the clock */
-    TRIB_STATEMENT_TIMEOUT_MS_DEFAULT = 30000,
-    TRIB_JSON_PATCH_MAX_PRODUCT = 1 << 28        /* json_patch compares every key with every key */
+    TRIB_STATEMENT_TIMEOUT_MS_DEFAULT = 30000
 };
 
 /* Why the authorizer refused: decides code and text of the error. */
@@ -111,11 +110,6 @@ const trib_pragma_row *trib_pragma_row_at(size_t index);
 trib_pragma_class trib_pragma_class_of(trib_str name, bool has_arg);
 /* The pragmas of class SET, in the order of the bits of trib_policy.pragmas_changed; NULL past the end. */
 const char *trib_pragma_settable_at(size_t index);
-
-/* ---- functions.c ---- */
-
-/* Registers our versions of built-ins. Errors: SQLite's code. */
-int trib_functions_register(trib_handle *handle);
 
 /* ---- memory.c ---- */
 

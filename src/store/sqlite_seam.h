@@ -1,15 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two doors into SQLite that its public interface lacks; cmake/sqlite_all.c builds them into our SQLite. With the system's
- * SQLite (-DTRIB_SYSTEM_SQLITE=ON) they do nothing: changes() then answers for the connection, and LIKE finds no index. */
+/* Doors into SQLite that its public interface lacks; cmake/sqlite_all.c builds them into our SQLite. With the system's
+ * SQLite (-DTRIB_SYSTEM_SQLITE=ON) they do nothing: changes() then answers for the connection, LIKE finds no index, and
+ * built-ins on large values are not looked at. */
 #ifndef TRIB_STORE_SQLITE_SEAM_H
 #define TRIB_STORE_SQLITE_SEAM_H
 
 #include <sqlite3.h>
 
 #ifdef TRIB_SQLITE_SEAM
+
+/* changes() and total_changes() of a connection: a session's values follow it from connection to connection. */
 void trib_sqlite_set_changes(sqlite3 *db, sqlite3_int64 changes, sqlite3_int64 total_changes);
+
+/* Tells the planner that the function `name` of this connection is LIKE or GLOB, so that `x LIKE 'abc%'` still finds an
+ * index after sqlite3_create_function replaced the built-in. Its user data must begin with the three wildcards. */
 int trib_sqlite_mark_like(sqlite3 *db, const char *name, int arg_count, int case_sensitive);
+
+/* Puts `call` in front of a scalar built-in, with all that the planner knows of it. call reaches the built-in through
+ * trib_sqlite_call_builtin. SQLITE_NOTFOUND: there is no such built-in. Owns: destroy(app) runs in any case. */
+int trib_sqlite_guard(sqlite3 *db, const char *name, int arg_count, void *app,
+                      void (*call)(sqlite3_context *, int, sqlite3_value **), void (*destroy)(void *));
+void trib_sqlite_call_builtin(sqlite3_context *ctx, const char *name, int count, sqlite3_value **values);
+
 #else
+
 static inline void trib_sqlite_set_changes(sqlite3 *db, sqlite3_int64 changes, sqlite3_int64 total_changes) {
     (void)db, (void)changes, (void)total_changes;
 }
@@ -17,6 +31,16 @@ static inline int trib_sqlite_mark_like(sqlite3 *db, const char *name, int arg_c
     (void)db, (void)name, (void)arg_count, (void)case_sensitive;
     return SQLITE_OK;
 }
+static inline int trib_sqlite_guard(sqlite3 *db, const char *name, int arg_count, void *app,
+                                    void (*call)(sqlite3_context *, int, sqlite3_value **), void (*destroy)(void *)) {
+    (void)db, (void)name, (void)arg_count, (void)call;
+    destroy(app);
+    return SQLITE_OK;
+}
+static inline void trib_sqlite_call_builtin(sqlite3_context *ctx, const char *name, int count, sqlite3_value **values) {
+    (void)ctx, (void)name, (void)count, (void)values;
+}
+
 #endif
 
 #endif

@@ -24,6 +24,10 @@ static int64_t timeout_ns(const trib_handle *handle) {
 
 /* ---- prepare ---- */
 
+static trib_code closed_error(trib_error *err) {
+    return trib_error_set(err, TRIB_NOT_COMMITTED, "the database was opened again while this statement waited; run it again");
+}
+
 /* What to give SQLite instead of the text; empty: the text itself. `space` holds what is built. */
 static trib_str replacement(const trib_stmt *stmt, trib_stmt_head head, char *space, int space_bytes) {
     if (head.kind == TRIB_STMT_BEGIN_READONLY) return TRIB_STR("BEGIN DEFERRED");
@@ -45,7 +49,7 @@ static trib_code check_head(trib_handle *handle, trib_stmt_head head, trib_str s
     if (head.kind == TRIB_STMT_ATTACH)
         return trib_policy_unsupported(err, "ATTACH; a session sees one database, open a second connection instead");
     if (head.kind == TRIB_STMT_DETACH) return trib_policy_unsupported(err, "DETACH");
-    if (head.temp) return trib_policy_unsupported(err, "CREATE TEMP; make an ordinary table and drop it");
+    if (head.temp) return trib_policy_unsupported(err, "CREATE TEMP; make an ordinary one and drop it");
     bool takes_turn = (head.kind == TRIB_STMT_BEGIN_IMMEDIATE && !head.concurrent) || head.kind == TRIB_STMT_REINDEX;
     if (takes_turn && !head.explain && handle->access == TRIB_ACCESS_READ) return trib_policy_readonly_error(err);
     if (head.kind == TRIB_STMT_ALTER) {
@@ -152,6 +156,8 @@ static trib_code prepare_new(trib_handle *handle, trib_str sql, size_t from, tri
         code = trib_error_set(err, TRIB_SQL_NO_STATEMENT, NULL);
     if (code != TRIB_OK) {
         trib_stmt_cache_give(stmt);
+        /* Preparing reads the schema: a damaged file can show here first. */
+        if (code == TRIB_SQL_ERROR && err && err->detail != 0) trib_handle_after_step(handle, err->detail);
         return code;
     }
     *ret = stmt;
@@ -166,6 +172,7 @@ static void begin_run(trib_stmt *stmt) {
 }
 
 trib_code trib_stmt_prepare(trib_handle *handle, trib_str sql, trib_stmt **ret, trib_error *err) {
+    if (!handle->sqlite) return closed_error(err);
     trib_stmt *stmt = trib_stmt_cache_take(handle, sql);
     if (!stmt) {
         trib_code code = check_text(sql, err);
@@ -185,6 +192,7 @@ trib_code trib_stmt_prepare(trib_handle *handle, trib_str sql, trib_stmt **ret, 
 }
 
 trib_code trib_stmt_prepare_next(trib_handle *handle, trib_str *sql, trib_stmt **ret, trib_error *err) {
+    if (!handle->sqlite) return closed_error(err);
     /* Cut first: SQLite would copy the whole rest of the script for each of its statements. */
     trib_str rest = trib_sql_without_lead(*sql);
     trib_str first = trib_str_sub(rest, 0, trib_sql_first_len(rest));
@@ -217,10 +225,6 @@ void trib_stmt_free(trib_stmt *stmt) {
 }
 
 /* ---- step ---- */
-
-static trib_code closed_error(trib_error *err) {
-    return trib_error_set(err, TRIB_NOT_COMMITTED, "the database was opened again while this statement waited; run it again");
-}
 
 static trib_code start(trib_stmt *stmt, trib_error *err) {
     trib_handle *handle = stmt->handle;
@@ -296,6 +300,9 @@ trib_code trib_stmt_step(trib_stmt *stmt, bool *ret_row, trib_error *err) {
     if (first) {
         trib_code code = start(stmt, err);
         if (code != TRIB_OK) return code;
+    } else if (!sqlite3_stmt_busy(stmt->sqlite)) {
+        /* The store rolled its transaction back while it waited; stepping would run it from the start. */
+        return trib_error_set(err, TRIB_TRANSACTION_TIMEOUT, NULL);
     }
     trib_policy *policy = handle->policy;
     trib_policy_arm(policy, stmt->left_ns);
@@ -305,6 +312,7 @@ trib_code trib_stmt_step(trib_stmt *stmt, bool *ret_row, trib_error *err) {
     if (rc != SQLITE_ROW) return finish(stmt, rc, err);
     stmt->rows_read++;
     if (first) trib_handle_after_step(handle, rc);
+    if (stmt->closed) return closed_error(err);
     *ret_row = true;
     return TRIB_OK;
 }

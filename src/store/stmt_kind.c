@@ -229,6 +229,18 @@ static void look_at_pragma(trib_stmt_head *head) {
     head->rest = trib_str_make(token.text.ptr, (size_t)(rest.ptr + rest.len - token.text.ptr));
 }
 
+/* CREATE TEMP ... and CREATE TRIGGER temp.x ..., which SQLite's authorizer is told as one of the table's schema. */
+static bool creates_temp(trib_str rest) {
+    trib_sql_token token = trib_sql_next(&rest);
+    if (trib_sql_is_word(token, "TEMP") || trib_sql_is_word(token, "TEMPORARY")) return true;
+    for (int i = 0; i < 8 && !at_end(token); i++) { /* UNIQUE INDEX IF NOT EXISTS temp . x */
+        bool temp = trib_str_ieq_c(unquoted(token), "temp");
+        token = trib_sql_next(&rest);
+        if (temp && trib_sql_is_punct(token, '.')) return true;
+    }
+    return false;
+}
+
 trib_stmt_head trib_stmt_head_of(trib_str sql) {
     trib_stmt_head head = {.kind = TRIB_STMT_OTHER};
     trib_sql_token token = trib_sql_next(&sql);
@@ -246,9 +258,6 @@ trib_stmt_head trib_stmt_head_of(trib_str sql) {
     if (head.kind == TRIB_STMT_BEGIN) look_at_begin(&head);
     if (head.kind == TRIB_STMT_ROLLBACK) look_at_rollback(&head);
     if (head.kind == TRIB_STMT_PRAGMA) look_at_pragma(&head);
-    if (head.kind == TRIB_STMT_CREATE) {
-        token = trib_sql_next(&sql);
-        head.temp = trib_sql_is_word(token, "TEMP") || trib_sql_is_word(token, "TEMPORARY");
-    }
+    if (head.kind == TRIB_STMT_CREATE) head.temp = creates_temp(sql);
     return head;
 }

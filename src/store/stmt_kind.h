@@ -66,7 +66,7 @@ typedef struct trib_stmt_head {
     trib_stmt_kind kind;
     bool explain;       /* EXPLAIN or EXPLAIN QUERY PLAN stood before it */
     bool concurrent;    /* BEGIN CONCURRENT */
-    bool temp;          /* CREATE TEMP ... */
+    bool temp;          /* CREATE TEMP ..., CREATE ... temp.x */
     trib_str pragma;    /* PRAGMA: its name without schema, unquoted */
     bool pragma_arg;    /* PRAGMA x = 1, PRAGMA x(1) */
     trib_str rest;      /* behind the part that was looked at; the first semicolon for BEGIN and PRAGMA */

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/env.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -93,6 +94,15 @@ typedef struct trib_db_stats {
     uint32_t handles, turn_waiters, gate_waiters;
 } trib_db_stats;
 void trib_db_get_stats(trib_db *db, trib_db_stats *ret);
+
+/* Which pages changed after commit `since` of this epoch: the basis of every replica protocol. Appends their numbers to *ret as
+ * native uint32_t, ascending. What is told includes commits that are not durable yet: it passes the gate like rows do, with a
+ * ticket taken after the call. Errors: NOMEM, IO. Thread: worker. */
+typedef struct trib_db_point {
+    uint64_t epoch, commit_no;  /* the newest commit that was looked at */
+    uint32_t page_count;
+} trib_db_point;
+trib_code trib_db_changed_pages(trib_db *db, uint64_t since, trib_buf *ret, trib_db_point *ret_point, trib_error *err);
 
 /* ---- handles ---- */
 

@@ -27,7 +27,9 @@ struct trib_handle {
     _Atomic bool interrupted;
     int64_t statement_deadline_ns;
 
-    uint64_t ticket;             /* trib_handle_ticket */
+    uint64_t ticket;             /* trib_handle_ticket of the last stay, set by leave */
+    bool entered;                /* between enter and leave; touched by the owner only */
+    bool wrote;                  /* had the turn since enter */
     bool has_turn;               /* guarded by the db's lock */
     bool inside;                 /* guarded by the db's lock */
     bool waits_turn;             /* a waiter of this handle is queued; guarded by the db's lock */

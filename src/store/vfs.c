@@ -258,6 +258,7 @@ static int header_written(trib_db *db, const uint8_t *bytes)
     log->page_bytes = h.page_bytes;
     log->committed_frames = 0;
     log->pending = false;
+    log->late_map = trib_db_fault(db, TRIB_FAULT_LATE_MAP);
     trib_db_lock(db);
     log->salt[0] = h.salt[0];
     log->salt[1] = h.salt[1];

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Closed-loop HTTP/1.1 load generator: N keep-alive connections, each with one request under way, on one thread over epoll.
+/* Closed-loop HTTP/1.1 load generator: N keep-alive connections, each with one request under way, on one thread over
+ * epoll.
  *
  *   loadgen --address 127.0.0.1:8080 [--connections 64] [--duration-s 5 | --requests N] [--warmup-ms 500]
  *           [--path /t%c/v2/pipeline] [--method POST] [--header "Name: value"]... [--body TEXT | --body-file FILE]
  *
- * %c in the path becomes the connection's number (0...N-1), so that connections can talk to different tenants. Requests are
- * made once, before the start; an answer is read just far enough to know where it ends. Prints one JSON object. Latency is
- * from the send call to the last byte; a closed loop slows down with its server, so its tail looks better than the tail of
- * an open system would.
+ * %c in the path becomes the connection's number (0...N-1), so that connections can talk to different tenants. Requests
+ * are made once, before the start; an answer is read just far enough to know where it ends. Prints one JSON object.
+ * Latency is from the send call to the last byte; a closed loop slows down with its server, so its tail looks better
+ * than the tail of an open system would.
  *
  * It refuses addresses that are not loopback: it is a tool for measuring, not for flooding. */
 #include <arpa/inet.h>
@@ -360,8 +361,8 @@ static void report(const run *r, double seconds) {
            "\"broken\": %llu, \"received_bytes\": %llu, \"latency_us\": {\"mean\": %.1f, \"p50\": %.1f, \"p99\": %.1f, "
            "\"p999\": %.1f, \"max\": %.1f}}\n",
            r->o.connections, seconds, (unsigned long long)h->count, seconds > 0 ? (double)h->count / seconds : 0,
-           (unsigned long long)r->non_2xx, (unsigned long long)r->broken, (unsigned long long)r->received_bytes, mean_us,
-           percentile_us(h, 50), percentile_us(h, 99), percentile_us(h, 99.9), (double)h->max_ns / 1000.0);
+           (unsigned long long)r->non_2xx, (unsigned long long)r->broken, (unsigned long long)r->received_bytes,
+           mean_us, percentile_us(h, 50), percentile_us(h, 99), percentile_us(h, 99.9), (double)h->max_ns / 1000.0);
 }
 
 /* ---- the command line ---- */

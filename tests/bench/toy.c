@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fastest server that the io room allows: answers 300 bytes to every read that ends a request head, and parses nothing.
- * It is the ceiling for every face; what a real answer costs on top is the price of parsing and of the store.
+/* The fastest server that the io room allows: answers 300 bytes to every read that ends a request head, and parses
+ * nothing. It is the ceiling for every face; what a real answer costs on top is the price of parsing and of the store.
  *
  *   toy [address] [loops]        prints the address; ends on SIGTERM or SIGINT */
 #include <stdio.h>
@@ -58,8 +58,11 @@ int main(int argc, char **argv) {
     for (unsigned i = 0; i < loops && code == TRIB_OK; i++) {
         code = trib_loop_new(trib_env_native(), "loop", &t.loops[i], &err);
     }
-    trib_listener_config config = {.address = argc > 1 ? argv[1] : "127.0.0.1:0", .loops = t.loops, .loop_count = loops,
-                                   .handler = &handler, .user = &t};
+    trib_listener_config config = {.address = argc > 1 ? argv[1] : "127.0.0.1:0",
+                                   .loops = t.loops,
+                                   .loop_count = loops,
+                                   .handler = &handler,
+                                   .user = &t};
     if (code == TRIB_OK) code = trib_signals_open(t.loops[0], on_stop, &t, &t.signals, &err);
     if (code == TRIB_OK) code = trib_listener_open(&config, &t.listener, &err);
     for (unsigned i = 1; i < loops && code == TRIB_OK; i++) code = trib_loop_start(t.loops[i], &err);

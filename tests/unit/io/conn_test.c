@@ -62,8 +62,8 @@ static void note_eof(trib_conn *conn) {
     trib_conn_close(conn);
 }
 
-static const trib_conn_handler line_handler = {.on_open = note_open, .on_data = lines, .on_eof = note_eof,
-                                               .on_close = note_close};
+static const trib_conn_handler line_handler = {
+    .on_open = note_open, .on_data = lines, .on_eof = note_eof, .on_close = note_close};
 
 static void unused_bytes_are_shown_again_before_new_ones(void **state) {
     (void)state;
@@ -141,7 +141,8 @@ static void a_pause_bounds_what_is_taken_from_the_peer(void **state) {
     ssize_t sent = 0, got;
     struct timeval soon = {.tv_usec = 200000};
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &soon, sizeof soon);
-    while (sent < BIG_BYTES * 8 && (got = send(fd, junk, (size_t)(BIG_BYTES * 8 - sent), MSG_NOSIGNAL)) > 0) sent += got;
+    while (sent < BIG_BYTES * 8 && (got = send(fd, junk, (size_t)(BIG_BYTES * 8 - sent), MSG_NOSIGNAL)) > 0)
+        sent += got;
     assert_true(sent < BIG_BYTES * 8);
     free(junk);
     close(fd);
@@ -206,8 +207,8 @@ static void go_on_producing(trib_conn *conn) {
 
 static void a_slow_reader_pauses_the_writer_and_gets_every_byte(void **state) {
     (void)state;
-    static const trib_conn_handler handler = {.on_open = note_open, .on_data = start_producing,
-                                              .on_drained = go_on_producing, .on_close = note_close};
+    static const trib_conn_handler handler = {
+        .on_open = note_open, .on_data = start_producing, .on_drained = go_on_producing, .on_close = note_close};
     server s;
     server_start(&s, &handler, (trib_conn_limits){.unsent_high_bytes = 50000});
     int fd = client_to(&s);
@@ -263,8 +264,8 @@ static size_t big_answer_then_close(trib_conn *conn, trib_str bytes) {
     return bytes.len;
 }
 
-static const trib_conn_handler big_handler = {.on_open = note_open, .on_data = big_answer_then_close,
-                                              .on_close = note_close};
+static const trib_conn_handler big_handler = {
+    .on_open = note_open, .on_data = big_answer_then_close, .on_close = note_close};
 
 static void close_during_a_write_sends_the_rest_first(void **state) {
     (void)state;
@@ -388,8 +389,8 @@ static void note_timeout(trib_conn *conn, trib_conn_timeout which) {
 
 static void the_handler_decides_about_an_idle_timeout_and_is_asked_again(void **state) {
     (void)state;
-    static const trib_conn_handler handler = {.on_open = note_open, .on_data = echo, .on_timeout = note_timeout,
-                                              .on_close = note_close};
+    static const trib_conn_handler handler = {
+        .on_open = note_open, .on_data = echo, .on_timeout = note_timeout, .on_close = note_close};
     server s;
     server_start(&s, &handler, (trib_conn_limits){.idle_timeout_ms = 20});
     int fd = client_to(&s);
@@ -409,8 +410,8 @@ static void open_with_deadline(trib_conn *conn) {
 
 static void a_deadline_counts_although_bytes_trickle(void **state) {
     (void)state;
-    static const trib_conn_handler handler = {.on_open = open_with_deadline, .on_data = use_nothing,
-                                              .on_timeout = note_timeout, .on_close = note_close};
+    static const trib_conn_handler handler = {
+        .on_open = open_with_deadline, .on_data = use_nothing, .on_timeout = note_timeout, .on_close = note_close};
     server s;
     server_start(&s, &handler, (trib_conn_limits){0});
     int fd = client_to(&s);

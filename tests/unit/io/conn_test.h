@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the connection tests share: a listener on two loops, counters that its handlers keep, and blocking client sockets. */
+/* What the connection tests share: a listener on two loops, counters that its handlers keep, and blocking client
+ * sockets. */
 #ifndef TRIB_TESTS_IO_CONN_TEST_H
 #define TRIB_TESTS_IO_CONN_TEST_H
 
@@ -68,15 +69,20 @@ static inline size_t echo(trib_conn *conn, trib_str bytes) {
 
 static const trib_conn_handler echo_handler = {.on_open = note_open, .on_data = echo, .on_close = note_close};
 
-static inline void server_start_at(server *s, const char *address, const trib_conn_handler *handler, trib_conn_limits limits,
-                            uint32_t max_connections) {
+static inline void server_start_at(server *s, const char *address, const trib_conn_handler *handler,
+                                   trib_conn_limits limits, uint32_t max_connections) {
     memset(s, 0, sizeof *s);
     sem_init(&s->closed_sem, 0, 0);
     for (int i = 0; i < LOOPS; i++) {
         assert_int_equal(trib_loop_new(trib_env_native(), "loop", &s->loops[i], NULL), TRIB_OK);
     }
-    trib_listener_config config = {.address = address, .loops = s->loops, .loop_count = LOOPS, .handler = handler,
-                                   .user = s, .limits = limits, .max_connections = max_connections};
+    trib_listener_config config = {.address = address,
+                                   .loops = s->loops,
+                                   .loop_count = LOOPS,
+                                   .handler = handler,
+                                   .user = s,
+                                   .limits = limits,
+                                   .max_connections = max_connections};
     trib_error err = {0};
     trib_code code = trib_listener_open(&config, &s->listener, &err);
     if (code != TRIB_OK) fail_msg("%s", err.message);
@@ -121,7 +127,8 @@ static inline int client_to(const server *s) {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     client_set_timeouts(fd);
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(trib_listener_port(s->listener)),
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons(trib_listener_port(s->listener)),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
     return fd;

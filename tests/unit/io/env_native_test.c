@@ -22,7 +22,7 @@ static void clocks_go_forward(void **state) {
 
 static void random_fills_every_byte(void **state) {
     (void)state;
-    /* 600 bytes: more than one getrandom is promised to fill. 64 draws leave no byte zero in all of them, but for 1 in 2^500 */
+    /* 64 draws leave no byte zero in all of them, but for 1 in 2^500 */
     uint8_t seen[600] = {0}, draw[600];
     for (int i = 0; i < 64; i++) {
         assert_true(trib_env_random(trib_env_native(), draw, sizeof draw));

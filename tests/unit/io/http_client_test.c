@@ -89,7 +89,8 @@ static void a_request_arrives_as_it_was_given(void **state) {
     const trib_http_client_header headers[] = {{TRIB_STR("Authorization"), TRIB_STR("Bearer abc")},
                                                {TRIB_STR("Content-Type"), TRIB_STR("application/json")},
                                                {TRIB_STR("X-Empty"), TRIB_STR("")}};
-    trib_http_client_request r = {.method = "PATCH", .headers = headers, .header_count = 3, .body = TRIB_STR("{\"a\":1}")};
+    trib_http_client_request r = {
+        .method = "PATCH", .headers = headers, .header_count = 3, .body = TRIB_STR("{\"a\":1}")};
     assert_int_equal(call_path(&t, "/echo/../x?q=1", r), TRIB_OK);
     assert_int_equal(t.reply.status, 200);
     assert_memory_equal(t.reply.body.ptr, "PATCH /echo/../x?q=1 HTTP/1.1\r\n", 31);
@@ -172,7 +173,8 @@ static void a_stream_is_not_bounded_but_a_kept_body_is(void **state) {
     assert_int_equal(t.reply.body.len, 9);
     trib_http_client_reply_deinit(&t.reply);
 
-    assert_int_equal(call_path(&t, "/big", (trib_http_client_request){.max_body_bytes = 1000}), TRIB_RESPONSE_TOO_LARGE);
+    assert_int_equal(call_path(&t, "/big", (trib_http_client_request){.max_body_bytes = 1000}),
+                     TRIB_RESPONSE_TOO_LARGE);
     k = (sink){.stop_after = 10};
     assert_int_equal(call_path(&t, "/big", r), TRIB_CANCELLED);
     scene_stop(&t);
@@ -191,7 +193,8 @@ static void a_refused_connection_says_what_why_and_how_without_tokens(void **sta
     close(fd);
     char url[200], shown[100];
     snprintf(shown, sizeof shown, "http://127.0.0.1:%u/db/", (unsigned)ntohs(at.sin_port));
-    snprintf(url, sizeof url, "http://me:pass%%40word@127.0.0.1:%u/db/?authToken=topsecret#frag", (unsigned)ntohs(at.sin_port));
+    snprintf(url, sizeof url, "http://me:pass%%40word@127.0.0.1:%u/db/?authToken=topsecret#frag",
+             (unsigned)ntohs(at.sin_port));
     assert_int_equal(call_path(&t, "", (trib_http_client_request){.url = url}), TRIB_CONNECT);
     assert_non_null(strstr(t.err.message, shown));
     assert_non_null(strstr(t.err.message, "Connection refused"));
@@ -211,9 +214,8 @@ static void broken_answers_and_bad_requests_have_their_own_codes(void **state) {
     assert_int_equal(call_path(&t, "", (trib_http_client_request){.url = "ftp://127.0.0.1/"}), TRIB_USAGE);
     assert_int_equal(call_path(&t, "", (trib_http_client_request){.url = "file:///etc/passwd"}), TRIB_USAGE);
     assert_int_equal(call_path(&t, "", (trib_http_client_request){.url = "http://127.0.0.1:99999/"}), TRIB_USAGE);
-    static const trib_http_client_header bad[] = {{TRIB_STR("X"), TRIB_STR("a\r\nY: b")},
-                                                  {TRIB_STR("X: y"), TRIB_STR("z")},
-                                                  {TRIB_STR(""), TRIB_STR("z")}};
+    static const trib_http_client_header bad[] = {
+        {TRIB_STR("X"), TRIB_STR("a\r\nY: b")}, {TRIB_STR("X: y"), TRIB_STR("z")}, {TRIB_STR(""), TRIB_STR("z")}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         trib_http_client_request r = {.headers = &bad[i], .header_count = 1};
         assert_int_equal(call_path(&t, "/echo", r), TRIB_USAGE);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Our versions of SQLite's built-in functions; functions.c says why. */
+#ifndef TRIB_STORE_FUNCTIONS_H
+#define TRIB_STORE_FUNCTIONS_H
+
+#include "store/policy.h"
+
+/* json_patch compares every key with every key, unhex every character with every character of its second argument: bytes
+ * times bytes, about a second of work at most. */
+#define TRIB_SQL_PRODUCT_MAX (UINT64_C(1) << 32)
+
+/* Registers everything on the handle's connection; its policy must be there. SQLite's code. */
+int trib_functions_register(trib_handle *handle);
+/* functions_like.c: LIKE and GLOB. */
+int trib_functions_register_like(trib_handle *handle);
+/* Ends the call: the statement's time is over, or somebody interrupted it. */
+void trib_functions_stop(sqlite3_context *ctx);
+
+#endif

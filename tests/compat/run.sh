@@ -1,0 +1,104 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Real libSQL clients against a running server: starts $TRIB_BIN (default build/dev/trib, then build/release/trib) on loopback
+# with an empty data folder, gives every client tenants of its own, runs clients/*.js one after another and ends the server.
+# Prints a table; its last line is "N passed, N failed", counting tests. Exit status 1 if any failed.
+#
+#   tests/compat/run.sh [CLIENT...]     only these, e.g. libsql-client-http
+#   COMPAT_CLIENT_SECONDS=120           how long one client may take
+#   COMPAT_KEEP=1                       keep the data folder and the logs, and say where they are
+set -u
+cd "$(dirname "$0")" || exit 2
+root=$(cd ../.. && pwd)
+bin=${TRIB_BIN:-}
+for candidate in "$root/build/dev/trib" "$root/build/release/trib"; do
+    [ -n "$bin" ] || { [ -x "$candidate" ] && bin=$candidate; }
+done
+[ -n "$bin" ] && [ -x "$bin" ] || {
+    echo "tests/compat/run.sh: no server to test at '${bin:-build/dev/trib}'; build it (make) or set TRIB_BIN" >&2
+    exit 2
+}
+# The server takes every TRIB_ variable for a setting and refuses those it does not know; none of ours is meant for it.
+for variable in $(env | sed -n 's/^\(TRIB_[A-Za-z0-9_]*\)=.*/\1/p'); do unset "$variable"; done
+client_s=${COMPAT_CLIENT_SECONDS:-120}
+
+# npm writes this file last, so that it is newer than a lock file that it was made from.
+if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+    command -v npm >/dev/null 2>&1 || {
+        echo "tests/compat/run.sh: npm is missing; install it (apt-get install npm)" >&2
+        exit 2
+    }
+    echo "npm ci ..."
+    npm ci --no-progress --loglevel=error || exit 2
+    touch node_modules/.package-lock.json
+fi
+node=$PWD/node_modules/.bin/node
+
+work=$(mktemp -d) || exit 2
+server=
+finish() {
+    [ -z "$server" ] || { kill "$server" 2>/dev/null && wait "$server" 2>/dev/null; }
+    if [ -n "${COMPAT_KEEP:-}" ]; then echo "kept: $work"; else rm -rf "$work"; fi
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+"$bin" serve --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --data "$work/data" >"$work/out" 2>"$work/server.log" &
+server=$!
+url='' admin='' waited=0
+while [ -z "$url" ] || [ -z "$admin" ]; do
+    if ! kill -0 "$server" 2>/dev/null || [ $waited -ge 300 ]; then
+        echo "tests/compat/run.sh: the server did not start; its log:" >&2
+        cat "$work/out" "$work/server.log" >&2
+        exit 2
+    fi
+    sleep 0.1
+    waited=$((waited + 1))
+    url=$(sed -n 's/^listening \(http:.*\)$/\1/p' "$work/out")
+    admin=$(sed -n 's/^admin \(http:.*\)$/\1/p' "$work/out")
+done
+export COMPAT_URL="$url" COMPAT_ADMIN_URL="$admin"
+COMPAT_ADMIN_KEY=$(cat "$work/data/admin.key") || exit 2
+export COMPAT_ADMIN_KEY
+
+all_passed=0 all_failed=0
+: >"$work/table"
+[ $# -gt 0 ] || set -- $(ls clients | sed -n 's/\.js$//p')
+for client in "$@"; do
+    begin=$(date +%s)
+    log=$work/$client.log
+    printf '%-26s ...\n' "$client"
+    # every client has its own tenants, so that none sees what another wrote
+    timeout -k 5 "$client_s" "$node" lib/run-client.js "$client" >"$log" 2>&1 </dev/null
+    code=$?
+    passed=$(sed -n 's/^# pass \([0-9]*\)$/\1/p' "$log" | tail -n 1)
+    failed=$(sed -n 's/^# fail \([0-9]*\)$/\1/p' "$log" | tail -n 1)
+    cancelled=$(sed -n 's/^# cancelled \([0-9]*\)$/\1/p' "$log" | tail -n 1)
+    passed=${passed:-0} failed=$((${failed:-0} + ${cancelled:-0}))
+    # one that ended otherwise (timeout, crash, nothing run) has failed once at least
+    { [ $code -eq 0 ] && [ "$passed" -gt 0 ]; } || [ $failed -gt 0 ] || failed=1
+    [ $failed -eq 0 ] || { echo "---- $client:" && grep -v '^# Subtest' "$log" && echo ----; }
+    kill -0 "$server" 2>/dev/null || { echo "---- the server ended during $client; its log:" && tail -n 60 "$work/server.log"; }
+    printf '%-26s %6s %6s %6ss\n' "$client" "$passed" "$failed" "$(($(date +%s) - begin))" >>"$work/table"
+    all_passed=$((all_passed + passed))
+    all_failed=$((all_failed + failed))
+done
+
+# SIGTERM must end the server cleanly; under a sanitizer this is also where leaks would be told.
+kill "$server" 2>/dev/null
+wait "$server"
+code=$?
+server=
+if [ $code -eq 0 ]; then
+    all_passed=$((all_passed + 1))
+    printf '%-26s %6s %6s\n' "server ends cleanly" 1 0 >>"$work/table"
+else
+    all_failed=$((all_failed + 1))
+    printf '%-26s %6s %6s\n' "server ends cleanly" 0 1 >>"$work/table"
+    echo "---- the server ended with status $code; its log:"
+    tail -n 60 "$work/server.log"
+fi
+printf '\n%-26s %6s %6s %7s\n' client passed failed time
+cat "$work/table"
+echo "$all_passed passed, $all_failed failed"
+[ $all_failed -eq 0 ]

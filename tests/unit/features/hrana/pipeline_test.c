@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pipelines against the real store: results, errors, sessions and batons, two sessions that want the same turn. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "features/hrana/hrana_int.h"
+#include "support/app_test.h"
+
+static app_test t;
+static trib_tenant *tenant;
+static trib_principal me, other;
+
+static int setup(void **state) {
+    (void)state;
+    if (app_test_start(&t, true, NULL) != TRIB_OK) return -1;
+    if (app_test_change(&t, TRIB_CONTROL_CREATE, "ali", NULL) != TRIB_OK) return -1;
+    tenant = trib_control_find(t.app.control, TRIB_STR("ali"));
+    app_test_principal(&me, 1);
+    app_test_principal(&other, 2);
+    return 0;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    trib_tenant_unref(tenant);
+    app_test_stop(&t);
+    app_test_cleanup(&t);
+    return 0;
+}
+
+/* One pipeline to its end; the body stays until the next call. */
+static char last_body[1 << 16];
+static char last_baton[TRIB_BATON_BYTES];
+
+static int pipeline_as(trib_principal *who, const char *baton, const char *requests) {
+    static char body[1 << 16];
+    http_test h;
+    if (baton) snprintf(body, sizeof body, "{\"baton\":\"%s\",\"requests\":[%s]}", baton, requests);
+    else snprintf(body, sizeof body, "{\"requests\":[%s]}", requests);
+    http_test_begin(&t, &h, hrana_handle_pipeline, tenant, who, body);
+    snprintf(last_body, sizeof last_body, "%s", http_test_wait(&t, &h));
+    int status = h.status;
+    http_test_end(&h);
+    const char *at = strstr(last_body, "\"baton\":\"");
+    last_baton[0] = '\0';
+    if (at) snprintf(last_baton, sizeof last_baton, "%.27s", at + 9);
+    return status;
+}
+
+static int pipeline(const char *baton, const char *requests) {
+    return pipeline_as(&me, baton, requests);
+}
+
+#define EXEC(sql) "{\"type\":\"execute\",\"stmt\":{\"sql\":\"" sql "\"}}"
+#define CLOSE "{\"type\":\"close\"}"
+
+static void assert_has(const char *text) {
+    if (!strstr(last_body, text)) fail_msg("no %s in %s", text, last_body);
+}
+
+static void assert_has_not(const char *text) {
+    if (strstr(last_body, text)) fail_msg("%s in %s", text, last_body);
+}
+
+static void values_come_back_in_their_exact_form(void **state) {
+    (void)state;
+    assert_int_equal(pipeline(NULL, EXEC("SELECT 9223372036854775807, 1.5, 'x', x'010203', NULL") "," CLOSE), 200);
+    assert_has("[{\"type\":\"integer\",\"value\":\"9223372036854775807\"},{\"type\":\"float\",\"value\":1.5},"
+               "{\"type\":\"text\",\"value\":\"x\"},{\"type\":\"blob\",\"base64\":\"AQID\"},{\"type\":\"null\"}]");
+    assert_has("\"baton\":null");
+}
+
+static void a_failed_request_does_not_stop_the_next(void **state) {
+    (void)state;
+    assert_int_equal(pipeline(NULL, EXEC("SELECT * FROM nowhere") "," EXEC("SELECT 'still here'") "," CLOSE), 200);
+    assert_has("no such table: nowhere");
+    assert_has("\"type\":\"error\"");
+    assert_has("still here");
+}
+
+static void a_baton_carries_a_transaction_and_works_once(void **state) {
+    (void)state;
+    char first[TRIB_BATON_BYTES];
+    assert_int_equal(pipeline(NULL, EXEC("CREATE TABLE a(x)") "," EXEC("BEGIN") "," EXEC("INSERT INTO a VALUES (1)")), 200);
+    snprintf(first, sizeof first, "%s", last_baton);
+    assert_int_equal(pipeline(first, EXEC("SELECT count(*) FROM a") ",{\"type\":\"get_autocommit\"}"), 200);
+    assert_has("\"is_autocommit\":false");
+    assert_has("\"value\":\"1\"");
+    assert_string_not_equal(first, last_baton);
+    char second[TRIB_BATON_BYTES];
+    snprintf(second, sizeof second, "%s", last_baton);
+    assert_int_equal(pipeline(first, EXEC("SELECT 1")), 400);
+    assert_has("BATON_REUSED");
+    assert_int_equal(pipeline(second, EXEC("ROLLBACK") "," EXEC("SELECT count(*) AS n FROM a") "," CLOSE), 200);
+    assert_has("\"value\":\"0\"");
+}
+
+static void a_baton_is_worth_nothing_to_others(void **state) {
+    (void)state;
+    assert_int_equal(pipeline(NULL, EXEC("BEGIN")), 200);
+    char baton[TRIB_BATON_BYTES];
+    snprintf(baton, sizeof baton, "%s", last_baton);
+    assert_int_equal(pipeline_as(&other, baton, EXEC("SELECT 1")), 400);
+    assert_has("BATON_INVALID");
+    assert_int_equal(pipeline("AAAAAAAAAAAAAAAAAAAAAAAAAAA", EXEC("SELECT 1")), 400);
+    assert_has("BATON_INVALID");
+    assert_int_equal(pipeline(baton, CLOSE), 200);
+}
+
+static void an_expired_session_is_named_as_such(void **state) {
+    (void)state;
+    assert_int_equal(pipeline(NULL, EXEC("CREATE TABLE e(x)") "," EXEC("BEGIN IMMEDIATE")), 200);
+    char baton[TRIB_BATON_BYTES];
+    snprintf(baton, sizeof baton, "%s", last_baton);
+    t.env.offset_ns += INT64_C(61000) * 1000000;
+    trib_sessions_tick(t.app.sessions);
+    assert_int_equal(pipeline(baton, EXEC("SELECT 1")), 400);
+    assert_has("STREAM_EXPIRED");
+    /* and its transaction is gone: another writer gets the turn */
+    assert_int_equal(pipeline(NULL, EXEC("INSERT INTO e VALUES (1)") "," CLOSE), 200);
+    assert_has("\"affected_row_count\":1");
+}
+
+static void a_session_keeps_its_rowid_without_a_transaction(void **state) {
+    (void)state;
+    assert_int_equal(pipeline(NULL, EXEC("CREATE TABLE r(x)") "," EXEC("INSERT INTO r VALUES (1),(2),(3)")), 200);
+    char baton[TRIB_BATON_BYTES];
+    snprintf(baton, sizeof baton, "%s", last_baton);
+    assert_int_equal(pipeline(NULL, EXEC("INSERT INTO r VALUES (4)") "," CLOSE), 200);
+    assert_int_equal(pipeline(baton, EXEC("SELECT last_insert_rowid() + 100, changes() + 200") "," CLOSE), 200);
+    assert_has("\"value\":\"103\"");
+    assert_has("\"value\":\"203\"");
+}
+
+static void batch_conditions_guard_steps(void **state) {
+    (void)state;
+    assert_int_equal(
+        pipeline(NULL, "{\"type\":\"batch\",\"batch\":{\"steps\":["
+                       "{\"stmt\":{\"sql\":\"CREATE TABLE b(x UNIQUE)\"}},"
+                       "{\"stmt\":{\"sql\":\"INSERT INTO b VALUES (1)\"},\"condition\":{\"type\":\"ok\",\"step\":0}},"
+                       "{\"stmt\":{\"sql\":\"INSERT INTO b VALUES (1)\"}},"
+                       "{\"stmt\":{\"sql\":\"SELECT 'skipped'\"},\"condition\":{\"type\":\"ok\",\"step\":2}},"
+                       "{\"stmt\":{\"sql\":\"SELECT 'reached'\"},\"condition\":{\"type\":\"error\",\"step\":2}},"
+                       "{\"stmt\":{\"sql\":\"SELECT 'auto'\"},\"condition\":{\"type\":\"is_autocommit\"}}]}}," CLOSE),
+        200);
+    assert_has("UNIQUE constraint failed: b.x");
+    assert_has_not("skipped");
+    assert_has("reached");
+    assert_has("auto");
+    assert_has("\"step_errors\":[null,null,{");
+}
+
+static void sequences_stored_sql_and_describe_work(void **state) {
+    (void)state;
+    assert_int_equal(
+        pipeline(NULL, "{\"type\":\"sequence\",\"sql\":\"CREATE TABLE s(a INTEGER, b TEXT); INSERT INTO s VALUES (1,'x'); -- end\"},"
+                       "{\"type\":\"store_sql\",\"sql_id\":1,\"sql\":\"SELECT a, b FROM s WHERE a = :a\"},"
+                       "{\"type\":\"describe\",\"sql_id\":1},"
+                       "{\"type\":\"execute\",\"stmt\":{\"sql_id\":1,\"named_args\":[{\"name\":\"a\",\"value\":"
+                       "{\"type\":\"integer\",\"value\":\"1\"}}]}},"
+                       "{\"type\":\"close_sql\",\"sql_id\":1},{\"type\":\"close_sql\",\"sql_id\":99}," CLOSE),
+        200);
+    assert_has("\"params\":[{\"name\":\":a\"}]");
+    assert_has("{\"name\":\"a\",\"decltype\":\"INTEGER\"}");
+    assert_has("\"is_readonly\":true");
+    assert_has("{\"type\":\"text\",\"value\":\"x\"}");
+    assert_has_not("\"type\":\"error\"");
+}
+
+static void a_sequence_stops_at_its_first_failure(void **state) {
+    (void)state;
+    assert_int_equal(pipeline(NULL, "{\"type\":\"sequence\",\"sql\":\"CREATE TABLE q(a); INSERT INTO nowhere VALUES (1); "
+                                    "CREATE TABLE never(a)\"}," EXEC("SELECT group_concat(name) FROM sqlite_schema") "," CLOSE),
+                     200);
+    assert_has("no such table: nowhere");
+    assert_has("\"value\":\"q\"");
+}
+
+static void requests_after_close_break_the_protocol(void **state) {
+    (void)state;
+    assert_int_equal(pipeline(NULL, CLOSE "," EXEC("SELECT 1")), 400);
+    assert_has("Stream for this baton was closed");
+}
+
+static void a_writer_waits_for_the_turn_and_then_goes_on(void **state) {
+    (void)state;
+    http_test waiting;
+    assert_int_equal(pipeline(NULL, EXEC("CREATE TABLE w(x)") "," EXEC("BEGIN IMMEDIATE") "," EXEC("INSERT INTO w VALUES (1)")), 200);
+    char baton[TRIB_BATON_BYTES];
+    snprintf(baton, sizeof baton, "%s", last_baton);
+    http_test_begin(&t, &waiting, hrana_handle_pipeline, tenant, &me,
+                    "{\"requests\":[" EXEC("SELECT 'before'") "," EXEC("INSERT INTO w VALUES (2)") "," EXEC("SELECT count(*) FROM w") "," CLOSE "]}");
+    assert_int_equal(pipeline(NULL, EXEC("SELECT count(*) FROM w") "," CLOSE), 200);
+    assert_has("\"value\":\"0\"");
+    assert_false(waiting.answered);
+    assert_int_equal(pipeline(baton, EXEC("COMMIT") "," CLOSE), 200);
+    const char *body = http_test_wait(&t, &waiting);
+    assert_non_null(strstr(body, "before"));
+    assert_non_null(strstr(body, "\"value\":\"2\""));
+    http_test_end(&waiting);
+}
+
+static void an_overdue_transaction_loses_the_turn_and_is_told(void **state) {
+    (void)state;
+    http_test waiting;
+    assert_int_equal(pipeline(NULL, EXEC("CREATE TABLE o(x)") "," EXEC("BEGIN IMMEDIATE") "," EXEC("INSERT INTO o VALUES (1)")), 200);
+    char baton[TRIB_BATON_BYTES];
+    snprintf(baton, sizeof baton, "%s", last_baton);
+    http_test_begin(&t, &waiting, hrana_handle_pipeline, tenant, &me, "{\"requests\":[" EXEC("INSERT INTO o VALUES (2)") "," CLOSE "]}");
+    for (int i = 0; i < 2000 && !waiting.answered; i++) {
+        t.env.offset_ns += INT64_C(100) * 1000000;
+        trib_store_tick(t.app.store);
+        trib_mutex_lock(&t.env.env, t.lock);
+        bool home = !trib_list_is_empty(&t.posted);
+        trib_mutex_unlock(&t.env.env, t.lock);
+        if (home) app_test_pump(&t);
+        else usleep(1000);
+    }
+    assert_true(waiting.answered);
+    assert_non_null(strstr(waiting.body.ptr, "\"affected_row_count\":1"));
+    http_test_end(&waiting);
+    assert_int_equal(pipeline(baton, EXEC("INSERT INTO o VALUES (3)") "," EXEC("SELECT count(*) FROM o") "," CLOSE), 200);
+    assert_has("TRANSACTION_TIMEOUT");
+    assert_has("\"value\":\"1\"");
+}
+
+static void a_reader_may_not_write(void **state) {
+    (void)state;
+    assert_int_equal(pipeline(NULL, EXEC("CREATE TABLE ro(x)") "," CLOSE), 200);
+    atomic_store(&tenant->block_writes, true);
+    assert_int_equal(pipeline(NULL, EXEC("INSERT INTO ro VALUES (1)") "," EXEC("SELECT count(*) FROM ro") "," CLOSE), 200);
+    assert_has("\"type\":\"error\"");
+    assert_has("\"value\":\"0\"");
+    atomic_store(&tenant->block_writes, false);
+}
+
+static void an_answer_past_its_limit_is_an_error_not_a_flood(void **state) {
+    (void)state;
+    t.app.settings.max_response_bytes = 4096;
+    assert_int_equal(pipeline(NULL, EXEC("WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM c LIMIT 100000) SELECT n FROM c")
+                              "," EXEC("SELECT 'after'") "," CLOSE), 200);
+    assert_has("RESPONSE_TOO_LARGE");
+    assert_has("after");
+    assert_true(strlen(last_body) < 8192);
+    t.app.settings.max_response_bytes = 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(values_come_back_in_their_exact_form),
+        TEST(a_failed_request_does_not_stop_the_next),
+        TEST(a_baton_carries_a_transaction_and_works_once),
+        TEST(a_baton_is_worth_nothing_to_others),
+        TEST(an_expired_session_is_named_as_such),
+        TEST(a_session_keeps_its_rowid_without_a_transaction),
+        TEST(batch_conditions_guard_steps),
+        TEST(sequences_stored_sql_and_describe_work),
+        TEST(a_sequence_stops_at_its_first_failure),
+        TEST(requests_after_close_break_the_protocol),
+        TEST(a_writer_waits_for_the_turn_and_then_goes_on),
+        TEST(an_overdue_transaction_loses_the_turn_and_is_told),
+        TEST(a_reader_may_not_write),
+        TEST(an_answer_past_its_limit_is_an_error_not_a_flood),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
