@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the commands that talk to the admin API share: finding the server, calling it, showing its answers.
  *
- *   --admin-url, --admin-key  >  TRIB_ADMIN_URL, TRIB_ADMIN_KEY  >  server.json and admin.key of --data (TRIB_DATA, "data") */
+ *   --admin-url and --admin-key, else TRIB_ADMIN_URL and TRIB_ADMIN_KEY, else server.json and admin.key of the data
+ *   folder, which is --data, else TRIB_DATA, else ./data */
 #ifndef TRIB_CLI_ADMIN_H
 #define TRIB_CLI_ADMIN_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* trib token create | revoke | rotate-keys: over the admin API of a running server. A token goes to standard output alone, so
- * that TOKEN=$(trib token create acme) works. */
+/* trib token create | revoke | rotate-keys: over the admin API of a running server. A token goes to standard output
+ * alone, so that TOKEN=$(trib token create acme) works. */
 #include "cli/admin.h"
 
 extern const trib_command trib_cmd_token_create, trib_cmd_token_revoke, trib_cmd_token_rotate;

@@ -3,7 +3,9 @@
 #include "cli/cli.h"
 
 extern const trib_command trib_cmd_serve;
+extern const trib_command trib_cmd_dev;
 extern const trib_command trib_cmd_demo;
+extern const trib_command trib_cmd_shell;
 extern const trib_command trib_cmd_tenant_create;
 extern const trib_command trib_cmd_tenant_list;
 extern const trib_command trib_cmd_tenant_show;
@@ -17,7 +19,9 @@ extern const trib_command trib_cmd_help;
 
 const trib_command *const trib_commands[] = {
     &trib_cmd_serve,
+    &trib_cmd_dev,
     &trib_cmd_demo,
+    &trib_cmd_shell,
     &trib_cmd_tenant_create,
     &trib_cmd_tenant_list,
     &trib_cmd_tenant_show,

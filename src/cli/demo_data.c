@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the demo writes, as tables. The order's numbers: 2 x 18.00 + 5.00 = 41.00, 5.00 for the delivery, 46.00 in all; 34.00 go to
- * the restaurant and 12.00 to the driver. */
+/* What the demo writes, as tables. The order's numbers: 2 x 18.00 + 5.00 = 41.00, 5.00 for the delivery, 46.00 in all;
+ * 34.00 go to the restaurant and 12.00 to the driver. */
 #include "cli/demo.h"
 
 #define DAY "2026-02-20T"

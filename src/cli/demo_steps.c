@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plays the demo's steps: each call goes over HTTP as its own Hrana request, is printed when it has been answered, and must have
- * changed as many rows as it has writing statements. */
+/* Plays the demo's steps: each call goes over HTTP as its own Hrana request, is printed when it has been answered, and
+ * must have changed as many rows as it has writing statements. */
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
@@ -74,7 +74,8 @@ trib_code demo_connect(demo_state *demo, trib_error *err) {
 
 /* ---- calls ---- */
 
-/* One statement as it is, several as one transaction; each writing one must change `rows_each` rows unless that is 0. */
+/* One statement as it is, several as one transaction; each writing one must change `rows_each` rows unless that is
+ * 0. */
 static trib_code run_call(demo_state *demo, const demo_call *call, int64_t rows_each, trib_error *err) {
     trib_sql_stmt stmts[TRIB_SQL_BATCH_MAX];
     trib_sql_rows rows[TRIB_SQL_BATCH_MAX];

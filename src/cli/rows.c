@@ -109,7 +109,8 @@ size_t trib_rows_text_columns(trib_str text) {
     return columns;
 }
 
-/* True for what must not reach a terminal: control characters (C1 too), malformed bytes, marks that turn the writing round. */
+/* True for what must not reach a terminal: control characters (C1 too), malformed bytes, marks that turn the writing
+ * round. */
 static bool is_unsafe(trib_str character) {
     const unsigned char *c = (const unsigned char *)character.ptr;
     if (character.len == 1) return c[0] < 0x20 || c[0] >= 0x7f;

@@ -45,7 +45,8 @@ static bool is_allowed(trib_str key, const char *const *allowed) {
     return false;
 }
 
-/* Members that nobody reads would be ignored in silence, and the caller would believe in a setting that is not there. */
+/* Members that nobody reads would be ignored in silence, and the caller would believe in a setting that is not
+ * there. */
 trib_code tenants_parse_body(trib_http_request *http, const char *const *allowed, const trib_json **ret,
                              trib_error *err) {
     const trib_json *body;

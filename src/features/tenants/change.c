@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What changes the registry: create, delete, revoke tokens, rotate keys. Each is one operation of core/control.h, answered when
- * it is durable.
+/* What changes the registry: create, delete, revoke tokens, rotate keys. Each is one operation of core/control.h,
+ * answered when it is durable.
  *
  *   delete:  registry row gone, durable --> a worker removes the files --> answer
  *                                            └ fails: logged; the row is gone, so nobody can reach them any more */

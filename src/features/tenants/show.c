@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What only reads: the list, one tenant, its counters, its settings. The list and the settings come from memory; sizes and
- * commit numbers come from the store, which may have to open the database, so a worker asks. */
+/* What only reads: the list, one tenant, its counters, its settings. The list and the settings come from memory; sizes
+ * and commit numbers come from the store, which may have to open the database, so a worker asks. */
 #include "core/control.h"
 #include "features/tenants/tenants_int.h"
 #include "wire/url.h"

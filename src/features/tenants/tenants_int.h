@@ -24,13 +24,14 @@ typedef struct tenants_reply {
 
 /* Begins with an open object. */
 void tenants_reply_begin(tenants_reply *reply);
-/* Closes the object and answers 200, or 503 if the memory was not to be had. The request and the reply are gone afterwards. */
+/* Closes the object and answers 200, or 503 if the memory was not to be had. The request and the reply are gone
+ * afterwards. */
 void tenants_reply_send(tenants_reply *reply, trib_http_request *http);
 /* An error body under another status than the table's, where sqld answers another one. */
 void tenants_answer_error_as(trib_http_request *http, int status, const trib_error *err);
 
-/* The body as an object; *ret NULL for an empty body. Errors: BAD_JSON, BAD_REQUEST (not an object, or a member that is not in
- * `allowed`, a list that ends with NULL), NOMEM. */
+/* The body as an object; *ret NULL for an empty body. Errors: BAD_JSON, BAD_REQUEST (not an object, or a member that is
+ * not in `allowed`, a list that ends with NULL), NOMEM. */
 trib_code tenants_parse_body(trib_http_request *http, const char *const *allowed, const trib_json **ret,
                              trib_error *err);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Makes tokens and shows the public keys.
  *
- *   one tenant:       {"id":"acme","a":"rw","iat":..,"exp":..,"gen":3}      void once the tenant's token_epoch is above gen
- *   several, or all:  {"p":{"ro":{"ns":["streams","ali"]}},"iat":..}       "*" is every tenant; void when the key is dropped
+ *   one tenant       {"id":"acme","a":"rw","gen":3}              void once the tenant's token_epoch is above gen
+ *   several, or all  {"p":{"ro":{"ns":["streams","ali"]}}}       "*" is every tenant; void when the key is dropped
  *
- * Signing takes about 30 us, so it is done on the loop. */
+ * Both have `iat`, and `exp` if asked. Signing takes about 30 us, so it is done on the loop. */
 #include "base/time.h"
 #include "base/units.h"
 #include "core/control.h"
