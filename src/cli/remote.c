@@ -27,10 +27,11 @@ trib_code trib_remote_init(trib_remote *remote, trib_http_client *http, const ch
         int m = snprintf(remote->url, sizeof remote->url, "http://localhost/%s", path);
         return n <= 0 || n >= (int)sizeof remote->unix_socket || m >= (int)sizeof remote->url ? too_long(err) : TRIB_OK;
     }
-    trib_code code = trib_url_parse(text, &parts, err);
-    if (code != TRIB_OK)
-        return trib_error_set(err, TRIB_USAGE, "\"%.200s\" is no URL of a server; write it like http://127.0.0.1:8080/",
-                              url);
+    trib_error why;
+    /* the URL itself is not shown: it may hold a password */
+    if (trib_url_parse(text, &parts, &why) != TRIB_OK)
+        return trib_error_set(err, TRIB_USAGE,
+                              "the server's URL cannot be used: %s; write it like http://127.0.0.1:8080/", why.message);
     bool slash = trib_str_ends(parts.path, TRIB_STR("/"));
     int n = snprintf(remote->url, sizeof remote->url, "%s://%s%.*s%s:%u%.*s%s%s", http_scheme(&parts),
                      parts.is_ipv6 ? "[" : "", TRIB_STR_ARG(parts.host), parts.is_ipv6 ? "]" : "", (unsigned)parts.port,
