@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Checkpoints: when, under which rules, and how the log is begun anew.
  *
- *   NONE ── log long enough ──> WANTED ── turn released ──> WAITING ── all commits durable ──> RUNNING on a sync thread ──> NONE
+ *   NONE ─ log long enough ─> WANTED ─ turn released ─> WAITING ─ all durable ─> RUNNING on a sync thread ─> NONE
  *
  * The turn belongs to the checkpoint from WAITING on, so nothing new is committed and "all durable" stays true. Copying
  * frames that are not durable into the database file would make them durable behind the gate's back. After a complete

@@ -231,10 +231,11 @@ static trib_code make_folders(trib_db *db, trib_error *err) {
     trib_store *store = db->store;
     const trib_disk *disk = store->disk;
     if (!db->paths.tenant) return TRIB_OK;
-    unsigned aa = 0;
-    unsigned bb = 0;
-    if (sscanf(db->id, "%2x%2x", &aa, &bb) != 2) return trib_error_set(err, TRIB_INTERNAL, NULL);
-    unsigned slot = aa << 8 | bb;
+    unsigned slot = 0; /* the first four hex digits of the id */
+    for (int i = 0; i < 4; i++) {
+        char c = db->id[i];
+        slot = slot << 4 | (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
+    }
     trib_mutex_lock(store->env, store->lock);
     bool known = (store->folder_known[slot / 8] & (1U << (slot % 8))) != 0;
     trib_mutex_unlock(store->env, store->lock);

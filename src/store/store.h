@@ -2,7 +2,7 @@
 /* The store: every SQLite database of the process, opened on demand, written through one turn a database, and answered
  * only when durable. ARCHITECTURE.md, "Store", says why; this is the door that the core uses.
  *
- *   trib_store ── trib_db (one file, on demand, LRU) ── trib_handle (one sqlite3 connection, lent to one job or session)
+ *   trib_store ── trib_db (one file, on demand, LRU) ── trib_handle (one connection, lent to a job or session)
  *                     │  turn: who may write, a queue of waiters
  *                     └  gate: which commits are durable, a queue of waiters
  *

@@ -38,8 +38,13 @@ static void random_text(uint32_t *state, char *out, int max_pieces) {
                                          "\xed\xa0\x80",
                                          "c"};
     int n = (int)(next_random(state) % (uint32_t)(max_pieces + 1));
-    out[0] = '\0';
-    for (int i = 0; i < n; i++) strcat(out, pieces[next_random(state) % (sizeof pieces / sizeof pieces[0])]);
+    size_t at = 0;
+    for (int i = 0; i < n; i++) {
+        const char *piece = pieces[next_random(state) % (sizeof pieces / sizeof pieces[0])];
+        memcpy(out + at, piece, strlen(piece));
+        at += strlen(piece);
+    }
+    out[at] = '\0';
 }
 
 static void value_of(sqlite3 *sqlite, const char *sql, const char *const *texts, char *ret, size_t ret_bytes) {
