@@ -3,7 +3,7 @@
  *
  *   trib_server_new     loops (not running yet), so that homes exist
  *   trib_server_open    modules start, routes are compiled, ports are bound, loops run
- *   trib_server_drain   stops accepting; requests in flight are answered with `Connection: close`; `drained` when all is shut
+ *   trib_server_drain   stops accepting; requests in flight get their answer and `Connection: close`; then `drained`
  *   trib_server_free    modules stop, loops end
  *
  * Every connection lives on one loop; jobs come home to the loop of the connection they answer. */
