@@ -27,10 +27,11 @@ trib_code trib_remote_init(trib_remote *remote, trib_http_client *http, const ch
         int m = snprintf(remote->url, sizeof remote->url, "http://localhost/%s", path);
         return n <= 0 || n >= (int)sizeof remote->unix_socket || m >= (int)sizeof remote->url ? too_long(err) : TRIB_OK;
     }
-    trib_code code = trib_url_parse(text, &parts, err);
-    if (code != TRIB_OK)
-        return trib_error_set(err, TRIB_USAGE, "\"%.200s\" is no URL of a server; write it like http://127.0.0.1:8080/",
-                              url);
+    trib_error why;
+    /* the URL itself is not shown: it may hold a password */
+    if (trib_url_parse(text, &parts, &why) != TRIB_OK)
+        return trib_error_set(err, TRIB_USAGE,
+                              "the server's URL cannot be used: %s; write it like http://127.0.0.1:8080/", why.message);
     bool slash = trib_str_ends(parts.path, TRIB_STR("/"));
     int n = snprintf(remote->url, sizeof remote->url, "%s://%s%.*s%s:%u%.*s%s%s", http_scheme(&parts),
                      parts.is_ipv6 ? "[" : "", TRIB_STR_ARG(parts.host), parts.is_ipv6 ? "]" : "", (unsigned)parts.port,
@@ -60,6 +61,14 @@ trib_code trib_remote_set_admin_key(trib_remote *remote, const char *key, trib_e
     return set_authorization(remote, "Basic", key, err);
 }
 
+/* Our own code of this text, so that exit statuses fit; REMOTE for others. */
+static trib_code known_code(trib_str text_code) {
+    for (int code = TRIB_OK + 1; code < TRIB_CODE_COUNT; code++) {
+        if (trib_str_eq_c(text_code, trib_code_text((trib_code)code))) return (trib_code)code;
+    }
+    return TRIB_REMOTE;
+}
+
 /* The server's own words where it gave any. */
 static trib_code refused(const trib_json *body, trib_str raw, int status, const char *url, trib_error *err) {
     trib_str message = {0}, text_code = {0}, id = {0};
@@ -77,7 +86,7 @@ static trib_code refused(const trib_json *body, trib_str raw, int status, const 
     if (n) memcpy(err->text_code, text_code.ptr, n);
     err->text_code[n] = '\0';
     err->detail = status;
-    return TRIB_REMOTE;
+    return err->code = known_code(text_code);
 }
 
 trib_code trib_remote_call(const trib_remote *remote, const char *method, const char *path, trib_str body,

@@ -36,8 +36,8 @@ trib_code trib_remote_set_admin_key(trib_remote *remote, const char *key, trib_e
 
 /* path: without the leading slash, percent-coded by the caller. body: JSON, or empty for none.
  * Owns:   *ret lives in `arena`; NULL when the answer has no body.
- * Errors: REMOTE when the answer is not 2xx: the server's message, text_code = its code, detail = the HTTP status;
- *         CONNECT and the others of trib_http_client_call; BAD_JSON. */
+ * Errors: when the answer is not 2xx, the server's message and its code where it is one of ours, else REMOTE; text_code
+ *         = its code, detail = the HTTP status. CONNECT and the others of trib_http_client_call; BAD_JSON. */
 trib_code trib_remote_call(const trib_remote *remote, const char *method, const char *path, trib_str body,
                            trib_arena *arena, const trib_json **ret, trib_error *err);
 

@@ -229,6 +229,10 @@ static trib_code open_listener(trib_server *server, server_listener *which, cons
     if (code) return code;
     server->listeners_open++;
     snprintf(which->address, sizeof which->address, "%s", trib_listener_address(which->listener));
+    if (server->config.on_listening) {
+        trib_listener_kind kind = which == &server->user ? TRIB_LISTENER_USER : TRIB_LISTENER_ADMIN;
+        server->config.on_listening(server->config.on_listening_ctx, kind, which->address);
+    }
     return TRIB_OK;
 }
 

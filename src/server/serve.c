@@ -4,13 +4,11 @@
 #include "server/serve.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/control.h"
@@ -18,6 +16,7 @@
 #include "io/env_native.h"
 #include "net/server.h"
 #include "server/modules.h"
+#include "server/server_file.h"
 
 enum { URL_BYTES = 192, WORKERS_MIN = 4 };
 
@@ -28,7 +27,7 @@ struct trib_serving {
     trib_app app;
     trib_server *server;
     char user_url[URL_BYTES], admin_url[URL_BYTES];
-    bool app_started, opened;
+    bool app_started, opened, announced;
     atomic_bool drained;
     sigset_t signals;
     /* the tick thread */
@@ -113,24 +112,33 @@ static void fill_settings(const trib_serve_options *options, trib_settings *sett
     };
 }
 
-/* The operator of this machine finds the key of the admin listener in the data folder. */
-static trib_code write_admin_key(trib_serving *serving, trib_error *err) {
-    char path[4096], text[256];
-    if (serving->config->admin_key || serving->config->no_auth) return TRIB_OK;
-    snprintf(path, sizeof path, "%s/admin.key", serving->config->data);
-    int n = snprintf(text, sizeof text, "%s\n", trib_control_admin_key(serving->app.control));
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool ok = fd >= 0 && fchmod(fd, 0600) == 0 && write(fd, text, (size_t)n) == n;
-    int why = errno;
-    if (fd >= 0 && close(fd) != 0) ok = false;
-    if (ok) return TRIB_OK;
-    return trib_error_set(err, TRIB_IO, "the admin key cannot be written to %s: %s", path, strerror(why));
-}
-
 static void make_url(char out[URL_BYTES], const char *address) {
     if (!address) out[0] = '\0';
     else if (strncmp(address, "unix:", 5) == 0) snprintf(out, URL_BYTES, "%s", address);
     else snprintf(out, URL_BYTES, "http://%s/", address);
+}
+
+/* Clients are told the URL that the user listener really has; admin requests, which ask for it, come only
+ * afterwards. */
+static void on_listening(void *ctx, trib_listener_kind kind, const char *address) {
+    trib_serving *serving = ctx;
+    make_url(kind == TRIB_LISTENER_USER ? serving->user_url : serving->admin_url, address);
+    if (kind == TRIB_LISTENER_USER && !serving->app.settings.public_url && strncmp(address, "unix:", 5) != 0) {
+        serving->app.settings.public_url = serving->user_url;
+    }
+}
+
+/* The commands on this machine find the URLs and the admin key in the data folder. */
+static trib_code announce(trib_serving *serving, trib_error *err) {
+    trib_server_file file = {.pid = getpid()};
+    const char *key = serving->app.settings.admin_key;
+    snprintf(file.url, sizeof file.url, "%s", serving->user_url);
+    snprintf(file.admin_url, sizeof file.admin_url, "%s", serving->admin_url);
+    snprintf(file.admin_key, sizeof file.admin_key, "%s", key && !serving->config->no_auth ? key : "");
+    snprintf(file.version, sizeof file.version, "%s", TRIB_VERSION);
+    trib_code code = trib_server_file_write(serving->config->data, &file, err);
+    serving->announced = code == TRIB_OK;
+    return code;
 }
 
 static trib_code start(trib_serving *serving, const trib_serve_options *options, trib_error *err) {
@@ -151,21 +159,21 @@ static trib_code start(trib_serving *serving, const trib_serve_options *options,
         .modules = trib_modules,
         .module_count = trib_module_count,
         .metrics = app->metrics,
+        .on_listening = on_listening,
+        .on_listening_ctx = serving,
     };
-    code = write_admin_key(serving, err);
-    if (!code) code = trib_server_new(app, &server_config, &serving->server, err);
+    code = trib_server_new(app, &server_config, &serving->server, err);
     if (!code) code = start_ticker(serving, err);
     if (!code) code = trib_server_open(serving->server, err);
     if (code) return code;
     serving->opened = true;
-    make_url(serving->user_url, trib_server_address(serving->server, TRIB_LISTENER_USER));
-    make_url(serving->admin_url, trib_server_address(serving->server, TRIB_LISTENER_ADMIN));
-    return TRIB_OK;
+    return announce(serving, err);
 }
 
 /* Everything that start made, in the order that the comment at the top explains. */
 static void end(trib_serving *serving) {
     stop_ticker(serving);
+    if (serving->announced) trib_server_file_remove(serving->config->data);
     if (serving->app_started) trib_app_stop(&serving->app);
     trib_server_free(serving->server);
     trib_metrics_free(serving->app.metrics);

@@ -2,8 +2,9 @@
 /* How the commands of `trib` find the server that runs on a data folder: two files that the server writes when it is
  * ready.
  *
- *   <data>/server.json   {"pid":4711,"url":"http://127.0.0.1:8080/","admin_url":"http://127.0.0.1:8081/","version":"0.1.0"}
- *   <data>/admin.key     the admin key, mode 0600; no file where the admin listener needs none
+ *   <data>/server.json   {"pid":4711,"url":"http://127.0.0.1:8080/","admin_url":"http://127.0.0.1:8081/",
+ *                         "admin_key":true,"version":"0.1.0"}
+ *   <data>/admin.key     the admin key, mode 0600; admin_key is false where the admin listener needs none
  *
  * server.json goes when the server ends; one that is left after a crash names a process that is gone. */
 #ifndef TRIB_SERVER_SERVER_FILE_H

@@ -104,7 +104,7 @@ trib_str trib_sql_without_lead(trib_str sql) {
     trib_str at = sql;
     for (;;) {
         trib_sql_token token = trib_sql_next(&at);
-        if (token.type == TRIB_SQL_END) return trib_str_make(sql.ptr, 0);
+        if (token.type == TRIB_SQL_END) return token.text; /* at the very end: SQLite must read the NUL there */
         if (!trib_sql_is_punct(token, ';')) return trib_str_sub(sql, (size_t)(token.text.ptr - sql.ptr), sql.len);
     }
 }

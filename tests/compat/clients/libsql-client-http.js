@@ -201,7 +201,7 @@ test("migrate: foreign keys are off inside and on before and after", async () =>
     assert.equal(await count("child"), 1);
     assert.equal((await db.execute("SELECT rank FROM parent")).rows[0].rank, 7);
     await enforced();
-    await fails(db.migrate(["ALTER TABLE parent ADD COLUMN x", "INSERT INTO nowhere VALUES (1)"]), "SQL_INPUT_ERROR", /no such table: nowhere/);
+    await fails(db.migrate(["ALTER TABLE parent ADD COLUMN x", "INSERT INTO nowhere VALUES (1)"]), "SQLITE_ERROR", /no such table: nowhere/);
     assert.equal((await db.execute("SELECT count(*) AS n FROM pragma_table_info('parent') WHERE name = 'x'")).rows[0].n, 0);
     await enforced();
     // the same steps in a plain batch: keys stay on, and the orphan is refused
@@ -224,7 +224,7 @@ test("executeMultiple: a script with comments, triggers and semicolons in text; 
     const { rows } = await db.execute("SELECT body, stamp FROM note ORDER BY id");
     assert.deepEqual(rows.map((row) => Array.from(row)), [["one; two", "at 1"], ["three", "at 2"]]);
     await fails(db.executeMultiple("INSERT INTO note (body) VALUES ('kept'); INSERT INTO nowhere VALUES (1); DELETE FROM note;"),
-        "SQL_INPUT_ERROR", /no such table: nowhere/);
+        "SQLITE_ERROR", /no such table: nowhere/);
     assert.equal(await count("note"), 3);
     await db.executeMultiple("");
     await db.executeMultiple("BEGIN; INSERT INTO note (body) VALUES ('gone');"); // left open: rolled back when the session ends
@@ -234,7 +234,7 @@ test("executeMultiple: a script with comments, triggers and semicolons in text; 
 test("errors: codes and messages that programs look for", async () => {
     await db.execute("CREATE TABLE strict_one (id INTEGER PRIMARY KEY, a INTEGER NOT NULL, b TEXT CHECK (b <> 'no')) STRICT");
     const cases = [
-        ["SELECT * FROM missing", [], "SQL_INPUT_ERROR", /no such table: missing/],
+        ["SELECT * FROM missing", [], "SQLITE_ERROR", /no such table: missing/],
         ["SELECT nobody FROM dish", [], "SQL_INPUT_ERROR", /no such column: nobody/],
         ["SELEC 1", [], "SQL_INPUT_ERROR", /near "SELEC": syntax error/],
         ["SELECT 1 FROM", [], /^SQL_(INPUT|PARSE)_ERROR$/, /incomplete input/],

@@ -131,6 +131,7 @@ static void exactly_one_statement_is_taken(void **state) {
         trib_code want;
     } rows[] = {
         {"", TRIB_SQL_NO_STATEMENT},
+        {"-- nothing", TRIB_SQL_NO_STATEMENT},
         {" -- nothing\n/* at all */ ; ;", TRIB_SQL_NO_STATEMENT},
         {"SELECT 1; SELECT 2", TRIB_SQL_MANY_STATEMENTS},
         {"SELECT 1; -- end\n;;", TRIB_OK},
