@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SQLite's amalgamation, and behind it the doors that its interface lacks; store/sqlite_seam.h says what they are for. They
- * need SQLite's private structures, so they live in its translation unit. */
+/* SQLite's amalgamation, and behind it the doors that its interface lacks; store/sqlite_seam.h says what they are for.
+ * They need SQLite's private structures, so they live in its translation unit. */
 #include "sqlite3.c"
 
 void trib_sqlite_set_changes(sqlite3 *db, sqlite3_int64 changes, sqlite3_int64 total_changes);
@@ -18,7 +18,8 @@ int trib_sqlite_mark_like(sqlite3 *db, const char *name, int arg_count, int case
 }
 
 static FuncDef *trib_builtin(const char *name, int arg_count) {
-    FuncDef *def = sqlite3FunctionSearch(SQLITE_FUNC_HASH(sqlite3UpperToLower[(u8)name[0]], sqlite3Strlen30(name)), name);
+    FuncDef *def =
+        sqlite3FunctionSearch(SQLITE_FUNC_HASH(sqlite3UpperToLower[(u8)name[0]], sqlite3Strlen30(name)), name);
     for (; def; def = def->pNext)
         if (def->xSFunc && !def->xFinalize && (def->nArg == arg_count || def->nArg == -1)) return def;
     return 0;

@@ -153,7 +153,7 @@ trib_code trib_may(const trib_principal *principal, const trib_tenant *tenant, t
         if (principal->expires_ms && now_ms > principal->expires_ms)
             return trib_error_set(err, TRIB_AUTH_JWT_EXPIRED, "The JWT has expired");
         int64_t gen = own->jwt.has_gen ? own->jwt.gen : 0;
-        if (!own->jwt.has_p && gen < (int64_t)atomic_load(&tenant->token_epoch)) {
+        if (!own->jwt.has_p && gen != (int64_t)atomic_load(&tenant->token_epoch)) {
             return trib_error_set(err, TRIB_AUTH_JWT_INVALID, "The JWT was revoked; ask for a new one");
         }
         if (action == TRIB_ACTION_WRITE && level < 2) {

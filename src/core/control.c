@@ -160,7 +160,7 @@ const char *trib_control_admin_key(const trib_control *control) {
 /* ---- changes ---- */
 
 static const char *const op_sql[] = {
-    [TRIB_CONTROL_CREATE] = "INSERT INTO tenant(name, id, created_ms) VALUES (?1, ?2, ?3)",
+    [TRIB_CONTROL_CREATE] = "INSERT INTO tenant(name, id, created_ms, token_epoch) VALUES (?1, ?2, ?3, ?4)",
     [TRIB_CONTROL_DELETE] = "DELETE FROM tenant WHERE name = ?1",
     [TRIB_CONTROL_REVOKE] = "UPDATE tenant SET token_epoch = token_epoch + 1 WHERE name = ?1",
     [TRIB_CONTROL_ROTATE_KEY] = "INSERT INTO signing_key(kid, seed, created_ms) VALUES (?1, ?2, ?3)",
@@ -170,7 +170,7 @@ static trib_arg text_arg(const char *text) {
     return (trib_arg){.value = {.type = TRIB_VALUE_TEXT, .bytes = trib_str_c(text)}};
 }
 
-static size_t op_args(const trib_control_op *op, int64_t now_ms, trib_arg args[3]) {
+static size_t op_args(const trib_control_op *op, int64_t now_ms, trib_arg args[4]) {
     args[2] = (trib_arg){.value = {.type = TRIB_VALUE_INTEGER, .integer = now_ms}};
     if (op->type == TRIB_CONTROL_ROTATE_KEY) {
         args[0] = text_arg(op->kid);
@@ -180,12 +180,13 @@ static size_t op_args(const trib_control_op *op, int64_t now_ms, trib_arg args[3
     args[0] = text_arg(op->name);
     if (op->type != TRIB_CONTROL_CREATE) return 1;
     args[1] = text_arg(op->prepared->id);
-    return 3;
+    args[3] = (trib_arg){.value = {.type = TRIB_VALUE_INTEGER, .integer = atomic_load(&op->prepared->token_epoch)}};
+    return 4;
 }
 
 static trib_code op_work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     trib_control_op *op = (trib_control_op *)(void *)((char *)job - offsetof(trib_control_op, job));
-    trib_arg args[3];
+    trib_arg args[4];
     size_t count = op_args(op, trib_env_wall_ms(job->app->env), args);
     trib_code code = trib_db_job_take_pending(job, err);
     if (code != TRIB_OK) return code;
@@ -272,6 +273,14 @@ static trib_code op_prepare(trib_control *control, trib_control_op *op, trib_err
     op->prepared = trib_control_tenant_new(control, name, trib_str_c(hex));
     if (!op->prepared) return trib_error_set(err, TRIB_NOMEM, NULL);
     op->prepared->created_ms = trib_env_wall_ms(control->app->env);
+    /* random, so that tokens of a former tenant of this name do not open the new one; room above for revocations */
+    uint32_t epoch;
+    if (!trib_env_random(control->app->env, &epoch, sizeof epoch)) {
+        trib_tenant_unref(op->prepared);
+        op->prepared = NULL;
+        return trib_error_set(err, TRIB_INTERNAL, "the system gives no randomness for a new tenant");
+    }
+    atomic_store(&op->prepared->token_epoch, epoch >> 1);
     return TRIB_OK;
 }
 

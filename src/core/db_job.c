@@ -72,11 +72,19 @@ static bool work_until_wait(trib_db_job *job) {
     }
 }
 
+/* A job without a statement (get_autocommit) has nobody to tell: the session's next one is told. */
+static void keep_pending(trib_db_job *job) {
+    if (!job->session) return;
+    job->session->lost = job->pending;
+    job->session->lost_err = job->pending_err;
+}
+
 static trib_job_verdict finish(trib_db_job *job) {
     uint64_t ticket = trib_handle_ticket(job->handle);
     bool stateful = trib_handle_stateful(job->handle);
     trib_worker_set_handle(&job->job, NULL);
     trib_handle_leave(job->handle);
+    keep_pending(job);
     put_handle(job, stateful);
     job->gate.resolved = on_resolved;
     trib_code code = trib_gate_wait(job->db, ticket, &job->gate);
@@ -85,8 +93,8 @@ static trib_job_verdict finish(trib_db_job *job) {
     return TRIB_JOB_DONE;
 }
 
-/* What the session lost while nobody was inside (its transaction, its connection) is told once, by the next statement; the
- * handle is clean then and is entered again. */
+/* What the session lost while nobody was inside (its transaction, its connection) is told once, by the next statement;
+ * the handle is clean then and is entered again. */
 static trib_code enter(trib_db_job *job) {
     trib_session_vars *vars = job->session ? &job->session->vars : &job->vars;
     trib_error lost;
@@ -104,6 +112,10 @@ static trib_job_verdict run(trib_job *base) {
     if (job->phase == PHASE_OPEN) {
         job->code = atomic_load(&base->cancelled) ? trib_error_set(&job->err, TRIB_CANCELLED, NULL) : open_handle(job);
         if (job->code != TRIB_OK) return TRIB_JOB_DONE;
+        if (job->session) {
+            job->pending = job->session->lost;
+            job->pending_err = job->session->lost_err;
+        }
         job->phase = PHASE_ENTER;
     }
     trib_code code = enter(job);

@@ -41,6 +41,8 @@ struct trib_session {
     trib_stored_sql *stored;
     uint32_t stored_count;
     size_t stored_bytes;
+    trib_code lost; /* what the next statement must be told: TRANSACTION_TIMEOUT, ... */
+    trib_error lost_err;
     /* private to session.c */
     trib_id id;
     uint64_t fingerprint[2];

@@ -32,7 +32,8 @@ typedef struct trib_server_config {
     const trib_module *const *modules;
     size_t module_count;
     trib_metrics *metrics; /* may be NULL */
-    /* The listener of this kind has its port; the user's comes first, and the admin's does not exist then. May be NULL. */
+    /* The listener of this kind has its port; the user's comes first, and the admin's does not exist then. May be
+     * NULL. */
     void (*on_listening)(void *ctx, trib_listener_kind kind, const char *address);
     void *on_listening_ctx;
 } trib_server_config;

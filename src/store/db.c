@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One database: open with recovery, make the files at the first write, close, quarantine.
  *
- * Open, if there are files: sync -wal once (a process that was killed may have left commits that are in the page cache only,
- * and the first reader would see them) -> page map -> read the log again from the map's point, which restores the commit
- * number -> first connection, which builds the wal-index. Some connection stays open from then on, so that SQLite never
- * recovers beside other readers. */
+ * Open, if there are files: sync -wal once (a process that was killed may have left commits that are in the page cache
+ * only, and the first reader would see them) -> page map -> read the log again from the map's point, which restores the
+ * commit number -> first connection, which builds the wal-index. Some connection stays open from then on, so that
+ * SQLite never recovers beside other readers. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "store/db_int.h"
 
-trib_code trib_db_new(trib_store *store, trib_str id, trib_db **ret, trib_error *err)
-{
+trib_code trib_db_new(trib_store *store, trib_str id, trib_db **ret, trib_error *err) {
     trib_db *db = calloc(1, sizeof *db);
-    if (!db)
-        return trib_error_set(err, TRIB_NOMEM, NULL);
+    if (!db) return trib_error_set(err, TRIB_NOMEM, NULL);
     trib_code code = trib_paths_make(store->data_dir, id, &db->paths, err);
     if (code == TRIB_OK) {
         db->store = store;
@@ -26,8 +24,7 @@ trib_code trib_db_new(trib_store *store, trib_str id, trib_db **ret, trib_error 
         db->sync_task.run = trib_log_local_sync;
         db->ckpt_task.run = trib_ckpt_task;
         db->fail_task.run = trib_fail_task;
-        if (!db->open_lock || !db->lock || !db->changed)
-            code = trib_error_set(err, TRIB_NOMEM, NULL);
+        if (!db->open_lock || !db->lock || !db->changed) code = trib_error_set(err, TRIB_NOMEM, NULL);
     }
     if (code != TRIB_OK) {
         trib_db_free(db);
@@ -37,10 +34,8 @@ trib_code trib_db_new(trib_store *store, trib_str id, trib_db **ret, trib_error 
     return TRIB_OK;
 }
 
-void trib_db_free(trib_db *db)
-{
-    if (!db)
-        return;
+void trib_db_free(trib_db *db) {
+    if (!db) return;
     if (db->store) {
         trib_mutex_free(db->store->env, db->open_lock);
         trib_mutex_free(db->store->env, db->lock);
@@ -52,13 +47,16 @@ void trib_db_free(trib_db *db)
     free(db);
 }
 
-trib_mem_account *trib_db_account(trib_db *db) { return &db->account; }
-const trib_db_settings *trib_db_settings_of(trib_db *db) { return &db->settings; }
+trib_mem_account *trib_db_account(trib_db *db) {
+    return &db->account;
+}
+const trib_db_settings *trib_db_settings_of(trib_db *db) {
+    return &db->settings;
+}
 
 /* ---- quarantine ---- */
 
-static trib_code read_quarantine(trib_db *db, trib_error *err)
-{
+static trib_code read_quarantine(trib_db *db, trib_error *err) {
     trib_buf buf;
     bool found = false;
     trib_buf_init(&buf, 4096);
@@ -75,8 +73,7 @@ static trib_code read_quarantine(trib_db *db, trib_error *err)
     return code;
 }
 
-void trib_db_quarantine(trib_db *db, const char *reason)
-{
+void trib_db_quarantine(trib_db *db, const char *reason) {
     trib_store *store = db->store;
     trib_db_lock(db);
     bool was = db->state == TRIB_DB_QUARANTINED;
@@ -87,12 +84,12 @@ void trib_db_quarantine(trib_db *db, const char *reason)
         trib_turn_flush_locked(db, TRIB_DATABASE_QUARANTINED);
     }
     trib_db_unlock(db);
-    if (was)
-        return;
+    if (was) return;
     trib_log_event(store->log, TRIB_LOG_ERROR, "database_quarantined", TRIB_LOG_C("database", db->id),
                    TRIB_LOG_C("reason", reason));
     /* Best effort: on a disk that cannot even take this note, the damage is found again at the next open. */
-    if (trib_file_replace(store->base, store->disk, db->paths.quarantine, trib_str_c(db->quarantine_reason), NULL) == TRIB_OK)
+    if (trib_file_replace(store->base, store->disk, db->paths.quarantine, trib_str_c(db->quarantine_reason), NULL) ==
+        TRIB_OK)
         (void)store->disk->sync_folder(store->disk->ctx, db->paths.folder);
 }
 
@@ -104,35 +101,27 @@ typedef struct replay {
     uint64_t no;
 } replay;
 
-static trib_code replay_commit(void *ctx, uint32_t first, uint32_t last, const uint32_t *pages, uint32_t size_after)
-{
+static trib_code replay_commit(void *ctx, uint32_t first, uint32_t last, const uint32_t *pages, uint32_t size_after) {
     replay *r = ctx;
-    if (last <= r->after)
-        return TRIB_OK;
+    if (last <= r->after) return TRIB_OK;
     trib_db_map_add(r->db, ++r->no, pages, last - first + 1, size_after);
     return TRIB_OK;
 }
 
 /* Sync, map, numbers. */
-static trib_code read_log(trib_db *db, int64_t wal_size, trib_error *err)
-{
+static trib_code read_log(trib_db *db, int64_t wal_size, trib_error *err) {
     trib_db_log *log = &db->log;
     trib_code code = trib_file_open(db->store->base, db->paths.wal, SQLITE_OPEN_CREATE, &db->sync_file, err);
     if (code == TRIB_OK && wal_size > 0 && !trib_db_fault(db, TRIB_FAULT_NO_OPEN_SYNC)) {
         int rc = db->sync_file->pMethods->xSync(db->sync_file, SQLITE_SYNC_NORMAL);
-        if (rc != SQLITE_OK)
-            code = trib_file_error("sync", db->paths.wal, rc, err);
+        if (rc != SQLITE_OK) code = trib_file_error("sync", db->paths.wal, rc, err);
     }
     trib_wal_scan_result scan = {0};
-    if (code == TRIB_OK)
-        code = trib_wal_scan(db->sync_file, NULL, NULL, &scan, err);
-    if (code == TRIB_OK)
-        code = trib_db_map_load(db, &scan, err);
+    if (code == TRIB_OK) code = trib_wal_scan(db->sync_file, NULL, NULL, &scan, err);
+    if (code == TRIB_OK) code = trib_db_map_load(db, &scan, err);
     replay r = {db, db->map.replay_after, db->map.file_commit_no};
-    if (code == TRIB_OK && scan.frames > r.after)
-        code = trib_wal_scan(db->sync_file, replay_commit, &r, &scan, err);
-    if (code != TRIB_OK)
-        return code;
+    if (code == TRIB_OK && scan.frames > r.after) code = trib_wal_scan(db->sync_file, replay_commit, &r, &scan, err);
+    if (code != TRIB_OK) return code;
     log->has_header = scan.has_header;
     log->page_bytes = scan.header.page_bytes;
     log->salt[0] = scan.header.salt[0];
@@ -150,8 +139,7 @@ static trib_code read_log(trib_db *db, int64_t wal_size, trib_error *err)
 }
 
 /* The first connection; it goes to the idle ones. */
-static trib_code first_handle(trib_db *db, trib_error *err)
-{
+static trib_code first_handle(trib_db *db, trib_error *err) {
     trib_handle *h = NULL;
     trib_error why = {0};
     trib_code code = trib_handle_take_inside(db, true, &h, &why);
@@ -162,38 +150,32 @@ static trib_code first_handle(trib_db *db, trib_error *err)
         agrees = db->log.appended_frames == 0 || trib_vfs_commit_visible(h, db->log.salt, db->log.appended_frames);
         trib_handle_give_inside(h);
     }
-    if (rc != SQLITE_OK)
-        code = trib_file_error("open", db->paths.db, rc, &why);
-    else if (!agrees)
-        code = trib_error_set(&why, TRIB_INTERNAL, "the log was read in two different ways");
+    if (rc != SQLITE_OK) code = trib_file_error("open", db->paths.db, rc, &why);
+    else if (!agrees) code = trib_error_set(&why, TRIB_INTERNAL, "the log was read in two different ways");
     if ((rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB) {
         trib_db_quarantine(db, sqlite3_errstr(rc));
-        code = trib_error_set(&why, TRIB_DATABASE_QUARANTINED, "this database is damaged (%s); restore it from a backup",
-                              db->quarantine_reason);
+        code = trib_error_set(&why, TRIB_DATABASE_QUARANTINED,
+                              "this database is damaged (%s); restore it from a backup", db->quarantine_reason);
     }
-    if (code != TRIB_OK && err)
-        *err = why;
+    if (code != TRIB_OK && err) *err = why;
     return code;
 }
 
-static void set_state(trib_db *db, trib_db_state state)
-{
+static void set_state(trib_db *db, trib_db_state state) {
     trib_db_lock(db);
-    if (db->state != TRIB_DB_QUARANTINED)
-        db->state = state;
+    if (db->state != TRIB_DB_QUARANTINED) db->state = state;
     trib_db_unlock(db);
 }
 
-trib_code trib_db_open(trib_db *db, trib_error *err)
-{
+trib_code trib_db_open(trib_db *db, trib_error *err) {
     const trib_disk *disk = db->store->disk;
     trib_code code = read_quarantine(db, err);
-    if (code != TRIB_OK)
-        return code;
+    if (code != TRIB_OK) return code;
     int64_t db_size = disk->size(disk->ctx, db->paths.db);
     int64_t wal_size = disk->size(disk->ctx, db->paths.wal);
     if (db_size == -2 || wal_size == -2)
-        return trib_error_set(err, TRIB_IO, "the files of a database cannot be looked at; check the data folder's rights");
+        return trib_error_set(err, TRIB_IO,
+                              "the files of a database cannot be looked at; check the data folder's rights");
     if (db_size <= 0) {
         if (wal_size > 0) { /* acknowledged commits without their database: never begin anew over them */
             trib_db_quarantine(db, "the database file is missing, its log is there");
@@ -207,8 +189,7 @@ trib_code trib_db_open(trib_db *db, trib_error *err)
     code = read_log(db, wal_size, err);
     if (code == TRIB_OK && !db->folder_synced && !trib_db_fault(db, TRIB_FAULT_NO_FOLDER_SYNC)) {
         int e = disk->sync_folder(disk->ctx, db->paths.folder);
-        if (e != 0)
-            code = trib_error_set(err, TRIB_IO, "could not sync the folder of a database (errno %d)", e);
+        if (e != 0) code = trib_error_set(err, TRIB_IO, "could not sync the folder of a database (errno %d)", e);
     }
     if (code == TRIB_OK) {
         set_state(db, TRIB_DB_READY);
@@ -226,51 +207,45 @@ trib_code trib_db_open(trib_db *db, trib_error *err)
 /* ---- the first write ---- */
 
 /* An empty database of 4096-byte pages in WAL mode: https://sqlite.org/fileformat2.html#the_database_header */
-static void empty_page(uint8_t page[4096])
-{
+static void empty_page(uint8_t page[4096]) {
     memset(page, 0, 4096);
     memcpy(page, "SQLite format 3", 16);
-    page[16] = 0x10;           /* page size 4096 */
-    page[18] = page[19] = 2;   /* WAL */
+    page[16] = 0x10;         /* page size 4096 */
+    page[18] = page[19] = 2; /* WAL */
     page[21] = 64;
     page[22] = page[23] = 32;
-    page[27] = 1;              /* change counter */
-    page[31] = 1;              /* pages */
-    page[95] = 1;              /* version-valid-for = change counter */
+    page[27] = 1; /* change counter */
+    page[31] = 1; /* pages */
+    page[95] = 1; /* version-valid-for = change counter */
     int version = sqlite3_libversion_number();
     page[96] = (uint8_t)(version >> 24);
     page[97] = (uint8_t)(version >> 16);
     page[98] = (uint8_t)(version >> 8);
     page[99] = (uint8_t)version;
-    page[100] = 0x0d;          /* an empty table leaf: the schema */
-    page[105] = 0x10;          /* cell content begins at 4096 */
+    page[100] = 0x0d; /* an empty table leaf: the schema */
+    page[105] = 0x10; /* cell content begins at 4096 */
 }
 
 /* Makes <data>/db/<aa>/<bb> and syncs each entry; a process remembers what it has done. */
-static trib_code make_folders(trib_db *db, trib_error *err)
-{
+static trib_code make_folders(trib_db *db, trib_error *err) {
     trib_store *store = db->store;
     const trib_disk *disk = store->disk;
-    if (!db->paths.tenant)
-        return TRIB_OK;
+    if (!db->paths.tenant) return TRIB_OK;
     unsigned aa = 0;
     unsigned bb = 0;
-    if (sscanf(db->id, "%2x%2x", &aa, &bb) != 2)
-        return trib_error_set(err, TRIB_INTERNAL, NULL);
+    if (sscanf(db->id, "%2x%2x", &aa, &bb) != 2) return trib_error_set(err, TRIB_INTERNAL, NULL);
     unsigned slot = aa << 8 | bb;
     trib_mutex_lock(store->env, store->lock);
     bool known = (store->folder_known[slot / 8] & (1U << (slot % 8))) != 0;
     trib_mutex_unlock(store->env, store->lock);
-    if (known)
-        return TRIB_OK;
+    if (known) return TRIB_OK;
     char path[TRIB_PATH_MAX_BYTES];
     char parent[TRIB_PATH_MAX_BYTES];
     snprintf(parent, sizeof parent, "%s", store->data_dir);
     int e = 0;
     for (int depth = 0; e == 0 && trib_paths_parent(store->data_dir, &db->paths, depth, path, sizeof path); depth++) {
         e = disk->make_folder(disk->ctx, path);
-        if (e == 0 && !trib_db_fault(db, TRIB_FAULT_NO_FOLDER_SYNC))
-            e = disk->sync_folder(disk->ctx, parent);
+        if (e == 0 && !trib_db_fault(db, TRIB_FAULT_NO_FOLDER_SYNC)) e = disk->sync_folder(disk->ctx, parent);
         memcpy(parent, path, sizeof parent);
     }
     if (e != 0)
@@ -281,23 +256,21 @@ static trib_code make_folders(trib_db *db, trib_error *err)
     return TRIB_OK;
 }
 
-static trib_code materialise_locked(trib_db *db, trib_error *err)
-{
+static trib_code materialise_locked(trib_db *db, trib_error *err) {
     trib_store *store = db->store;
     uint8_t page[4096];
     empty_page(page);
     trib_code code = make_folders(db, err);
     if (code == TRIB_OK)
-        code = trib_file_replace(store->base, store->disk, db->paths.db, trib_str_make((const char *)page, sizeof page), err);
+        code = trib_file_replace(store->base, store->disk, db->paths.db, trib_str_make((const char *)page, sizeof page),
+                                 err);
     if (code == TRIB_OK)
         code = read_log(db, 0, err); /* makes -wal and the map, whose folder sync covers all three entries */
     if (code == TRIB_OK && !trib_db_fault(db, TRIB_FAULT_NO_FOLDER_SYNC)) {
         int e = store->disk->sync_folder(store->disk->ctx, db->paths.folder);
-        if (e != 0)
-            code = trib_error_set(err, TRIB_IO, "could not sync the folder of a database (errno %d)", e);
+        if (e != 0) code = trib_error_set(err, TRIB_IO, "could not sync the folder of a database (errno %d)", e);
     }
-    if (code == TRIB_OK)
-        code = first_handle(db, err);
+    if (code == TRIB_OK) code = first_handle(db, err);
     if (code != TRIB_OK) {
         trib_file_close(db->sync_file);
         db->sync_file = NULL;
@@ -308,8 +281,7 @@ static trib_code materialise_locked(trib_db *db, trib_error *err)
     return TRIB_OK;
 }
 
-trib_code trib_db_materialise(trib_db *db, trib_error *err)
-{
+trib_code trib_db_materialise(trib_db *db, trib_error *err) {
     const trib_env *env = db->store->env;
     trib_mutex_lock(env, db->open_lock);
     trib_code code = atomic_load(&db->exists) ? TRIB_OK : materialise_locked(db, err);
@@ -319,14 +291,12 @@ trib_code trib_db_materialise(trib_db *db, trib_error *err)
 
 /* ---- close ---- */
 
-void trib_db_close_connections(trib_db *db, trib_code lost)
-{
+void trib_db_close_connections(trib_db *db, trib_code lost) {
     trib_handle **p = &db->handles;
     while (*p) {
         trib_handle *h = *p;
         bool idle = h->given;
-        for (trib_handle *i = db->idle; i && !idle; i = i->next_idle)
-            idle = i == h;
+        for (trib_handle *i = db->idle; i && !idle; i = i->next_idle) idle = i == h;
         trib_handle_disconnect(h);
         trib_db_lock(db);
         h->has_turn = false;
@@ -345,15 +315,13 @@ void trib_db_close_connections(trib_db *db, trib_code lost)
             p = &h->next;
         }
         trib_db_unlock(db);
-        if (idle)
-            free(h);
+        if (idle) free(h);
     }
     trib_file_close(db->sync_file);
     db->sync_file = NULL;
 }
 
-void trib_db_close(trib_db *db)
-{
+void trib_db_close(trib_db *db) {
     trib_db_lock(db);
     trib_db_state state = db->state;
     db->state = TRIB_DB_CLOSED;
@@ -367,16 +335,14 @@ void trib_db_close(trib_db *db)
     db->log.has_header = false;
 }
 
-void trib_db_set_settings(trib_db *db, const trib_db_settings *settings)
-{
+void trib_db_set_settings(trib_db *db, const trib_db_settings *settings) {
     trib_db_lock(db);
     db->settings = *settings;
     trib_db_unlock(db);
     db->account.limit_bytes = settings->heap_bytes ? settings->heap_bytes : (int64_t)64 << 20;
 }
 
-void trib_db_get_stats(trib_db *db, trib_db_stats *ret)
-{
+void trib_db_get_stats(trib_db *db, trib_db_stats *ret) {
     const trib_disk *disk = db->store->disk;
     int64_t size = disk->size(disk->ctx, db->paths.db);
     trib_db_lock(db);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Private to the connection side of the store: the store and the database, their locks, and what the files of this side call
- * in each other. README.md draws how it fits.
+/* Private to the connection side of the store: the store and the database, their locks, and what the files of this side
+ * call in each other. README.md draws how it fits.
  *
  * Locks, always taken in this order; no SQLite call runs under any but open_lock:
  *   store->lock     the table of databases, references, LRU
@@ -22,16 +22,16 @@
 #include "store/wal.h"
 
 enum {
-    TRIB_HANDLES_IDLE_MAX = 2,        /* clean handles that a database keeps */
-    TRIB_DB_IDLE_CLOSE_MS = 60000,    /* a database nobody uses is closed after this time */
-    TRIB_READ_TXN_TIGHT_MS = 5000,    /* life of a read transaction once the log exceeds TRIB_LOG_TIGHT_BYTES */
-    TRIB_RESET_HOLD_MS = 20,          /* longest that new reads are held back for a log reset */
-    TRIB_CUT_BLOCK_BYTES = 65536,     /* most that one block of a file system may share with a lost frame */
-    TRIB_FAIL_RING = 8                /* cut-backs that tickets remember */
+    TRIB_HANDLES_IDLE_MAX = 2,     /* clean handles that a database keeps */
+    TRIB_DB_IDLE_CLOSE_MS = 60000, /* a database nobody uses is closed after this time */
+    TRIB_READ_TXN_TIGHT_MS = 5000, /* life of a read transaction once the log exceeds TRIB_LOG_TIGHT_BYTES */
+    TRIB_RESET_HOLD_MS = 20,       /* longest that new reads are held back for a log reset */
+    TRIB_CUT_BLOCK_BYTES = 65536,  /* most that one block of a file system may share with a lost frame */
+    TRIB_FAIL_RING = 8             /* cut-backs that tickets remember */
 };
 
-/* Test hooks: each leaves out one step that keeps acknowledged data safe; tests/fault proves that the harness notices. Set
- * only through trib_store_set_faults, which no configuration reaches. */
+/* Test hooks: each leaves out one step that keeps acknowledged data safe; tests/fault proves that the harness notices.
+ * Set only through trib_store_set_faults, which no configuration reaches. */
 typedef enum trib_fault {
     TRIB_FAULT_NO_WRITE_GATE = 1 << 0,
     TRIB_FAULT_NO_READ_GATE = 1 << 1,
@@ -44,10 +44,10 @@ typedef enum trib_fault {
 } trib_fault;
 
 typedef enum trib_db_state {
-    TRIB_DB_CLOSED,      /* no handle, no descriptor */
+    TRIB_DB_CLOSED, /* no handle, no descriptor */
     TRIB_DB_READY,
-    TRIB_DB_FAILING,     /* a sync failed or a commit is in doubt: waits until nobody is inside, then fail.c cuts back */
-    TRIB_DB_BROKEN,      /* the cut-back could not finish for lack of space or memory: tried again at the next use */
+    TRIB_DB_FAILING, /* a sync failed or a commit is in doubt: waits until nobody is inside, then fail.c cuts back */
+    TRIB_DB_BROKEN,  /* the cut-back could not finish for lack of space or memory: tried again at the next use */
     TRIB_DB_QUARANTINED
 } trib_db_state;
 
@@ -60,14 +60,14 @@ typedef struct trib_db_log {
     /* touched by the turn holder only (in vfs.c) */
     bool has_header;
     uint32_t page_bytes;
-    uint32_t *pages;            /* page numbers of the frames behind the last commit, by position */
+    uint32_t *pages; /* page numbers of the frames behind the last commit, by position */
     size_t page_cap;
-    uint32_t committed_frames;  /* frames up to and with the last raised commit */
-    bool pending;               /* a commit frame was written, not yet taken by trib_log_harvest */
-    uint32_t pending_first;     /* its frames: pending_first .. committed_frames */
+    uint32_t committed_frames; /* frames up to and with the last raised commit */
+    bool pending;              /* a commit frame was written, not yet taken by trib_log_harvest */
+    uint32_t pending_first;    /* its frames: pending_first .. committed_frames */
     uint32_t pending_size_after;
-    bool late_map;              /* TRIB_FAULT_LATE_MAP: a map is owed */
-    bool in_doubt;              /* SQLite went back behind a raised commit: the log must be cut */
+    bool late_map; /* TRIB_FAULT_LATE_MAP: a map is owed */
+    bool in_doubt; /* SQLite went back behind a raised commit: the log must be cut */
 
     /* guarded by db->lock */
     uint32_t salt[2];
@@ -77,34 +77,34 @@ typedef struct trib_db_log {
     uint32_t appended_frames;
     bool sync_in_flight;
 
-    _Atomic uint64_t bytes;     /* size of the live log, for the limits */
-    _Atomic bool sync_failed;   /* a sync that SQLite asked for failed */
+    _Atomic uint64_t bytes;   /* size of the live log, for the limits */
+    _Atomic bool sync_failed; /* a sync that SQLite asked for failed */
 } trib_db_log;
 
 /* Page -> commit, in memory only for the commits since the last map file. See map.c. */
 typedef struct trib_map_entry {
     uint32_t page;
-    uint32_t size_after;        /* pages of the database after that commit */
+    uint32_t size_after; /* pages of the database after that commit */
     uint64_t commit_no;
 } trib_map_entry;
 
 typedef struct trib_db_map {
     uint64_t epoch;
-    bool file_valid;            /* <id>.map exists and is true for `salt`, `frame` */
-    bool file_full;             /* everything up to there is in the database file: an empty log continues it too */
+    bool file_valid; /* <id>.map exists and is true for `salt`, `frame` */
+    bool file_full;  /* everything up to there is in the database file: an empty log continues it too */
     uint32_t salt[2];
     uint32_t frame;
-    uint32_t replay_after;      /* at open: frames of the log up to here are in the file */
+    uint32_t replay_after; /* at open: frames of the log up to here are in the file */
     uint64_t file_commit_no;
-    trib_map_entry *delta;      /* commits behind the file's point, in order */
+    trib_map_entry *delta; /* commits behind the file's point, in order */
     size_t delta_count, delta_cap;
-    bool broken;                /* no memory for the delta: the next map starts a new epoch */
+    bool broken; /* no memory for the delta: the next map starts a new epoch */
 } trib_db_map;
 
 typedef enum trib_ckpt_state {
     TRIB_CKPT_NONE,
-    TRIB_CKPT_WANTED,           /* takes the turn when it is released */
-    TRIB_CKPT_WAITING,          /* has the turn, waits until everything is durable */
+    TRIB_CKPT_WANTED,  /* takes the turn when it is released */
+    TRIB_CKPT_WAITING, /* has the turn, waits until everything is durable */
     TRIB_CKPT_RUNNING
 } trib_ckpt_state;
 
@@ -115,7 +115,7 @@ struct trib_db {
     trib_mem_account account;
     trib_mutex *open_lock;
     trib_mutex *lock;
-    trib_cond *changed;         /* a thief left a handle */
+    trib_cond *changed; /* a thief left a handle */
 
     /* guarded by store->lock */
     uint32_t refs;
@@ -124,39 +124,39 @@ struct trib_db {
     /* guarded by lock */
     trib_db_settings settings;
     trib_db_state state;
-    trib_handle *handles;       /* all */
-    trib_handle *idle;          /* clean ones, newest first */
+    trib_handle *handles; /* all */
+    trib_handle *idle;    /* clean ones, newest first */
     uint32_t handle_count, idle_count, inside_count;
     _Atomic uint64_t rows_read, rows_written;
     char quarantine_reason[160];
 
-    trib_handle *turn_owner;    /* NULL with turn_taken: the checkpoint waits */
+    trib_handle *turn_owner; /* NULL with turn_taken: the checkpoint waits */
     bool turn_taken;
     int64_t turn_since_ns;
     trib_turn_waiter *turn_first, *turn_last;
     trib_turn_waiter *read_first, *read_last; /* reads held back by a log reset */
     uint32_t turn_waiters;
     trib_ckpt_state ckpt;
-    int64_t ckpt_retry_ns;      /* not before */
+    int64_t ckpt_retry_ns; /* not before */
     bool close_after_ckpt;
     _Atomic bool hold_reads;
 
     trib_gate_waiter *gate_first, *gate_last;
     uint32_t gate_waiters;
-    uint16_t incarnation;       /* cut-backs since open, part of every ticket */
+    uint16_t incarnation;                  /* cut-backs since open, part of every ticket */
     uint64_t fail_durable[TRIB_FAIL_RING]; /* durable commit at the end of incarnation i % ring */
     trib_code fail_code[TRIB_FAIL_RING];   /* what the commits above it are told */
     uint64_t appended_no, durable_no;
     bool fail_posted;
 
-    _Atomic uint64_t raised;    /* ticket of the newest commit whose frame may be in the log */
-    _Atomic bool exists;        /* the files are there */
+    _Atomic uint64_t raised; /* ticket of the newest commit whose frame may be in the log */
+    _Atomic bool exists;     /* the files are there */
 
     trib_db_log log;
     trib_db_map map;
-    sqlite3_file *sync_file;    /* our own descriptor of -wal: all commit syncs go through it. Under open_lock or
+    sqlite3_file *sync_file; /* our own descriptor of -wal: all commit syncs go through it. Under open_lock or
                                  * sync_in_flight */
-    bool folder_synced;         /* the entries of the files are durable */
+    bool folder_synced;      /* the entries of the files are durable */
     trib_task sync_task, ckpt_task, fail_task;
 };
 
@@ -171,10 +171,10 @@ struct trib_store {
     trib_pool *pool;
     trib_log_driver *driver;
     trib_store_config config;
-    uint32_t faults;            /* trib_fault */
+    uint32_t faults; /* trib_fault */
 
     trib_mutex *lock;
-    trib_map dbs;               /* id -> trib_db */
+    trib_map dbs; /* id -> trib_db */
     uint32_t open_count;
     bool stopping;
     uint8_t folder_known[65536 / 8]; /* bit aabb: <data>/db/<aa>/<bb> was made and synced by this process */
@@ -182,13 +182,25 @@ struct trib_store {
 
 /* tickets: incarnation in the upper 16 bits, commit number below */
 enum { TRIB_TICKET_NO_BITS = 48 };
-static inline uint64_t trib_ticket(uint16_t incarnation, uint64_t no) { return (uint64_t)incarnation << 48 | no; }
-static inline uint64_t trib_ticket_no(uint64_t ticket) { return ticket & ((UINT64_C(1) << 48) - 1); }
-static inline uint16_t trib_ticket_incarnation(uint64_t ticket) { return (uint16_t)(ticket >> 48); }
+static inline uint64_t trib_ticket(uint16_t incarnation, uint64_t no) {
+    return (uint64_t)incarnation << 48 | no;
+}
+static inline uint64_t trib_ticket_no(uint64_t ticket) {
+    return ticket & ((UINT64_C(1) << 48) - 1);
+}
+static inline uint16_t trib_ticket_incarnation(uint64_t ticket) {
+    return (uint16_t)(ticket >> 48);
+}
 
-static inline void trib_db_lock(trib_db *db) { trib_mutex_lock(db->store->env, db->lock); }
-static inline void trib_db_unlock(trib_db *db) { trib_mutex_unlock(db->store->env, db->lock); }
-static inline bool trib_db_fault(const trib_db *db, trib_fault fault) { return (db->store->faults & (uint32_t)fault) != 0; }
+static inline void trib_db_lock(trib_db *db) {
+    trib_mutex_lock(db->store->env, db->lock);
+}
+static inline void trib_db_unlock(trib_db *db) {
+    trib_mutex_unlock(db->store->env, db->lock);
+}
+static inline bool trib_db_fault(const trib_db *db, trib_fault fault) {
+    return (db->store->faults & (uint32_t)fault) != 0;
+}
 
 /* ---- store.c ---- */
 /* For tests/fault only. */
@@ -204,7 +216,8 @@ trib_code trib_db_open(trib_db *db, trib_error *err);
 void trib_db_close(trib_db *db);
 /* Makes the files of a database that has none, durably, and one handle. Takes open_lock. */
 trib_code trib_db_materialise(trib_db *db, trib_error *err);
-/* Closes every connection and the sync descriptor; handles that are lent out lose theirs with `lost`. Nobody is inside. */
+/* Closes every connection and the sync descriptor; handles that are lent out lose theirs with `lost`. Nobody is
+ * inside. */
 void trib_db_close_connections(trib_db *db, trib_code lost);
 /* Marks it damaged, on disk too: nobody gets in any more. Thread: any, no lock held. */
 void trib_db_quarantine(trib_db *db, const char *reason);
@@ -259,8 +272,8 @@ void trib_ckpt_want_locked(trib_db *db, bool force);
 void trib_ckpt_take_turn_locked(trib_db *db);
 /* Under db->lock: everything may have become durable. */
 void trib_ckpt_durable_locked(trib_db *db);
-/* Runs a complete checkpoint with `truncate` on a handle that is inside, with the turn or alone; *ret_complete: all frames are
- * in the database file. Returns SQLite's code. */
+/* Runs a complete checkpoint with `truncate` on a handle that is inside, with the turn or alone; *ret_complete: all
+ * frames are in the database file. Returns SQLite's code. */
 int trib_ckpt_run(trib_handle *handle, bool truncate, bool *ret_complete, trib_error *err);
 void trib_ckpt_task(trib_task *task);
 
@@ -281,7 +294,8 @@ trib_code trib_db_map_load(trib_db *db, const trib_wal_scan_result *scan, trib_e
 void trib_db_map_add(trib_db *db, uint64_t commit_no, const uint32_t *pages, uint32_t count, uint32_t size_after);
 /* Forgets the commits above commit_no. Under db->lock, or alone. */
 void trib_db_map_cut(trib_db *db, uint64_t commit_no);
-/* Writes the map for the point (salt, frame) durably and empties the delta up to commit_no. full: see trib_db_map.file_full. */
+/* Writes the map for the point (salt, frame) durably and empties the delta up to commit_no. full: see
+ * trib_db_map.file_full. */
 trib_code trib_db_map_write(trib_db *db, const uint32_t salt[2], uint32_t frame, bool full, trib_error *err);
 /* A log with these salts is about to begin: the map on disk must continue into it. Called by the VFS. */
 trib_code trib_db_map_before_log(trib_db *db, const uint32_t salt[2], trib_error *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What happens when a sync fails, or a commit frame was written and the commit did not happen. After a failed fdatasync the
- * kernel may have dropped the data and call the pages clean, so nothing that was not durable before may be believed.
+/* What happens when a sync fails, or a commit frame was written and the commit did not happen. After a failed fdatasync
+ * the kernel may have dropped the data and call the pages clean, so nothing that was not durable before may be
+ * believed.
  *
  *   1 nothing more is answered, statements are interrupted; wait until nobody is inside
  *   2 close all connections and descriptors, open fresh ones
@@ -9,14 +10,13 @@
  *   5 checkpoint everything, empty the log: the next one has new salts, so no lost frame can ever be valid again
  *   6 answer NOT_COMMITTED to everybody who waits
  *
- * If it cannot be finished for want of space, memory or descriptors, the answer is COMMIT_OUTCOME_UNKNOWN and the next use
- * tries again; if the disk refuses a step, the database is quarantined. */
+ * If it cannot be finished for want of space, memory or descriptors, the answer is COMMIT_OUTCOME_UNKNOWN and the next
+ * use tries again; if the disk refuses a step, the database is quarantined. */
 #include <stdlib.h>
 
 #include "store/db_int.h"
 
-void trib_fail_check_locked(trib_db *db)
-{
+void trib_fail_check_locked(trib_db *db) {
     if (db->state != TRIB_DB_FAILING || db->fail_posted || db->inside_count > 0 || db->log.sync_in_flight ||
         db->ckpt == TRIB_CKPT_RUNNING)
         return;
@@ -24,13 +24,11 @@ void trib_fail_check_locked(trib_db *db)
     trib_pool_post(db->store->pool, &db->fail_task);
 }
 
-void trib_fail_begin(trib_db *db)
-{
+void trib_fail_begin(trib_db *db) {
     trib_db_lock(db);
     if (db->state == TRIB_DB_READY) {
         db->state = TRIB_DB_FAILING;
-        if (db->ckpt != TRIB_CKPT_RUNNING)
-            db->ckpt = TRIB_CKPT_NONE;
+        if (db->ckpt != TRIB_CKPT_RUNNING) db->ckpt = TRIB_CKPT_NONE;
         trib_handle_interrupt_all(db, TRIB_NOT_COMMITTED);
         trib_turn_flush_locked(db, TRIB_NOT_COMMITTED);
         atomic_store(&db->hold_reads, false);
@@ -41,35 +39,30 @@ void trib_fail_begin(trib_db *db)
 }
 
 /* Step 3. rc is SQLite's. */
-static int cut(trib_db *db, uint64_t end)
-{
+static int cut(trib_db *db, uint64_t end) {
     sqlite3_file *f = db->sync_file;
     int rc = f->pMethods->xTruncate(f, (sqlite3_int64)end);
     if (rc == SQLITE_OK && end > 0) {
         uint64_t from = (end - 1) / TRIB_CUT_BLOCK_BYTES * TRIB_CUT_BLOCK_BYTES;
         size_t n = (size_t)(end - from);
         void *block = malloc(n);
-        if (!block)
-            return SQLITE_NOMEM;
+        if (!block) return SQLITE_NOMEM;
         rc = f->pMethods->xRead(f, block, (int)n, (sqlite3_int64)from);
-        if (rc == SQLITE_OK)
-            rc = f->pMethods->xWrite(f, block, (int)n, (sqlite3_int64)from);
+        if (rc == SQLITE_OK) rc = f->pMethods->xWrite(f, block, (int)n, (sqlite3_int64)from);
         free(block);
     }
-    if (rc == SQLITE_OK && !trib_db_fault(db, TRIB_FAULT_NO_CUT_SYNC))
-        rc = f->pMethods->xSync(f, SQLITE_SYNC_NORMAL);
+    if (rc == SQLITE_OK && !trib_db_fault(db, TRIB_FAULT_NO_CUT_SYNC)) rc = f->pMethods->xSync(f, SQLITE_SYNC_NORMAL);
     return rc;
 }
 
 /* Step 4: the log holds exactly the durable commits. */
-static trib_code verify(trib_db *db, uint64_t end, trib_error *err)
-{
+static trib_code verify(trib_db *db, uint64_t end, trib_error *err) {
     trib_wal_scan_result scan;
     db->store->disk->evict(db->store->disk->ctx, db->paths.wal);
     trib_code code = trib_wal_scan(db->sync_file, NULL, NULL, &scan, err);
-    if (code != TRIB_OK)
-        return code;
-    if (scan.end != end || (end > 0 && (scan.header.salt[0] != db->log.salt[0] || scan.header.salt[1] != db->log.salt[1])))
+    if (code != TRIB_OK) return code;
+    if (scan.end != end ||
+        (end > 0 && (scan.header.salt[0] != db->log.salt[0] || scan.header.salt[1] != db->log.salt[1])))
         return trib_error_set(err, TRIB_IO, "the log does not hold what was written to it before");
     trib_db_log *log = &db->log;
     log->has_header = scan.has_header;
@@ -84,11 +77,9 @@ static trib_code verify(trib_db *db, uint64_t end, trib_error *err)
 }
 
 /* Step 5, on a connection of our own. It stays as the first idle handle: something must keep the wal-index. */
-static trib_code empty_log(trib_db *db, trib_error *err)
-{
+static trib_code empty_log(trib_db *db, trib_error *err) {
     trib_handle *h = calloc(1, sizeof *h);
-    if (!h)
-        return trib_error_set(err, TRIB_NOMEM, NULL);
+    if (!h) return trib_error_set(err, TRIB_NOMEM, NULL);
     h->db = db;
     h->env = db->store->env;
     h->own_work = true;
@@ -98,13 +89,10 @@ static trib_code empty_log(trib_db *db, trib_error *err)
         bool complete = false;
         h->has_turn = true;
         int rc = trib_handle_touch(h);
-        if (rc == SQLITE_OK)
-            rc = trib_ckpt_run(h, true, &complete, err);
+        if (rc == SQLITE_OK) rc = trib_ckpt_run(h, true, &complete, err);
         h->has_turn = false;
-        if (rc != SQLITE_OK || !complete)
-            code = trib_file_error("recover", db->paths.db, rc, err);
-        else if (atomic_load(&db->log.sync_failed))
-            code = trib_error_set(err, TRIB_IO, "a sync failed again");
+        if (rc != SQLITE_OK || !complete) code = trib_file_error("recover", db->paths.db, rc, err);
+        else if (atomic_load(&db->log.sync_failed)) code = trib_error_set(err, TRIB_IO, "a sync failed again");
     }
     h->own_work = false;
     if (code != TRIB_OK) {
@@ -122,16 +110,13 @@ static trib_code empty_log(trib_db *db, trib_error *err)
     return TRIB_OK;
 }
 
-static trib_code recover(trib_db *db, trib_error *err)
-{
+static trib_code recover(trib_db *db, trib_error *err) {
     uint64_t end = db->log.durable_end;
     trib_db_close_connections(db, TRIB_NOT_COMMITTED);
     trib_code code = trib_file_open(db->store->base, db->paths.wal, SQLITE_OPEN_CREATE, &db->sync_file, err);
-    if (code != TRIB_OK)
-        return code;
+    if (code != TRIB_OK) return code;
     int rc = cut(db, end);
-    if (rc != SQLITE_OK)
-        return trib_file_error("cut", db->paths.wal, rc, err);
+    if (rc != SQLITE_OK) return trib_file_error("cut", db->paths.wal, rc, err);
     trib_db_lock(db);
     db->appended_no = db->durable_no;
     trib_db_map_cut(db, db->durable_no);
@@ -141,15 +126,13 @@ static trib_code recover(trib_db *db, trib_error *err)
 }
 
 /* Lack of something that may come back, as against a disk that refuses. */
-static bool may_pass(const trib_error *err)
-{
+static bool may_pass(const trib_error *err) {
     return err->code == TRIB_DISK_FULL || err->code == TRIB_NOMEM || (err->detail & 0xff) == SQLITE_CANTOPEN ||
            (err->detail & 0xff) == SQLITE_NOMEM;
 }
 
 /* Everything that waits learns its fate; the incarnation makes older tickets tell the same later. */
-static void finish(trib_db *db, trib_code verdict, trib_db_state state)
-{
+static void finish(trib_db *db, trib_code verdict, trib_db_state state) {
     trib_db_lock(db);
     uint32_t slot = db->incarnation % TRIB_FAIL_RING;
     db->fail_durable[slot] = db->durable_no;
@@ -168,14 +151,14 @@ static void finish(trib_db *db, trib_code verdict, trib_db_state state)
     trib_gate_resolve(db, list);
 }
 
-static trib_code run(trib_db *db, trib_error *err)
-{
+static trib_code run(trib_db *db, trib_error *err) {
     trib_code code = recover(db, err);
     if (code == TRIB_OK) {
         finish(db, TRIB_NOT_COMMITTED, TRIB_DB_READY);
         return TRIB_OK;
     }
-    trib_log_event(db->store->log, TRIB_LOG_ERROR, "recovery_failed", TRIB_LOG_C("database", db->id), TRIB_LOG_ERR(err));
+    trib_log_event(db->store->log, TRIB_LOG_ERROR, "recovery_failed", TRIB_LOG_C("database", db->id),
+                   TRIB_LOG_ERR(err));
     trib_db_close_connections(db, TRIB_NOT_COMMITTED);
     if (may_pass(err)) {
         finish(db, TRIB_COMMIT_OUTCOME_UNKNOWN, TRIB_DB_BROKEN);
@@ -186,15 +169,13 @@ static trib_code run(trib_db *db, trib_error *err)
     return code;
 }
 
-void trib_fail_task(trib_task *task)
-{
+void trib_fail_task(trib_task *task) {
     trib_db *db = (trib_db *)(void *)((char *)task - offsetof(trib_db, fail_task));
     trib_error err = {0};
     (void)run(db, &err);
 }
 
-trib_code trib_fail_retry(trib_db *db, trib_error *err)
-{
+trib_code trib_fail_retry(trib_db *db, trib_error *err) {
     trib_db_lock(db);
     bool broken = db->state == TRIB_DB_BROKEN;
     if (broken) {
@@ -202,11 +183,9 @@ trib_code trib_fail_retry(trib_db *db, trib_error *err)
         db->fail_posted = true;
     }
     trib_db_unlock(db);
-    if (!broken)
-        return TRIB_OK;
+    if (!broken) return TRIB_OK;
     trib_error why = {0};
     trib_code code = run(db, &why);
-    if (code != TRIB_OK && err)
-        *err = why;
+    if (code != TRIB_OK && err) *err = why;
     return code;
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files of the store: the one function that builds paths, whole-file reads, atomic replacement, and the few operations on
- * folders that a SQLite VFS lacks.
+/* Files of the store: the one function that builds paths, whole-file reads, atomic replacement, and the few operations
+ * on folders that a SQLite VFS lacks.
  *
  *   <data>/lock                          held for the life of the process
  *   <data>/control.db (-wal .map)        system databases, by name
  *   <data>/db/<aa>/<bb>/<id>.db          tenants; aa, bb are the first four digits of the id
  *   <data>/db/<aa>/<bb>/<id>.db-wal .map .sum .quarantine, and *.tmp while one of them is replaced
  *
- * File contents always go through the base VFS, folder operations through a trib_disk, so that a simulated disk sees all. */
+ * File contents always go through the base VFS, folder operations through a trib_disk, so that a simulated disk sees
+ * all. */
 #ifndef TRIB_STORE_FILES_H
 #define TRIB_STORE_FILES_H
 
@@ -21,15 +22,15 @@
 #include "base/str.h"
 
 enum {
-    TRIB_PATH_MAX_BYTES = 512,        /* longest path of a database file: SQLite's own bound on full names */
-    TRIB_FILE_MAX_BYTES = 1 << 30     /* most that is ever read as a whole file (a page map): a damaged size asks no more */
+    TRIB_PATH_MAX_BYTES = 512,    /* longest path of a database file: SQLite's own bound on full names */
+    TRIB_FILE_MAX_BYTES = 1 << 30 /* most that is ever read as a whole file (a page map): a damaged size asks no more */
 };
 
 /* What a VFS cannot do. Every function returns 0 or an errno. ctx is the implementation's. Thread: any. */
 typedef struct trib_disk {
     void *ctx;
-    int (*make_folder)(void *ctx, const char *path);     /* 0 also if it exists */
-    int (*sync_folder)(void *ctx, const char *path);     /* its entries become durable */
+    int (*make_folder)(void *ctx, const char *path); /* 0 also if it exists */
+    int (*sync_folder)(void *ctx, const char *path); /* its entries become durable */
     int (*rename)(void *ctx, const char *from, const char *to);
     /* Exclusive for this process until unlock; EWOULDBLOCK: somebody else has it. */
     int (*lock)(void *ctx, const char *path, void **ret);
@@ -49,11 +50,12 @@ typedef struct trib_paths {
     char wal[TRIB_PATH_MAX_BYTES];
     char map[TRIB_PATH_MAX_BYTES];
     char quarantine[TRIB_PATH_MAX_BYTES];
-    bool tenant;                      /* under db/<aa>/<bb> */
+    bool tenant; /* under db/<aa>/<bb> */
 } trib_paths;
 
 /* The only place where an id becomes a path. id: 32 lower-case hex digits, or a name of a system database.
- * Errors: INTERNAL for any other id, the empty one above all: a path must never fall back to a folder that others share. */
+ * Errors: INTERNAL for any other id, the empty one above all: a path must never fall back to a folder that others
+ *         share. */
 trib_code trib_paths_make(const char *data_dir, trib_str id, trib_paths *ret, trib_error *err);
 
 /* The folders <data>/db, <data>/db/<aa> of a tenant path, outermost first; depth 0..2. false: no such depth. */
@@ -65,11 +67,13 @@ trib_code trib_file_error(const char *what, const char *path, int rc, trib_error
 /* The whole file. *ret_found false: there is none. Owns: the buffer is the caller's. Errors: IO, NOMEM. */
 trib_code trib_file_read(sqlite3_vfs *base, const char *path, trib_buf *ret, bool *ret_found, trib_error *err);
 
-/* path's contents become `bytes`, or stay as they were, whatever happens: written to <path>.tmp, synced, renamed. The caller
- * syncs the folder. Errors: IO, DISK_FULL. */
-trib_code trib_file_replace(sqlite3_vfs *base, const trib_disk *disk, const char *path, trib_str bytes, trib_error *err);
+/* path's contents become `bytes`, or stay as they were, whatever happens: written to <path>.tmp, synced, renamed. The
+ * caller syncs the folder. Errors: IO, DISK_FULL. */
+trib_code trib_file_replace(sqlite3_vfs *base, const trib_disk *disk, const char *path, trib_str bytes,
+                            trib_error *err);
 
-/* Opens a plain file (no locks, no wal-index) of the base VFS. Owns: *ret by trib_file_close. flags: SQLITE_OPEN_CREATE or 0. */
+/* Opens a plain file (no locks, no wal-index) of the base VFS. Owns: *ret by trib_file_close. flags: SQLITE_OPEN_CREATE
+ * or 0. */
 trib_code trib_file_open(sqlite3_vfs *base, const char *path, int flags, sqlite3_file **ret, trib_error *err);
 void trib_file_close(sqlite3_file *file);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Built-ins whose cost SQLite's progress handler cannot interrupt, because it looks only between machine steps and one call is
- * one step:
+/* Built-ins whose cost SQLite's progress handler cannot interrupt, because it looks only between machine steps and one
+ * call is one step:
  *
- *   replaced  instr, replace, trim, ltrim, rtrim, LIKE, GLOB: the built-ins take |text| x |pattern| steps. Ours give the same
- *             answers, search in linear time where they can, and look at the clock where they cannot.
- *   guarded   everything that is linear in large values (length, hex, json ...): the clock is looked at before each call with
- *             large arguments, and two built-ins with a product of lengths in their cost get a bound on it.
+ *   replaced  instr, replace, trim, ltrim, rtrim, LIKE, GLOB: the built-ins take |text| x |pattern| steps. Ours give
+ *             the same answers, search in linear time where they can, and look at the clock where they cannot.
+ *   guarded   everything that is linear in large values (length, hex, json ...): the clock is looked at before each
+ *             call with large arguments, and two built-ins with a product of lengths in their cost get a bound on it.
  *
  * LIKE and GLOB are in functions_like.c. */
 #include "store/functions.h"
@@ -71,7 +71,8 @@ static void fn_instr(sqlite3_context *ctx, int count, sqlite3_value **values) {
         return;
     }
     sqlite3_int64 number = place == SIZE_MAX ? 0 : 1;
-    for (size_t i = 1; place != SIZE_MAX && i <= place; i++) number += !text || !is_continuation((unsigned char)hay.ptr[i]);
+    for (size_t i = 1; place != SIZE_MAX && i <= place; i++)
+        number += !text || !is_continuation((unsigned char)hay.ptr[i]);
     sqlite3_result_int64(ctx, number);
 }
 
@@ -127,10 +128,8 @@ static void fn_replace(sqlite3_context *ctx, int count, sqlite3_value **values) 
     }
     size_t len;
     char *out = replaced(text, what, with, hits, &len);
-    if (!out)
-        sqlite3_result_error_nomem(ctx);
-    else
-        sqlite3_result_text64(ctx, out, len, sqlite3_free, SQLITE_UTF8);
+    if (!out) sqlite3_result_error_nomem(ctx);
+    else sqlite3_result_text64(ctx, out, len, sqlite3_free, SQLITE_UTF8);
 }
 
 /* ---- trim(X, Y) ---- */
@@ -227,21 +226,51 @@ static const struct {
     int args;
     bool product;
 } guarded[] = {
-    {"json_patch", 2, true},   {"jsonb_patch", 2, true},   {"unhex", 2, true},
-    {"length", 1, false},      {"hex", 1, false},          {"unhex", 1, false},
-    {"quote", 1, false},       {"upper", 1, false},        {"lower", 1, false},
-    {"substr", 2, false},      {"substr", 3, false},       {"substring", 2, false},
-    {"substring", 3, false},   {"printf", -1, false},      {"format", -1, false},
-    {"concat_ws", -1, false},  {"trim", 1, false},         {"ltrim", 1, false},
-    {"rtrim", 1, false},       {"json", 1, false},         {"jsonb", 1, false},
-    {"json_extract", -1, false}, {"jsonb_extract", -1, false}, {"->", 2, false},
-    {"->>", 2, false},         {"json_set", -1, false},    {"json_insert", -1, false},
-    {"json_replace", -1, false}, {"json_remove", -1, false}, {"jsonb_set", -1, false},
-    {"jsonb_insert", -1, false}, {"jsonb_replace", -1, false}, {"jsonb_remove", -1, false},
-    {"json_type", 1, false},   {"json_type", 2, false},    {"json_valid", 1, false},
-    {"json_valid", 2, false},  {"json_array_length", 1, false}, {"json_array_length", 2, false},
-    {"json_pretty", 1, false}, {"json_pretty", 2, false},  {"json_quote", 1, false},
-    {"json_error_position", 1, false}, {"json_array", -1, false}, {"json_object", -1, false},
+    {"json_patch", 2, true},
+    {"jsonb_patch", 2, true},
+    {"unhex", 2, true},
+    {"length", 1, false},
+    {"hex", 1, false},
+    {"unhex", 1, false},
+    {"quote", 1, false},
+    {"upper", 1, false},
+    {"lower", 1, false},
+    {"substr", 2, false},
+    {"substr", 3, false},
+    {"substring", 2, false},
+    {"substring", 3, false},
+    {"printf", -1, false},
+    {"format", -1, false},
+    {"concat_ws", -1, false},
+    {"trim", 1, false},
+    {"ltrim", 1, false},
+    {"rtrim", 1, false},
+    {"json", 1, false},
+    {"jsonb", 1, false},
+    {"json_extract", -1, false},
+    {"jsonb_extract", -1, false},
+    {"->", 2, false},
+    {"->>", 2, false},
+    {"json_set", -1, false},
+    {"json_insert", -1, false},
+    {"json_replace", -1, false},
+    {"json_remove", -1, false},
+    {"jsonb_set", -1, false},
+    {"jsonb_insert", -1, false},
+    {"jsonb_replace", -1, false},
+    {"jsonb_remove", -1, false},
+    {"json_type", 1, false},
+    {"json_type", 2, false},
+    {"json_valid", 1, false},
+    {"json_valid", 2, false},
+    {"json_array_length", 1, false},
+    {"json_array_length", 2, false},
+    {"json_pretty", 1, false},
+    {"json_pretty", 2, false},
+    {"json_quote", 1, false},
+    {"json_error_position", 1, false},
+    {"json_array", -1, false},
+    {"json_object", -1, false},
 };
 
 static int register_guards(sqlite3 *sqlite, trib_policy *policy) {
@@ -264,19 +293,17 @@ static void fn_server_database_name(sqlite3_context *ctx, int count, sqlite3_val
 }
 
 int trib_functions_register(trib_handle *handle) {
-    /* INNOCUOUS: they stay usable in views, triggers, CHECKs and indexes with an untrusted schema, as the built-ins are. */
+    /* INNOCUOUS: they stay usable in views, triggers, CHECKs and indexes with an untrusted schema, as the built-ins
+     * are. */
     enum { FLAGS = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS };
     static const struct {
         const char *name;
         int args, flags;
         void (*call)(sqlite3_context *, int, sqlite3_value **);
     } functions[] = {
-        {"instr", 2, FLAGS, fn_instr},
-        {"replace", 3, FLAGS, fn_replace},
-        {"trim", 2, FLAGS, fn_trim},
-        {"ltrim", 2, FLAGS, fn_ltrim},
-        {"rtrim", 2, FLAGS, fn_rtrim},
-        {"libsql_server_database_name", 0, SQLITE_UTF8, fn_server_database_name},
+        {"instr", 2, FLAGS, fn_instr}, {"replace", 3, FLAGS, fn_replace},
+        {"trim", 2, FLAGS, fn_trim},   {"ltrim", 2, FLAGS, fn_ltrim},
+        {"rtrim", 2, FLAGS, fn_rtrim}, {"libsql_server_database_name", 0, SQLITE_UTF8, fn_server_database_name},
     };
     for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
         int rc = sqlite3_create_function_v2(handle->sqlite, functions[i].name, functions[i].args, functions[i].flags,

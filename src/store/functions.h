@@ -5,8 +5,8 @@
 
 #include "store/policy.h"
 
-/* json_patch compares every key with every key, unhex every character with every character of its second argument: bytes
- * times bytes, about a second of work at most. */
+/* json_patch compares every key with every key, unhex every character with every character of its second argument:
+ * bytes times bytes, about a second of work at most. */
 #define TRIB_SQL_PRODUCT_MAX (UINT64_C(1) << 32)
 
 /* Registers everything on the handle's connection; its policy must be there. SQLite's code. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* LIKE and GLOB with a look at the clock. The built-ins try a pattern's piece at every place of the text, |text| x |piece|
- * steps in one machine step: 6 MB x 1,000 would be many seconds without a progress callback.
+/* LIKE and GLOB with a look at the clock. The built-ins try a pattern's piece at every place of the text, |text| x
+ * |piece| steps in one machine step: 6 MB x 1,000 would be many seconds without a progress callback.
  *
  *   pattern   %  abc  %  d_f          text   x x a b c y y d e f
  *                ^star_pattern                ^star_text
@@ -29,8 +29,8 @@ typedef struct matcher {
 
 typedef const unsigned char *bytes;
 
-/* SQLite's reading of UTF-8: lone continuation bytes are characters, overlong forms and surrogates become U+FFFD. The text
- * ends with a NUL. */
+/* SQLite's reading of UTF-8: lone continuation bytes are characters, overlong forms and surrogates become U+FFFD. The
+ * text ends with a NUL. */
 static uint32_t take_char(bytes *at) {
     uint32_t c = *(*at)++;
     if (c < 0xc0) return c;
@@ -143,7 +143,10 @@ static void fn_like(sqlite3_context *ctx, int count, sqlite3_value **values) {
         sqlite3_result_error(ctx, "LIKE or GLOB pattern too complex", -1);
         return;
     }
-    matcher m = {.all = kind->all, .one = kind->one, .set = kind->set, .fold_case = kind->fold_case != 0,
+    matcher m = {.all = kind->all,
+                 .one = kind->one,
+                 .set = kind->set,
+                 .fold_case = kind->fold_case != 0,
                  .policy = kind->policy};
     if (count == 3) {
         m.escape = take_escape(ctx, values[2]);
@@ -154,10 +157,8 @@ static void fn_like(sqlite3_context *ctx, int count, sqlite3_value **values) {
     bytes pattern = sqlite3_value_text(values[0]), text = sqlite3_value_text(values[1]);
     if (!pattern || !text) return;
     bool fits = match(&m, pattern, text);
-    if (m.stopped)
-        trib_functions_stop(ctx);
-    else
-        sqlite3_result_int(ctx, fits);
+    if (m.stopped) trib_functions_stop(ctx);
+    else sqlite3_result_int(ctx, fits);
 }
 
 int trib_functions_register_like(trib_handle *handle) {
@@ -176,8 +177,8 @@ int trib_functions_register_like(trib_handle *handle) {
         *kind = functions[i].kind;
         kind->policy = handle->policy;
         int rc = sqlite3_create_function_v2(handle->sqlite, functions[i].name, functions[i].args,
-                                            SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, kind, fn_like, NULL, NULL,
-                                            free);
+                                            SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, kind, fn_like, NULL,
+                                            NULL, free);
         if (rc == SQLITE_OK)
             rc = trib_sqlite_mark_like(handle->sqlite, functions[i].name, functions[i].args, !kind->fold_case);
         if (rc != SQLITE_OK) return rc;

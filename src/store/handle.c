@@ -3,8 +3,8 @@
  *
  *   idle ── take ──> lent ── enter ──> inside ── leave ──> lent ── give (reset) ──> idle
  *
- * `inside` is the mark of ownership: SQLite is called only by whoever set it under the database's lock: the worker between
- * enter and leave, or the store itself when it takes a transaction away from a handle that nobody is inside. */
+ * `inside` is the mark of ownership: SQLite is called only by whoever set it under the database's lock: the worker
+ * between enter and leave, or the store itself when it takes a transaction away from a handle that nobody is inside. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,54 +14,43 @@ enum { LOOKASIDE_SLOT_BYTES = 512, LOOKASIDE_SLOTS = 40, CACHE_BYTES_DEFAULT = 2
 
 /* ---- the connection ---- */
 
-static int set_up(trib_handle *h)
-{
+static int set_up(trib_handle *h) {
     trib_store *store = h->db->store;
     size_t cache = store->config.cache_bytes_per_handle ? store->config.cache_bytes_per_handle : CACHE_BYTES_DEFAULT;
     char sql[200];
     sqlite3_extended_result_codes(h->sqlite, 1);
     sqlite3_db_config(h->sqlite, SQLITE_DBCONFIG_LOOKASIDE, NULL, LOOKASIDE_SLOT_BYTES, LOOKASIDE_SLOTS);
     int rc = sqlite3_db_config(h->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_wal_autocheckpoint(h->sqlite, 0);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_busy_timeout(h->sqlite, 0);
-    sqlite3_snprintf(sizeof sql, sql, "PRAGMA temp_store=MEMORY;PRAGMA mmap_size=0;PRAGMA synchronous=NORMAL;"
-                     "PRAGMA cache_size=-%d;", (int)(cache >> 10));
+    if (rc == SQLITE_OK) rc = sqlite3_wal_autocheckpoint(h->sqlite, 0);
+    if (rc == SQLITE_OK) rc = sqlite3_busy_timeout(h->sqlite, 0);
+    sqlite3_snprintf(sizeof sql, sql,
+                     "PRAGMA temp_store=MEMORY;PRAGMA mmap_size=0;PRAGMA synchronous=NORMAL;"
+                     "PRAGMA cache_size=-%d;",
+                     (int)(cache >> 10));
     return rc == SQLITE_OK ? sqlite3_exec(h->sqlite, sql, NULL, NULL, NULL) : rc;
 }
 
-trib_code trib_handle_connect(trib_handle *h, trib_error *err)
-{
+trib_code trib_handle_connect(trib_handle *h, trib_error *err) {
     trib_db *db = h->db;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
     trib_policy_set_account(&db->account);
     int rc = sqlite3_open_v2(db->paths.db, &h->sqlite, flags, trib_vfs_name(db->store->vfs));
-    if (rc == SQLITE_OK && !trib_vfs_attach(h))
-        rc = SQLITE_INTERNAL;
-    if (rc == SQLITE_OK)
-        rc = set_up(h);
+    if (rc == SQLITE_OK && !trib_vfs_attach(h)) rc = SQLITE_INTERNAL;
+    if (rc == SQLITE_OK) rc = set_up(h);
     trib_code code = TRIB_OK;
-    if (rc != SQLITE_OK)
-        code = trib_file_error("open", db->paths.db, rc, err);
-    if (code == TRIB_OK)
-        code = trib_policy_attach(h, err);
-    if (code == TRIB_OK)
-        code = trib_stmt_cache_new(h, &h->cache, err);
-    if (code != TRIB_OK)
-        trib_handle_disconnect(h);
+    if (rc != SQLITE_OK) code = trib_file_error("open", db->paths.db, rc, err);
+    if (code == TRIB_OK) code = trib_policy_attach(h, err);
+    if (code == TRIB_OK) code = trib_stmt_cache_new(h, &h->cache, err);
+    if (code != TRIB_OK) trib_handle_disconnect(h);
     trib_policy_set_account(NULL);
     return code;
 }
 
-void trib_handle_disconnect(trib_handle *h)
-{
-    if (!h->sqlite)
-        return;
+void trib_handle_disconnect(trib_handle *h) {
+    if (!h->sqlite) return;
     trib_stmt_cache_free(h->cache);
     h->cache = NULL;
-    for (sqlite3_stmt *s; (s = sqlite3_next_stmt(h->sqlite, NULL)) != NULL;)
-        sqlite3_finalize(s);
+    for (sqlite3_stmt *s; (s = sqlite3_next_stmt(h->sqlite, NULL)) != NULL;) sqlite3_finalize(s);
     trib_policy_detach(h);
     h->policy = NULL;
     sqlite3_close(h->sqlite);
@@ -71,20 +60,18 @@ void trib_handle_disconnect(trib_handle *h)
     atomic_store(&h->txn_began_ns, 0);
 }
 
-int trib_handle_touch(trib_handle *h) { return sqlite3_exec(h->sqlite, "SELECT 1 FROM sqlite_schema LIMIT 1", NULL, NULL, NULL); }
+int trib_handle_touch(trib_handle *h) {
+    return sqlite3_exec(h->sqlite, "SELECT 1 FROM sqlite_schema LIMIT 1", NULL, NULL, NULL);
+}
 
-void trib_handle_rollback(trib_handle *h)
-{
-    if (!h->sqlite)
-        return;
+void trib_handle_rollback(trib_handle *h) {
+    if (!h->sqlite) return;
     for (sqlite3_stmt *s = sqlite3_next_stmt(h->sqlite, NULL); s; s = sqlite3_next_stmt(h->sqlite, s)) {
-        if (sqlite3_stmt_busy(s))
-            sqlite3_reset(s);
+        if (sqlite3_stmt_busy(s)) sqlite3_reset(s);
     }
     atomic_store(&h->interrupted, false);
     /* A reset ends a statement of its own transaction, which may commit it (INSERT ... RETURNING). */
-    if (h->has_turn && !trib_log_harvest(h))
-        trib_fail_begin(h->db);
+    if (h->has_turn && !trib_log_harvest(h)) trib_fail_begin(h->db);
     if (!sqlite3_get_autocommit(h->sqlite)) {
         trib_access access = h->access;
         h->access = TRIB_ACCESS_SYSTEM;
@@ -94,14 +81,12 @@ void trib_handle_rollback(trib_handle *h)
     h->txn_readonly = false;
     atomic_store(&h->txn_began_ns, 0);
     /* Without memory even a ROLLBACK can fail; closing the connection cannot. */
-    if (!sqlite3_get_autocommit(h->sqlite))
-        trib_handle_disconnect(h);
+    if (!sqlite3_get_autocommit(h->sqlite)) trib_handle_disconnect(h);
 }
 
 /* ---- lists ---- */
 
-static void unlink_handle(trib_db *db, trib_handle *h)
-{
+static void unlink_handle(trib_db *db, trib_handle *h) {
     for (trib_handle **p = &db->handles; *p; p = &(*p)->next) {
         if (*p == h) {
             *p = h->next;
@@ -111,15 +96,13 @@ static void unlink_handle(trib_db *db, trib_handle *h)
     }
 }
 
-static void push_idle(trib_db *db, trib_handle *h)
-{
+static void push_idle(trib_db *db, trib_handle *h) {
     h->next_idle = db->idle;
     db->idle = h;
     db->idle_count++;
 }
 
-static trib_handle *pop_idle(trib_db *db)
-{
+static trib_handle *pop_idle(trib_db *db) {
     trib_handle *h = db->idle;
     if (h) {
         db->idle = h->next_idle;
@@ -129,19 +112,16 @@ static trib_handle *pop_idle(trib_db *db)
     return h;
 }
 
-static trib_code state_error(const trib_db *db, trib_error *err)
-{
+static trib_code state_error(const trib_db *db, trib_error *err) {
     if (db->state == TRIB_DB_QUARANTINED)
         return trib_error_set(err, TRIB_DATABASE_QUARANTINED, "this database is damaged (%s); restore it from a backup",
                               db->quarantine_reason);
-    if (db->state == TRIB_DB_READY)
-        return TRIB_OK;
+    if (db->state == TRIB_DB_READY) return TRIB_OK;
     return trib_error_set(err, TRIB_NOT_COMMITTED, "the disk failed; this database is being recovered, try again");
 }
 
 /* The mark of ownership comes off. */
-static void leave_locked(trib_handle *h)
-{
+static void leave_locked(trib_handle *h) {
     trib_db *db = h->db;
     h->inside = false;
     db->inside_count--;
@@ -149,30 +129,25 @@ static void leave_locked(trib_handle *h)
     trib_cond_broadcast(db->store->env, db->changed);
 }
 
-void trib_handle_free(trib_handle *h)
-{
-    if (!h)
-        return;
+void trib_handle_free(trib_handle *h) {
+    if (!h) return;
     trib_handle_disconnect(h);
     free(h);
 }
 
 /* Takes it out of everything and ends it; the caller is inside. */
-static void drop(trib_handle *h)
-{
+static void drop(trib_handle *h) {
     trib_db *db = h->db;
     trib_handle_disconnect(h);
     trib_db_lock(db);
-    if (h->has_turn)
-        trib_turn_release_locked(db);
+    if (h->has_turn) trib_turn_release_locked(db);
     unlink_handle(db, h);
     leave_locked(h);
     trib_db_unlock(db);
     free(h);
 }
 
-void trib_handle_trim(trib_db *db, uint32_t keep)
-{
+void trib_handle_trim(trib_db *db, uint32_t keep) {
     for (;;) {
         trib_db_lock(db);
         trib_handle *h = db->state == TRIB_DB_READY && db->idle_count > keep ? pop_idle(db) : NULL;
@@ -181,24 +156,22 @@ void trib_handle_trim(trib_db *db, uint32_t keep)
             db->inside_count++;
         }
         trib_db_unlock(db);
-        if (!h)
-            return;
+        if (!h) return;
         drop(h);
     }
 }
 
-trib_code trib_handle_take_inside(trib_db *db, bool own_work, trib_handle **ret, trib_error *err)
-{
+trib_code trib_handle_take_inside(trib_db *db, bool own_work, trib_handle **ret, trib_error *err) {
     trib_db_lock(db);
     trib_code code = state_error(db, err);
     trib_handle *h = code == TRIB_OK ? pop_idle(db) : NULL;
     if (code == TRIB_OK && !h && db->handle_count >= TRIB_HANDLES_PER_DB_MAX)
-        code = trib_error_set(err, TRIB_TOO_MANY_REQUESTS, "all %d connections of this database are in use; close some sessions",
+        code = trib_error_set(err, TRIB_TOO_MANY_REQUESTS,
+                              "all %d connections of this database are in use; close some sessions",
                               TRIB_HANDLES_PER_DB_MAX);
     if (code == TRIB_OK && !h) {
         h = calloc(1, sizeof *h);
-        if (!h)
-            code = trib_error_set(err, TRIB_NOMEM, NULL);
+        if (!h) code = trib_error_set(err, TRIB_NOMEM, NULL);
         else {
             h->db = db;
             h->env = db->store->env;
@@ -213,8 +186,7 @@ trib_code trib_handle_take_inside(trib_db *db, bool own_work, trib_handle **ret,
         db->inside_count++;
     }
     trib_db_unlock(db);
-    if (code != TRIB_OK)
-        return code;
+    if (code != TRIB_OK) return code;
     h->interrupt_code = TRIB_OK;
     h->access = TRIB_ACCESS_SYSTEM;
     atomic_store(&h->interrupted, false);
@@ -227,35 +199,29 @@ trib_code trib_handle_take_inside(trib_db *db, bool own_work, trib_handle **ret,
 }
 
 /* Back to the idle ones, or away. The caller is inside and the connection is clean. */
-void trib_handle_give_inside(trib_handle *h)
-{
+void trib_handle_give_inside(trib_handle *h) {
     trib_db *db = h->db;
     h->ticket = 0;
     trib_db_lock(db);
     h->own_work = false;
     bool keep = db->state == TRIB_DB_READY && db->idle_count < TRIB_HANDLES_IDLE_MAX && h->sqlite;
     if (keep) {
-        if (h->has_turn)
-            trib_turn_release_locked(db);
+        if (h->has_turn) trib_turn_release_locked(db);
         h->lost = TRIB_OK;
         push_idle(db, h);
         leave_locked(h);
     }
     trib_db_unlock(db);
-    if (!keep)
-        drop(h);
+    if (!keep) drop(h);
 }
 
 /* ---- lending ---- */
 
-trib_code trib_handle_take(trib_db *db, trib_handle **ret, trib_error *err)
-{
+trib_code trib_handle_take(trib_db *db, trib_handle **ret, trib_error *err) {
     trib_handle *h = NULL;
     trib_code code = trib_fail_retry(db, err);
-    if (code == TRIB_OK)
-        code = trib_handle_take_inside(db, false, &h, err);
-    if (code != TRIB_OK)
-        return code;
+    if (code == TRIB_OK) code = trib_handle_take_inside(db, false, &h, err);
+    if (code != TRIB_OK) return code;
     trib_db_lock(db);
     h->lost = TRIB_OK;
     leave_locked(h);
@@ -265,8 +231,7 @@ trib_code trib_handle_take(trib_db *db, trib_handle **ret, trib_error *err)
 }
 
 /* Marks the handle as ours unless the database is out of service; *ret_lost is taken over. */
-static trib_code enter_mark(trib_handle *h, trib_code *ret_lost, trib_error *err)
-{
+static trib_code enter_mark(trib_handle *h, trib_code *ret_lost, trib_error *err) {
     trib_db *db = h->db;
     trib_db_lock(db);
     while (h->inside) /* a thief, for the time of a ROLLBACK */
@@ -284,51 +249,40 @@ static trib_code enter_mark(trib_handle *h, trib_code *ret_lost, trib_error *err
     return code;
 }
 
-void trib_handle_give(trib_handle *h)
-{
-    if (!h)
-        return;
+void trib_handle_give(trib_handle *h) {
+    if (!h) return;
     trib_db *db = h->db;
     trib_code lost = TRIB_OK;
     if (enter_mark(h, &lost, NULL) != TRIB_OK) {
         /* Out of service: whoever recovers it closes this connection; nobody else may touch it now. */
         trib_db_lock(db);
         bool gone = db->state == TRIB_DB_QUARANTINED || db->state == TRIB_DB_BROKEN;
-        if (gone)
-            unlink_handle(db, h);
-        else
-            h->given = true;
+        if (gone) unlink_handle(db, h);
+        else h->given = true;
         trib_db_unlock(db);
-        if (gone)
-            trib_handle_free(h);
+        if (gone) trib_handle_free(h);
         return;
     }
     trib_handle_rollback(h);
     h->access = TRIB_ACCESS_SYSTEM;
     if (h->sqlite) {
         trib_policy_set_account(&db->account);
-        if (trib_policy_reset(h, NULL) != TRIB_OK)
-            trib_handle_disconnect(h);
+        if (trib_policy_reset(h, NULL) != TRIB_OK) trib_handle_disconnect(h);
         trib_policy_set_account(NULL);
     }
     h->settings_changed = false;
     trib_handle_give_inside(h);
 }
 
-trib_code trib_handle_enter(trib_handle *h, trib_access access, trib_session_vars *vars, trib_error *err)
-{
+trib_code trib_handle_enter(trib_handle *h, trib_access access, trib_session_vars *vars, trib_error *err) {
     trib_db *db = h->db;
     trib_code lost = TRIB_OK;
     trib_code code = trib_fail_retry(db, err);
-    if (code == TRIB_OK)
-        code = enter_mark(h, &lost, err);
-    if (code != TRIB_OK)
-        return code;
+    if (code == TRIB_OK) code = enter_mark(h, &lost, err);
+    if (code != TRIB_OK) return code;
     h->txn_ended = false;
-    if (!h->sqlite)
-        code = trib_handle_connect(h, err);
-    if (code == TRIB_OK && lost != TRIB_OK)
-        code = trib_error_set(err, lost, NULL);
+    if (!h->sqlite) code = trib_handle_connect(h, err);
+    if (code == TRIB_OK && lost != TRIB_OK) code = trib_error_set(err, lost, NULL);
     if (code != TRIB_OK) {
         trib_db_lock(db);
         leave_locked(h);
@@ -345,64 +299,59 @@ trib_code trib_handle_enter(trib_handle *h, trib_access access, trib_session_var
 }
 
 /* Codes of an interrupt that end the transaction, not only the statement. */
-static bool ends_transaction(trib_code code)
-{
+static bool ends_transaction(trib_code code) {
     return code == TRIB_TRANSACTION_TIMEOUT || code == TRIB_SNAPSHOT_TOO_OLD || code == TRIB_NOT_COMMITTED;
 }
 
-static void release_turn(trib_handle *h)
-{
+static void release_turn(trib_handle *h) {
     trib_db_lock(h->db);
-    if (h->has_turn)
-        trib_turn_release_locked(h->db);
+    if (h->has_turn) trib_turn_release_locked(h->db);
     trib_db_unlock(h->db);
 }
 
-/* Loaded after every snapshot of this stay was opened, so whatever was seen, by a step or by a prepare that read the schema, was
- * raised before (0001-tickets.md). */
-static uint64_t newest_ticket(const trib_handle *h)
-{
-    if (trib_db_fault(h->db, h->wrote ? TRIB_FAULT_NO_WRITE_GATE : TRIB_FAULT_NO_READ_GATE))
-        return 0;
+/* Loaded after every snapshot of this stay was opened, so whatever was seen, by a step or by a prepare that read the
+ * schema, was raised before (0001-tickets.md). */
+static uint64_t newest_ticket(const trib_handle *h) {
+    if (trib_db_fault(h->db, h->wrote ? TRIB_FAULT_NO_WRITE_GATE : TRIB_FAULT_NO_READ_GATE)) return 0;
     return atomic_load(&h->db->raised);
 }
 
-uint64_t trib_handle_ticket(const trib_handle *h) { return h->entered ? newest_ticket(h) : h->ticket; }
+uint64_t trib_handle_ticket(const trib_handle *h) {
+    return h->entered ? newest_ticket(h) : h->ticket;
+}
 
-void trib_handle_leave(trib_handle *h)
-{
+void trib_handle_leave(trib_handle *h) {
     trib_db *db = h->db;
     trib_db_lock(db);
     trib_code why = h->interrupt_code;
     trib_db_unlock(db);
     bool lose = ends_transaction(why) && !h->txn_ended && h->sqlite &&
                 (!sqlite3_get_autocommit(h->sqlite) || sqlite3_txn_state(h->sqlite, "main") != SQLITE_TXN_NONE);
-    if (lose)
-        trib_handle_rollback(h);
-    if (h->sqlite)
-        trib_stmt_leave(h);
+    if (lose) trib_handle_rollback(h);
+    if (h->sqlite) trib_stmt_leave(h);
     h->ticket = newest_ticket(h);
     h->vars = NULL;
     h->entered = false;
     trib_db_lock(db);
-    if (lose)
-        h->lost = why;
+    if (lose) h->lost = why;
     if (h->has_turn && (!h->sqlite || sqlite3_txn_state(h->sqlite, "main") != SQLITE_TXN_WRITE))
         trib_turn_release_locked(db);
     leave_locked(h);
     trib_db_unlock(db);
 }
 
-bool trib_handle_stateful(const trib_handle *h)
-{
+bool trib_handle_stateful(const trib_handle *h) {
     return h->settings_changed || (h->sqlite && !sqlite3_get_autocommit(h->sqlite));
 }
 
-bool trib_handle_autocommit(const trib_handle *h) { return !h->sqlite || sqlite3_get_autocommit(h->sqlite) != 0; }
-trib_db *trib_handle_db(const trib_handle *h) { return h->db; }
+bool trib_handle_autocommit(const trib_handle *h) {
+    return !h->sqlite || sqlite3_get_autocommit(h->sqlite) != 0;
+}
+trib_db *trib_handle_db(const trib_handle *h) {
+    return h->db;
+}
 
-void trib_handle_interrupt(trib_handle *h, trib_code why)
-{
+void trib_handle_interrupt(trib_handle *h, trib_code why) {
     trib_db *db = h->db;
     trib_db_lock(db);
     if (h->inside && h->sqlite) {
@@ -413,11 +362,9 @@ void trib_handle_interrupt(trib_handle *h, trib_code why)
     trib_db_unlock(db);
 }
 
-void trib_handle_interrupt_all(trib_db *db, trib_code why)
-{
+void trib_handle_interrupt_all(trib_db *db, trib_code why) {
     for (trib_handle *h = db->handles; h; h = h->next) {
-        if (!h->inside || h->own_work || !h->sqlite)
-            continue;
+        if (!h->inside || h->own_work || !h->sqlite) continue;
         h->interrupt_code = why;
         atomic_store(&h->interrupted, true);
         sqlite3_interrupt(h->sqlite);
@@ -426,8 +373,7 @@ void trib_handle_interrupt_all(trib_db *db, trib_code why)
 
 /* ---- around a step ---- */
 
-static trib_code interrupted_now(trib_handle *h, trib_error *err)
-{
+static trib_code interrupted_now(trib_handle *h, trib_error *err) {
     trib_db_lock(h->db);
     trib_code why = h->interrupt_code;
     trib_db_unlock(h->db);
@@ -439,58 +385,47 @@ static trib_code interrupted_now(trib_handle *h, trib_error *err)
     return trib_error_set(err, why == TRIB_OK ? TRIB_CANCELLED : why, NULL);
 }
 
-static trib_code before_read(trib_handle *h, trib_error *err)
-{
+static trib_code before_read(trib_handle *h, trib_error *err) {
     trib_db *db = h->db;
     /* A transaction that begins on a database without files may write later, on the same snapshot. */
     if (h->access != TRIB_ACCESS_READ && !atomic_load(&db->exists) && !sqlite3_get_autocommit(h->sqlite))
         return trib_db_materialise(db, err);
-    if (!atomic_load(&db->hold_reads) || sqlite3_txn_state(h->sqlite, "main") != SQLITE_TXN_NONE)
-        return TRIB_OK;
+    if (!atomic_load(&db->hold_reads) || sqlite3_txn_state(h->sqlite, "main") != SQLITE_TXN_NONE) return TRIB_OK;
     h->waits_read = true;
     return trib_error_set(err, TRIB_AGAIN, NULL);
 }
 
-trib_code trib_handle_before_step(trib_handle *h, bool needs_turn, trib_error *err)
-{
+trib_code trib_handle_before_step(trib_handle *h, bool needs_turn, trib_error *err) {
     trib_db *db = h->db;
-    if (atomic_load(&h->interrupted))
-        return interrupted_now(h, err);
+    if (atomic_load(&h->interrupted)) return interrupted_now(h, err);
     h->waits_read = false;
-    if (!needs_turn && !h->has_turn)
-        return before_read(h, err);
+    if (!needs_turn && !h->has_turn) return before_read(h, err);
     trib_db_lock(db);
     trib_code code = state_error(db, err);
-    if (code == TRIB_OK && !trib_turn_try_locked(h))
-        code = trib_error_set(err, TRIB_AGAIN, NULL);
+    if (code == TRIB_OK && !trib_turn_try_locked(h)) code = trib_error_set(err, TRIB_AGAIN, NULL);
     trib_db_unlock(db);
-    if (code != TRIB_OK)
-        return code;
+    if (code != TRIB_OK) return code;
     if (atomic_load(&db->log.bytes) >= TRIB_LOG_MAX_BYTES && sqlite3_txn_state(h->sqlite, "main") != SQLITE_TXN_WRITE)
         code = trib_error_set(err, TRIB_TOO_MANY_REQUESTS,
                               "the log of this database is full because of long reads; end them or try again later");
-    else if (!atomic_load(&db->exists))
-        code = trib_db_materialise(db, err);
-    if (code != TRIB_OK && sqlite3_txn_state(h->sqlite, "main") != SQLITE_TXN_WRITE)
-        release_turn(h);
+    else if (!atomic_load(&db->exists)) code = trib_db_materialise(db, err);
+    if (code != TRIB_OK && sqlite3_txn_state(h->sqlite, "main") != SQLITE_TXN_WRITE) release_turn(h);
     return code;
 }
 
-static bool is_damage(int rc) { return (rc & 0xff) == SQLITE_NOTADB || ((rc & 0xff) == SQLITE_CORRUPT && rc != SQLITE_CORRUPT_VTAB); }
+static bool is_damage(int rc) {
+    return (rc & 0xff) == SQLITE_NOTADB || ((rc & 0xff) == SQLITE_CORRUPT && rc != SQLITE_CORRUPT_VTAB);
+}
 
-void trib_handle_after_step(trib_handle *h, int rc)
-{
+void trib_handle_after_step(trib_handle *h, int rc) {
     trib_db *db = h->db;
     bool had_turn = h->has_turn;
     if (had_turn) {
         bool known = trib_log_harvest(h);
-        if (!known || db->log.in_doubt || atomic_load(&db->log.sync_failed))
-            trib_fail_begin(db);
+        if (!known || db->log.in_doubt || atomic_load(&db->log.sync_failed)) trib_fail_begin(db);
     }
-    if (had_turn)
-        h->wrote = true;
-    if (is_damage(rc))
-        trib_db_quarantine(db, sqlite3_errstr(rc));
+    if (had_turn) h->wrote = true;
+    if (is_damage(rc)) trib_db_quarantine(db, sqlite3_errstr(rc));
     if (rc != SQLITE_ROW && atomic_load(&h->interrupted)) {
         trib_db_lock(db);
         bool ends = ends_transaction(h->interrupt_code);
@@ -501,16 +436,12 @@ void trib_handle_after_step(trib_handle *h, int rc)
         }
     }
     int txn = h->sqlite ? sqlite3_txn_state(h->sqlite, "main") : SQLITE_TXN_NONE;
-    if (txn == SQLITE_TXN_NONE)
-        atomic_store(&h->txn_began_ns, 0);
-    else if (atomic_load(&h->txn_began_ns) == 0)
-        atomic_store(&h->txn_began_ns, trib_env_mono_ns(h->env));
-    if (had_turn && txn != SQLITE_TXN_WRITE)
-        release_turn(h);
+    if (txn == SQLITE_TXN_NONE) atomic_store(&h->txn_began_ns, 0);
+    else if (atomic_load(&h->txn_began_ns) == 0) atomic_store(&h->txn_began_ns, trib_env_mono_ns(h->env));
+    if (had_turn && txn != SQLITE_TXN_WRITE) release_turn(h);
 }
 
-void trib_handle_count_rows(trib_handle *h, uint64_t read, uint64_t written)
-{
+void trib_handle_count_rows(trib_handle *h, uint64_t read, uint64_t written) {
     atomic_fetch_add_explicit(&h->db->rows_read, read, memory_order_relaxed);
     atomic_fetch_add_explicit(&h->db->rows_written, written, memory_order_relaxed);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The log seam's store side, and the driver `local`: commits of one database run back to back, one fdatasync of its -wal
- * covers all that were appended before it began, one sync in flight per database.
+/* The log seam's store side, and the driver `local`: commits of one database run back to back, one fdatasync of its
+ * -wal covers all that were appended before it began, one sync in flight per database.
  *
  *   harvest ── append ──> sync task ── durable ──> gate, on_commit, checkpoint
  *                                   └─ failed ──> fail.c cuts the log back */
@@ -11,15 +11,13 @@
 /* ---- from the VFS to the driver ---- */
 
 /* Room for one more mark, made before the commit frame is written: after that there is no way back. */
-bool trib_log_reserve(trib_db *db)
-{
+bool trib_log_reserve(trib_db *db) {
     trib_db_log *log = &db->log;
     bool ok = true;
     trib_db_lock(db);
     if (log->mark_last == log->mark_cap) {
         if (log->mark_first > 0) {
-            for (size_t i = log->mark_first; i < log->mark_last; i++)
-                log->marks[i - log->mark_first] = log->marks[i];
+            for (size_t i = log->mark_first; i < log->mark_last; i++) log->marks[i - log->mark_first] = log->marks[i];
             log->mark_last -= log->mark_first;
             log->mark_first = 0;
         } else {
@@ -36,12 +34,10 @@ bool trib_log_reserve(trib_db *db)
     return ok;
 }
 
-bool trib_log_harvest(trib_handle *handle)
-{
+bool trib_log_harvest(trib_handle *handle) {
     trib_db *db = handle->db;
     trib_db_log *log = &db->log;
-    if (!log->pending)
-        return true;
+    if (!log->pending) return true;
     if (!handle->sqlite || !trib_vfs_commit_visible(handle, log->salt, log->committed_frames)) {
         log->in_doubt = true;
         return false;
@@ -63,16 +59,14 @@ bool trib_log_harvest(trib_handle *handle)
     log->marks[log->mark_last++] = (trib_log_mark){record.commit_no, record.log_end};
     trib_db_map_add(db, record.commit_no, record.pages, record.page_count, record.size_after);
     trib_db_unlock(db);
-    if (log->late_map)
-        log->late_map = trib_db_map_write(db, log->salt, log->appended_frames, true, NULL) != TRIB_OK;
+    if (log->late_map) log->late_map = trib_db_map_write(db, log->salt, log->appended_frames, true, NULL) != TRIB_OK;
     db->store->driver->append(db->store->driver, 0, &record);
     return true;
 }
 
 /* ---- what a driver reports ---- */
 
-void trib_log_durable(trib_db *db, uint64_t ticket)
-{
+void trib_log_durable(trib_db *db, uint64_t ticket) {
     uint64_t commit_no = trib_ticket_no(ticket);
     trib_store *store = db->store;
     trib_db_log *log = &db->log;
@@ -85,8 +79,7 @@ void trib_log_durable(trib_db *db, uint64_t ticket)
     }
     while (log->mark_first < log->mark_last && log->marks[log->mark_first].commit_no <= commit_no)
         log->durable_end = log->marks[log->mark_first++].end;
-    if (log->mark_first == log->mark_last)
-        log->mark_first = log->mark_last = 0;
+    if (log->mark_first == log->mark_last) log->mark_first = log->mark_last = 0;
     db->durable_no = commit_no;
     trib_gate_waiter *ready = trib_gate_collect_locked(db);
     trib_ckpt_want_locked(db, false);
@@ -97,12 +90,13 @@ void trib_log_durable(trib_db *db, uint64_t ticket)
     trib_gate_resolve(db, ready);
 }
 
-void trib_log_failed(trib_db *db) { trib_fail_begin(db); }
+void trib_log_failed(trib_db *db) {
+    trib_fail_begin(db);
+}
 
 /* ---- the driver `local` ---- */
 
-static void local_append(trib_log_driver *driver, uint32_t lane, const trib_log_record *record)
-{
+static void local_append(trib_log_driver *driver, uint32_t lane, const trib_log_record *record) {
     (void)driver;
     (void)lane;
     trib_db *db = record->db;
@@ -114,8 +108,7 @@ static void local_append(trib_log_driver *driver, uint32_t lane, const trib_log_
     trib_db_unlock(db);
 }
 
-void trib_log_local_sync(trib_task *task)
-{
+void trib_log_local_sync(trib_task *task) {
     trib_db *db = (trib_db *)(void *)((char *)task - offsetof(trib_db, sync_task));
     trib_db_lock(db);
     uint64_t target = db->appended_no;
@@ -123,9 +116,9 @@ void trib_log_local_sync(trib_task *task)
     bool live = db->state == TRIB_DB_READY;
     trib_db_unlock(db);
     /* SYNC_DATAONLY is an fdatasync: safe beside writes of another thread, and it does cover the file's size. */
-    int rc = live ? db->sync_file->pMethods->xSync(db->sync_file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY) : SQLITE_OK;
-    if (live && rc == SQLITE_OK)
-        trib_log_durable(db, ticket);
+    int rc =
+        live ? db->sync_file->pMethods->xSync(db->sync_file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY) : SQLITE_OK;
+    if (live && rc == SQLITE_OK) trib_log_durable(db, ticket);
     trib_db_lock(db);
     if (rc == SQLITE_OK && db->state == TRIB_DB_READY && db->appended_no > target) {
         trib_pool_post(db->store->pool, &db->sync_task);
@@ -135,18 +128,17 @@ void trib_log_local_sync(trib_task *task)
         trib_cond_broadcast(db->store->env, db->changed);
     }
     trib_db_unlock(db);
-    if (rc != SQLITE_OK)
-        trib_log_failed(db);
+    if (rc != SQLITE_OK) trib_log_failed(db);
 }
 
-static void local_free(trib_log_driver *driver) { free(driver); }
+static void local_free(trib_log_driver *driver) {
+    free(driver);
+}
 
-trib_code trib_log_local_new(trib_store *store, trib_log_driver **ret, trib_error *err)
-{
+trib_code trib_log_local_new(trib_store *store, trib_log_driver **ret, trib_error *err) {
     (void)store;
     trib_log_driver *driver = calloc(1, sizeof *driver);
-    if (!driver)
-        return trib_error_set(err, TRIB_NOMEM, NULL);
+    if (!driver) return trib_error_set(err, TRIB_NOMEM, NULL);
     driver->append = local_append;
     driver->free = local_free;
     *ret = driver;

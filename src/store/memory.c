@@ -3,9 +3,9 @@
  *
  *   [ account | size ] bytes handed to SQLite ...
  *
- * A block is charged to the account that was current on its thread when it was made, and paid back to that account whoever
- * frees it. Past the account's limit malloc fails, and so does the statement, not the process. An account must outlive its
- * blocks: it dies with its database, after the last connection.
+ * A block is charged to the account that was current on its thread when it was made, and paid back to that account
+ * whoever frees it. Past the account's limit malloc fails, and so does the statement, not the process. An account must
+ * outlive its blocks: it dies with its database, after the last connection.
  *
  * The current account is the one thing here that a thread remembers; SQLite's allocator interface passes no context. */
 #include <stdlib.h>
@@ -19,7 +19,9 @@ typedef struct block_head {
 
 _Static_assert(sizeof(block_head) == 16, "blocks stay aligned for every type");
 
-enum { WATCHED_BYTES = 64 << 10 }; /* smaller ones are not worth a look at the clock; a page of the wal-index must not fail */
+enum {
+    WATCHED_BYTES = 64 << 10
+}; /* smaller ones are not worth a look at the clock; a page of the wal-index must not fail */
 
 static _Thread_local struct {
     trib_mem_account *account;
@@ -101,7 +103,7 @@ static void mem_shutdown(void *ctx) {
 }
 
 int trib_memory_install(void) {
-    static const sqlite3_mem_methods methods = {mem_malloc, mem_free,    mem_realloc,  mem_size,
+    static const sqlite3_mem_methods methods = {mem_malloc,  mem_free, mem_realloc,  mem_size,
                                                 mem_roundup, mem_init, mem_shutdown, NULL};
     return sqlite3_config(SQLITE_CONFIG_MALLOC, &methods);
 }

@@ -52,7 +52,8 @@ static int judge_pragma(trib_policy *policy, const char *name, const char *arg) 
     return SQLITE_OK;
 }
 
-/* A change of the schema: `table` is what it creates, drops or alters, `on` the table that an index or trigger belongs to. */
+/* A change of the schema: `table` is what it creates, drops or alters, `on` the table that an index or trigger belongs
+ * to. */
 static int judge_schema_change(trib_policy *policy, bool creates, const char *table, const char *on) {
     if (is_hidden(table)) return deny(policy, creates ? TRIB_DENIED_RESERVED : TRIB_DENIED_HIDDEN, NULL, table);
     if (is_hidden(on)) return deny(policy, TRIB_DENIED_HIDDEN, NULL, on);
@@ -78,24 +79,21 @@ static int judge_rows(trib_policy *policy, int action, const char *table, const 
 
 static const char temp_objects[] = "TEMP tables, views, indexes and triggers; make ordinary ones and drop them";
 
-static int judge(trib_policy *policy, int action, const char *a, const char *b, const char *schema, const char *trigger) {
+static int judge(trib_policy *policy, int action, const char *a, const char *b, const char *schema,
+                 const char *trigger) {
     /* CREATE TABLE temp.x arrives as CREATE TABLE, not as CREATE TEMP TABLE. */
     bool temp = schema && trib_str_ieq_c(trib_str_c(schema), "temp");
     switch (action) {
     case SQLITE_SELECT:
     case SQLITE_RECURSIVE:
     case SQLITE_TRANSACTION:
-    case SQLITE_SAVEPOINT:
-        return SQLITE_OK;
+    case SQLITE_SAVEPOINT: return SQLITE_OK;
     case SQLITE_READ:
     case SQLITE_INSERT:
     case SQLITE_UPDATE:
-    case SQLITE_DELETE:
-        return judge_rows(policy, action, a, trigger);
-    case SQLITE_FUNCTION:
-        return name_in(b, bad_functions) ? deny(policy, TRIB_DENIED_FUNCTION, NULL, b) : SQLITE_OK;
-    case SQLITE_PRAGMA:
-        return judge_pragma(policy, a, b);
+    case SQLITE_DELETE: return judge_rows(policy, action, a, trigger);
+    case SQLITE_FUNCTION: return name_in(b, bad_functions) ? deny(policy, TRIB_DENIED_FUNCTION, NULL, b) : SQLITE_OK;
+    case SQLITE_PRAGMA: return judge_pragma(policy, a, b);
     case SQLITE_CREATE_TABLE:
     case SQLITE_CREATE_VIEW:
         if (temp) return deny(policy, TRIB_DENIED_STATEMENT, temp_objects, NULL);
@@ -111,8 +109,7 @@ static int judge(trib_policy *policy, int action, const char *a, const char *b, 
     case SQLITE_DROP_TABLE:
     case SQLITE_DROP_VIEW:
     case SQLITE_DROP_VTABLE:
-    case SQLITE_REINDEX:
-        return judge_schema_change(policy, false, a, NULL);
+    case SQLITE_REINDEX: return judge_schema_change(policy, false, a, NULL);
     case SQLITE_DROP_INDEX:
     case SQLITE_DROP_TRIGGER:
     case SQLITE_ALTER_TABLE: /* a: the schema, b: the table */
@@ -124,14 +121,10 @@ static int judge(trib_policy *policy, int action, const char *a, const char *b, 
     case SQLITE_DROP_TEMP_INDEX:
     case SQLITE_DROP_TEMP_TABLE:
     case SQLITE_DROP_TEMP_TRIGGER:
-    case SQLITE_DROP_TEMP_VIEW:
-        return deny(policy, TRIB_DENIED_STATEMENT, temp_objects, NULL);
-    case SQLITE_ATTACH:
-        return deny(policy, TRIB_DENIED_STATEMENT, "ATTACH", NULL);
-    case SQLITE_DETACH:
-        return deny(policy, TRIB_DENIED_STATEMENT, "DETACH", NULL);
-    case SQLITE_ANALYZE:
-        return deny(policy, TRIB_DENIED_STATEMENT, "ANALYZE", NULL);
+    case SQLITE_DROP_TEMP_VIEW: return deny(policy, TRIB_DENIED_STATEMENT, temp_objects, NULL);
+    case SQLITE_ATTACH: return deny(policy, TRIB_DENIED_STATEMENT, "ATTACH", NULL);
+    case SQLITE_DETACH: return deny(policy, TRIB_DENIED_STATEMENT, "DETACH", NULL);
+    case SQLITE_ANALYZE: return deny(policy, TRIB_DENIED_STATEMENT, "ANALYZE", NULL);
     default: /* an action that this SQLite knows and we do not */
         return deny(policy, TRIB_DENIED_STATEMENT, "this kind of statement", NULL);
     }
@@ -142,8 +135,7 @@ static void note_system(trib_policy *policy, int action, const char *a, const ch
     if (!policy->collecting) return;
     bool reads = action == SQLITE_SELECT || action == SQLITE_RECURSIVE || action == SQLITE_TRANSACTION ||
                  action == SQLITE_SAVEPOINT || action == SQLITE_READ || action == SQLITE_FUNCTION;
-    if (action == SQLITE_PRAGMA)
-        reads = trib_pragma_class_of(trib_str_c(a), b != NULL) != TRIB_PRAGMA_WRITE;
+    if (action == SQLITE_PRAGMA) reads = trib_pragma_class_of(trib_str_c(a), b != NULL) != TRIB_PRAGMA_WRITE;
     if (!reads) policy->actions.writes = true;
     if (trigger) return;
     if (action == SQLITE_INSERT) policy->actions.inserts = true;
@@ -177,27 +169,30 @@ trib_code trib_policy_unsupported(trib_error *err, const char *what) {
 trib_code trib_policy_denied(trib_policy *policy, trib_error *err) {
     const char *name = policy->denied_name;
     switch (policy->denial) {
-    case TRIB_DENIED_READONLY:
-        return trib_policy_readonly_error(err);
-    case TRIB_DENIED_STATEMENT:
-        return trib_policy_unsupported(err, policy->denied_what);
+    case TRIB_DENIED_READONLY: return trib_policy_readonly_error(err);
+    case TRIB_DENIED_STATEMENT: return trib_policy_unsupported(err, policy->denied_what);
     case TRIB_DENIED_PRAGMA:
-        return trib_error_set(err, TRIB_SQL_PARSE_ERROR, "SQL string could not be parsed: unsupported statement: "
-                              "PRAGMA %s; this setting is not available to clients, or not in this form", name);
-    case TRIB_DENIED_HIDDEN:
-        return trib_error_set(err, TRIB_SQL_ERROR, "SQLite error: no such table: %s", name);
+        return trib_error_set(err, TRIB_SQL_PARSE_ERROR,
+                              "SQL string could not be parsed: unsupported statement: "
+                              "PRAGMA %s; this setting is not available to clients, or not in this form",
+                              name);
+    case TRIB_DENIED_HIDDEN: return trib_error_set(err, TRIB_SQL_ERROR, "SQLite error: no such table: %s", name);
     case TRIB_DENIED_RESERVED:
-        return trib_error_set(err, TRIB_SQL_DENIED, "the name %s is reserved: names that begin with _trib_ belong to the "
-                              "server; choose another one", name);
+        return trib_error_set(err, TRIB_SQL_DENIED,
+                              "the name %s is reserved: names that begin with _trib_ belong to the "
+                              "server; choose another one",
+                              name);
     case TRIB_DENIED_TABLE:
-        return trib_error_set(err, TRIB_SQL_DENIED, "the table %s is not available to clients: it shows raw pages", name);
+        return trib_error_set(err, TRIB_SQL_DENIED, "the table %s is not available to clients: it shows raw pages",
+                              name);
     case TRIB_DENIED_MODULE:
-        return trib_error_set(err, TRIB_SQL_DENIED, "the virtual table module %s is not available to clients; fts5, "
-                              "fts5vocab, rtree and rtree_i32 are", name);
+        return trib_error_set(err, TRIB_SQL_DENIED,
+                              "the virtual table module %s is not available to clients; fts5, "
+                              "fts5vocab, rtree and rtree_i32 are",
+                              name);
     case TRIB_DENIED_FUNCTION:
         return trib_error_set(err, TRIB_SQL_DENIED, "the function %s is not available to clients", name);
-    case TRIB_DENIED_NOT:
-        break;
+    case TRIB_DENIED_NOT: break;
     }
     return trib_error_set(err, TRIB_SQL_DENIED, NULL);
 }
@@ -220,18 +215,22 @@ static const char *base_name(int rc) {
 static trib_code stop_error(trib_policy *policy, trib_error *err) {
     if (policy->stop_code != TRIB_STATEMENT_TIMEOUT) return trib_error_set(err, policy->stop_code, NULL);
     const trib_db_settings *settings = trib_db_settings_of(policy->handle->db);
-    uint32_t ms = settings && settings->statement_timeout_ms ? settings->statement_timeout_ms
-                                                             : TRIB_STATEMENT_TIMEOUT_MS_DEFAULT;
-    return trib_error_set(err, TRIB_STATEMENT_TIMEOUT, "the statement ran longer than %u ms and was interrupted; make it "
-                          "touch fewer rows, or add an index", ms);
+    uint32_t ms =
+        settings && settings->statement_timeout_ms ? settings->statement_timeout_ms : TRIB_STATEMENT_TIMEOUT_MS_DEFAULT;
+    return trib_error_set(err, TRIB_STATEMENT_TIMEOUT,
+                          "the statement ran longer than %u ms and was interrupted; make it "
+                          "touch fewer rows, or add an index",
+                          ms);
 }
 
 static trib_code nomem_error(trib_handle *handle, trib_error *err) {
     const trib_mem_account *account = trib_db_account(handle->db);
     int64_t limit = account ? account->limit_bytes : 0;
     if (limit <= 0) return trib_error_set(err, TRIB_NOMEM, NULL);
-    return trib_error_set(err, TRIB_NOMEM, "the statement needs more memory than this database may use (%lld bytes); make it "
-                          "sort, group or return less at once", (long long)limit);
+    return trib_error_set(err, TRIB_NOMEM,
+                          "the statement needs more memory than this database may use (%lld bytes); make it "
+                          "sort, group or return less at once",
+                          (long long)limit);
 }
 
 trib_code trib_sqlite_error(trib_handle *handle, int rc, trib_error *err) {
@@ -267,8 +266,7 @@ bool trib_policy_must_stop(trib_policy *policy) {
     trib_handle *handle = policy->handle;
     if (atomic_load_explicit(&handle->interrupted, memory_order_acquire))
         policy->stop_code = handle->interrupt_code == TRIB_OK ? TRIB_CANCELLED : handle->interrupt_code;
-    else if (trib_env_mono_ns(handle->env) >= policy->deadline_ns)
-        policy->stop_code = TRIB_STATEMENT_TIMEOUT;
+    else if (trib_env_mono_ns(handle->env) >= policy->deadline_ns) policy->stop_code = TRIB_STATEMENT_TIMEOUT;
     return policy->stop_code != TRIB_OK;
 }
 
@@ -377,10 +375,8 @@ static int set_config(sqlite3 *sqlite) {
     static const struct {
         int id, value;
     } configs[] = {
-        {SQLITE_DBCONFIG_DEFENSIVE, 1},
-        {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
-        {SQLITE_DBCONFIG_WRITABLE_SCHEMA, 0},
-        {SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0},
+        {SQLITE_DBCONFIG_DEFENSIVE, 1},        {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+        {SQLITE_DBCONFIG_WRITABLE_SCHEMA, 0},  {SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0},
         {SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1},
     };
     for (size_t i = 0; i < sizeof configs / sizeof configs[0]; i++) {
@@ -396,8 +392,8 @@ trib_code trib_policy_init_process(trib_error *err) {
     if (rc == SQLITE_OK) rc = sqlite3_initialize();
     /* only this room knows SQLite: if it runs already, an earlier store of this process has started it the same way */
     if (rc == SQLITE_OK || rc == SQLITE_MISUSE) return TRIB_OK;
-    return trib_error_set(err, rc == SQLITE_NOMEM ? TRIB_NOMEM : TRIB_INTERNAL,
-                          "SQLite could not be started (%s)", sqlite3_errstr(rc));
+    return trib_error_set(err, rc == SQLITE_NOMEM ? TRIB_NOMEM : TRIB_INTERNAL, "SQLite could not be started (%s)",
+                          sqlite3_errstr(rc));
 }
 
 trib_code trib_policy_attach(trib_handle *handle, trib_error *err) {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What untrusted SQL may do. One trib_policy hangs on every connection: it answers SQLite's authorizer, stops statements at
- * their deadline, and knows which settings a client may read, set, or only believe to have set.
+/* What untrusted SQL may do. One trib_policy hangs on every connection: it answers SQLite's authorizer, stops
+ * statements at their deadline, and knows which settings a client may read, set, or only believe to have set.
  *
- *   armed      statements of clients run; between trib_policy_arm and trib_policy_disarm. Everything else that the store runs
- *              on the connection (its own pragmas, BEGIN, ROLLBACK) is not judged.
- *   collecting one client's statement is being prepared: what it would do is noted. Statements that virtual tables prepare
+ *   armed      statements of clients run; between trib_policy_arm and trib_policy_disarm. Everything else that the
+ *              store runs on the connection (its own pragmas, BEGIN, ROLLBACK) is not judged.
+ *   collecting one client's statement is being prepared: what it would do is noted. Statements that virtual tables
+ *   prepare
  *              later, while a row is stepped, are judged but not noted. */
 #ifndef TRIB_STORE_POLICY_H
 #define TRIB_STORE_POLICY_H
@@ -13,40 +14,41 @@
 
 /* Every bound that SQLite checks itself (sqlite3_limit), with the attack it stops. */
 enum {
-    TRIB_SQL_VALUE_MAX_BYTES = 6 << 20, /* a value or row: one built-in call can make that much without a progress callback */
-    TRIB_SQL_COLUMNS_MAX = 2000,        /* result sets and tables that are all width */
-    TRIB_SQL_EXPR_DEPTH_MAX = 1000,     /* parser and code generator recurse: stack */
-    TRIB_SQL_COMPOUND_MAX = 100,        /* SELECT UNION SELECT ...: each term costs a coroutine and planner time */
-    TRIB_SQL_VDBE_OPS_MAX = 1000000,    /* program memory, and straight code without a progress callback */
-    TRIB_SQL_FUNCTION_ARGS_MAX = 100,   /* work that one call can be given */
-    TRIB_SQL_ATTACHED_MAX = 0,          /* other files */
-    TRIB_SQL_LIKE_PATTERN_MAX = 1000,   /* pattern x text steps */
+    TRIB_SQL_VALUE_MAX_BYTES =
+        6 << 20,                 /* a value or row: one built-in call can make that much without a progress callback */
+    TRIB_SQL_COLUMNS_MAX = 2000, /* result sets and tables that are all width */
+    TRIB_SQL_EXPR_DEPTH_MAX = 1000,   /* parser and code generator recurse: stack */
+    TRIB_SQL_COMPOUND_MAX = 100,      /* SELECT UNION SELECT ...: each term costs a coroutine and planner time */
+    TRIB_SQL_VDBE_OPS_MAX = 1000000,  /* program memory, and straight code without a progress callback */
+    TRIB_SQL_FUNCTION_ARGS_MAX = 100, /* work that one call can be given */
+    TRIB_SQL_ATTACHED_MAX = 0,        /* other files */
+    TRIB_SQL_LIKE_PATTERN_MAX = 1000, /* pattern x text steps */
     TRIB_SQL_VARIABLES_MAX = TRIB_STMT_ARGS_MAX,
-    TRIB_SQL_TRIGGER_DEPTH_MAX = 100,   /* recursive triggers: memory and stack */
-    TRIB_SQL_WORKER_THREADS_MAX = 0     /* threads that nobody counts */
+    TRIB_SQL_TRIGGER_DEPTH_MAX = 100, /* recursive triggers: memory and stack */
+    TRIB_SQL_WORKER_THREADS_MAX = 0   /* threads that nobody counts */
 };
 
 enum {
-    TRIB_PROGRESS_OPS = 250,                     /* machine steps between two looks at the clock */
+    TRIB_PROGRESS_OPS = 250, /* machine steps between two looks at the clock */
     TRIB_STATEMENT_TIMEOUT_MS_DEFAULT = 30000
 };
 
 /* Why the authorizer refused: decides code and text of the error. */
 typedef enum trib_denial {
     TRIB_DENIED_NOT,
-    TRIB_DENIED_READONLY,    /* a write by a reader: SQLITE_READONLY */
-    TRIB_DENIED_STATEMENT,   /* TEMP, ATTACH, ...: SQL_PARSE_ERROR "unsupported statement" */
+    TRIB_DENIED_READONLY,  /* a write by a reader: SQLITE_READONLY */
+    TRIB_DENIED_STATEMENT, /* TEMP, ATTACH, ...: SQL_PARSE_ERROR "unsupported statement" */
     TRIB_DENIED_PRAGMA,
-    TRIB_DENIED_HIDDEN,      /* _trib_*: as if it did not exist */
-    TRIB_DENIED_RESERVED,    /* creating a name that starts with _trib_ */
-    TRIB_DENIED_TABLE,       /* sqlite_dbpage, dbstat */
+    TRIB_DENIED_HIDDEN,   /* _trib_*: as if it did not exist */
+    TRIB_DENIED_RESERVED, /* creating a name that starts with _trib_ */
+    TRIB_DENIED_TABLE,    /* sqlite_dbpage, dbstat */
     TRIB_DENIED_MODULE,
     TRIB_DENIED_FUNCTION
 } trib_denial;
 
 /* What a statement would do, told by the authorizer while it was prepared. */
 typedef struct trib_actions {
-    bool writes; /* the database file: rows, schema, header */
+    bool writes;                    /* the database file: rows, schema, header */
     bool inserts, updates, deletes; /* of the statement itself, not of its triggers */
     bool selects;
 } trib_actions;
@@ -55,19 +57,19 @@ enum { TRIB_DENIED_NAME_BYTES = 64 };
 
 struct trib_policy {
     trib_handle *handle;
-    int armed;                   /* depth */
+    int armed; /* depth */
     bool collecting;
-    bool setting_pragma;         /* a pragma of class SET runs, checked by stmt.c */
+    bool setting_pragma; /* a pragma of class SET runs, checked by stmt.c */
     trib_actions actions;
     trib_denial denial;
-    const char *denied_what;     /* static text */
+    const char *denied_what; /* static text */
     char denied_name[TRIB_DENIED_NAME_BYTES];
 
     int64_t deadline_ns;
-    trib_code stop_code;         /* why the progress handler stopped the statement; TRIB_OK: it did not */
+    trib_code stop_code; /* why the progress handler stopped the statement; TRIB_OK: it did not */
 
-    uint32_t pragmas_changed;    /* bit i: row i of the session pragmas is not at its default */
-    uint32_t pragmas_default;    /* bit i: its default is on */
+    uint32_t pragmas_changed; /* bit i: row i of the session pragmas is not at its default */
+    uint32_t pragmas_default; /* bit i: its default is on */
 };
 
 /* Statements of the client behind `handle` from here on; limit_ns: how long until STATEMENT_TIMEOUT. Nestable. */
@@ -115,9 +117,9 @@ const char *trib_pragma_settable_at(size_t index);
 
 /* Installs the allocator; once, before sqlite3_initialize. SQLite's code. */
 int trib_memory_install(void);
-/* While set, big allocations of this thread first ask whether the statement must stop, and fail if so: the only place where
- * a built-in that the progress handler cannot reach (hex, printf, json ...) can be stopped between two calls. NULL: nobody
- * asks. Returns what was set before. */
+/* While set, big allocations of this thread first ask whether the statement must stop, and fail if so: the only place
+ * where a built-in that the progress handler cannot reach (hex, printf, json ...) can be stopped between two calls.
+ * NULL: nobody asks. Returns what was set before. */
 trib_policy *trib_memory_watch(trib_policy *policy);
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The allow-list of pragmas. What is not here is refused: an unknown pragma does nothing in SQLite, but a later SQLite may
- * know it. */
+/* The allow-list of pragmas. What is not here is refused: an unknown pragma does nothing in SQLite, but a later SQLite
+ * may know it. */
 #include "store/policy.h"
 
-#define READ TRIB_PRAGMA_READ
-#define SET TRIB_PRAGMA_SET
-#define FIXED TRIB_PRAGMA_FIXED
-#define WRITE TRIB_PRAGMA_WRITE
+#define READ    TRIB_PRAGMA_READ
+#define SET     TRIB_PRAGMA_SET
+#define FIXED   TRIB_PRAGMA_FIXED
+#define WRITE   TRIB_PRAGMA_WRITE
 #define REFUSED TRIB_PRAGMA_REFUSED
 
 static const trib_pragma_row rows[] = {

@@ -14,20 +14,17 @@ struct trib_pool {
     trib_thread **threads;
 };
 
-static trib_task *take_first(trib_pool *pool)
-{
+static trib_task *take_first(trib_pool *pool) {
     trib_task *task = pool->first;
     if (task) {
         pool->first = task->next;
-        if (!pool->first)
-            pool->last = NULL;
+        if (!pool->first) pool->last = NULL;
         task->next = NULL;
     }
     return task;
 }
 
-static void thread_main(void *arg)
-{
+static void thread_main(void *arg) {
     trib_pool *pool = arg;
     trib_mutex_lock(pool->env, pool->lock);
     for (;;) {
@@ -45,11 +42,9 @@ static void thread_main(void *arg)
     trib_mutex_unlock(pool->env, pool->lock);
 }
 
-trib_code trib_pool_new(const trib_env *env, uint32_t threads, trib_pool **ret, trib_error *err)
-{
+trib_code trib_pool_new(const trib_env *env, uint32_t threads, trib_pool **ret, trib_error *err) {
     trib_pool *pool = calloc(1, sizeof *pool);
-    if (!pool)
-        return trib_error_set(err, TRIB_NOMEM, NULL);
+    if (!pool) return trib_error_set(err, TRIB_NOMEM, NULL);
     pool->env = env;
     pool->lock = trib_mutex_new(env);
     pool->wake = trib_cond_new(env);
@@ -60,8 +55,7 @@ trib_code trib_pool_new(const trib_env *env, uint32_t threads, trib_pool **ret, 
     }
     for (uint32_t i = 0; i < threads; i++) {
         trib_thread *t = env->thread_start(env->ctx, "trib-sync", thread_main, pool);
-        if (!t)
-            break; /* fewer threads are slower, not wrong */
+        if (!t) break; /* fewer threads are slower, not wrong */
         pool->threads[pool->thread_count++] = t;
     }
     if (threads && pool->thread_count == 0) {
@@ -72,18 +66,14 @@ trib_code trib_pool_new(const trib_env *env, uint32_t threads, trib_pool **ret, 
     return TRIB_OK;
 }
 
-void trib_pool_free(trib_pool *pool)
-{
-    if (!pool)
-        return;
+void trib_pool_free(trib_pool *pool) {
+    if (!pool) return;
     if (pool->lock) {
         trib_mutex_lock(pool->env, pool->lock);
         pool->stop = true;
-        if (pool->wake)
-            trib_cond_broadcast(pool->env, pool->wake);
+        if (pool->wake) trib_cond_broadcast(pool->env, pool->wake);
         trib_mutex_unlock(pool->env, pool->lock);
-        for (uint32_t i = 0; i < pool->thread_count; i++)
-            pool->env->thread_join(pool->env->ctx, pool->threads[i]);
+        for (uint32_t i = 0; i < pool->thread_count; i++) pool->env->thread_join(pool->env->ctx, pool->threads[i]);
         trib_pool_run_pending(pool);
     }
     trib_cond_free(pool->env, pool->wake);
@@ -92,29 +82,26 @@ void trib_pool_free(trib_pool *pool)
     free(pool);
 }
 
-void trib_pool_post(trib_pool *pool, trib_task *task)
-{
+void trib_pool_post(trib_pool *pool, trib_task *task) {
     trib_mutex_lock(pool->env, pool->lock);
     task->next = NULL;
-    if (pool->last)
-        pool->last->next = task;
-    else
-        pool->first = task;
+    if (pool->last) pool->last->next = task;
+    else pool->first = task;
     pool->last = task;
     trib_cond_signal(pool->env, pool->wake);
     trib_mutex_unlock(pool->env, pool->lock);
 }
 
-void trib_pool_run_pending(trib_pool *pool)
-{
+void trib_pool_run_pending(trib_pool *pool) {
     for (;;) {
         trib_mutex_lock(pool->env, pool->lock);
         trib_task *task = take_first(pool);
         trib_mutex_unlock(pool->env, pool->lock);
-        if (!task)
-            return;
+        if (!task) return;
         task->run(task);
     }
 }
 
-bool trib_pool_inline(const trib_pool *pool) { return pool->thread_count == 0; }
+bool trib_pool_inline(const trib_pool *pool) {
+    return pool->thread_count == 0;
+}

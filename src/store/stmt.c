@@ -17,15 +17,16 @@ enum { NS_PER_MS = 1000000 };
 
 static int64_t timeout_ns(const trib_handle *handle) {
     const trib_db_settings *settings = trib_db_settings_of(handle->db);
-    int64_t ms = settings && settings->statement_timeout_ms ? settings->statement_timeout_ms
-                                                            : TRIB_STATEMENT_TIMEOUT_MS_DEFAULT;
+    int64_t ms =
+        settings && settings->statement_timeout_ms ? settings->statement_timeout_ms : TRIB_STATEMENT_TIMEOUT_MS_DEFAULT;
     return ms * NS_PER_MS;
 }
 
 /* ---- prepare ---- */
 
 static trib_code closed_error(trib_error *err) {
-    return trib_error_set(err, TRIB_NOT_COMMITTED, "the database was opened again while this statement waited; run it again");
+    return trib_error_set(err, TRIB_NOT_COMMITTED,
+                          "the database was opened again while this statement waited; run it again");
 }
 
 /* What to give SQLite instead of the text; empty: the text itself. `space` holds what is built. */
@@ -58,23 +59,26 @@ static trib_code check_head(trib_handle *handle, trib_stmt_head head, trib_str s
         do {
             token = trib_sql_next(&sql);
             if (trib_sql_name_starts(token, TRIB_STR("_trib_")))
-                return trib_error_set(err, TRIB_SQL_DENIED, "the name %.*s is reserved: names that begin with _trib_ belong to "
-                                      "the server; choose another one", TRIB_STR_ARG(trib_str_sub(token.text, 0, 64)));
+                return trib_error_set(err, TRIB_SQL_DENIED,
+                                      "the name %.*s is reserved: names that begin with _trib_ belong to "
+                                      "the server; choose another one",
+                                      TRIB_STR_ARG(trib_str_sub(token.text, 0, 64)));
         } while (token.type != TRIB_SQL_END && !trib_sql_is_punct(token, ';'));
     }
     if (head.kind == TRIB_STMT_PRAGMA) {
         trib_pragma_class cls = trib_pragma_class_of(head.pragma, head.pragma_arg);
         trib_str name = trib_str_sub(head.pragma, 0, 64);
         if (cls == TRIB_PRAGMA_REFUSED || (head.explain && cls != TRIB_PRAGMA_READ))
-            return trib_error_set(err, TRIB_SQL_PARSE_ERROR, "SQL string could not be parsed: unsupported statement: %sPRAGMA "
+            return trib_error_set(err, TRIB_SQL_PARSE_ERROR,
+                                  "SQL string could not be parsed: unsupported statement: %sPRAGMA "
                                   "%.*s; this setting is not available to clients, or not in this form",
                                   head.explain ? "EXPLAIN " : "", TRIB_STR_ARG(name));
     }
     return TRIB_OK;
 }
 
-/* The error of a failed prepare. Where SQLite knows the place, the protocol has a code of its own. `from`: where the text
- * that was given to SQLite begins in the client's. */
+/* The error of a failed prepare. Where SQLite knows the place, the protocol has a code of its own. `from`: where the
+ * text that was given to SQLite begins in the client's. */
 static trib_code prepare_error(trib_handle *handle, int rc, size_t from, trib_error *err) {
     int offset = sqlite3_error_offset(handle->sqlite);
     bool plain = (rc & 0xff) == SQLITE_ERROR && handle->policy->denial == TRIB_DENIED_NOT;
@@ -101,15 +105,16 @@ static void take_facts(trib_stmt *stmt, trib_stmt_head head, const trib_policy *
         if (actions->inserts) stmt->kind = TRIB_STMT_INSERT;
     }
     if (head.concurrent && stmt->access == TRIB_ACCESS_READ) stmt->kind = TRIB_STMT_BEGIN;
-    stmt->writes = !head.explain && (actions->writes || head.kind == TRIB_STMT_VACUUM || head.kind == TRIB_STMT_REINDEX);
+    stmt->writes =
+        !head.explain && (actions->writes || head.kind == TRIB_STMT_VACUUM || head.kind == TRIB_STMT_REINDEX);
     /* What a vtab's integrity check or an unknown opcode writes, the authorizer may not see. */
     if (!head.explain && stmt->sqlite && !sqlite3_stmt_readonly(stmt->sqlite) && head.kind != TRIB_STMT_PRAGMA)
         stmt->writes = true;
     stmt->needs_turn = stmt->writes || (stmt->kind == TRIB_STMT_BEGIN_IMMEDIATE && !head.explain);
 }
 
-/* Prepares the first statement of stmt->sql. from: where that begins in the client's text. *ret_used: bytes of it up to and
- * with that statement. */
+/* Prepares the first statement of stmt->sql. from: where that begins in the client's text. *ret_used: bytes of it up to
+ * and with that statement. */
 static trib_code prepare_text(trib_stmt *stmt, size_t from, size_t *ret_used, trib_error *err) {
     trib_handle *handle = stmt->handle;
     trib_str sql = trib_sql_without_lead(trib_str_make(stmt->sql, stmt->sql_len));
@@ -126,9 +131,11 @@ static trib_code prepare_text(trib_stmt *stmt, size_t from, size_t *ret_used, tr
     const char *tail = head.rest.ptr;
     int rc = SQLITE_OK;
     if (instead.len > 0)
-        rc = sqlite3_prepare_v3(handle->sqlite, instead.ptr, (int)instead.len, SQLITE_PREPARE_PERSISTENT, &stmt->sqlite, NULL);
+        rc = sqlite3_prepare_v3(handle->sqlite, instead.ptr, (int)instead.len, SQLITE_PREPARE_PERSISTENT, &stmt->sqlite,
+                                NULL);
     else if (!stmt->sets_pragma)
-        rc = sqlite3_prepare_v3(handle->sqlite, sql.ptr, (int)sql.len + 1, SQLITE_PREPARE_PERSISTENT, &stmt->sqlite, &tail);
+        rc = sqlite3_prepare_v3(handle->sqlite, sql.ptr, (int)sql.len + 1, SQLITE_PREPARE_PERSISTENT, &stmt->sqlite,
+                                &tail);
     if (rc != SQLITE_OK) return prepare_error(handle, rc, from, err);
     *ret_used = (size_t)(tail - stmt->sql);
     take_facts(stmt, head, handle->policy);
@@ -137,10 +144,13 @@ static trib_code prepare_text(trib_stmt *stmt, size_t from, size_t *ret_used, tr
 
 static trib_code check_text(trib_str sql, trib_error *err) {
     if (sql.len > TRIB_SQL_MAX_BYTES)
-        return trib_error_set(err, TRIB_SQL_PARSE_ERROR, "SQL string could not be parsed: it has %zu bytes and the limit is %d; "
-                              "send values as arguments, or split it", sql.len, TRIB_SQL_MAX_BYTES);
+        return trib_error_set(err, TRIB_SQL_PARSE_ERROR,
+                              "SQL string could not be parsed: it has %zu bytes and the limit is %d; "
+                              "send values as arguments, or split it",
+                              sql.len, TRIB_SQL_MAX_BYTES);
     if (trib_str_find(sql, '\0') != SIZE_MAX)
-        return trib_error_set(err, TRIB_SQL_PARSE_ERROR, "SQL string could not be parsed: it has a NUL byte in it; send such "
+        return trib_error_set(err, TRIB_SQL_PARSE_ERROR,
+                              "SQL string could not be parsed: it has a NUL byte in it; send such "
                               "text as an argument");
     return TRIB_OK;
 }
@@ -152,8 +162,7 @@ static trib_code prepare_new(trib_handle *handle, trib_str sql, size_t from, tri
     trib_policy_arm(handle->policy, timeout_ns(handle));
     trib_code code = prepare_text(stmt, from, ret_used, err);
     trib_policy_disarm(handle->policy);
-    if (code == TRIB_OK && !stmt->sqlite && !stmt->sets_pragma)
-        code = trib_error_set(err, TRIB_SQL_NO_STATEMENT, NULL);
+    if (code == TRIB_OK && !stmt->sqlite && !stmt->sets_pragma) code = trib_error_set(err, TRIB_SQL_NO_STATEMENT, NULL);
     if (code != TRIB_OK) {
         trib_stmt_cache_give(stmt);
         /* Preparing reads the schema: a damaged file can show here first. */
@@ -242,8 +251,7 @@ static int run_pragma(trib_stmt *stmt) {
     handle->policy->setting_pragma = true;
     int rc = sqlite3_prepare_v2(handle->sqlite, stmt->sql, (int)stmt->sql_len, &sqlite, NULL);
     handle->policy->setting_pragma = false;
-    while (rc == SQLITE_OK && sqlite3_step(sqlite) == SQLITE_ROW) {
-    }
+    while (rc == SQLITE_OK && sqlite3_step(sqlite) == SQLITE_ROW) {}
     if (rc == SQLITE_OK) rc = sqlite3_finalize(sqlite);
     return rc == SQLITE_OK ? SQLITE_DONE : rc;
 }
@@ -258,7 +266,8 @@ static void finish_counts(trib_stmt *stmt) {
         stmt->counts.has_last_insert_rowid = inserts;
         if (inserts) stmt->counts.last_insert_rowid = sqlite3_last_insert_rowid(sqlite);
     }
-    if (stmt->sqlite) stmt->rows_read += (uint64_t)sqlite3_stmt_status(stmt->sqlite, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1);
+    if (stmt->sqlite)
+        stmt->rows_read += (uint64_t)sqlite3_stmt_status(stmt->sqlite, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1);
     trib_handle_count_rows(stmt->handle, stmt->rows_read, stmt->rows_written);
 }
 
@@ -360,8 +369,7 @@ trib_value trib_stmt_col_value(const trib_stmt *stmt, int col) {
         value.bytes.ptr = sqlite3_column_blob(sqlite, col);
         value.bytes.len = (size_t)sqlite3_column_bytes(sqlite, col);
         break;
-    default:
-        break;
+    default: break;
     }
     return value;
 }
@@ -385,8 +393,7 @@ bool trib_stmt_is_readonly(const trib_stmt *stmt) {
     if (stmt->writes || stmt->sets_pragma) return false;
     switch (stmt->kind) {
     case TRIB_STMT_OTHER:
-    case TRIB_STMT_PRAGMA:
-        return true;
+    case TRIB_STMT_PRAGMA: return true;
     case TRIB_STMT_INSERT:
     case TRIB_STMT_UPDATE:
     case TRIB_STMT_DELETE:
@@ -405,8 +412,7 @@ bool trib_stmt_is_readonly(const trib_stmt *stmt) {
     case TRIB_STMT_VACUUM:
     case TRIB_STMT_ANALYZE:
     case TRIB_STMT_ATTACH:
-    case TRIB_STMT_DETACH:
-        break;
+    case TRIB_STMT_DETACH: break;
     }
     return false;
 }

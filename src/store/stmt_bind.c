@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Strict binding (stmt.h): each parameter gets exactly one value. Named arguments are matched through a sorted index, because
- * a client may send 32,766 of them and a search for each would be a billion steps. */
+/* Strict binding (stmt.h): each parameter gets exactly one value. Named arguments are matched through a sorted index,
+ * because a client may send 32,766 of them and a search for each would be a billion steps. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,12 +17,9 @@ static trib_code bind_error(trib_stmt *stmt, int rc, trib_error *err) {
 static int bind_value(sqlite3_stmt *sqlite, int index, const trib_value *value) {
     const char *bytes;
     switch (value->type) {
-    case TRIB_VALUE_NULL:
-        return sqlite3_bind_null(sqlite, index);
-    case TRIB_VALUE_INTEGER:
-        return sqlite3_bind_int64(sqlite, index, value->integer);
-    case TRIB_VALUE_REAL:
-        return sqlite3_bind_double(sqlite, index, value->real);
+    case TRIB_VALUE_NULL: return sqlite3_bind_null(sqlite, index);
+    case TRIB_VALUE_INTEGER: return sqlite3_bind_int64(sqlite, index, value->integer);
+    case TRIB_VALUE_REAL: return sqlite3_bind_double(sqlite, index, value->real);
     case TRIB_VALUE_TEXT:
         bytes = value->bytes.ptr ? value->bytes.ptr : ""; /* NULL would bind NULL */
         return sqlite3_bind_text64(sqlite, index, bytes, value->bytes.len, SQLITE_STATIC, SQLITE_UTF8);
@@ -58,10 +55,8 @@ static const trib_arg *find_arg(const trib_arg *const *sorted, size_t count, tri
     size_t low = 0, high = count;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        if (trib_str_cmp(bare(sorted[mid]->name), name) < 0)
-            low = mid + 1;
-        else
-            high = mid;
+        if (trib_str_cmp(bare(sorted[mid]->name), name) < 0) low = mid + 1;
+        else high = mid;
     }
     for (; low < count && trib_str_eq(bare(sorted[low]->name), name); low++)
         if (matches(sorted[low]->name, param)) return sorted[low];

@@ -4,8 +4,8 @@
  *   used:  stmt - stmt            lent to jobs
  *   idle:  stmt - stmt - stmt     newest first; at most TRIB_STMT_CACHE_MAX and TRIB_STMT_CACHE_BYTES
  *
- * The key is the text and who asks: the authorizer runs at prepare, so what was prepared for a writer would step for a reader.
- * Settings need no part in the key: SQLite prepares again by itself when one changes what a program must do. */
+ * The key is the text and who asks: the authorizer runs at prepare, so what was prepared for a writer would step for a
+ * reader. Settings need no part in the key: SQLite prepares again by itself when one changes what a program must do. */
 #ifndef TRIB_STORE_STMT_CACHE_H
 #define TRIB_STORE_STMT_CACHE_H
 
@@ -15,9 +15,9 @@
 #include "store/stmt_kind.h"
 
 enum {
-    TRIB_STMT_CACHE_MAX = 64,           /* the list is searched one by one */
-    TRIB_STMT_CACHE_BYTES = 256 << 10,  /* memory of idle programs per connection */
-    TRIB_STMT_CACHE_SQL_MAX = 16 << 10  /* longer texts are not kept: they rarely come twice */
+    TRIB_STMT_CACHE_MAX = 64,          /* the list is searched one by one */
+    TRIB_STMT_CACHE_BYTES = 256 << 10, /* memory of idle programs per connection */
+    TRIB_STMT_CACHE_SQL_MAX = 16 << 10 /* longer texts are not kept: they rarely come twice */
 };
 
 struct trib_stmt {
@@ -27,20 +27,20 @@ struct trib_stmt {
     char *sql;            /* own copy, NUL behind it */
     size_t sql_len;
     uint64_t hash;
-    size_t bytes;         /* what it counts as while idle */
+    size_t bytes; /* what it counts as while idle */
     trib_access access;
-    bool keep;            /* goes to the cache when freed */
+    bool keep; /* goes to the cache when freed */
 
     /* what it is; fixed at prepare */
     trib_stmt_kind kind;
     bool explain, writes, needs_turn;
     bool sets_pragma;
-    trib_str pragma;      /* into sql */
+    trib_str pragma; /* into sql */
 
     /* this run */
-    bool closed;          /* the connection went away under it */
+    bool closed; /* the connection went away under it */
     bool started, done;
-    int64_t left_ns;      /* of the statement's time */
+    int64_t left_ns; /* of the statement's time */
     uint64_t rows_read, rows_written;
     trib_stmt_counts counts;
 };

@@ -64,8 +64,7 @@ static size_t quoted_len(trib_str s) {
 }
 
 trib_sql_token trib_sql_next(trib_str *rest) {
-    while (skip_one(rest)) {
-    }
+    while (skip_one(rest)) {}
     trib_sql_token token = {TRIB_SQL_END, trib_str_make(rest->ptr, 0)};
     if (rest->len == 0) return token;
     unsigned char c = (unsigned char)rest->ptr[0];
@@ -113,7 +112,8 @@ trib_str trib_sql_without_lead(trib_str sql) {
 static bool is_trigger(trib_str sql) {
     trib_sql_token token = trib_sql_next(&sql);
     for (int i = 0; i < 3 && (trib_sql_is_word(token, "EXPLAIN") || trib_sql_is_word(token, "QUERY") ||
-                              trib_sql_is_word(token, "PLAN")); i++)
+                              trib_sql_is_word(token, "PLAN"));
+         i++)
         token = trib_sql_next(&sql);
     if (!trib_sql_is_word(token, "CREATE")) return false;
     token = trib_sql_next(&sql);
@@ -152,12 +152,12 @@ static const struct {
     const char *word;
     trib_stmt_kind kind;
 } first_words[] = {
-    {"INSERT", TRIB_STMT_INSERT},   {"REPLACE", TRIB_STMT_INSERT},     {"UPDATE", TRIB_STMT_UPDATE},
-    {"DELETE", TRIB_STMT_DELETE},   {"BEGIN", TRIB_STMT_BEGIN},        {"COMMIT", TRIB_STMT_COMMIT},
-    {"END", TRIB_STMT_COMMIT},      {"ROLLBACK", TRIB_STMT_ROLLBACK},  {"SAVEPOINT", TRIB_STMT_SAVEPOINT},
-    {"RELEASE", TRIB_STMT_RELEASE}, {"PRAGMA", TRIB_STMT_PRAGMA},      {"CREATE", TRIB_STMT_CREATE},
-    {"ALTER", TRIB_STMT_ALTER},     {"DROP", TRIB_STMT_DROP},          {"REINDEX", TRIB_STMT_REINDEX},
-    {"VACUUM", TRIB_STMT_VACUUM},   {"ANALYZE", TRIB_STMT_ANALYZE},    {"ATTACH", TRIB_STMT_ATTACH},
+    {"INSERT", TRIB_STMT_INSERT},   {"REPLACE", TRIB_STMT_INSERT},    {"UPDATE", TRIB_STMT_UPDATE},
+    {"DELETE", TRIB_STMT_DELETE},   {"BEGIN", TRIB_STMT_BEGIN},       {"COMMIT", TRIB_STMT_COMMIT},
+    {"END", TRIB_STMT_COMMIT},      {"ROLLBACK", TRIB_STMT_ROLLBACK}, {"SAVEPOINT", TRIB_STMT_SAVEPOINT},
+    {"RELEASE", TRIB_STMT_RELEASE}, {"PRAGMA", TRIB_STMT_PRAGMA},     {"CREATE", TRIB_STMT_CREATE},
+    {"ALTER", TRIB_STMT_ALTER},     {"DROP", TRIB_STMT_DROP},         {"REINDEX", TRIB_STMT_REINDEX},
+    {"VACUUM", TRIB_STMT_VACUUM},   {"ANALYZE", TRIB_STMT_ANALYZE},   {"ATTACH", TRIB_STMT_ATTACH},
     {"DETACH", TRIB_STMT_DETACH},
 };
 
@@ -171,8 +171,8 @@ static bool at_end(trib_sql_token token) {
     return token.type == TRIB_SQL_END || trib_sql_is_punct(token, ';');
 }
 
-/* BEGIN [mode] [TRANSACTION [name]] and libSQL's BEGIN [TRANSACTION] READONLY. What is neither stays DEFERRED, and SQLite
- * says what is wrong with it. */
+/* BEGIN [mode] [TRANSACTION [name]] and libSQL's BEGIN [TRANSACTION] READONLY. What is neither stays DEFERRED, and
+ * SQLite says what is wrong with it. */
 static void look_at_begin(trib_stmt_head *head) {
     trib_str rest = head->rest;
     trib_sql_token token = trib_sql_next(&rest);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a statement is, told from its first words before SQLite sees it. SQLite's parser decides everything else; this is only
- * for what SQLite does not say (the kind of BEGIN), says too late (some pragmas act while they are prepared) or parses
- * differently (libSQL's BEGIN READONLY). The tokenizer splits as SQLite's does, so the two never disagree about what is text,
- * comment or name. */
+/* What a statement is, told from its first words before SQLite sees it. SQLite's parser decides everything else; this
+ * is only for what SQLite does not say (the kind of BEGIN), says too late (some pragmas act while they are prepared) or
+ * parses differently (libSQL's BEGIN READONLY). The tokenizer splits as SQLite's does, so the two never disagree about
+ * what is text, comment or name. */
 #ifndef TRIB_STORE_STMT_KIND_H
 #define TRIB_STORE_STMT_KIND_H
 
@@ -12,8 +12,8 @@
 #include "base/str.h"
 
 typedef enum trib_sql_token_type {
-    TRIB_SQL_END,    /* no more tokens */
-    TRIB_SQL_WORD,   /* keyword or bare name */
+    TRIB_SQL_END,  /* no more tokens */
+    TRIB_SQL_WORD, /* keyword or bare name */
     TRIB_SQL_NUMBER,
     TRIB_SQL_QUOTED, /* 'text', "name", `name`, [name]; with its quotes */
     TRIB_SQL_PUNCT   /* one character, ; included; also anything illegal */
@@ -32,8 +32,8 @@ bool trib_sql_is_punct(trib_sql_token token, char c);
 bool trib_sql_is_blank(trib_str sql);
 /* Without the blanks, comments and semicolons that stand before the first statement; empty: nothing else was there. */
 trib_str trib_sql_without_lead(trib_str sql);
-/* Length of the first statement with its semicolon; all of it if there is none. The semicolons inside CREATE TRIGGER ...
- * BEGIN ... END do not count. Never shorter than what SQLite takes as one well-formed statement. */
+/* Length of the first statement with its semicolon; all of it if there is none. The semicolons inside CREATE TRIGGER
+ * ... BEGIN ... END do not count. Never shorter than what SQLite takes as one well-formed statement. */
 size_t trib_sql_first_len(trib_str sql);
 /* Whether the token is a bare or quoted name that starts with `prefix` (ASCII case ignored, quotes removed). */
 bool trib_sql_name_starts(trib_sql_token token, trib_str prefix);
@@ -64,12 +64,12 @@ typedef enum trib_stmt_kind {
 
 typedef struct trib_stmt_head {
     trib_stmt_kind kind;
-    bool explain;       /* EXPLAIN or EXPLAIN QUERY PLAN stood before it */
-    bool concurrent;    /* BEGIN CONCURRENT */
-    bool temp;          /* CREATE TEMP ..., CREATE ... temp.x */
-    trib_str pragma;    /* PRAGMA: its name without schema, unquoted */
-    bool pragma_arg;    /* PRAGMA x = 1, PRAGMA x(1) */
-    trib_str rest;      /* behind the part that was looked at; the first semicolon for BEGIN and PRAGMA */
+    bool explain;    /* EXPLAIN or EXPLAIN QUERY PLAN stood before it */
+    bool concurrent; /* BEGIN CONCURRENT */
+    bool temp;       /* CREATE TEMP ..., CREATE ... temp.x */
+    trib_str pragma; /* PRAGMA: its name without schema, unquoted */
+    bool pragma_arg; /* PRAGMA x = 1, PRAGMA x(1) */
+    trib_str rest;   /* behind the part that was looked at; the first semicolon for BEGIN and PRAGMA */
 } trib_stmt_head;
 
 /* Looks at the first statement of `sql`. */

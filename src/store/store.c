@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of databases: opened on demand, closed when idle, referenced in between.
  *
- * A trib_db stays in the table while it is opened or closed, and both happen under its open_lock: whoever asks for a database
- * that is just being closed waits for that and opens it again in the same object. Files are never open twice. */
+ * A trib_db stays in the table while it is opened or closed, and both happen under its open_lock: whoever asks for a
+ * database that is just being closed waits for that and opens it again in the same object. Files are never open
+ * twice. */
 #include "store/store.h"
 
 #include <errno.h>
@@ -14,8 +15,7 @@
 
 enum { OPEN_DBS_DEFAULT = 1000 };
 
-static trib_code lock_folder(trib_store *store, trib_error *err)
-{
+static trib_code lock_folder(trib_store *store, trib_error *err) {
     char path[TRIB_PATH_MAX_BYTES];
     const trib_disk *disk = store->disk;
     int e = disk->make_folder(disk->ctx, store->data_dir);
@@ -27,38 +27,34 @@ static trib_code lock_folder(trib_store *store, trib_error *err)
         return trib_error_set(err, TRIB_DATA_FOLDER_LOCKED, "another process uses the data folder %s; stop it first",
                               store->data_dir);
     if (e != 0)
-        return trib_error_set(err, TRIB_IO, "the data folder %s cannot be used (errno %d); make it and give us the right to "
-                              "write there", store->data_dir, e);
+        return trib_error_set(err, TRIB_IO,
+                              "the data folder %s cannot be used (errno %d); make it and give us the right to "
+                              "write there",
+                              store->data_dir, e);
     return TRIB_OK;
 }
 
 /* SQLite is set up once a process; a second store in it (tests) finds our allocator at work. */
-static trib_code init_process(trib_error *err)
-{
+static trib_code init_process(trib_error *err) {
     trib_error why = {0};
     trib_code code = trib_policy_init_process(&why);
-    if (code == TRIB_OK)
-        return TRIB_OK;
+    if (code == TRIB_OK) return TRIB_OK;
     trib_mem_account probe = {.limit_bytes = 1 << 20};
     trib_policy_set_account(&probe);
     void *block = sqlite3_malloc(64);
     bool ours = atomic_load(&probe.used_bytes) > 0;
     sqlite3_free(block);
     trib_policy_set_account(NULL);
-    if (!ours && err)
-        *err = why;
+    if (!ours && err) *err = why;
     return ours ? TRIB_OK : code;
 }
 
 trib_code trib_store_new(const trib_store_config *config, const trib_env *env, trib_log *log, trib_store **ret,
-                         trib_error *err)
-{
+                         trib_error *err) {
     trib_code code = init_process(err);
-    if (code != TRIB_OK)
-        return code;
+    if (code != TRIB_OK) return code;
     trib_store *store = calloc(1, sizeof *store);
-    if (!store)
-        return trib_error_set(err, TRIB_NOMEM, NULL);
+    if (!store) return trib_error_set(err, TRIB_NOMEM, NULL);
     store->env = env;
     store->log = log;
     store->config = *config;
@@ -67,8 +63,7 @@ trib_code trib_store_new(const trib_store_config *config, const trib_env *env, t
     store->lock = trib_mutex_new(env);
     store->base = sqlite3_vfs_find(config->base_vfs ? config->base_vfs : "unix-excl");
     trib_hash_key seed;
-    if (!store->data_dir || !store->lock)
-        code = trib_error_set(err, TRIB_NOMEM, NULL);
+    if (!store->data_dir || !store->lock) code = trib_error_set(err, TRIB_NOMEM, NULL);
     else if (!store->base || !trib_env_random(env, &seed, sizeof seed))
         code = trib_error_set(err, TRIB_INTERNAL, "no VFS or no randomness to be had");
     else if (strlen(store->data_dir) > TRIB_PATH_MAX_BYTES - 128)
@@ -77,13 +72,10 @@ trib_code trib_store_new(const trib_store_config *config, const trib_env *env, t
         trib_map_init(&store->dbs, TRIB_MAP_BORROW_KEYS, seed);
         code = lock_folder(store, err);
     }
-    if (code == TRIB_OK)
-        code = trib_vfs_new(store->base, &store->vfs, err);
+    if (code == TRIB_OK) code = trib_vfs_new(store->base, &store->vfs, err);
     uint32_t threads = config->sync_threads ? config->sync_threads : TRIB_SYNC_THREADS_DEFAULT;
-    if (code == TRIB_OK)
-        code = trib_pool_new(env, config->inline_sync ? 0 : threads, &store->pool, err);
-    if (code == TRIB_OK)
-        code = trib_log_local_new(store, &store->driver, err);
+    if (code == TRIB_OK) code = trib_pool_new(env, config->inline_sync ? 0 : threads, &store->pool, err);
+    if (code == TRIB_OK) code = trib_log_local_new(store, &store->driver, err);
     if (code != TRIB_OK) {
         trib_store_free(store);
         return code;
@@ -95,8 +87,7 @@ trib_code trib_store_new(const trib_store_config *config, const trib_env *env, t
 /* ---- opening ---- */
 
 /* Under open_lock. */
-static trib_code open_if_closed(trib_db *db, trib_error *err)
-{
+static trib_code open_if_closed(trib_db *db, trib_error *err) {
     trib_db_lock(db);
     trib_db_state state = db->state;
     trib_db_unlock(db);
@@ -107,8 +98,7 @@ static trib_code open_if_closed(trib_db *db, trib_error *err)
 }
 
 /* Finds or adds, with a reference. */
-static trib_code find(trib_store *store, trib_str id, trib_db **ret, trib_error *err)
-{
+static trib_code find(trib_store *store, trib_str id, trib_db **ret, trib_error *err) {
     trib_code code = TRIB_OK;
     trib_mutex_lock(store->env, store->lock);
     trib_db *db = store->stopping ? NULL : trib_map_get(&store->dbs, id);
@@ -116,8 +106,7 @@ static trib_code find(trib_store *store, trib_str id, trib_db **ret, trib_error 
         code = trib_error_set(err, TRIB_SHUTTING_DOWN, NULL);
     } else if (!db) {
         code = trib_db_new(store, id, &db, err);
-        if (code == TRIB_OK)
-            code = trib_map_set(&store->dbs, trib_str_c(db->id), db, NULL);
+        if (code == TRIB_OK) code = trib_map_set(&store->dbs, trib_str_c(db->id), db, NULL);
         if (code != TRIB_OK && db) {
             trib_db_free(db);
             trib_error_set(err, code, NULL);
@@ -132,15 +121,13 @@ static trib_code find(trib_store *store, trib_str id, trib_db **ret, trib_error 
     return code;
 }
 
-trib_code trib_store_db_get(trib_store *store, trib_str id, const trib_db_settings *settings, trib_db **ret, trib_error *err)
-{
+trib_code trib_store_db_get(trib_store *store, trib_str id, const trib_db_settings *settings, trib_db **ret,
+                            trib_error *err) {
     trib_db *db = NULL;
     trib_code code = find(store, id, &db, err);
-    if (code != TRIB_OK)
-        return code;
+    if (code != TRIB_OK) return code;
     trib_mutex_lock(store->env, db->open_lock);
-    if (settings)
-        trib_db_set_settings(db, settings);
+    if (settings) trib_db_set_settings(db, settings);
     code = open_if_closed(db, err);
     trib_mutex_unlock(store->env, db->open_lock);
     if (code != TRIB_OK) {
@@ -151,10 +138,8 @@ trib_code trib_store_db_get(trib_store *store, trib_str id, const trib_db_settin
     return TRIB_OK;
 }
 
-void trib_db_unref(trib_db *db)
-{
-    if (!db)
-        return;
+void trib_db_unref(trib_db *db) {
+    if (!db) return;
     trib_store *store = db->store;
     trib_mutex_lock(store->env, store->lock);
     db->refs--;
@@ -165,56 +150,49 @@ void trib_db_unref(trib_db *db)
 /* ---- closing ---- */
 
 /* Nothing of it runs any more. */
-static bool is_quiet(trib_db *db)
-{
+static bool is_quiet(trib_db *db) {
     trib_db_lock(db);
     bool quiet = db->inside_count == 0 && !db->log.sync_in_flight && db->ckpt == TRIB_CKPT_NONE && !db->fail_posted &&
-                 db->state != TRIB_DB_FAILING &&
-                 (db->state != TRIB_DB_READY || db->durable_no == db->appended_no) && db->handle_count == db->idle_count;
+                 db->state != TRIB_DB_FAILING && (db->state != TRIB_DB_READY || db->durable_no == db->appended_no) &&
+                 db->handle_count == db->idle_count;
     trib_db_unlock(db);
     return quiet;
 }
 
 /* Copies the log into the database and empties it, so that the next open has nothing to read. Under open_lock. */
-static void clean_log(trib_db *db)
-{
+static void clean_log(trib_db *db) {
     trib_handle *h = NULL;
     bool complete = false;
-    if (!atomic_load(&db->exists) || atomic_load(&db->log.bytes) == 0 || trib_handle_take_inside(db, true, &h, NULL) != TRIB_OK)
+    if (!atomic_load(&db->exists) || atomic_load(&db->log.bytes) == 0 ||
+        trib_handle_take_inside(db, true, &h, NULL) != TRIB_OK)
         return;
     trib_db_lock(db);
     bool mine = trib_turn_try_locked(h);
     trib_db_unlock(db);
-    if (mine)
-        (void)trib_ckpt_run(h, true, &complete, NULL);
+    if (mine) (void)trib_ckpt_run(h, true, &complete, NULL);
     trib_handle_give_inside(h);
 }
 
 /* Closes a database that nobody references. Thread: any, no lock held. */
-static void close_idle(trib_store *store, trib_db *db)
-{
+static void close_idle(trib_store *store, trib_db *db) {
     trib_mutex_lock(store->env, db->open_lock);
     trib_mutex_lock(store->env, store->lock);
     bool alone = db->refs == 1; /* ours */
     trib_mutex_unlock(store->env, store->lock);
     if (alone && is_quiet(db)) {
         clean_log(db);
-        if (is_quiet(db))
-            trib_db_close(db);
+        if (is_quiet(db)) trib_db_close(db);
     }
     trib_mutex_unlock(store->env, db->open_lock);
     trib_mutex_lock(store->env, store->lock);
     db->refs--;
     bool gone = db->refs == 0 && db->state == TRIB_DB_CLOSED;
-    if (gone)
-        (void)trib_map_take(&store->dbs, trib_str_c(db->id));
+    if (gone) (void)trib_map_take(&store->dbs, trib_str_c(db->id));
     trib_mutex_unlock(store->env, store->lock);
-    if (gone)
-        trib_db_free(db);
+    if (gone) trib_db_free(db);
 }
 
-static trib_db *next_to_close(trib_store *store, int64_t idle_before_ns)
-{
+static trib_db *next_to_close(trib_store *store, int64_t idle_before_ns) {
     trib_db *oldest = NULL;
     void *value = NULL;
     size_t cursor = 0;
@@ -222,22 +200,20 @@ static trib_db *next_to_close(trib_store *store, int64_t idle_before_ns)
     trib_mutex_lock(store->env, store->lock);
     while (trib_map_next(&store->dbs, &cursor, NULL, &value)) {
         trib_db *db = value;
-        if (db->refs == 0 && (!oldest || db->last_used_ns < oldest->last_used_ns))
-            oldest = db;
+        if (db->refs == 0 && (!oldest || db->last_used_ns < oldest->last_used_ns)) oldest = db;
     }
-    if (oldest && oldest->last_used_ns >= idle_before_ns && store->dbs.count <= max)
-        oldest = NULL;
-    if (oldest)
-        oldest->refs++;
+    if (oldest && oldest->last_used_ns >= idle_before_ns && store->dbs.count <= max) oldest = NULL;
+    if (oldest) oldest->refs++;
     trib_mutex_unlock(store->env, store->lock);
     return oldest;
 }
 
-void trib_store_run_pending(trib_store *store) { trib_pool_run_pending(store->pool); }
+void trib_store_run_pending(trib_store *store) {
+    trib_pool_run_pending(store->pool);
+}
 
 /* A reference to each open database in turn; *cursor is the map's. */
-static trib_db *next_open(trib_store *store, size_t *cursor)
-{
+static trib_db *next_open(trib_store *store, size_t *cursor) {
     void *value = NULL;
     trib_db *db = NULL;
     trib_mutex_lock(store->env, store->lock);
@@ -249,15 +225,13 @@ static trib_db *next_open(trib_store *store, size_t *cursor)
     return db;
 }
 
-static void unref_quietly(trib_db *db)
-{
+static void unref_quietly(trib_db *db) {
     trib_mutex_lock(db->store->env, db->store->lock);
     db->refs--;
     trib_mutex_unlock(db->store->env, db->store->lock);
 }
 
-void trib_store_tick(trib_store *store)
-{
+void trib_store_tick(trib_store *store) {
     size_t cursor = 0;
     for (trib_db *db; (db = next_open(store, &cursor)) != NULL;) {
         trib_turn_steal_overdue(db);
@@ -270,20 +244,17 @@ void trib_store_tick(trib_store *store)
     int64_t before = trib_env_mono_ns(store->env) - (int64_t)TRIB_DB_IDLE_CLOSE_MS * 1000000;
     for (int i = 0; i < 4; i++) {
         trib_db *db = next_to_close(store, before);
-        if (!db)
-            break;
+        if (!db) break;
         close_idle(store, db);
     }
 }
 
 /* Waits until everything of it is durable. */
-static void settle(trib_store *store, trib_db *db)
-{
+static void settle(trib_store *store, trib_db *db) {
     while (!is_quiet(db)) {
         if (trib_pool_inline(store->pool)) {
             trib_pool_run_pending(store->pool);
-            if (!is_quiet(db))
-                break; /* a driver that never answers; what waits was never acknowledged */
+            if (!is_quiet(db)) break; /* a driver that never answers; what waits was never acknowledged */
         } else {
             trib_db_lock(db);
             trib_cond_wait(store->env, db->changed, db->lock, 5000000);
@@ -292,10 +263,8 @@ static void settle(trib_store *store, trib_db *db)
     }
 }
 
-void trib_store_free(trib_store *store)
-{
-    if (!store)
-        return;
+void trib_store_free(trib_store *store) {
+    if (!store) return;
     size_t cursor = 0;
     void *value = NULL;
     if (store->pool && store->lock) {
@@ -306,8 +275,7 @@ void trib_store_free(trib_store *store)
             trib_db *db = value;
             settle(store, db);
             trib_mutex_lock(store->env, db->open_lock);
-            if (db->state == TRIB_DB_READY)
-                clean_log(db);
+            if (db->state == TRIB_DB_READY) clean_log(db);
             trib_mutex_unlock(store->env, db->open_lock);
             settle(store, db);
         }
@@ -319,22 +287,18 @@ void trib_store_free(trib_store *store)
         trib_db_free(value);
     }
     trib_map_deinit(&store->dbs);
-    if (store->driver)
-        store->driver->free(store->driver);
+    if (store->driver) store->driver->free(store->driver);
     trib_vfs_free(store->vfs);
-    if (store->disk_lock)
-        store->disk->unlock(store->disk->ctx, store->disk_lock);
+    if (store->disk_lock) store->disk->unlock(store->disk->ctx, store->disk_lock);
     trib_mutex_free(store->env, store->lock);
     free(store->data_dir);
     free(store);
 }
 
-trib_code trib_store_db_delete(trib_store *store, trib_str id, trib_error *err)
-{
+trib_code trib_store_db_delete(trib_store *store, trib_str id, trib_error *err) {
     trib_db *db = NULL;
     trib_code code = find(store, id, &db, err);
-    if (code != TRIB_OK)
-        return code;
+    if (code != TRIB_OK) return code;
     trib_mutex_lock(store->env, db->open_lock);
     trib_mutex_lock(store->env, store->lock);
     bool alone = db->refs == 1;
@@ -347,8 +311,7 @@ trib_code trib_store_db_delete(trib_store *store, trib_str id, trib_error *err)
         const char *paths[] = {db->paths.db, db->paths.wal, db->paths.map, db->paths.quarantine};
         for (size_t i = 0; i < sizeof paths / sizeof *paths && code == TRIB_OK; i++) {
             int rc = store->base->xDelete(store->base, paths[i], 1);
-            if (rc != SQLITE_OK && rc != SQLITE_IOERR_DELETE_NOENT)
-                code = trib_file_error("delete", paths[i], rc, err);
+            if (rc != SQLITE_OK && rc != SQLITE_IOERR_DELETE_NOENT) code = trib_file_error("delete", paths[i], rc, err);
         }
         trib_db_map_deinit(&db->map);
     }
@@ -357,4 +320,6 @@ trib_code trib_store_db_delete(trib_store *store, trib_str id, trib_error *err)
     return code;
 }
 
-void trib_store_set_faults(trib_store *store, uint32_t faults) { store->faults = faults; }
+void trib_store_set_faults(trib_store *store, uint32_t faults) {
+    store->faults = faults;
+}

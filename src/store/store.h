@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store: every SQLite database of the process, opened on demand, written through one turn a database, and answered only
- * when durable. ARCHITECTURE.md, "Store", says why; this is the door that the core uses.
+/* The store: every SQLite database of the process, opened on demand, written through one turn a database, and answered
+ * only when durable. ARCHITECTURE.md, "Store", says why; this is the door that the core uses.
  *
  *   trib_store ── trib_db (one file, on demand, LRU) ── trib_handle (one sqlite3 connection, lent to one job or session)
  *                     │  turn: who may write, a queue of waiters
@@ -9,9 +9,10 @@
  * How a job uses it, always on a worker thread:
  *
  *   trib_store_db_get -> trib_handle_take -> trib_handle_enter
- *     trib_stmt_* (stmt.h); when one answers TRIB_AGAIN: trib_turn_wait, leave, park; the waiter's `granted` re-queues the job
- *   ticket = trib_handle_ticket; trib_handle_leave; trib_handle_give (or keep it with the session while trib_handle_stateful)
- *   trib_gate_wait(ticket) -> only then the answer may leave the program
+ *     trib_stmt_* (stmt.h); when one answers TRIB_AGAIN: trib_turn_wait, leave, park; the waiter's `granted` re-queues
+ *     the job
+ *   ticket = trib_handle_ticket; trib_handle_leave; trib_handle_give (or keep it with the session while
+ *   trib_handle_stateful) trib_gate_wait(ticket) -> only then the answer may leave the program
  *
  * Nothing here blocks on another database's work; trib_store_free blocks until everything is durable and closed. */
 #ifndef TRIB_STORE_STORE_H
@@ -31,39 +32,40 @@ typedef struct trib_db trib_db;
 typedef struct trib_handle trib_handle;
 
 enum {
-    TRIB_DB_ID_BYTES = 32,              /* 32 lower-case hex digits; never a tenant's name */
-    TRIB_TURN_QUEUE_MAX = 1024,         /* writers that may wait for one database: stops unbounded memory per hot tenant */
-    TRIB_HANDLES_PER_DB_MAX = 64,       /* connections of one database: stops a tenant from eating descriptors */
+    TRIB_DB_ID_BYTES = 32,        /* 32 lower-case hex digits; never a tenant's name */
+    TRIB_TURN_QUEUE_MAX = 1024,   /* writers that may wait for one database: stops unbounded memory per hot tenant */
+    TRIB_HANDLES_PER_DB_MAX = 64, /* connections of one database: stops a tenant from eating descriptors */
     TRIB_SYNC_THREADS_DEFAULT = 16,
-    TRIB_TXN_STEAL_MS_DEFAULT = 5000,   /* an older transaction loses the turn when somebody waits */
+    TRIB_TXN_STEAL_MS_DEFAULT = 5000, /* an older transaction loses the turn when somebody waits */
     TRIB_TXN_STEAL_MS_SYSTEM = 1000,
-    TRIB_READ_TXN_MAX_MS = 30000,       /* then SNAPSHOT_TOO_OLD: a reader pins the log */
+    TRIB_READ_TXN_MAX_MS = 30000, /* then SNAPSHOT_TOO_OLD: a reader pins the log */
     TRIB_CHECKPOINT_LOG_BYTES = 4 << 20,
-    TRIB_LOG_TIGHT_BYTES = 64 << 20,    /* read transactions live 5 s from here on */
-    TRIB_LOG_MAX_BYTES = 256 << 20      /* writes get TOO_MANY_REQUESTS from here on */
+    TRIB_LOG_TIGHT_BYTES = 64 << 20, /* read transactions live 5 s from here on */
+    TRIB_LOG_MAX_BYTES = 256 << 20   /* writes get TOO_MANY_REQUESTS from here on */
 };
 
 typedef struct trib_store_config {
-    const char *data_dir;       /* absolute or relative; made if missing; guarded by one lock file */
-    const char *base_vfs;       /* SQLite VFS that ours wraps; NULL: "unix-excl". Tests put a simulated disk here */
+    const char *data_dir;         /* absolute or relative; made if missing; guarded by one lock file */
+    const char *base_vfs;         /* SQLite VFS that ours wraps; NULL: "unix-excl". Tests put a simulated disk here */
     const struct trib_disk *disk; /* folders of that disk (store/files.h); NULL: the operating system's */
-    uint32_t sync_threads;      /* 0: the default; 1 and `inline_sync` for deterministic tests */
-    bool inline_sync;           /* no sync threads: trib_store_run_pending() does their work on the caller's thread */
-    uint32_t max_open_dbs;      /* LRU budget; 0: 1000 */
+    uint32_t sync_threads;        /* 0: the default; 1 and `inline_sync` for deterministic tests */
+    bool inline_sync;             /* no sync threads: trib_store_run_pending() does their work on the caller's thread */
+    uint32_t max_open_dbs;        /* LRU budget; 0: 1000 */
     size_t cache_bytes_per_handle; /* 0: 256 KiB */
     uint32_t checkpoint_log_bytes; /* a longer log is checkpointed; 0: TRIB_CHECKPOINT_LOG_BYTES */
-    /* A commit of `db` became durable. Thread: a sync thread; must be quick and must not call the store. May be NULL. */
+    /* A commit of `db` became durable. Thread: a sync thread; must be quick and must not call the store. May be
+     * NULL. */
     void (*on_commit)(void *ctx, const char *db_id, uint64_t commit_no);
     void *on_commit_ctx;
 } trib_store_config;
 
 /* Settings of one database; copied. Zero means the default everywhere. */
 typedef struct trib_db_settings {
-    bool system;                /* control, streams, discovery: 1 s transactions */
-    uint64_t max_bytes;         /* DATABASE_FULL past it */
+    bool system;        /* control, streams, discovery: 1 s transactions */
+    uint64_t max_bytes; /* DATABASE_FULL past it */
     uint32_t txn_steal_ms;
     uint32_t statement_timeout_ms; /* STATEMENT_TIMEOUT; 0: 30,000 */
-    uint32_t heap_bytes;        /* most memory SQLite may take for this database; 0: 64 MiB */
+    uint32_t heap_bytes;           /* most memory SQLite may take for this database; 0: 64 MiB */
 } trib_db_settings;
 
 /* Errors: DATA_FOLDER_LOCKED, IO, NOMEM. Owns: *ret is the caller's. Thread: main. */
@@ -73,33 +75,36 @@ trib_code trib_store_new(const trib_store_config *config, const trib_env *env, t
 void trib_store_free(trib_store *store);
 /* Only with inline_sync: runs every queued sync and checkpoint. */
 void trib_store_run_pending(trib_store *store);
-/* Called about every 50 ms by a timer of the core: steals overdue turns, ends old read transactions, checkpoints, closes idle
- * databases. Thread: a worker. */
+/* Called about every 50 ms by a timer of the core: steals overdue turns, ends old read transactions, checkpoints,
+ * closes idle databases. Thread: a worker. */
 void trib_store_tick(trib_store *store);
 
-/* Opens (or finds) a database and takes a reference. A database without files is made at its first write; reads see it empty.
- * `id`: TRIB_DB_ID_BYTES hex digits, or a system name ("control", "streams", "discovery"). Pending recovery is done here.
+/* Opens (or finds) a database and takes a reference. A database without files is made at its first write; reads see it
+ * empty. `id`: TRIB_DB_ID_BYTES hex digits, or a system name ("control", "streams", "discovery"). Pending recovery is
+ * done here.
  * Errors: DATABASE_QUARANTINED, IO, NOMEM. Thread: worker. */
-trib_code trib_store_db_get(trib_store *store, trib_str id, const trib_db_settings *settings, trib_db **ret, trib_error *err);
+trib_code trib_store_db_get(trib_store *store, trib_str id, const trib_db_settings *settings, trib_db **ret,
+                            trib_error *err);
 void trib_db_unref(trib_db *db);
 void trib_db_set_settings(trib_db *db, const trib_db_settings *settings);
 /* Deletes the files of a database for good; waits for nothing: open handles make it fail with TRANSACTION_BUSY. */
 trib_code trib_store_db_delete(trib_store *store, trib_str id, trib_error *err);
 
 typedef struct trib_db_stats {
-    uint64_t rows_read, rows_written; /* rows_written = rows changed by INSERT, UPDATE, DELETE, as changes() counts, triggers apart */
-    uint64_t commit_no;               /* 0: nothing ever committed */
-    uint64_t epoch;                   /* commit numbers are comparable within one epoch only */
+    uint64_t rows_read,
+        rows_written;   /* rows_written = rows changed by INSERT, UPDATE, DELETE, as changes() counts, triggers apart */
+    uint64_t commit_no; /* 0: nothing ever committed */
+    uint64_t epoch;     /* commit numbers are comparable within one epoch only */
     uint64_t log_bytes, database_bytes;
     uint32_t handles, turn_waiters, gate_waiters;
 } trib_db_stats;
 void trib_db_get_stats(trib_db *db, trib_db_stats *ret);
 
-/* Which pages changed after commit `since` of this epoch: the basis of every replica protocol. Appends their numbers to *ret as
- * native uint32_t, ascending. What is told includes commits that are not durable yet: it passes the gate like rows do, with a
- * ticket taken after the call. Errors: NOMEM, IO. Thread: worker. */
+/* Which pages changed after commit `since` of this epoch: the basis of every replica protocol. Appends their numbers to
+ * *ret as native uint32_t, ascending. What is told includes commits that are not durable yet: it passes the gate like
+ * rows do, with a ticket taken after the call. Errors: NOMEM, IO. Thread: worker. */
 typedef struct trib_db_point {
-    uint64_t epoch, commit_no;  /* the newest commit that was looked at */
+    uint64_t epoch, commit_no; /* the newest commit that was looked at */
     uint32_t page_count;
 } trib_db_point;
 trib_code trib_db_changed_pages(trib_db *db, uint64_t since, trib_buf *ret, trib_db_point *ret_point, trib_error *err);
@@ -121,10 +126,10 @@ typedef enum trib_access { TRIB_ACCESS_READ, TRIB_ACCESS_WRITE, TRIB_ACCESS_SYST
 trib_code trib_handle_take(trib_db *db, trib_handle **ret, trib_error *err);
 /* Rolls back, resets everything a client can set, releases the turn. Thread: worker, not between enter and leave. */
 void trib_handle_give(trib_handle *handle);
-/* The worker that called enter owns the handle until leave. enter answers TRANSACTION_TIMEOUT once if the transaction was
- * taken away while nobody was inside, SNAPSHOT_TOO_OLD likewise, NOT_COMMITTED if the database was re-opened after a failed
- * sync, or is being re-opened: the handle is then clean and outside a transaction, its statements can only be freed, and the
- * caller is not inside; it may enter again. */
+/* The worker that called enter owns the handle until leave. enter answers TRANSACTION_TIMEOUT once if the transaction
+ * was taken away while nobody was inside, SNAPSHOT_TOO_OLD likewise, NOT_COMMITTED if the database was re-opened after
+ * a failed sync, or is being re-opened: the handle is then clean and outside a transaction, its statements can only be
+ * freed, and the caller is not inside; it may enter again. */
 trib_code trib_handle_enter(trib_handle *handle, trib_access access, trib_session_vars *vars, trib_error *err);
 void trib_handle_leave(trib_handle *handle);
 /* Open transaction, or a setting that was changed: the session must keep this handle. Thread: inside. */
@@ -153,22 +158,22 @@ bool trib_turn_cancel(trib_handle *handle, trib_turn_waiter *waiter);
 
 /* ---- the gate ---- */
 
-/* The newest commit that anything this handle has shown since enter may depend on, for trib_gate_wait; not a commit number.
- * 0: nothing to wait for. Thread: inside, or its owner before the next enter. */
+/* The newest commit that anything this handle has shown since enter may depend on, for trib_gate_wait; not a commit
+ * number. 0: nothing to wait for. Thread: inside, or its owner before the next enter. */
 uint64_t trib_handle_ticket(const trib_handle *handle);
 
 typedef struct trib_gate_waiter trib_gate_waiter;
 struct trib_gate_waiter {
-    /* OK: durable. NOT_COMMITTED, COMMIT_OUTCOME_UNKNOWN: it is not, or nobody can say. Thread: a sync thread; must only post.
-     * Exactly once. */
+    /* OK: durable. NOT_COMMITTED, COMMIT_OUTCOME_UNKNOWN: it is not, or nobody can say. Thread: a sync thread; must
+     * only post. Exactly once. */
     void (*resolved)(trib_gate_waiter *waiter, trib_code code);
     /* private to the store */
     trib_gate_waiter *prev, *next;
     uint64_t ticket;
 };
 
-/* OK: already durable. AGAIN: `resolved` will be called; the waiter must live until then. The db reference must be held.
- * Other codes: void. Thread: any. */
+/* OK: already durable. AGAIN: `resolved` will be called; the waiter must live until then. The db reference must be
+ * held. Other codes: void. Thread: any. */
 trib_code trib_gate_wait(trib_db *db, uint64_t ticket, trib_gate_waiter *waiter);
 
 #endif

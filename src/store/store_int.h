@@ -16,34 +16,34 @@ typedef struct trib_stmt_cache trib_stmt_cache; /* stmt_cache.h */
 struct trib_handle {
     sqlite3 *sqlite;
     trib_db *db;
-    const trib_env *env;     /* clock; set before trib_policy_attach */
-    trib_policy *policy;     /* made by trib_policy_attach right after sqlite3_open_v2 */
-    trib_stmt_cache *cache;  /* made by trib_stmt_cache_new */
+    const trib_env *env;    /* clock; set before trib_policy_attach */
+    trib_policy *policy;    /* made by trib_policy_attach right after sqlite3_open_v2 */
+    trib_stmt_cache *cache; /* made by trib_stmt_cache_new */
 
     /* while inside */
     trib_access access;
     trib_session_vars *vars;
-    trib_code interrupt_code;    /* why trib_handle_interrupt was called; guarded by the db's lock */
+    trib_code interrupt_code; /* why trib_handle_interrupt was called; guarded by the db's lock */
     _Atomic bool interrupted;
     int64_t statement_deadline_ns;
 
-    uint64_t ticket;             /* trib_handle_ticket of the last stay, set by leave */
-    bool entered;                /* between enter and leave; touched by the owner only */
-    bool wrote;                  /* had the turn since enter */
-    bool has_turn;               /* guarded by the db's lock */
-    bool inside;                 /* guarded by the db's lock */
-    bool waits_turn;             /* a waiter of this handle is queued; guarded by the db's lock */
-    bool waits_read;             /* the last before_step answered AGAIN for a read that a log reset holds back */
-    bool given;                  /* given back while the database was being recovered: fail.c frees it */
-    bool own_work;               /* serves the store itself (checkpoint, recovery): never interrupted, may open files early */
-    bool txn_ended;              /* the interrupt's code was answered and the transaction rolled back */
-    bool txn_readonly;           /* BEGIN TRANSACTION READONLY is open */
-    bool settings_changed;       /* a pragma changed state since take */
-    trib_code lost;              /* what the next enter must answer: TRANSACTION_TIMEOUT, ... */
+    uint64_t ticket;       /* trib_handle_ticket of the last stay, set by leave */
+    bool entered;          /* between enter and leave; touched by the owner only */
+    bool wrote;            /* had the turn since enter */
+    bool has_turn;         /* guarded by the db's lock */
+    bool inside;           /* guarded by the db's lock */
+    bool waits_turn;       /* a waiter of this handle is queued; guarded by the db's lock */
+    bool waits_read;       /* the last before_step answered AGAIN for a read that a log reset holds back */
+    bool given;            /* given back while the database was being recovered: fail.c frees it */
+    bool own_work;         /* serves the store itself (checkpoint, recovery): never interrupted, may open files early */
+    bool txn_ended;        /* the interrupt's code was answered and the transaction rolled back */
+    bool txn_readonly;     /* BEGIN TRANSACTION READONLY is open */
+    bool settings_changed; /* a pragma changed state since take */
+    trib_code lost;        /* what the next enter must answer: TRANSACTION_TIMEOUT, ... */
     _Atomic int64_t txn_began_ns; /* since when a snapshot is open; 0: none */
 
-    trib_handle *next;           /* the db's list of all handles */
-    trib_handle *next_idle;      /* the db's list of clean ones */
+    trib_handle *next;      /* the db's list of all handles */
+    trib_handle *next_idle; /* the db's list of clean ones */
 };
 
 /* ---- given by the connection side, called by stmt.c ---- */
@@ -51,9 +51,9 @@ struct trib_handle {
 /* Before the first step of a statement. needs_turn: it may write, or it begins IMMEDIATE. AGAIN: the turn is not ours.
  * Other errors: the log is at its bound, the database is quarantined, the transaction was taken away. */
 trib_code trib_handle_before_step(trib_handle *handle, bool needs_turn, trib_error *err);
-/* After every sqlite3_step, sqlite3_reset and sqlite3_finalize that may have committed or opened a snapshot: takes finished
- * commits from the VFS to the log, loads the ticket, and, outside a transaction, releases the turn. rc: SQLite's answer; an
- * I/O error with the turn makes the handle suspect (see handle.c). */
+/* After every sqlite3_step, sqlite3_reset and sqlite3_finalize that may have committed or opened a snapshot: takes
+ * finished commits from the VFS to the log, loads the ticket, and, outside a transaction, releases the turn. rc:
+ * SQLite's answer; an I/O error with the turn makes the handle suspect (see handle.c). */
 void trib_handle_after_step(trib_handle *handle, int rc);
 /* Rows for the tenant's counters. */
 void trib_handle_count_rows(trib_handle *handle, uint64_t read, uint64_t written);
@@ -78,9 +78,9 @@ trib_code trib_stmt_cache_new(trib_handle *handle, trib_stmt_cache **ret, trib_e
 /* Finalizes everything; also called when all handles must be closed after a failed sync. */
 void trib_stmt_cache_free(trib_stmt_cache *cache);
 
-/* What a session must see as its own: put handle->vars into the connection and charge the thread's allocations to the database
- * (enter), take them out again and charge nobody (leave). trib_handle_enter calls the first after handle->access and ->vars are
- * set, trib_handle_leave the second before it clears them. Thread: inside. */
+/* What a session must see as its own: put handle->vars into the connection and charge the thread's allocations to the
+ * database (enter), take them out again and charge nobody (leave). trib_handle_enter calls the first after
+ * handle->access and ->vars are set, trib_handle_leave the second before it clears them. Thread: inside. */
 void trib_stmt_enter(trib_handle *handle);
 void trib_stmt_leave(trib_handle *handle);
 

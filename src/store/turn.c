@@ -3,66 +3,52 @@
  *
  *   free ── first writer ──> owner ── transaction ends ──> checkpoint, if one is wanted ──> first waiter ──> ...
  *
- * An owner whose turn is older than the limit loses it as soon as somebody waits: if its worker is inside the handle, the
- * statement is interrupted and the worker itself rolls back; if nobody is inside, whoever notices does it (the thief), marked
- * as inside for that moment. New reads are held back in a second queue while a checkpoint resets the log. */
+ * An owner whose turn is older than the limit loses it as soon as somebody waits: if its worker is inside the handle,
+ * the statement is interrupted and the worker itself rolls back; if nobody is inside, whoever notices does it (the
+ * thief), marked as inside for that moment. New reads are held back in a second queue while a checkpoint resets the
+ * log. */
 #include "store/db_int.h"
 
-static int64_t steal_ns(const trib_db *db)
-{
+static int64_t steal_ns(const trib_db *db) {
     uint32_t ms = db->settings.txn_steal_ms;
-    if (ms == 0)
-        ms = db->settings.system ? TRIB_TXN_STEAL_MS_SYSTEM : TRIB_TXN_STEAL_MS_DEFAULT;
+    if (ms == 0) ms = db->settings.system ? TRIB_TXN_STEAL_MS_SYSTEM : TRIB_TXN_STEAL_MS_DEFAULT;
     return (int64_t)ms * 1000000;
 }
 
-static void take_locked(trib_db *db, trib_handle *handle)
-{
+static void take_locked(trib_db *db, trib_handle *handle) {
     db->turn_taken = true;
     db->turn_owner = handle;
     db->turn_since_ns = trib_env_mono_ns(db->store->env);
-    if (handle)
-        handle->has_turn = true;
+    if (handle) handle->has_turn = true;
 }
 
 /* ---- the two queues ---- */
 
-static void push(trib_turn_waiter **first, trib_turn_waiter **last, trib_turn_waiter *w)
-{
+static void push(trib_turn_waiter **first, trib_turn_waiter **last, trib_turn_waiter *w) {
     w->next = NULL;
     w->prev = *last;
-    if (*last)
-        (*last)->next = w;
-    else
-        *first = w;
+    if (*last) (*last)->next = w;
+    else *first = w;
     *last = w;
 }
 
-static void unlink_from(trib_turn_waiter **first, trib_turn_waiter **last, trib_turn_waiter *w)
-{
-    if (w->prev)
-        w->prev->next = w->next;
-    else
-        *first = w->next;
-    if (w->next)
-        w->next->prev = w->prev;
-    else
-        *last = w->prev;
+static void unlink_from(trib_turn_waiter **first, trib_turn_waiter **last, trib_turn_waiter *w) {
+    if (w->prev) w->prev->next = w->next;
+    else *first = w->next;
+    if (w->next) w->next->prev = w->prev;
+    else *last = w->prev;
     w->prev = w->next = NULL;
 }
 
-static bool contains(const trib_turn_waiter *first, const trib_turn_waiter *w)
-{
+static bool contains(const trib_turn_waiter *first, const trib_turn_waiter *w) {
     for (; first; first = first->next) {
-        if (first == w)
-            return true;
+        if (first == w) return true;
     }
     return false;
 }
 
 /* `granted` only queues a job, so it may run under the lock; that keeps cancel exact. */
-static void flush(trib_turn_waiter **first, trib_turn_waiter **last, trib_code code)
-{
+static void flush(trib_turn_waiter **first, trib_turn_waiter **last, trib_code code) {
     while (*first) {
         trib_turn_waiter *w = *first;
         unlink_from(first, last, w);
@@ -71,37 +57,33 @@ static void flush(trib_turn_waiter **first, trib_turn_waiter **last, trib_code c
     }
 }
 
-void trib_turn_flush_locked(trib_db *db, trib_code code)
-{
+void trib_turn_flush_locked(trib_db *db, trib_code code) {
     flush(&db->turn_first, &db->turn_last, code);
     db->turn_waiters = 0;
     flush(&db->read_first, &db->read_last, code);
 }
 
-void trib_turn_hold_reads_locked(trib_db *db) { atomic_store(&db->hold_reads, true); }
+void trib_turn_hold_reads_locked(trib_db *db) {
+    atomic_store(&db->hold_reads, true);
+}
 
-void trib_turn_release_reads_locked(trib_db *db, trib_code code)
-{
+void trib_turn_release_reads_locked(trib_db *db, trib_code code) {
     atomic_store(&db->hold_reads, false);
     flush(&db->read_first, &db->read_last, code);
 }
 
-void trib_turn_release_locked(trib_db *db)
-{
-    if (db->turn_owner)
-        db->turn_owner->has_turn = false;
+void trib_turn_release_locked(trib_db *db) {
+    if (db->turn_owner) db->turn_owner->has_turn = false;
     db->turn_owner = NULL;
     db->turn_taken = false;
-    if (db->state != TRIB_DB_READY)
-        return; /* fail.c or quarantine tells everybody */
+    if (db->state != TRIB_DB_READY) return; /* fail.c or quarantine tells everybody */
     if (db->ckpt == TRIB_CKPT_WANTED) {
         db->turn_taken = true;
         trib_ckpt_take_turn_locked(db);
         return;
     }
     trib_turn_waiter *w = db->turn_first;
-    if (!w)
-        return;
+    if (!w) return;
     unlink_from(&db->turn_first, &db->turn_last, w);
     db->turn_waiters--;
     w->handle->waits_turn = false;
@@ -109,22 +91,19 @@ void trib_turn_release_locked(trib_db *db)
     w->granted(w, TRIB_OK);
 }
 
-bool trib_turn_try_locked(trib_handle *handle)
-{
+bool trib_turn_try_locked(trib_handle *handle) {
     trib_db *db = handle->db;
-    if (handle->has_turn)
-        return true;
-    if (db->turn_taken || db->turn_first)
-        return false;
+    if (handle->has_turn) return true;
+    if (db->turn_taken || db->turn_first) return false;
     take_locked(db, handle);
     return true;
 }
 
 /* ---- taking it away ---- */
 
-/* Under the lock. *ret_thief: the handle was marked inside for us; the caller unlocks, rolls back and calls steal_finish. */
-static void steal_locked(trib_db *db, trib_handle **ret_thief)
-{
+/* Under the lock. *ret_thief: the handle was marked inside for us; the caller unlocks, rolls back and calls
+ * steal_finish. */
+static void steal_locked(trib_db *db, trib_handle **ret_thief) {
     trib_handle *owner = db->turn_owner;
     *ret_thief = NULL;
     if (!owner || db->state != TRIB_DB_READY || !db->turn_first ||
@@ -144,8 +123,7 @@ static void steal_locked(trib_db *db, trib_handle **ret_thief)
 }
 
 /* With the handle marked as inside by us, no lock held. */
-static void steal_finish(trib_handle *handle, trib_code lost)
-{
+static void steal_finish(trib_handle *handle, trib_code lost) {
     trib_db *db = handle->db;
     trib_handle_rollback(handle);
     trib_db_lock(db);
@@ -153,31 +131,26 @@ static void steal_finish(trib_handle *handle, trib_code lost)
     handle->inside = false;
     atomic_store(&handle->txn_began_ns, 0);
     db->inside_count--;
-    if (handle->has_turn)
-        trib_turn_release_locked(db);
+    if (handle->has_turn) trib_turn_release_locked(db);
     trib_fail_check_locked(db);
     trib_cond_broadcast(db->store->env, db->changed);
     trib_db_unlock(db);
 }
 
-void trib_turn_steal_overdue(trib_db *db)
-{
+void trib_turn_steal_overdue(trib_db *db) {
     trib_handle *thief = NULL;
     trib_db_lock(db);
     steal_locked(db, &thief);
     trib_db_unlock(db);
-    if (thief)
-        steal_finish(thief, TRIB_TRANSACTION_TIMEOUT);
+    if (thief) steal_finish(thief, TRIB_TRANSACTION_TIMEOUT);
 }
 
-static int64_t read_limit_ns(trib_db *db)
-{
+static int64_t read_limit_ns(trib_db *db) {
     bool tight = atomic_load(&db->log.bytes) > TRIB_LOG_TIGHT_BYTES;
     return (int64_t)(tight ? TRIB_READ_TXN_TIGHT_MS : TRIB_READ_TXN_MAX_MS) * 1000000;
 }
 
-void trib_turn_end_old_reads(trib_db *db)
-{
+void trib_turn_end_old_reads(trib_db *db) {
     int64_t now = trib_env_mono_ns(db->store->env);
     for (;;) {
         trib_handle *thief = NULL;
@@ -185,8 +158,7 @@ void trib_turn_end_old_reads(trib_db *db)
         int64_t limit = read_limit_ns(db);
         for (trib_handle *h = db->state == TRIB_DB_READY ? db->handles : NULL; h && !thief; h = h->next) {
             int64_t began = atomic_load(&h->txn_began_ns);
-            if (h->has_turn || h->own_work || began == 0 || now - began < limit)
-                continue;
+            if (h->has_turn || h->own_work || began == 0 || now - began < limit) continue;
             if (!h->inside) {
                 h->inside = true;
                 db->inside_count++;
@@ -198,30 +170,27 @@ void trib_turn_end_old_reads(trib_db *db)
             }
         }
         trib_db_unlock(db);
-        if (!thief)
-            return;
+        if (!thief) return;
         steal_finish(thief, TRIB_SNAPSHOT_TOO_OLD);
     }
 }
 
 /* ---- waiting ---- */
 
-static trib_code wait_locked(trib_handle *handle, trib_turn_waiter *waiter, trib_error *err)
-{
+static trib_code wait_locked(trib_handle *handle, trib_turn_waiter *waiter, trib_error *err) {
     trib_db *db = handle->db;
     if (db->state != TRIB_DB_READY)
-        return trib_error_set(err, db->state == TRIB_DB_QUARANTINED ? TRIB_DATABASE_QUARANTINED : TRIB_NOT_COMMITTED, NULL);
+        return trib_error_set(err, db->state == TRIB_DB_QUARANTINED ? TRIB_DATABASE_QUARANTINED : TRIB_NOT_COMMITTED,
+                              NULL);
     waiter->handle = handle;
     if (handle->waits_read) {
         handle->waits_read = false;
-        if (!atomic_load(&db->hold_reads))
-            return TRIB_OK;
+        if (!atomic_load(&db->hold_reads)) return TRIB_OK;
         handle->waits_turn = true;
         push(&db->read_first, &db->read_last, waiter);
         return TRIB_AGAIN;
     }
-    if (trib_turn_try_locked(handle))
-        return TRIB_OK;
+    if (trib_turn_try_locked(handle)) return TRIB_OK;
     if (db->turn_waiters >= TRIB_TURN_QUEUE_MAX)
         return trib_error_set(err, TRIB_TRANSACTION_BUSY, "%d writers already wait for this database; try again later",
                               TRIB_TURN_QUEUE_MAX);
@@ -231,22 +200,18 @@ static trib_code wait_locked(trib_handle *handle, trib_turn_waiter *waiter, trib
     return TRIB_AGAIN;
 }
 
-trib_code trib_turn_wait(trib_handle *handle, trib_turn_waiter *waiter, trib_error *err)
-{
+trib_code trib_turn_wait(trib_handle *handle, trib_turn_waiter *waiter, trib_error *err) {
     trib_db *db = handle->db;
     trib_handle *thief = NULL;
     trib_db_lock(db);
     trib_code code = wait_locked(handle, waiter, err);
-    if (code == TRIB_AGAIN)
-        steal_locked(db, &thief);
+    if (code == TRIB_AGAIN) steal_locked(db, &thief);
     trib_db_unlock(db);
-    if (thief)
-        steal_finish(thief, TRIB_TRANSACTION_TIMEOUT);
+    if (thief) steal_finish(thief, TRIB_TRANSACTION_TIMEOUT);
     return code;
 }
 
-bool trib_turn_cancel(trib_handle *handle, trib_turn_waiter *waiter)
-{
+bool trib_turn_cancel(trib_handle *handle, trib_turn_waiter *waiter) {
     trib_db *db = handle->db;
     bool found = true;
     trib_db_lock(db);
@@ -258,8 +223,7 @@ bool trib_turn_cancel(trib_handle *handle, trib_turn_waiter *waiter)
     } else {
         found = false;
     }
-    if (found)
-        handle->waits_turn = false;
+    if (found) handle->waits_turn = false;
     trib_db_unlock(db);
     return found;
 }

@@ -3,9 +3,10 @@
  *
  *   SQLite ── sqlite3_file (ours) ── sqlite3_file (base), in one block:   | trib_vfs_file | base file ... |
  *
- * How SQLite writes a log (walFrames in its wal.c): header, if the log begins; then each frame as two writes, 24 bytes and a
- * page; frames that the same transaction already wrote are overwritten in place, and then all their headers are written once
- * more with new checksums, after the commit frame; last, the wal-index is updated, which is when readers see the commit. */
+ * How SQLite writes a log (walFrames in its wal.c): header, if the log begins; then each frame as two writes, 24 bytes
+ * and a page; frames that the same transaction already wrote are overwritten in place, and then all their headers are
+ * written once more with new checksums, after the commit frame; last, the wal-index is updated, which is when readers
+ * see the commit. */
 #include "store/vfs.h"
 
 #include <stdio.h>
@@ -26,9 +27,9 @@ enum { FCNTL_ATTACH = 0x54524942 };
 typedef struct trib_vfs_file {
     sqlite3_file file; /* first */
     trib_vfs *vfs;
-    trib_handle *handle;           /* main: set by attach */
-    struct trib_vfs_file *main;    /* -wal: its database's file */
-    const char *name;              /* main: SQLite's, lives as long as the file */
+    trib_handle *handle;        /* main: set by attach */
+    struct trib_vfs_file *main; /* -wal: its database's file */
+    const char *name;           /* main: SQLite's, lives as long as the file */
     int open_flags;
     bool is_open;                  /* the base file is open */
     int lock_level;                /* main, while it is not open */
@@ -37,20 +38,22 @@ typedef struct trib_vfs_file {
 
 enum { FILE_BYTES = (sizeof(trib_vfs_file) + 15) / 16 * 16 };
 
-static sqlite3_file *base_of(trib_vfs_file *f) { return (sqlite3_file *)(void *)((char *)f + FILE_BYTES); }
-static trib_vfs_file *file_of(sqlite3_file *file) { return (trib_vfs_file *)(void *)file; }
+static sqlite3_file *base_of(trib_vfs_file *f) {
+    return (sqlite3_file *)(void *)((char *)f + FILE_BYTES);
+}
+static trib_vfs_file *file_of(sqlite3_file *file) {
+    return (trib_vfs_file *)(void *)file;
+}
 
 /* ---- the main file ---- */
 
-static int main_open_now(trib_vfs_file *f)
-{
+static int main_open_now(trib_vfs_file *f) {
     sqlite3_file *base = base_of(f);
     int out = 0;
     memset(base, 0, (size_t)f->vfs->base->szOsFile);
     int rc = f->vfs->base->xOpen(f->vfs->base, f->name, base, f->open_flags & ~SQLITE_OPEN_CREATE, &out);
     if (rc != SQLITE_OK) {
-        if (base->pMethods)
-            base->pMethods->xClose(base);
+        if (base->pMethods) base->pMethods->xClose(base);
         base->pMethods = NULL;
         return rc;
     }
@@ -62,72 +65,59 @@ static int main_open_now(trib_vfs_file *f)
     return SQLITE_OK;
 }
 
-static int main_close(sqlite3_file *file)
-{
+static int main_close(sqlite3_file *file) {
     trib_vfs_file *f = file_of(file);
     f->index = NULL;
-    if (!f->is_open)
-        return SQLITE_OK;
+    if (!f->is_open) return SQLITE_OK;
     f->is_open = false;
     return base_of(f)->pMethods->xClose(base_of(f));
 }
 
-static int main_read(sqlite3_file *file, void *out, int n, sqlite3_int64 at)
-{
+static int main_read(sqlite3_file *file, void *out, int n, sqlite3_int64 at) {
     trib_vfs_file *f = file_of(file);
-    if (f->is_open)
-        return base_of(f)->pMethods->xRead(base_of(f), out, n, at);
+    if (f->is_open) return base_of(f)->pMethods->xRead(base_of(f), out, n, at);
     memset(out, 0, (size_t)n);
     return SQLITE_IOERR_SHORT_READ;
 }
 
-static bool may_write(const trib_vfs_file *main) { return main && main->is_open && main->handle && main->handle->has_turn; }
+static bool may_write(const trib_vfs_file *main) {
+    return main && main->is_open && main->handle && main->handle->has_turn;
+}
 
-static int main_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 at)
-{
+static int main_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 at) {
     trib_vfs_file *f = file_of(file);
-    if (!may_write(f))
-        return SQLITE_IOERR_WRITE;
+    if (!may_write(f)) return SQLITE_IOERR_WRITE;
     return base_of(f)->pMethods->xWrite(base_of(f), bytes, n, at);
 }
 
-static int main_truncate(sqlite3_file *file, sqlite3_int64 size)
-{
+static int main_truncate(sqlite3_file *file, sqlite3_int64 size) {
     trib_vfs_file *f = file_of(file);
-    if (!may_write(f))
-        return SQLITE_IOERR_TRUNCATE;
+    if (!may_write(f)) return SQLITE_IOERR_TRUNCATE;
     return base_of(f)->pMethods->xTruncate(base_of(f), size);
 }
 
-static int main_sync(sqlite3_file *file, int flags)
-{
+static int main_sync(sqlite3_file *file, int flags) {
     trib_vfs_file *f = file_of(file);
-    if (!f->is_open)
-        return SQLITE_OK;
+    if (!f->is_open) return SQLITE_OK;
     int rc = base_of(f)->pMethods->xSync(base_of(f), flags);
-    if (rc != SQLITE_OK && f->handle)
-        atomic_store(&f->handle->db->log.sync_failed, true);
+    if (rc != SQLITE_OK && f->handle) atomic_store(&f->handle->db->log.sync_failed, true);
     return rc;
 }
 
-static int main_size(sqlite3_file *file, sqlite3_int64 *ret)
-{
+static int main_size(sqlite3_file *file, sqlite3_int64 *ret) {
     trib_vfs_file *f = file_of(file);
-    if (f->is_open)
-        return base_of(f)->pMethods->xFileSize(base_of(f), ret);
+    if (f->is_open) return base_of(f)->pMethods->xFileSize(base_of(f), ret);
     *ret = 0;
     return SQLITE_OK;
 }
 
-static int main_lock(sqlite3_file *file, int level)
-{
+static int main_lock(sqlite3_file *file, int level) {
     trib_vfs_file *f = file_of(file);
     if (!f->is_open) {
         bool exists = f->handle && (f->handle->own_work || atomic_load(&f->handle->db->exists));
         if (f->lock_level == SQLITE_LOCK_NONE && exists) {
             int rc = main_open_now(f);
-            if (rc != SQLITE_OK)
-                return rc;
+            if (rc != SQLITE_OK) return rc;
         } else if (level > SQLITE_LOCK_SHARED) {
             return SQLITE_BUSY; /* its snapshot is older than the files */
         } else {
@@ -138,24 +128,20 @@ static int main_lock(sqlite3_file *file, int level)
     return base_of(f)->pMethods->xLock(base_of(f), level);
 }
 
-static int main_unlock(sqlite3_file *file, int level)
-{
+static int main_unlock(sqlite3_file *file, int level) {
     trib_vfs_file *f = file_of(file);
-    if (f->is_open)
-        return base_of(f)->pMethods->xUnlock(base_of(f), level);
+    if (f->is_open) return base_of(f)->pMethods->xUnlock(base_of(f), level);
     f->lock_level = level < f->lock_level ? level : f->lock_level;
     return SQLITE_OK;
 }
 
-static int main_check_reserved(sqlite3_file *file, int *ret)
-{
+static int main_check_reserved(sqlite3_file *file, int *ret) {
     trib_vfs_file *f = file_of(file);
     *ret = 0;
     return f->is_open ? base_of(f)->pMethods->xCheckReservedLock(base_of(f), ret) : SQLITE_OK;
 }
 
-static int main_control(sqlite3_file *file, int op, void *arg)
-{
+static int main_control(sqlite3_file *file, int op, void *arg) {
     trib_vfs_file *f = file_of(file);
     if (op == FCNTL_ATTACH) {
         f->handle = arg;
@@ -164,44 +150,35 @@ static int main_control(sqlite3_file *file, int op, void *arg)
     return f->is_open ? base_of(f)->pMethods->xFileControl(base_of(f), op, arg) : SQLITE_NOTFOUND;
 }
 
-static int main_sector_size(sqlite3_file *file)
-{
+static int main_sector_size(sqlite3_file *file) {
     trib_vfs_file *f = file_of(file);
     return f->is_open ? base_of(f)->pMethods->xSectorSize(base_of(f)) : 4096;
 }
 
-static int main_characteristics(sqlite3_file *file)
-{
+static int main_characteristics(sqlite3_file *file) {
     trib_vfs_file *f = file_of(file);
     return f->is_open ? base_of(f)->pMethods->xDeviceCharacteristics(base_of(f)) : SQLITE_IOCAP_POWERSAFE_OVERWRITE;
 }
 
-static int main_shm_map(sqlite3_file *file, int region, int bytes, int extend, void volatile **ret)
-{
+static int main_shm_map(sqlite3_file *file, int region, int bytes, int extend, void volatile **ret) {
     trib_vfs_file *f = file_of(file);
-    if (!f->is_open)
-        return SQLITE_IOERR_SHMMAP;
+    if (!f->is_open) return SQLITE_IOERR_SHMMAP;
     int rc = base_of(f)->pMethods->xShmMap(base_of(f), region, bytes, extend, ret);
-    if (rc == SQLITE_OK && region == 0)
-        f->index = *ret;
+    if (rc == SQLITE_OK && region == 0) f->index = *ret;
     return rc;
 }
 
-static int main_shm_lock(sqlite3_file *file, int offset, int n, int flags)
-{
+static int main_shm_lock(sqlite3_file *file, int offset, int n, int flags) {
     trib_vfs_file *f = file_of(file);
     return f->is_open ? base_of(f)->pMethods->xShmLock(base_of(f), offset, n, flags) : SQLITE_IOERR_SHMLOCK;
 }
 
-static void main_shm_barrier(sqlite3_file *file)
-{
+static void main_shm_barrier(sqlite3_file *file) {
     trib_vfs_file *f = file_of(file);
-    if (f->is_open)
-        base_of(f)->pMethods->xShmBarrier(base_of(f));
+    if (f->is_open) base_of(f)->pMethods->xShmBarrier(base_of(f));
 }
 
-static int main_shm_unmap(sqlite3_file *file, int delete_flag)
-{
+static int main_shm_unmap(sqlite3_file *file, int delete_flag) {
     trib_vfs_file *f = file_of(file);
     f->index = NULL;
     return f->is_open ? base_of(f)->pMethods->xShmUnmap(base_of(f), delete_flag) : SQLITE_OK;
@@ -229,24 +206,21 @@ static const sqlite3_io_methods main_methods = {
 
 /* ---- the log ---- */
 
-static int wal_close(sqlite3_file *file)
-{
+static int wal_close(sqlite3_file *file) {
     trib_vfs_file *f = file_of(file);
     return base_of(f)->pMethods->xClose(base_of(f));
 }
 
-static int wal_read(sqlite3_file *file, void *out, int n, sqlite3_int64 at)
-{
+static int wal_read(sqlite3_file *file, void *out, int n, sqlite3_int64 at) {
     trib_vfs_file *f = file_of(file);
     return base_of(f)->pMethods->xRead(base_of(f), out, n, at);
 }
 
-/* A new log begins. The map on disk must already continue into it: if not, commit numbers would be wrong after a crash. */
-static int header_written(trib_db *db, const uint8_t *bytes)
-{
+/* A new log begins. The map on disk must already continue into it: if not, commit numbers would be wrong after a
+ * crash. */
+static int header_written(trib_db *db, const uint8_t *bytes) {
     trib_wal_header h;
-    if (!trib_wal_header_parse(bytes, &h))
-        return SQLITE_IOERR_WRITE;
+    if (!trib_wal_header_parse(bytes, &h)) return SQLITE_IOERR_WRITE;
     if (db->log.pending) { /* nobody restarts a log with a commit that was not taken */
         db->log.in_doubt = true;
         return SQLITE_IOERR_WRITE;
@@ -269,15 +243,12 @@ static int header_written(trib_db *db, const uint8_t *bytes)
     return SQLITE_OK;
 }
 
-static bool remember_page(trib_db_log *log, uint32_t position, uint32_t page)
-{
+static bool remember_page(trib_db_log *log, uint32_t position, uint32_t page) {
     if (position >= log->page_cap) {
         size_t cap = log->page_cap ? log->page_cap * 2 : 64;
-        while (cap <= position)
-            cap *= 2;
+        while (cap <= position) cap *= 2;
         uint32_t *pages = realloc(log->pages, cap * sizeof *pages);
-        if (!pages)
-            return false;
+        if (!pages) return false;
         log->pages = pages;
         log->page_cap = cap;
     }
@@ -286,8 +257,7 @@ static bool remember_page(trib_db_log *log, uint32_t position, uint32_t page)
 }
 
 /* The header of a frame is about to be written. */
-static int frame_written(trib_handle *handle, const uint8_t *bytes, uint32_t frame)
-{
+static int frame_written(trib_handle *handle, const uint8_t *bytes, uint32_t frame) {
     trib_db *db = handle->db;
     trib_db_log *log = &db->log;
     uint32_t page = trib_be32(bytes);
@@ -298,13 +268,10 @@ static int frame_written(trib_handle *handle, const uint8_t *bytes, uint32_t fra
         log->in_doubt = true;
         return SQLITE_IOERR_WRITE;
     }
-    if (log->pending && !trib_log_harvest(handle))
-        return SQLITE_IOERR_WRITE;
-    if (!remember_page(log, frame - log->committed_frames - 1, page))
-        return SQLITE_IOERR_NOMEM;
+    if (log->pending && !trib_log_harvest(handle)) return SQLITE_IOERR_WRITE;
+    if (!remember_page(log, frame - log->committed_frames - 1, page)) return SQLITE_IOERR_NOMEM;
     if (size_after != 0) {
-        if (!trib_log_reserve(db))
-            return SQLITE_IOERR_NOMEM;
+        if (!trib_log_reserve(db)) return SQLITE_IOERR_NOMEM;
         log->pending_first = log->committed_frames + 1;
         log->pending_size_after = size_after;
         log->committed_frames = frame;
@@ -314,11 +281,9 @@ static int frame_written(trib_handle *handle, const uint8_t *bytes, uint32_t fra
     return SQLITE_OK;
 }
 
-static int wal_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 at)
-{
+static int wal_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 at) {
     trib_vfs_file *f = file_of(file);
-    if (!may_write(f->main))
-        return SQLITE_IOERR_WRITE;
+    if (!may_write(f->main)) return SQLITE_IOERR_WRITE;
     trib_handle *handle = f->main->handle;
     trib_db_log *log = &handle->db->log;
     int rc = SQLITE_OK;
@@ -327,19 +292,16 @@ static int wal_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int64
     } else {
         uint64_t frame_bytes = log->page_bytes + TRIB_WAL_FRAME_HEADER_BYTES;
         uint64_t behind = (uint64_t)at - TRIB_WAL_HEADER_BYTES;
-        if (!log->has_header || at < TRIB_WAL_HEADER_BYTES)
-            rc = SQLITE_IOERR_WRITE;
+        if (!log->has_header || at < TRIB_WAL_HEADER_BYTES) rc = SQLITE_IOERR_WRITE;
         else if (behind % frame_bytes == 0 && n >= TRIB_WAL_FRAME_HEADER_BYTES)
             rc = frame_written(handle, bytes, (uint32_t)(behind / frame_bytes) + 1);
         uint64_t end = (uint64_t)at + (uint64_t)n;
-        if (end > atomic_load(&log->bytes))
-            atomic_store(&log->bytes, end);
+        if (end > atomic_load(&log->bytes)) atomic_store(&log->bytes, end);
     }
     return rc == SQLITE_OK ? base_of(f)->pMethods->xWrite(base_of(f), bytes, n, at) : rc;
 }
 
-static int wal_truncate(sqlite3_file *file, sqlite3_int64 size)
-{
+static int wal_truncate(sqlite3_file *file, sqlite3_int64 size) {
     trib_vfs_file *f = file_of(file);
     if (!may_write(f->main) || size != 0) /* only a checkpoint that empties the log does this */
         return SQLITE_IOERR_TRUNCATE;
@@ -354,50 +316,41 @@ static int wal_truncate(sqlite3_file *file, sqlite3_int64 size)
     return base_of(f)->pMethods->xTruncate(base_of(f), size);
 }
 
-static int wal_sync(sqlite3_file *file, int flags)
-{
+static int wal_sync(sqlite3_file *file, int flags) {
     trib_vfs_file *f = file_of(file);
     trib_db *db = f->main->handle ? f->main->handle->db : NULL;
     if (db && trib_db_fault(db, TRIB_FAULT_NO_HEADER_SYNC) && atomic_load(&db->log.bytes) == TRIB_WAL_HEADER_BYTES)
         return SQLITE_OK;
     int rc = base_of(f)->pMethods->xSync(base_of(f), flags);
-    if (rc != SQLITE_OK && db)
-        atomic_store(&db->log.sync_failed, true);
+    if (rc != SQLITE_OK && db) atomic_store(&db->log.sync_failed, true);
     return rc;
 }
 
-static int wal_size(sqlite3_file *file, sqlite3_int64 *ret)
-{
+static int wal_size(sqlite3_file *file, sqlite3_int64 *ret) {
     return base_of(file_of(file))->pMethods->xFileSize(base_of(file_of(file)), ret);
 }
 
-static int wal_lock(sqlite3_file *file, int level)
-{
+static int wal_lock(sqlite3_file *file, int level) {
     return base_of(file_of(file))->pMethods->xLock(base_of(file_of(file)), level);
 }
 
-static int wal_unlock(sqlite3_file *file, int level)
-{
+static int wal_unlock(sqlite3_file *file, int level) {
     return base_of(file_of(file))->pMethods->xUnlock(base_of(file_of(file)), level);
 }
 
-static int wal_check_reserved(sqlite3_file *file, int *ret)
-{
+static int wal_check_reserved(sqlite3_file *file, int *ret) {
     return base_of(file_of(file))->pMethods->xCheckReservedLock(base_of(file_of(file)), ret);
 }
 
-static int wal_control(sqlite3_file *file, int op, void *arg)
-{
+static int wal_control(sqlite3_file *file, int op, void *arg) {
     return base_of(file_of(file))->pMethods->xFileControl(base_of(file_of(file)), op, arg);
 }
 
-static int wal_sector_size(sqlite3_file *file)
-{
+static int wal_sector_size(sqlite3_file *file) {
     return base_of(file_of(file))->pMethods->xSectorSize(base_of(file_of(file)));
 }
 
-static int wal_characteristics(sqlite3_file *file)
-{
+static int wal_characteristics(sqlite3_file *file) {
     return base_of(file_of(file))->pMethods->xDeviceCharacteristics(base_of(file_of(file)));
 }
 
@@ -417,16 +370,14 @@ static const sqlite3_io_methods wal_methods = {
     .xDeviceCharacteristics = wal_characteristics,
 };
 
-bool trib_vfs_commit_visible(trib_handle *handle, const uint32_t salt[2], uint32_t frame)
-{
+bool trib_vfs_commit_visible(trib_handle *handle, const uint32_t salt[2], uint32_t frame) {
     sqlite3_file *file = NULL;
     int rc = sqlite3_file_control(handle->sqlite, "main", SQLITE_FCNTL_FILE_POINTER, &file);
-    if (rc != SQLITE_OK || !file || file->pMethods != &main_methods || !file_of(file)->index)
-        return false;
-    /* https://sqlite.org/walformat.html#walidxfmt: mxFrame in native order at 16, the salts at 32 as in the log's header */
+    if (rc != SQLITE_OK || !file || file->pMethods != &main_methods || !file_of(file)->index) return false;
+    /* https://sqlite.org/walformat.html#walidxfmt: mxFrame in native order at 16, the salts at 32 as in the log's
+     * header */
     uint8_t head[48];
-    for (size_t i = 0; i < sizeof head; i++)
-        head[i] = file_of(file)->index[i];
+    for (size_t i = 0; i < sizeof head; i++) head[i] = file_of(file)->index[i];
     uint32_t last;
     memcpy(&last, head + 16, sizeof last);
     return trib_be32(head + 32) == salt[0] && trib_be32(head + 36) == salt[1] && last >= frame;
@@ -434,8 +385,7 @@ bool trib_vfs_commit_visible(trib_handle *handle, const uint32_t salt[2], uint32
 
 /* ---- the VFS ---- */
 
-static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *ret_flags)
-{
+static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *ret_flags) {
     trib_vfs *v = (trib_vfs *)(void *)vfs;
     trib_vfs_file *f = file_of(file);
     memset(f, 0, (size_t)vfs->szOsFile);
@@ -444,8 +394,7 @@ static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int 
         f->name = name;
         f->open_flags = flags;
         f->file.pMethods = &main_methods;
-        if (ret_flags)
-            *ret_flags = flags;
+        if (ret_flags) *ret_flags = flags;
         return SQLITE_OK;
     }
     sqlite3_file *main = flags & SQLITE_OPEN_WAL ? sqlite3_database_file_object(name) : NULL;
@@ -454,70 +403,58 @@ static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int 
     f->main = file_of(main);
     sqlite3_file *base = base_of(f);
     int rc = v->base->xOpen(v->base, name, base, flags, ret_flags);
-    if (rc == SQLITE_OK)
-        f->file.pMethods = &wal_methods;
-    else if (base->pMethods)
-        base->pMethods->xClose(base);
+    if (rc == SQLITE_OK) f->file.pMethods = &wal_methods;
+    else if (base->pMethods) base->pMethods->xClose(base);
     return rc;
 }
 
-static int vfs_delete(sqlite3_vfs *vfs, const char *name, int sync_folder)
-{
+static int vfs_delete(sqlite3_vfs *vfs, const char *name, int sync_folder) {
     trib_vfs *v = (trib_vfs *)(void *)vfs;
-    /* SQLite deletes the log of a database without pages. Acknowledged commits may be in it: let the open fail instead. */
+    /* SQLite deletes the log of a database without pages. Acknowledged commits may be in it: let the open fail
+     * instead. */
     size_t len = strlen(name);
-    if (len > 4 && strcmp(name + len - 4, "-wal") == 0)
-        return SQLITE_IOERR_DELETE;
+    if (len > 4 && strcmp(name + len - 4, "-wal") == 0) return SQLITE_IOERR_DELETE;
     return v->base->xDelete(v->base, name, sync_folder);
 }
 
-static int vfs_access(sqlite3_vfs *vfs, const char *name, int flags, int *ret)
-{
+static int vfs_access(sqlite3_vfs *vfs, const char *name, int flags, int *ret) {
     trib_vfs *v = (trib_vfs *)(void *)vfs;
     return v->base->xAccess(v->base, name, flags, ret);
 }
 
-static int vfs_full_path(sqlite3_vfs *vfs, const char *name, int n, char *out)
-{
+static int vfs_full_path(sqlite3_vfs *vfs, const char *name, int n, char *out) {
     trib_vfs *v = (trib_vfs *)(void *)vfs;
     return v->base->xFullPathname(v->base, name, n, out);
 }
 
-static int vfs_randomness(sqlite3_vfs *vfs, int n, char *out)
-{
+static int vfs_randomness(sqlite3_vfs *vfs, int n, char *out) {
     trib_vfs *v = (trib_vfs *)(void *)vfs;
     return v->base->xRandomness(v->base, n, out);
 }
 
-static int vfs_sleep(sqlite3_vfs *vfs, int us)
-{
+static int vfs_sleep(sqlite3_vfs *vfs, int us) {
     trib_vfs *v = (trib_vfs *)(void *)vfs;
     return v->base->xSleep(v->base, us);
 }
 
-static int vfs_time(sqlite3_vfs *vfs, double *ret)
-{
+static int vfs_time(sqlite3_vfs *vfs, double *ret) {
     trib_vfs *v = (trib_vfs *)(void *)vfs;
     return v->base->xCurrentTime(v->base, ret);
 }
 
-static int vfs_last_error(sqlite3_vfs *vfs, int n, char *out)
-{
+static int vfs_last_error(sqlite3_vfs *vfs, int n, char *out) {
     trib_vfs *v = (trib_vfs *)(void *)vfs;
     return v->base->xGetLastError ? v->base->xGetLastError(v->base, n, out) : 0;
 }
 
-static int vfs_time64(sqlite3_vfs *vfs, sqlite3_int64 *ret)
-{
+static int vfs_time64(sqlite3_vfs *vfs, sqlite3_int64 *ret) {
     trib_vfs *v = (trib_vfs *)(void *)vfs;
     return v->base->xCurrentTimeInt64(v->base, ret);
 }
 
-trib_code trib_vfs_new(sqlite3_vfs *base, trib_vfs **ret, trib_error *err)
-{
+trib_code trib_vfs_new(sqlite3_vfs *base, trib_vfs **ret, trib_error *err) {
     trib_vfs *v = calloc(1, sizeof *v);
-    if (!v)
-        return trib_error_set(err, TRIB_NOMEM, NULL);
+    if (!v) return trib_error_set(err, TRIB_NOMEM, NULL);
     v->base = base;
     snprintf(v->name, sizeof v->name, "trib-%p", (void *)v);
     v->vfs = (sqlite3_vfs){
@@ -535,8 +472,7 @@ trib_code trib_vfs_new(sqlite3_vfs *base, trib_vfs **ret, trib_error *err)
         .xGetLastError = vfs_last_error,
         .xCurrentTimeInt64 = base->iVersion >= 2 && base->xCurrentTimeInt64 ? vfs_time64 : NULL,
     };
-    if (!v->vfs.xCurrentTimeInt64)
-        v->vfs.iVersion = 1;
+    if (!v->vfs.xCurrentTimeInt64) v->vfs.iVersion = 1;
     if (sqlite3_vfs_register(&v->vfs, 0) != SQLITE_OK) {
         free(v);
         return trib_error_set(err, TRIB_NOMEM, NULL);
@@ -545,17 +481,16 @@ trib_code trib_vfs_new(sqlite3_vfs *base, trib_vfs **ret, trib_error *err)
     return TRIB_OK;
 }
 
-void trib_vfs_free(trib_vfs *vfs)
-{
-    if (!vfs)
-        return;
+void trib_vfs_free(trib_vfs *vfs) {
+    if (!vfs) return;
     sqlite3_vfs_unregister(&vfs->vfs);
     free(vfs);
 }
 
-const char *trib_vfs_name(const trib_vfs *vfs) { return vfs->name; }
+const char *trib_vfs_name(const trib_vfs *vfs) {
+    return vfs->name;
+}
 
-bool trib_vfs_attach(trib_handle *handle)
-{
+bool trib_vfs_attach(trib_handle *handle) {
     return sqlite3_file_control(handle->sqlite, "main", FCNTL_ATTACH, handle) == SQLITE_OK;
 }

@@ -3,7 +3,8 @@
  *
  *   main file   opened lazily: until a database has files, it shows an empty database and touches nothing
  *   -wal file   its writes are read: a header starts a log, a frame with a size is a commit. The commit's ticket is raised
- *               before the frame is written, hence before any reader can see the commit (docs/decisions/0001-tickets.md)
+ *               before the frame is written, hence before any reader can see the commit
+ *               (docs/decisions/0001-tickets.md)
  *
  * A write to either by a connection without the turn is refused: it would be a bug that costs data. */
 #ifndef TRIB_STORE_VFS_H
@@ -26,8 +27,8 @@ const char *trib_vfs_name(const trib_vfs *vfs);
 /* Ties a fresh connection's main file to its handle; before anything is read. false: not our VFS. */
 bool trib_vfs_attach(trib_handle *handle);
 
-/* Is the commit that ends at `frame` of the log `salt` visible to readers? Looks into the shared wal-index. Thread: inside, or
- * the only user. */
+/* Is the commit that ends at `frame` of the log `salt` visible to readers? Looks into the shared wal-index. Thread:
+ * inside, or the only user. */
 bool trib_vfs_commit_visible(trib_handle *handle, const uint32_t salt[2], uint32_t frame);
 
 #endif

@@ -5,14 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t word(const uint8_t *p, bool big_end)
-{
+static uint32_t word(const uint8_t *p, bool big_end) {
     return big_end ? trib_be32(p) : (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | (uint32_t)p[0];
 }
 
 /* The running checksum of the format: n is a multiple of 8. */
-static void checksum(bool big_end, const uint8_t *bytes, size_t n, uint32_t sum[2])
-{
+static void checksum(bool big_end, const uint8_t *bytes, size_t n, uint32_t sum[2]) {
     uint32_t s0 = sum[0];
     uint32_t s1 = sum[1];
     for (size_t i = 0; i < n; i += 8) {
@@ -23,8 +21,7 @@ static void checksum(bool big_end, const uint8_t *bytes, size_t n, uint32_t sum[
     sum[1] = s1;
 }
 
-bool trib_wal_header_parse(const uint8_t *bytes, trib_wal_header *ret)
-{
+bool trib_wal_header_parse(const uint8_t *bytes, trib_wal_header *ret) {
     enum { MAGIC = 0x377f0682, VERSION = 3007000 };
     uint32_t magic = trib_be32(bytes);
     uint32_t page = trib_be32(bytes + 8);
@@ -34,8 +31,7 @@ bool trib_wal_header_parse(const uint8_t *bytes, trib_wal_header *ret)
     h.salt[0] = trib_be32(bytes + 16);
     h.salt[1] = trib_be32(bytes + 20);
     checksum(h.big_end, bytes, 24, h.cksum);
-    if (h.cksum[0] != trib_be32(bytes + 24) || h.cksum[1] != trib_be32(bytes + 28))
-        return false;
+    if (h.cksum[0] != trib_be32(bytes + 24) || h.cksum[1] != trib_be32(bytes + 28)) return false;
     *ret = h;
     return true;
 }
@@ -45,13 +41,11 @@ typedef struct scan {
     size_t count, cap;
 } scan;
 
-static bool scan_add(scan *s, uint32_t page)
-{
+static bool scan_add(scan *s, uint32_t page) {
     if (s->count == s->cap) {
         size_t cap = s->cap ? s->cap * 2 : 64;
         uint32_t *pages = realloc(s->pages, cap * sizeof *pages);
-        if (!pages)
-            return false;
+        if (!pages) return false;
         s->pages = pages;
         s->cap = cap;
     }
@@ -60,8 +54,7 @@ static bool scan_add(scan *s, uint32_t page)
 }
 
 /* Checks one frame and moves the checksum on. */
-static bool frame_valid(const trib_wal_header *h, const uint8_t *frame, uint32_t sum[2])
-{
+static bool frame_valid(const trib_wal_header *h, const uint8_t *frame, uint32_t sum[2]) {
     if (trib_be32(frame) == 0 || trib_be32(frame + 8) != h->salt[0] || trib_be32(frame + 12) != h->salt[1])
         return false;
     checksum(h->big_end, frame, 8, sum);
@@ -70,8 +63,7 @@ static bool frame_valid(const trib_wal_header *h, const uint8_t *frame, uint32_t
 }
 
 static trib_code scan_frames(sqlite3_file *file, uint64_t size, trib_wal_on_commit on_commit, void *ctx,
-                             trib_wal_scan_result *r, trib_error *err)
-{
+                             trib_wal_scan_result *r, trib_error *err) {
     size_t frame_bytes = TRIB_WAL_FRAME_HEADER_BYTES + r->header.page_bytes;
     uint8_t *frame = malloc(frame_bytes);
     scan s = {0};
@@ -79,25 +71,21 @@ static trib_code scan_frames(sqlite3_file *file, uint64_t size, trib_wal_on_comm
     uint32_t sum[2] = {r->header.cksum[0], r->header.cksum[1]};
     for (uint32_t i = 1; code == TRIB_OK; i++) {
         uint64_t at = trib_wal_frame_offset(r->header.page_bytes, i);
-        if (at + frame_bytes > size)
-            break;
+        if (at + frame_bytes > size) break;
         int rc = file->pMethods->xRead(file, frame, (int)frame_bytes, (sqlite3_int64)at);
         if (rc != SQLITE_OK) {
             code = trib_error_set(err, rc == SQLITE_IOERR_NOMEM ? TRIB_NOMEM : TRIB_IO,
                                   "a log could not be read (%s); look at the disk", sqlite3_errstr(rc));
             break;
         }
-        if (!frame_valid(&r->header, frame, sum))
-            break;
+        if (!frame_valid(&r->header, frame, sum)) break;
         if (!scan_add(&s, trib_be32(frame))) {
             code = trib_error_set(err, TRIB_NOMEM, NULL);
             break;
         }
         uint32_t size_after = trib_be32(frame + 4);
-        if (size_after == 0)
-            continue;
-        if (on_commit)
-            code = on_commit(ctx, r->frames + 1, i, s.pages, size_after);
+        if (size_after == 0) continue;
+        if (on_commit) code = on_commit(ctx, r->frames + 1, i, s.pages, size_after);
         r->frames = i;
         r->commits++;
         r->end = at + frame_bytes;
@@ -109,8 +97,7 @@ static trib_code scan_frames(sqlite3_file *file, uint64_t size, trib_wal_on_comm
 }
 
 trib_code trib_wal_scan(sqlite3_file *file, trib_wal_on_commit on_commit, void *ctx, trib_wal_scan_result *ret,
-                        trib_error *err)
-{
+                        trib_error *err) {
     trib_wal_scan_result r = {0};
     sqlite3_int64 size = 0;
     uint8_t header[TRIB_WAL_HEADER_BYTES];
@@ -122,9 +109,7 @@ trib_code trib_wal_scan(sqlite3_file *file, trib_wal_on_commit on_commit, void *
     if (rc != SQLITE_OK)
         return trib_error_set(err, TRIB_IO, "a log could not be read (%s); look at the disk", sqlite3_errstr(rc));
     trib_code code = TRIB_OK;
-    if (r.has_header)
-        code = scan_frames(file, (uint64_t)size, on_commit, ctx, &r, err);
-    if (code == TRIB_OK)
-        *ret = r;
+    if (r.has_header) code = scan_frames(file, (uint64_t)size, on_commit, ctx, &r, err);
+    if (code == TRIB_OK) *ret = r;
     return code;
 }

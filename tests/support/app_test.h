@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A running server without sockets, for tests of the core and of features: the real store in a fresh folder, real workers,
- * and a home loop that is the test's own thread. Requests are handed to a route's handler; the answer is caught. */
+/* A running server without sockets, for tests of the core and of features: the real store in a fresh folder, real
+ * workers, and a home loop that is the test's own thread. Requests are handed to a route's handler; the answer is
+ * caught. */
 #ifndef TRIB_TESTS_SUPPORT_APP_TEST_H
 #define TRIB_TESTS_SUPPORT_APP_TEST_H
 

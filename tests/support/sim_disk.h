@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A simulated disk as a SQLite VFS and a trib_disk: files and folders in memory, each with what programs see (volatile) and
- * what a power cut leaves (durable).
+/* A simulated disk as a SQLite VFS and a trib_disk: files and folders in memory, each with what programs see (volatile)
+ * and what a power cut leaves (durable).
  *
  *   file    volatile bytes + durable bytes; which 512-byte sectors differ; sizes apart
  *   folder  volatile names + a list of changes (create, rename, delete) that were not synced yet
@@ -10,7 +10,8 @@
  *   power cut         of everything that is not durable: nothing, all, or a random part survives
  *   failed sync       EIO; a random part became durable, and all of it is called clean, as Linux does
  *
- * Every operation counts; at operation `cut_at` the machine stops: from then on everything fails until sim_disk_reboot. */
+ * Every operation counts; at operation `cut_at` the machine stops: from then on everything fails until
+ * sim_disk_reboot. */
 #ifndef TRIB_TESTS_SUPPORT_SIM_DISK_H
 #define TRIB_TESTS_SUPPORT_SIM_DISK_H
 
@@ -46,7 +47,8 @@ void sim_disk_resume(sim_disk *disk);
 void sim_disk_fail_sync_at(sim_disk *disk, uint64_t n);
 bool sim_disk_sync_failed(sim_disk *disk); /* since the last call */
 
-/* The n-th operation from now fails with an I/O error (or, full: SQLITE_FULL if it writes), once or from then on. 0: none. */
+/* The n-th operation from now fails with an I/O error (or, full: SQLITE_FULL if it writes), once or from then on. 0:
+ * none. */
 void sim_disk_fail_op_at(sim_disk *disk, uint64_t n, bool sticky, bool full);
 bool sim_disk_op_failed(const sim_disk *disk);
 

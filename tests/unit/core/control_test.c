@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The registry: tenants are usable when create returns, survive a restart, and never leave a trace of a refused change. */
+/* The registry: tenants are usable when create returns, survive a restart, and never leave a trace of a refused
+ * change. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -71,10 +72,8 @@ static void two_creates_at_once_give_one_tenant(void **state) {
     bool finished[2] = {false, false};
     trib_control_op ops[2] = {0};
     for (int i = 0; i < 2; i++) {
-        ops[i] = (trib_control_op){.type = TRIB_CONTROL_CREATE,
-                                   .home = &t.home,
-                                   .finished = app_test_op_finished,
-                                   .owner = &finished[i]};
+        ops[i] = (trib_control_op){
+            .type = TRIB_CONTROL_CREATE, .home = &t.home, .finished = app_test_op_finished, .owner = &finished[i]};
         snprintf(ops[i].name, sizeof ops[i].name, "race");
         assert_int_equal(trib_control_submit(t.app.control, &ops[i], NULL), TRIB_OK);
     }
@@ -131,13 +130,29 @@ static void keys_survive_a_restart_and_rotate(void **state) {
     trib_control_keys_release(keys);
 }
 
+static void a_tenant_made_again_does_not_take_the_tokens_of_the_first(void **state) {
+    (void)state;
+    uint32_t epochs[2];
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(app_test_change(&t, TRIB_CONTROL_CREATE, "again", NULL), TRIB_OK);
+        trib_tenant *tenant = trib_control_find(t.app.control, TRIB_STR("again"));
+        epochs[i] = atomic_load(&tenant->token_epoch);
+        trib_tenant_unref(tenant);
+        assert_int_equal(app_test_change(&t, TRIB_CONTROL_DELETE, "again", NULL), TRIB_OK);
+    }
+    assert_int_not_equal(epochs[0], epochs[1]);
+}
+
 static void a_revocation_is_counted_for_good(void **state) {
     (void)state;
     assert_int_equal(app_test_change(&t, TRIB_CONTROL_CREATE, "rev", NULL), TRIB_OK);
+    trib_tenant *tenant = trib_control_find(t.app.control, TRIB_STR("rev"));
+    uint32_t before = atomic_load(&tenant->token_epoch);
+    trib_tenant_unref(tenant);
     assert_int_equal(app_test_change(&t, TRIB_CONTROL_REVOKE, "rev", NULL), TRIB_OK);
     restart();
-    trib_tenant *tenant = trib_control_find(t.app.control, TRIB_STR("rev"));
-    assert_int_equal(atomic_load(&tenant->token_epoch), 1);
+    tenant = trib_control_find(t.app.control, TRIB_STR("rev"));
+    assert_int_equal(atomic_load(&tenant->token_epoch), before + 1);
     trib_tenant_unref(tenant);
 }
 
@@ -152,6 +167,7 @@ int main(void) {
         TEST(bad_names_and_system_names_are_refused),
         TEST(a_list_comes_in_pages_by_name),
         TEST(keys_survive_a_restart_and_rotate),
+        TEST(a_tenant_made_again_does_not_take_the_tokens_of_the_first),
         TEST(a_revocation_is_counted_for_good),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,10 +10,33 @@ static uint32_t next_random(uint32_t *state) {
     return *state;
 }
 
-/* Short texts of few letters, so that they match often; wildcards, multi-byte characters and broken UTF-8 among them. */
+/* Short texts of few letters, so that they match often; wildcards, multi-byte characters and broken UTF-8 among
+ * them. */
 static void random_text(uint32_t *state, char *out, int max_pieces) {
-    static const char *const pieces[] = {"a", "b", "A", "B", "%", "_", "*", "?", "[", "]", "^", "-", "\\", "\xc3\xa4", "\xe2\x82\xac",
-                                         "\x80", "\xc3", "\xf0\x9f\x98\x80", "a", "a", "b", "\xff", "\xed\xa0\x80", "c"};
+    static const char *const pieces[] = {"a",
+                                         "b",
+                                         "A",
+                                         "B",
+                                         "%",
+                                         "_",
+                                         "*",
+                                         "?",
+                                         "[",
+                                         "]",
+                                         "^",
+                                         "-",
+                                         "\\",
+                                         "\xc3\xa4",
+                                         "\xe2\x82\xac",
+                                         "\x80",
+                                         "\xc3",
+                                         "\xf0\x9f\x98\x80",
+                                         "a",
+                                         "a",
+                                         "b",
+                                         "\xff",
+                                         "\xed\xa0\x80",
+                                         "c"};
     int n = (int)(next_random(state) % (uint32_t)(max_pieces + 1));
     out[0] = '\0';
     for (int i = 0; i < n; i++) strcat(out, pieces[next_random(state) % (sizeof pieces / sizeof pieces[0])]);
@@ -23,24 +46,29 @@ static void value_of(sqlite3 *sqlite, const char *sql, const char *const *texts,
     sqlite3_stmt *stmt = NULL;
     assert_int_equal(sqlite3_prepare_v2(sqlite, sql, -1, &stmt, NULL), SQLITE_OK);
     for (int i = 0; i < sqlite3_bind_parameter_count(stmt); i++) {
-        if (texts[i])
-            sqlite3_bind_text(stmt, i + 1, texts[i], -1, SQLITE_STATIC);
+        if (texts[i]) sqlite3_bind_text(stmt, i + 1, texts[i], -1, SQLITE_STATIC);
     }
     int rc = sqlite3_step(stmt);
-    if (rc != SQLITE_ROW)
-        snprintf(ret, ret_bytes, "error: %s", sqlite3_errmsg(sqlite));
-    else
-        snprintf(ret, ret_bytes, "%d:%s", sqlite3_column_type(stmt, 0), (const char *)sqlite3_column_text(stmt, 0));
+    if (rc != SQLITE_ROW) snprintf(ret, ret_bytes, "error: %s", sqlite3_errmsg(sqlite));
+    else snprintf(ret, ret_bytes, "%d:%s", sqlite3_column_type(stmt, 0), (const char *)sqlite3_column_text(stmt, 0));
     sqlite3_finalize(stmt);
 }
 
 static void replaced_functions_answer_as_the_built_ins(void **state) {
     store_fixture *f = *state;
     static const char *const sqls[] = {
-        "SELECT ?1 LIKE ?2", "SELECT ?1 LIKE ?2 ESCAPE ?3", "SELECT ?1 GLOB ?2", "SELECT instr(?1, ?2)",
-        "SELECT instr(CAST(?1 AS BLOB), CAST(?2 AS BLOB))", "SELECT instr(CAST(?1 AS BLOB), ?2)", "SELECT instr(?1, 1)",
-        "SELECT hex(replace(?1, ?2, ?3))", "SELECT hex(trim(?1, ?2))", "SELECT hex(ltrim(?1, ?2))",
-        "SELECT hex(rtrim(?1, ?2))", "SELECT typeof(replace(12345, ?2, ?3)), length(?1)",
+        "SELECT ?1 LIKE ?2",
+        "SELECT ?1 LIKE ?2 ESCAPE ?3",
+        "SELECT ?1 GLOB ?2",
+        "SELECT instr(?1, ?2)",
+        "SELECT instr(CAST(?1 AS BLOB), CAST(?2 AS BLOB))",
+        "SELECT instr(CAST(?1 AS BLOB), ?2)",
+        "SELECT instr(?1, 1)",
+        "SELECT hex(replace(?1, ?2, ?3))",
+        "SELECT hex(trim(?1, ?2))",
+        "SELECT hex(ltrim(?1, ?2))",
+        "SELECT hex(rtrim(?1, ?2))",
+        "SELECT typeof(replace(12345, ?2, ?3)), length(?1)",
     };
     sqlite3 *plain;
     assert_int_equal(sqlite3_open(":memory:", &plain), SQLITE_OK);
@@ -69,17 +97,36 @@ static void guarded_functions_answer_as_the_built_ins(void **state) {
     sqlite3 *plain;
     assert_int_equal(sqlite3_open(":memory:", &plain), SQLITE_OK);
     static const char *const sqls[] = {
-        "SELECT length(?1)", "SELECT hex(?1)", "SELECT unhex('41 42', ' ')", "SELECT unhex('4142')", "SELECT quote(?1)",
-        "SELECT upper(?1)||lower(?1)", "SELECT substr(?1, 2)||substr(?1, -3, 2)||substring(?1,1,1)",
-        "SELECT printf('%s-%5d-%.2f', ?1, 42, 3.14159)", "SELECT format('%q', ?1)", "SELECT concat_ws(',', ?1, 1, NULL, 2)",
-        "SELECT trim(' x ')||ltrim(' x ')||rtrim(' x ')", "SELECT json('{\"a\": [1, 2]}')",
-        "SELECT json_extract('{\"a\":[1,{\"b\":2}]}', '$.a[1].b')", "SELECT '{\"a\":[1,2]}' -> '$.a'",
-        "SELECT '{\"a\":[1,2]}' ->> '$.a[0]'", "SELECT json_set('{\"a\":1}', '$.b', json('[1]'))",
-        "SELECT json_patch('{\"a\":1,\"b\":2}', '{\"b\":null,\"c\":{\"d\":3}}')", "SELECT json_array(1, json('{}'), ?1)",
-        "SELECT json_object('k', json_array(1))", "SELECT json_group_array(json('{}'))", "SELECT json_type('[1]', '$[0]')",
-        "SELECT json_valid('{')", "SELECT json(jsonb('[1,2]'))", "SELECT json_array_length('[1,2,3]')",
-        "SELECT json_quote(json('[1]'))", "SELECT json_remove('[1,2,3]', '$[1]')", "SELECT json_pretty('[1]')",
-        "SELECT json_extract('[1', '$')", "SELECT length(zeroblob(5))", "SELECT json_error_position('[1')",
+        "SELECT length(?1)",
+        "SELECT hex(?1)",
+        "SELECT unhex('41 42', ' ')",
+        "SELECT unhex('4142')",
+        "SELECT quote(?1)",
+        "SELECT upper(?1)||lower(?1)",
+        "SELECT substr(?1, 2)||substr(?1, -3, 2)||substring(?1,1,1)",
+        "SELECT printf('%s-%5d-%.2f', ?1, 42, 3.14159)",
+        "SELECT format('%q', ?1)",
+        "SELECT concat_ws(',', ?1, 1, NULL, 2)",
+        "SELECT trim(' x ')||ltrim(' x ')||rtrim(' x ')",
+        "SELECT json('{\"a\": [1, 2]}')",
+        "SELECT json_extract('{\"a\":[1,{\"b\":2}]}', '$.a[1].b')",
+        "SELECT '{\"a\":[1,2]}' -> '$.a'",
+        "SELECT '{\"a\":[1,2]}' ->> '$.a[0]'",
+        "SELECT json_set('{\"a\":1}', '$.b', json('[1]'))",
+        "SELECT json_patch('{\"a\":1,\"b\":2}', '{\"b\":null,\"c\":{\"d\":3}}')",
+        "SELECT json_array(1, json('{}'), ?1)",
+        "SELECT json_object('k', json_array(1))",
+        "SELECT json_group_array(json('{}'))",
+        "SELECT json_type('[1]', '$[0]')",
+        "SELECT json_valid('{')",
+        "SELECT json(jsonb('[1,2]'))",
+        "SELECT json_array_length('[1,2,3]')",
+        "SELECT json_quote(json('[1]'))",
+        "SELECT json_remove('[1,2,3]', '$[1]')",
+        "SELECT json_pretty('[1]')",
+        "SELECT json_extract('[1', '$')",
+        "SELECT length(zeroblob(5))",
+        "SELECT json_error_position('[1')",
     };
     const char *texts[3] = {"h\xc3\xa4llo 'w", NULL, NULL};
     for (size_t i = 0; i < sizeof sqls / sizeof sqls[0]; i++) {
@@ -118,18 +165,26 @@ static void like_and_glob_still_find_an_index(void **state) {
 static void long_texts_are_searched_in_linear_time(void **state) {
     store_fixture *f = *state;
     f->db.settings.statement_timeout_ms = 5000; /* each would take minutes with the built-in */
-    expect_rows(f, "WITH s(h, n) AS (SELECT hex(zeroblob(2500000)), hex(zeroblob(1200000))||'1') SELECT instr(h, n) FROM s", "0");
-    expect_rows(f, "WITH s(h, n) AS (SELECT hex(zeroblob(2500000)), hex(zeroblob(1200000))||'1')"
-                   "SELECT length(replace(h, n, 'x')) FROM s", "5000000");
+    expect_rows(
+        f, "WITH s(h, n) AS (SELECT hex(zeroblob(2500000)), hex(zeroblob(1200000))||'1') SELECT instr(h, n) FROM s",
+        "0");
+    expect_rows(f,
+                "WITH s(h, n) AS (SELECT hex(zeroblob(2500000)), hex(zeroblob(1200000))||'1')"
+                "SELECT length(replace(h, n, 'x')) FROM s",
+                "5000000");
 }
 
 static void product_costs_are_bounded(void **state) {
     store_fixture *f = *state;
-    expect_error(f, "SELECT unhex(hex(zeroblob(2000000)), hex(zeroblob(2000000)))", TRIB_SQL_ERROR, "too large to be combined");
+    expect_error(f, "SELECT unhex(hex(zeroblob(2000000)), hex(zeroblob(2000000)))", TRIB_SQL_ERROR,
+                 "too large to be combined");
     assert_string_equal(f->err.text_code, "SQLITE_TOOBIG");
-    expect_error(f, "WITH j(x) AS (SELECT json_group_object('k'||value, 1) FROM ("
-                    "WITH RECURSIVE c(value) AS (SELECT 1 UNION ALL SELECT value+1 FROM c WHERE value<60000) SELECT value FROM c))"
-                    "SELECT length(json_patch(x, x)) FROM j", TRIB_SQL_ERROR, "too large to be combined");
+    expect_error(
+        f,
+        "WITH j(x) AS (SELECT json_group_object('k'||value, 1) FROM ("
+        "WITH RECURSIVE c(value) AS (SELECT 1 UNION ALL SELECT value+1 FROM c WHERE value<60000) SELECT value FROM c))"
+        "SELECT length(json_patch(x, x)) FROM j",
+        TRIB_SQL_ERROR, "too large to be combined");
 }
 
 int main(void) {

@@ -44,8 +44,17 @@ static void extensions_and_tokenizers_cannot_be_loaded(void **state) {
 static void other_files_cannot_be_reached(void **state) {
     store_fixture *f = *state;
     static const char *const sqls[] = {
-        "ATTACH ':memory:' AS a", "ATTACH DATABASE 'file:x?mode=memory' AS b", "ATTACH '/tmp/x.db' AS c", "DETACH main",
-        "VACUUM", "VACUUM INTO '/tmp/x.db'", "EXPLAIN VACUUM", "/**/ -- \n vacuum main", "ANALYZE", "ANALYZE main", "EXPLAIN ATTACH 'x' AS y",
+        "ATTACH ':memory:' AS a",
+        "ATTACH DATABASE 'file:x?mode=memory' AS b",
+        "ATTACH '/tmp/x.db' AS c",
+        "DETACH main",
+        "VACUUM",
+        "VACUUM INTO '/tmp/x.db'",
+        "EXPLAIN VACUUM",
+        "/**/ -- \n vacuum main",
+        "ANALYZE",
+        "ANALYZE main",
+        "EXPLAIN ATTACH 'x' AS y",
     };
     for (size_t i = 0; i < sizeof sqls / sizeof sqls[0]; i++) {
         expect_error(f, sqls[i], TRIB_SQL_PARSE_ERROR, "SQL string could not be parsed: unsupported statement: ");
@@ -58,9 +67,14 @@ static void temporary_objects_are_refused(void **state) {
     store_fixture *f = *state;
     expect_ok(f, "CREATE TABLE t(x)");
     static const char *const sqls[] = {
-        "CREATE TEMP TABLE a(x)", "CREATE TEMPORARY VIEW a AS SELECT 1", "CREATE TABLE temp.a(x)", "CREATE VIEW temp.a AS SELECT 1",
-        "CREATE TEMP TRIGGER a AFTER INSERT ON t BEGIN SELECT 1; END", "CREATE TEMP TABLE a AS SELECT 1",
-        "CREATE TRIGGER temp.a AFTER INSERT ON t BEGIN SELECT 1; END", "CREATE /* */ temp TABLE a(x)",
+        "CREATE TEMP TABLE a(x)",
+        "CREATE TEMPORARY VIEW a AS SELECT 1",
+        "CREATE TABLE temp.a(x)",
+        "CREATE VIEW temp.a AS SELECT 1",
+        "CREATE TEMP TRIGGER a AFTER INSERT ON t BEGIN SELECT 1; END",
+        "CREATE TEMP TABLE a AS SELECT 1",
+        "CREATE TRIGGER temp.a AFTER INSERT ON t BEGIN SELECT 1; END",
+        "CREATE /* */ temp TABLE a(x)",
     };
     for (size_t i = 0; i < sizeof sqls / sizeof sqls[0]; i++)
         expect_error(f, sqls[i], TRIB_SQL_PARSE_ERROR, "unsupported statement");
@@ -76,15 +90,30 @@ static void the_servers_tables_are_invisible(void **state) {
                  " BEGIN INSERT INTO _trib_outbox VALUES(new.x); END; CREATE VIEW v AS SELECT * FROM _trib_outbox");
     fixture_access(f, TRIB_ACCESS_WRITE);
     static const char *const hidden[] = {
-        "SELECT * FROM _trib_outbox", "SELECT count(*) FROM _TRIB_OUTBOX", "SELECT x FROM \"_trib_outbox\"", "SELECT * FROM v",
-        "INSERT INTO _trib_outbox VALUES(2)", "UPDATE _trib_outbox SET x=2", "DELETE FROM _trib_outbox",
-        "DROP TABLE _trib_outbox", "ALTER TABLE t RENAME TO [_trib_b]",
-        "CREATE INDEX j ON _trib_outbox(x)", "CREATE TRIGGER k AFTER INSERT ON _trib_outbox BEGIN SELECT 1; END",
-        "DROP TRIGGER _trib_tr", "DROP INDEX _trib_i", "PRAGMA table_info(_trib_outbox)",
-        "PRAGMA main.table_xinfo('_trib_outbox')", "SELECT * FROM pragma_table_info('_trib_outbox')",
-        "SELECT 1 WHERE EXISTS (SELECT 1 FROM _trib_outbox)", "REINDEX _trib_i", "EXPLAIN SELECT * FROM _trib_outbox",
-        "ALTER TABLE _trib_outbox RENAME TO mine", "ALTER TABLE _trib_outbox ADD COLUMN y", "ALTER TABLE _trib_outbox DROP COLUMN x",
-        "WITH q AS (SELECT * FROM _trib_outbox) SELECT * FROM q", "CREATE TABLE copy AS SELECT * FROM _trib_outbox",
+        "SELECT * FROM _trib_outbox",
+        "SELECT count(*) FROM _TRIB_OUTBOX",
+        "SELECT x FROM \"_trib_outbox\"",
+        "SELECT * FROM v",
+        "INSERT INTO _trib_outbox VALUES(2)",
+        "UPDATE _trib_outbox SET x=2",
+        "DELETE FROM _trib_outbox",
+        "DROP TABLE _trib_outbox",
+        "ALTER TABLE t RENAME TO [_trib_b]",
+        "CREATE INDEX j ON _trib_outbox(x)",
+        "CREATE TRIGGER k AFTER INSERT ON _trib_outbox BEGIN SELECT 1; END",
+        "DROP TRIGGER _trib_tr",
+        "DROP INDEX _trib_i",
+        "PRAGMA table_info(_trib_outbox)",
+        "PRAGMA main.table_xinfo('_trib_outbox')",
+        "SELECT * FROM pragma_table_info('_trib_outbox')",
+        "SELECT 1 WHERE EXISTS (SELECT 1 FROM _trib_outbox)",
+        "REINDEX _trib_i",
+        "EXPLAIN SELECT * FROM _trib_outbox",
+        "ALTER TABLE _trib_outbox RENAME TO mine",
+        "ALTER TABLE _trib_outbox ADD COLUMN y",
+        "ALTER TABLE _trib_outbox DROP COLUMN x",
+        "WITH q AS (SELECT * FROM _trib_outbox) SELECT * FROM q",
+        "CREATE TABLE copy AS SELECT * FROM _trib_outbox",
         "INSERT INTO t SELECT x FROM _trib_outbox",
     };
     for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++) {
@@ -95,7 +124,8 @@ static void the_servers_tables_are_invisible(void **state) {
     }
     expect_ok(f, "CREATE TRIGGER mine AFTER DELETE ON t BEGIN INSERT INTO _trib_outbox VALUES(old.x); END");
     expect_error(f, "DELETE FROM t", TRIB_SQL_ERROR, "no such table: _trib_outbox");
-    expect_error(f, "CREATE VIRTUAL TABLE e USING fts5(x, content='_trib_outbox'); SELECT * FROM e", TRIB_SQL_ERROR, "_trib_outbox");
+    expect_error(f, "CREATE VIRTUAL TABLE e USING fts5(x, content='_trib_outbox'); SELECT * FROM e", TRIB_SQL_ERROR,
+                 "_trib_outbox");
     expect_error(f, "CREATE TABLE _trib_mine(x)", TRIB_SQL_DENIED, "reserved");
     expect_error(f, "CREATE TRIGGER _trib_x AFTER INSERT ON t BEGIN SELECT 1; END", TRIB_SQL_DENIED, "reserved");
     expect_error(f, "CREATE VIEW \"_Trib_v\" AS SELECT 1", TRIB_SQL_DENIED, "reserved");
@@ -121,12 +151,18 @@ static void every_limit_is_in_force(void **state) {
     static const struct {
         int id, want;
     } rows[] = {
-        {SQLITE_LIMIT_LENGTH, TRIB_SQL_VALUE_MAX_BYTES},     {SQLITE_LIMIT_SQL_LENGTH, TRIB_SQL_MAX_BYTES},
-        {SQLITE_LIMIT_COLUMN, TRIB_SQL_COLUMNS_MAX},         {SQLITE_LIMIT_EXPR_DEPTH, TRIB_SQL_EXPR_DEPTH_MAX},
-        {SQLITE_LIMIT_COMPOUND_SELECT, TRIB_SQL_COMPOUND_MAX}, {SQLITE_LIMIT_VDBE_OP, TRIB_SQL_VDBE_OPS_MAX},
-        {SQLITE_LIMIT_FUNCTION_ARG, TRIB_SQL_FUNCTION_ARGS_MAX}, {SQLITE_LIMIT_ATTACHED, 0},
-        {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, TRIB_SQL_LIKE_PATTERN_MAX}, {SQLITE_LIMIT_VARIABLE_NUMBER, 32766},
-        {SQLITE_LIMIT_TRIGGER_DEPTH, TRIB_SQL_TRIGGER_DEPTH_MAX}, {SQLITE_LIMIT_WORKER_THREADS, 0},
+        {SQLITE_LIMIT_LENGTH, TRIB_SQL_VALUE_MAX_BYTES},
+        {SQLITE_LIMIT_SQL_LENGTH, TRIB_SQL_MAX_BYTES},
+        {SQLITE_LIMIT_COLUMN, TRIB_SQL_COLUMNS_MAX},
+        {SQLITE_LIMIT_EXPR_DEPTH, TRIB_SQL_EXPR_DEPTH_MAX},
+        {SQLITE_LIMIT_COMPOUND_SELECT, TRIB_SQL_COMPOUND_MAX},
+        {SQLITE_LIMIT_VDBE_OP, TRIB_SQL_VDBE_OPS_MAX},
+        {SQLITE_LIMIT_FUNCTION_ARG, TRIB_SQL_FUNCTION_ARGS_MAX},
+        {SQLITE_LIMIT_ATTACHED, 0},
+        {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, TRIB_SQL_LIKE_PATTERN_MAX},
+        {SQLITE_LIMIT_VARIABLE_NUMBER, 32766},
+        {SQLITE_LIMIT_TRIGGER_DEPTH, TRIB_SQL_TRIGGER_DEPTH_MAX},
+        {SQLITE_LIMIT_WORKER_THREADS, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         assert_int_equal(sqlite3_limit(f->handle.sqlite, rows[i].id, -1), rows[i].want);
@@ -147,7 +183,9 @@ static void every_pragma_behaves_as_its_row_says(void **state) {
         bool small = row->with_arg == TRIB_PRAGMA_SET || row->with_arg == TRIB_PRAGMA_WRITE;
         for (int form = 0; form < 2; form++) {
             snprintf(sql, sizeof sql, form ? "PRAGMA main.%s(%s)" : "PRAGMA %s=%s", row->name,
-                     small ? "1" : row->with_arg == TRIB_PRAGMA_READ ? "t" : "3");
+                     small                               ? "1"
+                     : row->with_arg == TRIB_PRAGMA_READ ? "t"
+                                                         : "3");
             char ask[128];
             snprintf(ask, sizeof ask, "PRAGMA %s", row->name);
             if (small) assert_int_equal(run_into(f, ask, before, sizeof before), TRIB_OK);
@@ -155,17 +193,20 @@ static void every_pragma_behaves_as_its_row_says(void **state) {
             trib_stmt *stmt = NULL;
             code = trib_stmt_prepare(&f->handle, trib_str_c(sql), &stmt, &f->err);
             trib_stmt_free(stmt);
-            if ((code == TRIB_OK) != (row->with_arg != TRIB_PRAGMA_REFUSED)) fail_msg("%s: %s", sql, trib_code_name(code));
+            if ((code == TRIB_OK) != (row->with_arg != TRIB_PRAGMA_REFUSED))
+                fail_msg("%s: %s", sql, trib_code_name(code));
             assert_int_equal(run_into(f, ask, after, sizeof after), TRIB_OK);
             if (strcmp(before, after) != 0) fail_msg("%s changed %s to %s while prepared", sql, before, after);
             /* Run. */
             char answer[512];
             code = run_into(f, sql, answer, sizeof answer);
-            if ((code == TRIB_OK) != (row->with_arg != TRIB_PRAGMA_REFUSED)) fail_msg("%s: %s", sql, trib_code_name(code));
+            if ((code == TRIB_OK) != (row->with_arg != TRIB_PRAGMA_REFUSED))
+                fail_msg("%s: %s", sql, trib_code_name(code));
             assert_int_equal(run_into(f, ask, after, sizeof after), TRIB_OK);
             if (small && strcmp(after, "1") != 0) fail_msg("%s: now %s", sql, after);
             if (!small && strcmp(before, after) != 0) fail_msg("%s changed %s to %s", sql, before, after);
-            if (row->with_arg == TRIB_PRAGMA_FIXED && strcmp(answer, before) != 0) fail_msg("%s answers %s", sql, answer);
+            if (row->with_arg == TRIB_PRAGMA_FIXED && strcmp(answer, before) != 0)
+                fail_msg("%s answers %s", sql, answer);
         }
         if (row->with_arg == TRIB_PRAGMA_WRITE) continue;
         assert_int_equal(trib_policy_reset(&f->handle, &f->err), TRIB_OK);
@@ -179,14 +220,37 @@ static void every_pragma_behaves_as_its_row_says(void **state) {
 static void unknown_and_dangerous_pragmas_are_refused_in_every_form(void **state) {
     store_fixture *f = *state;
     static const char *const names[] = {
-        "writable_schema", "wal_checkpoint", "incremental_vacuum", "optimize", "shrink_memory", "parser_trace", "vdbe_trace",
-        "vdbe_debug", "vdbe_listing", "vdbe_addoptrace", "temp_store_directory", "data_store_directory", "activate_extensions",
-        "hexkey", "key", "rekey", "lock_status", "count_changes", "full_column_names", "short_column_names",
-        "empty_result_callbacks", "default_cache_size", "case_sensitive_like", "ignore_check_constraints", "lock_proxy_file",
-        "reset_database", "no_such_pragma",
+        "writable_schema",
+        "wal_checkpoint",
+        "incremental_vacuum",
+        "optimize",
+        "shrink_memory",
+        "parser_trace",
+        "vdbe_trace",
+        "vdbe_debug",
+        "vdbe_listing",
+        "vdbe_addoptrace",
+        "temp_store_directory",
+        "data_store_directory",
+        "activate_extensions",
+        "hexkey",
+        "key",
+        "rekey",
+        "lock_status",
+        "count_changes",
+        "full_column_names",
+        "short_column_names",
+        "empty_result_callbacks",
+        "default_cache_size",
+        "case_sensitive_like",
+        "ignore_check_constraints",
+        "lock_proxy_file",
+        "reset_database",
+        "no_such_pragma",
     };
-    static const char *const forms[] = {"PRAGMA %s", "PRAGMA %s=1", "PRAGMA %s(1)", "PRAGMA main.%s=1", "EXPLAIN PRAGMA %s=1",
-                                        "pragma /* x */ \"%s\" = on", "PRAGMA [%s]", ";;PRAGMA\n`%s`(full)"};
+    static const char *const forms[] = {"PRAGMA %s",        "PRAGMA %s=1",         "PRAGMA %s(1)",
+                                        "PRAGMA main.%s=1", "EXPLAIN PRAGMA %s=1", "pragma /* x */ \"%s\" = on",
+                                        "PRAGMA [%s]",      ";;PRAGMA\n`%s`(full)"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         for (size_t j = 0; j < sizeof forms / sizeof forms[0]; j++) {
             char sql[128];
@@ -256,27 +320,35 @@ static void an_interrupt_stops_with_the_code_it_was_given(void **state) {
     store_fixture *f = *state;
     f->handle.interrupt_code = TRIB_CANCELLED;
     atomic_store(&f->handle.interrupted, true);
-    expect_error(f, "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c) SELECT count(*) FROM c", TRIB_CANCELLED, "");
+    expect_error(f, "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c) SELECT count(*) FROM c",
+                 TRIB_CANCELLED, "");
     atomic_store(&f->handle.interrupted, false);
     expect_rows(f, "SELECT 1", "1");
 }
 
 static void what_applications_use_works(void **state) {
     store_fixture *f = *state;
-    expect_rows(f, "CREATE VIRTUAL TABLE ft USING fts5(b); INSERT INTO ft VALUES('quick brown'),('lazy dog');"
-                   "SELECT b FROM ft WHERE ft MATCH 'dog'", "lazy dog");
-    expect_rows(f, "CREATE VIRTUAL TABLE r USING rtree(id, x0, x1); INSERT INTO r VALUES(1,0,10),(2,20,30);"
-                   "SELECT id FROM r WHERE x0>15", "2");
+    expect_rows(f,
+                "CREATE VIRTUAL TABLE ft USING fts5(b); INSERT INTO ft VALUES('quick brown'),('lazy dog');"
+                "SELECT b FROM ft WHERE ft MATCH 'dog'",
+                "lazy dog");
+    expect_rows(f,
+                "CREATE VIRTUAL TABLE r USING rtree(id, x0, x1); INSERT INTO r VALUES(1,0,10),(2,20,30);"
+                "SELECT id FROM r WHERE x0>15",
+                "2");
     expect_rows(f, "SELECT json_extract('{\"a\":[5]}', '$.a[0]'), value FROM json_each('[7]')", "5|7");
     expect_rows(f, "SELECT round(sqrt(2), 3), mod(7, 4), pi() > 3", "1.4139999999999999|3|1");
     expect_rows(f, "CREATE TABLE p(id INTEGER PRIMARY KEY, n); INSERT INTO p(n) VALUES('a'),('b') RETURNING id", "1;2");
-    expect_rows(f, "ALTER TABLE p RENAME COLUMN n TO m; ALTER TABLE p ADD COLUMN z DEFAULT 3; ALTER TABLE p RENAME TO q;"
-                   "ALTER TABLE q DROP COLUMN m; SELECT id, z FROM q", "1|3;2|3");
+    expect_rows(f,
+                "ALTER TABLE p RENAME COLUMN n TO m; ALTER TABLE p ADD COLUMN z DEFAULT 3; ALTER TABLE p RENAME TO q;"
+                "ALTER TABLE q DROP COLUMN m; SELECT id, z FROM q",
+                "1|3;2|3");
     expect_rows(f, "SELECT \"double quoted text\"", "double quoted text");
     expect_rows(f, "SELECT libsql_server_database_name()", "null");
     expect_rows(f, "SELECT count(*) FROM (SELECT row_number() OVER (ORDER BY id) FROM q)", "2");
     expect_rows(f, "CREATE VIRTUAL TABLE fv USING fts5vocab(ft, row); SELECT term FROM fv WHERE term='dog'", "dog");
-    expect_rows(f, "INSERT INTO ft(ft) VALUES('optimize'); INSERT INTO ft(ft) VALUES('integrity-check'); SELECT 1", "1");
+    expect_rows(f, "INSERT INTO ft(ft) VALUES('optimize'); INSERT INTO ft(ft) VALUES('integrity-check'); SELECT 1",
+                "1");
     expect_rows(f, "PRAGMA integrity_check", "ok");
     expect_rows(f, "REINDEX; PRAGMA user_version=12; PRAGMA user_version", "12");
     expect_rows(f, "SELECT name FROM sqlite_schema WHERE name='q'", "q");

@@ -116,7 +116,8 @@ static void counts_follow_the_kind_of_statement(void **state) {
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         trib_stmt_counts counts = run_counts(f, rows[i].sql);
-        if (counts.affected_rows != rows[i].affected) fail_msg("%s: %lld", rows[i].sql, (long long)counts.affected_rows);
+        if (counts.affected_rows != rows[i].affected)
+            fail_msg("%s: %lld", rows[i].sql, (long long)counts.affected_rows);
         assert_int_equal(counts.has_last_insert_rowid, rows[i].rowid >= 0);
         if (rows[i].rowid >= 0) assert_int_equal(counts.last_insert_rowid, rows[i].rowid);
         assert_int_equal(counts.rows_written, rows[i].affected);
@@ -170,9 +171,11 @@ static void a_long_script_is_not_copied_for_each_statement(void **state) {
 
 static void scripts_run_statement_by_statement(void **state) {
     store_fixture *f = *state;
-    expect_rows(f, "CREATE TABLE t(x); INSERT INTO t VALUES(1); -- c\n BEGIN READONLY; COMMIT; PRAGMA foreign_keys=on;"
-                   "CREATE TRIGGER tr AFTER INSERT ON t BEGIN UPDATE t SET x=x+1; END; INSERT INTO t VALUES(5);"
-                   "SELECT x FROM t ORDER BY x; ;", "2;6");
+    expect_rows(f,
+                "CREATE TABLE t(x); INSERT INTO t VALUES(1); -- c\n BEGIN READONLY; COMMIT; PRAGMA foreign_keys=on;"
+                "CREATE TRIGGER tr AFTER INSERT ON t BEGIN UPDATE t SET x=x+1; END; INSERT INTO t VALUES(5);"
+                "SELECT x FROM t ORDER BY x; ;",
+                "2;6");
 }
 
 static void errors_carry_the_codes_of_the_protocol(void **state) {
@@ -185,14 +188,14 @@ static void errors_carry_the_codes_of_the_protocol(void **state) {
         const char *text, *message;
         int detail;
     } rows[] = {
-        {"INSERT INTO t(c) VALUES(1)", TRIB_SQL_ERROR, "SQLITE_CONSTRAINT", "SQLite error: UNIQUE constraint failed: t.c",
-         SQLITE_CONSTRAINT_UNIQUE},
-        {"INSERT INTO t(id) VALUES(1)", TRIB_SQL_ERROR, "SQLITE_CONSTRAINT", "SQLite error: UNIQUE constraint failed: t.id",
-         SQLITE_CONSTRAINT_PRIMARYKEY},
+        {"INSERT INTO t(c) VALUES(1)", TRIB_SQL_ERROR, "SQLITE_CONSTRAINT",
+         "SQLite error: UNIQUE constraint failed: t.c", SQLITE_CONSTRAINT_UNIQUE},
+        {"INSERT INTO t(id) VALUES(1)", TRIB_SQL_ERROR, "SQLITE_CONSTRAINT",
+         "SQLite error: UNIQUE constraint failed: t.id", SQLITE_CONSTRAINT_PRIMARYKEY},
         {"INSERT INTO k VALUES(77)", TRIB_SQL_ERROR, "SQLITE_CONSTRAINT", "SQLite error: FOREIGN KEY constraint failed",
          SQLITE_CONSTRAINT_FOREIGNKEY},
-        {"INSERT INTO t(n) VALUES(0)", TRIB_SQL_ERROR, "SQLITE_CONSTRAINT", "SQLite error: CHECK constraint failed: n>0",
-         SQLITE_CONSTRAINT_CHECK},
+        {"INSERT INTO t(n) VALUES(0)", TRIB_SQL_ERROR, "SQLITE_CONSTRAINT",
+         "SQLite error: CHECK constraint failed: n>0", SQLITE_CONSTRAINT_CHECK},
         {"SELECT * FROM missing", TRIB_SQL_ERROR, "SQLITE_ERROR", "SQLite error: no such table: missing", SQLITE_ERROR},
         {"SELECT nope FROM t", TRIB_SQL_INPUT_ERROR, "", "SQL input error: no such column: nope (at offset 7)", 7},
         {"  SELEC 1", TRIB_SQL_INPUT_ERROR, "", "SQL input error: near \"SELEC\": syntax error (at offset 2)", 2},
@@ -274,7 +277,8 @@ static void only_what_may_write_asks_for_the_turn(void **state) {
 static void a_readonly_transaction_refuses_writes_until_it_ends(void **state) {
     store_fixture *f = *state;
     expect_ok(f, "CREATE TABLE t(x)");
-    static const char *const begins[] = {"BEGIN TRANSACTION READONLY", "BEGIN READONLY", "begin readonly transaction ;"};
+    static const char *const begins[] = {"BEGIN TRANSACTION READONLY", "BEGIN READONLY",
+                                         "begin readonly transaction ;"};
     for (size_t i = 0; i < 3; i++) {
         expect_ok(f, begins[i]);
         expect_rows(f, "SELECT count(*) FROM t", "0");
@@ -296,11 +300,26 @@ static void a_reader_cannot_write_in_any_way(void **state) {
                  "CREATE VIRTUAL TABLE ft USING fts5(b)");
     fixture_access(f, TRIB_ACCESS_READ);
     static const char *const refused[] = {
-        "INSERT INTO t VALUES(1)", "UPDATE t SET x=1", "DELETE FROM t", "REPLACE INTO t VALUES(1)",
-        "WITH a AS (SELECT 1) INSERT INTO t SELECT * FROM a", "INSERT INTO v VALUES(1)", "CREATE TABLE u(x)",
-        "CREATE INDEX i ON t(x)", "DROP TABLE t", "DROP VIEW v", "ALTER TABLE t ADD COLUMN y", "ALTER TABLE t RENAME TO z",
-        "REINDEX t", "BEGIN IMMEDIATE", "BEGIN EXCLUSIVE", "PRAGMA user_version=3", "PRAGMA application_id=3",
-        "INSERT INTO ft(ft) VALUES('rebuild')", "CREATE VIRTUAL TABLE f2 USING fts5(b)", "DROP TRIGGER tr",
+        "INSERT INTO t VALUES(1)",
+        "UPDATE t SET x=1",
+        "DELETE FROM t",
+        "REPLACE INTO t VALUES(1)",
+        "WITH a AS (SELECT 1) INSERT INTO t SELECT * FROM a",
+        "INSERT INTO v VALUES(1)",
+        "CREATE TABLE u(x)",
+        "CREATE INDEX i ON t(x)",
+        "DROP TABLE t",
+        "DROP VIEW v",
+        "ALTER TABLE t ADD COLUMN y",
+        "ALTER TABLE t RENAME TO z",
+        "REINDEX t",
+        "BEGIN IMMEDIATE",
+        "BEGIN EXCLUSIVE",
+        "PRAGMA user_version=3",
+        "PRAGMA application_id=3",
+        "INSERT INTO ft(ft) VALUES('rebuild')",
+        "CREATE VIRTUAL TABLE f2 USING fts5(b)",
+        "DROP TRIGGER tr",
         "CREATE TRIGGER t2 AFTER INSERT ON t BEGIN SELECT 1; END",
     };
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
@@ -318,7 +337,8 @@ static void a_statement_cached_for_a_writer_is_not_lent_to_a_reader(void **state
     run_counts(f, "INSERT INTO t VALUES(1)");
     fixture_access(f, TRIB_ACCESS_READ);
     trib_stmt *stmt = NULL;
-    assert_int_equal(trib_stmt_prepare(&f->handle, TRIB_STR("INSERT INTO t VALUES(1)"), &stmt, &f->err), TRIB_SQL_ERROR);
+    assert_int_equal(trib_stmt_prepare(&f->handle, TRIB_STR("INSERT INTO t VALUES(1)"), &stmt, &f->err),
+                     TRIB_SQL_ERROR);
 }
 
 static void the_same_text_can_be_in_use_twice_and_is_prepared_once(void **state) {

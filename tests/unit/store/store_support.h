@@ -22,7 +22,7 @@
 struct trib_db {
     trib_mem_account account;
     trib_db_settings settings;
-    trib_code before_step;  /* what a statement that needs the turn is told */
+    trib_code before_step; /* what a statement that needs the turn is told */
     int turns_asked, after_steps;
     uint64_t rows_read, rows_written;
 };
@@ -85,7 +85,8 @@ static inline void fixture_init(store_fixture *f) {
     f->db.account.limit_bytes = 64 << 20;
     f->handle.db = &f->db;
     f->handle.env = &f->env;
-    assert_int_equal(sqlite3_open_v2("", &f->handle.sqlite, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_open_v2("", &f->handle.sqlite, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL),
+                     SQLITE_OK);
     assert_int_equal(trib_policy_attach(&f->handle, &f->err), TRIB_OK);
     assert_int_equal(trib_stmt_cache_new(&f->handle, &f->handle.cache, &f->err), TRIB_OK);
     fixture_enter(f, TRIB_ACCESS_WRITE);
@@ -111,8 +112,8 @@ static inline int fixture_teardown(void **state) {
 }
 #define store_test(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 
-/* Runs a script to its end and gives the last statement's first value as text, "" without a row. Error: its code, text in
- * f->err. */
+/* Runs a script to its end and gives the last statement's first value as text, "" without a row. Error: its code, text
+ * in f->err. */
 static inline trib_code run_into(store_fixture *f, const char *sql, char *ret, size_t ret_bytes) {
     trib_str rest = trib_str_c(sql);
     if (ret_bytes) ret[0] = '\0';
@@ -159,7 +160,8 @@ static inline void expect_rows(store_fixture *f, const char *sql, const char *wa
 /* message: a part of it */
 static inline void expect_error(store_fixture *f, const char *sql, trib_code want, const char *message) {
     trib_code code = run_into(f, sql, NULL, 0);
-    if (code != want) fail_msg("%s: got %s (%s), want %s", sql, trib_code_name(code), f->err.message, trib_code_name(want));
+    if (code != want)
+        fail_msg("%s: got %s (%s), want %s", sql, trib_code_name(code), f->err.message, trib_code_name(want));
     if (!strstr(f->err.message, message)) fail_msg("%s: '%s' does not have '%s'", sql, f->err.message, message);
 }
 

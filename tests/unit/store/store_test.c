@@ -20,16 +20,14 @@ typedef struct fixture {
     uint64_t commits_heard;
 } fixture;
 
-static void heard(void *ctx, const char *id, uint64_t no)
-{
+static void heard(void *ctx, const char *id, uint64_t no) {
     fixture *f = ctx;
     assert_string_equal(id, id_a);
     assert_int_equal(no, f->commits_heard + 1); /* each one once, in order */
     f->commits_heard = no;
 }
 
-static void open_store(fixture *f, uint32_t checkpoint_bytes)
-{
+static void open_store(fixture *f, uint32_t checkpoint_bytes) {
     trib_store_config config = {
         .data_dir = f->folder,
         .inline_sync = true,
@@ -39,12 +37,10 @@ static void open_store(fixture *f, uint32_t checkpoint_bytes)
     };
     trib_error err = {0};
     trib_code code = trib_store_new(&config, &f->env.env, NULL, &f->store, &err);
-    if (code != TRIB_OK)
-        fail_msg("%s", err.message);
+    if (code != TRIB_OK) fail_msg("%s", err.message);
 }
 
-static int setup(void **state)
-{
+static int setup(void **state) {
     fixture *f = calloc(1, sizeof *f);
     trib_env_test_init(&f->env, false, 7);
     trib_test_folder_make(f->folder, sizeof f->folder);
@@ -53,8 +49,7 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
+static int teardown(void **state) {
     fixture *f = *state;
     trib_store_free(f->store);
     store_test_remove_folder(f->folder);
@@ -62,8 +57,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static trib_db *get_db(fixture *f)
-{
+static trib_db *get_db(fixture *f) {
     trib_db *db = NULL;
     trib_error err = {0};
     if (trib_store_db_get(f->store, trib_str_c(id_a), &(trib_db_settings){0}, &db, &err) != TRIB_OK)
@@ -71,48 +65,39 @@ static trib_db *get_db(fixture *f)
     return db;
 }
 
-static trib_handle *take(trib_db *db)
-{
+static trib_handle *take(trib_db *db) {
     trib_handle *h = NULL;
     trib_error err = {0};
-    if (trib_handle_take(db, &h, &err) != TRIB_OK)
-        fail_msg("%s", err.message);
+    if (trib_handle_take(db, &h, &err) != TRIB_OK) fail_msg("%s", err.message);
     return h;
 }
 
-static void enter(fixture *f, trib_handle *h)
-{
+static void enter(fixture *f, trib_handle *h) {
     trib_error err = {0};
-    if (trib_handle_enter(h, TRIB_ACCESS_WRITE, &f->vars, &err) != TRIB_OK)
-        fail_msg("%s", err.message);
+    if (trib_handle_enter(h, TRIB_ACCESS_WRITE, &f->vars, &err) != TRIB_OK) fail_msg("%s", err.message);
 }
 
-static trib_code exec(trib_handle *h, const char *sql, bool turn)
-{
+static trib_code exec(trib_handle *h, const char *sql, bool turn) {
     int rc;
     trib_code code = store_test_exec(h, sql, turn, NULL, 0, &rc);
-    if (code == TRIB_SQL_ERROR)
-        print_message("%s: %s\n", sql, sqlite3_errstr(rc));
+    if (code == TRIB_SQL_ERROR) print_message("%s: %s\n", sql, sqlite3_errstr(rc));
     return code;
 }
 
-static int64_t number(trib_handle *h, const char *sql)
-{
+static int64_t number(trib_handle *h, const char *sql) {
     char text[64];
     int rc;
     assert_int_equal(store_test_exec(h, sql, false, text, sizeof text, &rc), TRIB_OK);
     return strtoll(text, NULL, 10);
 }
 
-static bool file_exists(fixture *f, const char *suffix)
-{
+static bool file_exists(fixture *f, const char *suffix) {
     char path[600];
     snprintf(path, sizeof path, "%s/db/00/11/%s%s", f->folder, id_a, suffix);
     return trib_disk_native()->size(NULL, path) >= 0;
 }
 
-static void never_written_database_reads_empty_and_makes_no_files(void **state)
-{
+static void never_written_database_reads_empty_and_makes_no_files(void **state) {
     fixture *f = *state;
     trib_db *db = get_db(f);
     trib_handle *h = take(db);
@@ -135,8 +120,7 @@ static void never_written_database_reads_empty_and_makes_no_files(void **state)
     trib_db_unref(db);
 }
 
-static void transaction_that_began_before_the_files_existed_can_write(void **state)
-{
+static void transaction_that_began_before_the_files_existed_can_write(void **state) {
     fixture *f = *state;
     trib_db *db = get_db(f);
     trib_handle *h = take(db);
@@ -152,8 +136,7 @@ static void transaction_that_began_before_the_files_existed_can_write(void **sta
     trib_db_unref(db);
 }
 
-static void answer_waits_at_the_gate_until_the_sync(void **state)
-{
+static void answer_waits_at_the_gate_until_the_sync(void **state) {
     fixture *f = *state;
     trib_db *db = get_db(f);
     trib_handle *h = take(db);
@@ -185,8 +168,7 @@ static void answer_waits_at_the_gate_until_the_sync(void **state)
     trib_db_unref(db);
 }
 
-static void commit_by_reset_is_seen_by_the_gate(void **state)
-{
+static void commit_by_reset_is_seen_by_the_gate(void **state) {
     fixture *f = *state;
     trib_db *db = get_db(f);
     trib_handle *h = take(db);
@@ -194,7 +176,8 @@ static void commit_by_reset_is_seen_by_the_gate(void **state)
     assert_int_equal(exec(h, "CREATE TABLE t(x)", true), TRIB_OK);
     trib_store_run_pending(f->store);
     sqlite3_stmt *stmt = NULL;
-    assert_int_equal(sqlite3_prepare_v2(h->sqlite, "INSERT INTO t VALUES (1),(2) RETURNING x", -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(h->sqlite, "INSERT INTO t VALUES (1),(2) RETURNING x", -1, &stmt, NULL),
+                     SQLITE_OK);
     assert_int_equal(trib_handle_before_step(h, true, NULL), TRIB_OK);
     assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
     trib_handle_after_step(h, SQLITE_ROW);
@@ -213,8 +196,7 @@ static void commit_by_reset_is_seen_by_the_gate(void **state)
     trib_db_unref(db);
 }
 
-static void second_writer_waits_for_the_turn_in_order(void **state)
-{
+static void second_writer_waits_for_the_turn_in_order(void **state) {
     fixture *f = *state;
     trib_db *db = get_db(f);
     trib_handle *h[3] = {take(db), take(db), take(db)};
@@ -250,8 +232,7 @@ static void second_writer_waits_for_the_turn_in_order(void **state)
     trib_db_unref(db);
 }
 
-static void cancelled_waiter_is_never_granted(void **state)
-{
+static void cancelled_waiter_is_never_granted(void **state) {
     fixture *f = *state;
     trib_db *db = get_db(f);
     trib_handle *a = take(db);
@@ -274,8 +255,7 @@ static void cancelled_waiter_is_never_granted(void **state)
     trib_db_unref(db);
 }
 
-static void overdue_transaction_loses_the_turn_when_somebody_waits(void **state)
-{
+static void overdue_transaction_loses_the_turn_when_somebody_waits(void **state) {
     fixture *f = *state;
     trib_db *db = get_db(f);
     trib_handle *a = take(db);
@@ -309,8 +289,7 @@ static void overdue_transaction_loses_the_turn_when_somebody_waits(void **state)
     trib_db_unref(db);
 }
 
-static void old_read_transaction_is_ended(void **state)
-{
+static void old_read_transaction_is_ended(void **state) {
     fixture *f = *state;
     trib_db *db = get_db(f);
     trib_handle *a = take(db);
@@ -331,8 +310,7 @@ static void old_read_transaction_is_ended(void **state)
     trib_db_unref(db);
 }
 
-static void numbers_and_epoch_survive_restarts_and_checkpoints(void **state)
-{
+static void numbers_and_epoch_survive_restarts_and_checkpoints(void **state) {
     fixture *f = *state;
     uint64_t epoch = 0;
     uint64_t commits = 0;
@@ -366,8 +344,7 @@ static void numbers_and_epoch_survive_restarts_and_checkpoints(void **state)
     assert_int_equal(f->commits_heard, commits);
 }
 
-static void idle_database_is_closed_and_opens_again(void **state)
-{
+static void idle_database_is_closed_and_opens_again(void **state) {
     fixture *f = *state;
     trib_db *db = get_db(f);
     trib_handle *h = take(db);
@@ -392,8 +369,7 @@ static void idle_database_is_closed_and_opens_again(void **state)
     trib_db_unref(db);
 }
 
-static void log_is_reset_by_checkpoints(void **state)
-{
+static void log_is_reset_by_checkpoints(void **state) {
     fixture *f = *state;
     trib_store_free(f->store);
     open_store(f, 64 << 10);
@@ -413,8 +389,7 @@ static void log_is_reset_by_checkpoints(void **state)
             code = exec(h, "INSERT INTO t VALUES (randomblob(3000))", true);
         }
         assert_int_equal(code, TRIB_OK);
-        if (i % 3 == 0)
-            trib_store_run_pending(f->store);
+        if (i % 3 == 0) trib_store_run_pending(f->store);
         trib_db_stats stats;
         trib_db_get_stats(db, &stats);
         most = stats.log_bytes > most ? stats.log_bytes : most;
@@ -425,8 +400,7 @@ static void log_is_reset_by_checkpoints(void **state)
     trib_db_unref(db);
 }
 
-static void damaged_file_is_quarantined_for_good(void **state)
-{
+static void damaged_file_is_quarantined_for_good(void **state) {
     fixture *f = *state;
     trib_db *db = get_db(f);
     trib_handle *h = take(db);
@@ -448,13 +422,11 @@ static void damaged_file_is_quarantined_for_good(void **state)
         trib_code code = trib_store_db_get(f->store, trib_str_c(id_a), NULL, &db, &err);
         assert_int_equal(code, TRIB_DATABASE_QUARANTINED);
         assert_true(file_exists(f, ".quarantine"));
-        if (i == 0)
-            trib_store_free(f->store);
+        if (i == 0) trib_store_free(f->store);
     }
 }
 
-static void database_is_deleted_only_when_nobody_uses_it(void **state)
-{
+static void database_is_deleted_only_when_nobody_uses_it(void **state) {
     fixture *f = *state;
     trib_db *db = get_db(f);
     trib_handle *h = take(db);
@@ -477,19 +449,23 @@ static void database_is_deleted_only_when_nobody_uses_it(void **state)
     trib_db_unref(db);
 }
 
-static void second_store_on_the_same_folder_is_refused(void **state)
-{
+static void second_store_on_the_same_folder_is_refused(void **state) {
     fixture *f = *state;
     trib_store_config config = {.data_dir = f->folder, .inline_sync = true};
     trib_store *other = NULL;
     assert_int_equal(trib_store_new(&config, &f->env.env, NULL, &other, NULL), TRIB_DATA_FOLDER_LOCKED);
 }
 
-static void paths_refuse_anything_but_ids(void **state)
-{
+static void paths_refuse_anything_but_ids(void **state) {
     (void)state;
-    static const char *const bad[] = {"", "..", "control/..", "00112233445566778899aabbccddeef", "00112233445566778899AABBCCDDEEFF",
-                                      "00112233445566778899aabbccddeeff0", "../../../../../../../../../../etc", "tenant"};
+    static const char *const bad[] = {"",
+                                      "..",
+                                      "control/..",
+                                      "00112233445566778899aabbccddeef",
+                                      "00112233445566778899AABBCCDDEEFF",
+                                      "00112233445566778899aabbccddeeff0",
+                                      "../../../../../../../../../../etc",
+                                      "tenant"};
     trib_paths paths;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(trib_paths_make("/data", trib_str_c(bad[i]), &paths, NULL), TRIB_INTERNAL);
@@ -499,8 +475,7 @@ static void paths_refuse_anything_but_ids(void **state)
     assert_string_equal(paths.db, "/data/db/00/11/00112233445566778899aabbccddeeff.db");
 }
 
-int main(void)
-{
+int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(never_written_database_reads_empty_and_makes_no_files),

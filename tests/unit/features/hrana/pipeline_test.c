@@ -56,7 +56,7 @@ static int pipeline(const char *baton, const char *requests) {
 }
 
 #define EXEC(sql) "{\"type\":\"execute\",\"stmt\":{\"sql\":\"" sql "\"}}"
-#define CLOSE "{\"type\":\"close\"}"
+#define CLOSE     "{\"type\":\"close\"}"
 
 static void assert_has(const char *text) {
     if (!strstr(last_body, text)) fail_msg("no %s in %s", text, last_body);
@@ -85,7 +85,8 @@ static void a_failed_request_does_not_stop_the_next(void **state) {
 static void a_baton_carries_a_transaction_and_works_once(void **state) {
     (void)state;
     char first[TRIB_BATON_BYTES];
-    assert_int_equal(pipeline(NULL, EXEC("CREATE TABLE a(x)") "," EXEC("BEGIN") "," EXEC("INSERT INTO a VALUES (1)")), 200);
+    assert_int_equal(pipeline(NULL, EXEC("CREATE TABLE a(x)") "," EXEC("BEGIN") "," EXEC("INSERT INTO a VALUES (1)")),
+                     200);
     snprintf(first, sizeof first, "%s", last_baton);
     assert_int_equal(pipeline(first, EXEC("SELECT count(*) FROM a") ",{\"type\":\"get_autocommit\"}"), 200);
     assert_has("\"is_autocommit\":false");
@@ -156,14 +157,15 @@ static void batch_conditions_guard_steps(void **state) {
 
 static void sequences_stored_sql_and_describe_work(void **state) {
     (void)state;
-    assert_int_equal(
-        pipeline(NULL, "{\"type\":\"sequence\",\"sql\":\"CREATE TABLE s(a INTEGER, b TEXT); INSERT INTO s VALUES (1,'x'); -- end\"},"
-                       "{\"type\":\"store_sql\",\"sql_id\":1,\"sql\":\"SELECT a, b FROM s WHERE a = :a\"},"
-                       "{\"type\":\"describe\",\"sql_id\":1},"
-                       "{\"type\":\"execute\",\"stmt\":{\"sql_id\":1,\"named_args\":[{\"name\":\"a\",\"value\":"
-                       "{\"type\":\"integer\",\"value\":\"1\"}}]}},"
-                       "{\"type\":\"close_sql\",\"sql_id\":1},{\"type\":\"close_sql\",\"sql_id\":99}," CLOSE),
-        200);
+    assert_int_equal(pipeline(NULL,
+                              "{\"type\":\"sequence\",\"sql\":\"CREATE TABLE s(a INTEGER, b TEXT); INSERT INTO s "
+                              "VALUES (1,'x'); -- end\"},"
+                              "{\"type\":\"store_sql\",\"sql_id\":1,\"sql\":\"SELECT a, b FROM s WHERE a = :a\"},"
+                              "{\"type\":\"describe\",\"sql_id\":1},"
+                              "{\"type\":\"execute\",\"stmt\":{\"sql_id\":1,\"named_args\":[{\"name\":\"a\",\"value\":"
+                              "{\"type\":\"integer\",\"value\":\"1\"}}]}},"
+                              "{\"type\":\"close_sql\",\"sql_id\":1},{\"type\":\"close_sql\",\"sql_id\":99}," CLOSE),
+                     200);
     assert_has("\"params\":[{\"name\":\":a\"}]");
     assert_has("{\"name\":\"a\",\"decltype\":\"INTEGER\"}");
     assert_has("\"is_readonly\":true");
@@ -173,9 +175,10 @@ static void sequences_stored_sql_and_describe_work(void **state) {
 
 static void a_sequence_stops_at_its_first_failure(void **state) {
     (void)state;
-    assert_int_equal(pipeline(NULL, "{\"type\":\"sequence\",\"sql\":\"CREATE TABLE q(a); INSERT INTO nowhere VALUES (1); "
-                                    "CREATE TABLE never(a)\"}," EXEC("SELECT group_concat(name) FROM sqlite_schema") "," CLOSE),
-                     200);
+    assert_int_equal(
+        pipeline(NULL, "{\"type\":\"sequence\",\"sql\":\"CREATE TABLE q(a); INSERT INTO nowhere VALUES (1); "
+                       "CREATE TABLE never(a)\"}," EXEC("SELECT group_concat(name) FROM sqlite_schema") "," CLOSE),
+        200);
     assert_has("no such table: nowhere");
     assert_has("\"value\":\"q\"");
 }
@@ -189,11 +192,14 @@ static void requests_after_close_break_the_protocol(void **state) {
 static void a_writer_waits_for_the_turn_and_then_goes_on(void **state) {
     (void)state;
     http_test waiting;
-    assert_int_equal(pipeline(NULL, EXEC("CREATE TABLE w(x)") "," EXEC("BEGIN IMMEDIATE") "," EXEC("INSERT INTO w VALUES (1)")), 200);
+    assert_int_equal(
+        pipeline(NULL, EXEC("CREATE TABLE w(x)") "," EXEC("BEGIN IMMEDIATE") "," EXEC("INSERT INTO w VALUES (1)")),
+        200);
     char baton[TRIB_BATON_BYTES];
     snprintf(baton, sizeof baton, "%s", last_baton);
     http_test_begin(&t, &waiting, hrana_handle_pipeline, tenant, &me,
-                    "{\"requests\":[" EXEC("SELECT 'before'") "," EXEC("INSERT INTO w VALUES (2)") "," EXEC("SELECT count(*) FROM w") "," CLOSE "]}");
+                    "{\"requests\":[" EXEC("SELECT 'before'") "," EXEC("INSERT INTO w VALUES (2)") "," EXEC(
+                        "SELECT count(*) FROM w") "," CLOSE "]}");
     assert_int_equal(pipeline(NULL, EXEC("SELECT count(*) FROM w") "," CLOSE), 200);
     assert_has("\"value\":\"0\"");
     assert_false(waiting.answered);
@@ -207,10 +213,13 @@ static void a_writer_waits_for_the_turn_and_then_goes_on(void **state) {
 static void an_overdue_transaction_loses_the_turn_and_is_told(void **state) {
     (void)state;
     http_test waiting;
-    assert_int_equal(pipeline(NULL, EXEC("CREATE TABLE o(x)") "," EXEC("BEGIN IMMEDIATE") "," EXEC("INSERT INTO o VALUES (1)")), 200);
+    assert_int_equal(
+        pipeline(NULL, EXEC("CREATE TABLE o(x)") "," EXEC("BEGIN IMMEDIATE") "," EXEC("INSERT INTO o VALUES (1)")),
+        200);
     char baton[TRIB_BATON_BYTES];
     snprintf(baton, sizeof baton, "%s", last_baton);
-    http_test_begin(&t, &waiting, hrana_handle_pipeline, tenant, &me, "{\"requests\":[" EXEC("INSERT INTO o VALUES (2)") "," CLOSE "]}");
+    http_test_begin(&t, &waiting, hrana_handle_pipeline, tenant, &me,
+                    "{\"requests\":[" EXEC("INSERT INTO o VALUES (2)") "," CLOSE "]}");
     for (int i = 0; i < 2000 && !waiting.answered; i++) {
         t.env.offset_ns += INT64_C(100) * 1000000;
         trib_store_tick(t.app.store);
@@ -223,7 +232,8 @@ static void an_overdue_transaction_loses_the_turn_and_is_told(void **state) {
     assert_true(waiting.answered);
     assert_non_null(strstr(waiting.body.ptr, "\"affected_row_count\":1"));
     http_test_end(&waiting);
-    assert_int_equal(pipeline(baton, EXEC("INSERT INTO o VALUES (3)") "," EXEC("SELECT count(*) FROM o") "," CLOSE), 200);
+    assert_int_equal(pipeline(baton, EXEC("INSERT INTO o VALUES (3)") "," EXEC("SELECT count(*) FROM o") "," CLOSE),
+                     200);
     assert_has("TRANSACTION_TIMEOUT");
     assert_has("\"value\":\"1\"");
 }
@@ -232,7 +242,8 @@ static void a_reader_may_not_write(void **state) {
     (void)state;
     assert_int_equal(pipeline(NULL, EXEC("CREATE TABLE ro(x)") "," CLOSE), 200);
     atomic_store(&tenant->block_writes, true);
-    assert_int_equal(pipeline(NULL, EXEC("INSERT INTO ro VALUES (1)") "," EXEC("SELECT count(*) FROM ro") "," CLOSE), 200);
+    assert_int_equal(pipeline(NULL, EXEC("INSERT INTO ro VALUES (1)") "," EXEC("SELECT count(*) FROM ro") "," CLOSE),
+                     200);
     assert_has("\"type\":\"error\"");
     assert_has("\"value\":\"0\"");
     atomic_store(&tenant->block_writes, false);
@@ -241,8 +252,12 @@ static void a_reader_may_not_write(void **state) {
 static void an_answer_past_its_limit_is_an_error_not_a_flood(void **state) {
     (void)state;
     t.app.settings.max_response_bytes = 4096;
-    assert_int_equal(pipeline(NULL, EXEC("WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM c LIMIT 100000) SELECT n FROM c")
-                              "," EXEC("SELECT 'after'") "," CLOSE), 200);
+    assert_int_equal(
+        pipeline(
+            NULL,
+            EXEC("WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM c LIMIT 100000) SELECT n FROM c") "," EXEC(
+                "SELECT 'after'") "," CLOSE),
+        200);
     assert_has("RESPONSE_TOO_LARGE");
     assert_has("after");
     assert_true(strlen(last_body) < 8192);
