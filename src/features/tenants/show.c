@@ -96,7 +96,7 @@ static void stats_start(trib_http_request *http, void (*write)(tenants_reply *, 
     trib_code code = tenants_find(http, &tenant, &err);
     stats_call *call = code == TRIB_OK ? trib_arena_zalloc(http->arena, 1, sizeof *call) : NULL;
     if (code == TRIB_OK && !call) code = trib_error_set(&err, TRIB_NOMEM, NULL);
-    if (code == TRIB_OK) {
+    if (call) {
         call->http = http;
         call->tenant = tenant;
         call->write = write;
