@@ -49,3 +49,93 @@ void trib_sqlite_call_builtin(sqlite3_context *ctx, const char *name, int count,
     builtin->xSFunc(ctx, count, values);
     ctx->pFunc = own;
 }
+
+/* ---- JSONB that nests deeper than SQLite's own limit for JSON text; SQLite recurses into it without one ---- */
+
+/* Header at blob[at]: bytes of header and payload; 0 if it does not fit. The format: low nibble the type, high nibble the
+ * size or the number of bytes that hold it. */
+static u32 trib_jsonb_header(const u8 *blob, u32 bytes, u32 at, u32 *ret_payload) {
+    u32 kind = blob[at] >> 4, extra = kind < 12 ? 0 : 1u << (kind - 12);
+    u64 size = kind < 12 ? kind : 0;
+    if (extra >= bytes - at) return 0;
+    for (u32 i = 1; i <= extra; i++) size = (size << 8) | blob[at + i];
+    if (size > bytes - at - 1 - extra) return 0;
+    *ret_payload = (u32)size;
+    return 1 + extra;
+}
+
+static int trib_jsonb_is_deep(const u8 *blob, u32 bytes) {
+    u32 ends[JSON_MAX_DEPTH], depth = 0, at = 0, payload;
+    while (at < bytes) {
+        u32 header = trib_jsonb_header(blob, bytes, at, &payload);
+        if (header == 0) return 0; /* SQLite stops here too */
+        u32 type = blob[at] & 0x0f;
+        at += header;
+        if (type == JSONB_ARRAY || type == JSONB_OBJECT) {
+            if (depth == JSON_MAX_DEPTH) return 1;
+            ends[depth++] = at + payload;
+        } else {
+            at += payload;
+        }
+        while (depth > 0 && at >= ends[depth - 1]) depth--;
+        if (depth == 0) return 0;
+    }
+    return 0;
+}
+
+int trib_sqlite_json_is_deep(int count, sqlite3_value **values);
+int trib_sqlite_json_is_deep(int count, sqlite3_value **values) {
+    for (int i = 0; i < count; i++) {
+        if (sqlite3_value_type(values[i]) != SQLITE_BLOB || sqlite3_value_bytes(values[i]) <= JSON_MAX_DEPTH) continue;
+        if (trib_jsonb_is_deep(sqlite3_value_blob(values[i]), (u32)sqlite3_value_bytes(values[i]))) return 1;
+    }
+    return 0;
+}
+
+static int trib_json_filter(sqlite3_vtab_cursor *cursor, int number, const char *text, int count, sqlite3_value **values) {
+    if (trib_sqlite_json_is_deep(count, values)) {
+        sqlite3_free(cursor->pVtab->zErrMsg);
+        cursor->pVtab->zErrMsg = sqlite3_mprintf("malformed JSON");
+        return cursor->pVtab->zErrMsg ? SQLITE_ERROR : SQLITE_NOMEM;
+    }
+    return jsonEachFilter(cursor, number, text, count, values);
+}
+
+#define TRIB_JSON_MODULE(open)                                                                                          \
+    {.xConnect = jsonEachConnect, .xBestIndex = jsonEachBestIndex, .xDisconnect = jsonEachDisconnect, .xOpen = open,     \
+     .xClose = jsonEachClose, .xFilter = trib_json_filter, .xNext = jsonEachNext, .xEof = jsonEachEof,                   \
+     .xColumn = jsonEachColumn, .xRowid = jsonEachRowid}
+
+/* Aggregates: the step of the built-in behind the check; the rest is the built-in itself. */
+static void trib_json_step(sqlite3_context *ctx, int count, sqlite3_value **values) {
+    if (trib_sqlite_json_is_deep(count, values))
+        sqlite3_result_error(ctx, "malformed JSON", -1);
+    else if (count == 1)
+        jsonArrayStep(ctx, count, values);
+    else
+        jsonObjectStep(ctx, count, values);
+}
+
+int trib_sqlite_guard_json(sqlite3 *db);
+int trib_sqlite_guard_json(sqlite3 *db) {
+    static const sqlite3_module each = TRIB_JSON_MODULE(jsonEachOpenEach), tree = TRIB_JSON_MODULE(jsonEachOpenTree);
+    static const struct {
+        const char *name;
+        int args, app;
+        void (*final)(sqlite3_context *), (*value)(sqlite3_context *);
+    } aggregates[] = {
+        {"json_group_array", 1, 0, jsonArrayFinal, jsonArrayValue},
+        {"jsonb_group_array", 1, JSON_BLOB, jsonArrayFinal, jsonArrayValue},
+        {"json_group_object", 2, 0, jsonObjectFinal, jsonObjectValue},
+        {"jsonb_group_object", 2, JSON_BLOB, jsonObjectFinal, jsonObjectValue},
+    };
+    int rc = sqlite3_create_module(db, "json_each", &each, 0);
+    if (rc == SQLITE_OK) rc = sqlite3_create_module(db, "json_tree", &tree, 0);
+    for (int i = 0; i < ArraySize(aggregates) && rc == SQLITE_OK; i++)
+        rc = sqlite3_create_window_function(db, aggregates[i].name, aggregates[i].args,
+                                            SQLITE_UTF8 | SQLITE_INNOCUOUS | SQLITE_DETERMINISTIC | SQLITE_SUBTYPE |
+                                                SQLITE_RESULT_SUBTYPE,
+                                            SQLITE_INT_TO_PTR(aggregates[i].app), trib_json_step, aggregates[i].final,
+                                            aggregates[i].value, jsonGroupInverse, 0);
+    return rc;
+}

@@ -25,6 +25,19 @@ static bool is_continuation(unsigned char c) {
     return (c & 0xc0) == 0x80;
 }
 
+/* The first place of `what` in [from, end), or NULL. memmem is linear, but has a start-up cost that short pieces by the million
+ * should not pay. */
+static const char *find(const char *from, const char *end, trib_str what) {
+    enum { SHORT_BYTES = 8 };
+    if (what.len > SHORT_BYTES) return memmem(from, (size_t)(end - from), what.ptr, what.len);
+    while ((size_t)(end - from) >= what.len) {
+        from = memchr(from, what.ptr[0], (size_t)(end - from) - what.len + 1);
+        if (!from || memcmp(from, what.ptr, what.len) == 0) return from;
+        from++;
+    }
+    return NULL;
+}
+
 /* ---- instr ---- */
 
 /* First place of needle at which a character begins, as bytes from the start, or SIZE_MAX. */
@@ -32,7 +45,7 @@ static size_t find_text(trib_policy *policy, trib_str hay, trib_str needle, bool
     uint64_t work = 0;
     size_t from = 0;
     while (from + needle.len <= hay.len) {
-        const char *at = memmem(hay.ptr + from, hay.len - from, needle.ptr, needle.len);
+        const char *at = find(hay.ptr + from, hay.ptr + hay.len, needle);
         if (!at) return SIZE_MAX;
         size_t place = (size_t)(at - hay.ptr);
         if (!text || place == 0 || !is_continuation((unsigned char)*at)) return place;
@@ -84,7 +97,7 @@ static char *replaced(trib_str text, trib_str what, trib_str with, size_t hits, 
     char *out = sqlite3_malloc64(*ret_len + 1), *to = out;
     if (!out) return NULL;
     const char *from = text.ptr, *end = text.ptr + text.len, *hit;
-    while ((hit = memmem(from, (size_t)(end - from), what.ptr, what.len)) != NULL) {
+    while ((hit = find(from, end, what)) != NULL) {
         memcpy(to, from, (size_t)(hit - from));
         to += hit - from;
         if (with.len > 0) memcpy(to, with.ptr, with.len);
@@ -115,14 +128,17 @@ static void fn_replace(sqlite3_context *ctx, int count, sqlite3_value **values) 
     }
     trib_str with = value_text(values[2]);
     if (!with.ptr) return;
-    size_t hits = 0;
+    size_t hits = 0, most = SIZE_MAX;
+    if (with.len > what.len) {
+        size_t limit = (size_t)sqlite3_limit(sqlite3_context_db_handle(ctx), SQLITE_LIMIT_LENGTH, -1);
+        most = (limit + text.len) / (with.len - what.len); /* with more, the answer is past the limit */
+    }
     const char *from = text.ptr, *end = text.ptr + text.len;
-    while ((from = memmem(from, (size_t)(end - from), what.ptr, what.len)) != NULL) {
+    while (hits <= most && (from = find(from, end, what)) != NULL) {
         hits++;
         from += what.len;
     }
-    size_t limit = (size_t)sqlite3_limit(sqlite3_context_db_handle(ctx), SQLITE_LIMIT_LENGTH, -1);
-    if (hits > 0 && with.len > what.len && hits > (limit + text.len) / (with.len - what.len)) {
+    if (hits > most) {
         sqlite3_result_error_toobig(ctx);
         return;
     }
@@ -192,10 +208,18 @@ static void fn_rtrim(sqlite3_context *ctx, int count, sqlite3_value **values) {
 
 /* ---- guarded built-ins ---- */
 
+typedef enum guard_kind {
+    LINEAR,
+    PRODUCT,    /* the built-in's cost is the product of its two arguments' lengths */
+    JSON,       /* takes JSONB */
+    JSON_EDIT,  /* and makes what its paths name: the 2nd, 4th ... argument, by recursion */
+    JSON_MERGE  /* JSON and PRODUCT */
+} guard_kind;
+
 typedef struct guard {
     trib_policy *policy;
     const char *name;
-    bool product; /* the built-in's cost is the product of its two arguments' lengths */
+    guard_kind kind;
 } guard;
 
 static size_t large_bytes(sqlite3_value *value) {
@@ -203,81 +227,60 @@ static size_t large_bytes(sqlite3_value *value) {
     return type == SQLITE_TEXT || type == SQLITE_BLOB ? (size_t)sqlite3_value_bytes(value) : 0;
 }
 
+/* Why the call cannot be let through; NULL: it can. */
+static const char *refusal(const guard *g, int count, sqlite3_value **values) {
+    if (g->kind >= JSON && trib_sqlite_json_is_deep(count, values)) return "malformed JSON";
+    for (int i = 1; g->kind == JSON_EDIT && i < count; i += 2)
+        if (large_bytes(values[i]) > TRIB_SQL_JSON_PATH_MAX) return "JSON path too long";
+    bool product = g->kind == PRODUCT || g->kind == JSON_MERGE;
+    if (product && (uint64_t)large_bytes(values[0]) * large_bytes(values[1]) > TRIB_SQL_PRODUCT_MAX)
+        return "the arguments are too large to be combined";
+    return NULL;
+}
+
 static void fn_guarded(sqlite3_context *ctx, int count, sqlite3_value **values) {
     const guard *g = sqlite3_user_data(ctx);
     size_t bytes = 0;
     for (int i = 0; i < count; i++) bytes += large_bytes(values[i]);
-    if (bytes > GUARD_BYTES) {
-        if (g->policy->armed > 0 && trib_policy_must_stop(g->policy)) {
-            trib_functions_stop(ctx);
-            return;
-        }
-        if (g->product && large_bytes(values[0]) * large_bytes(values[1]) > TRIB_SQL_PRODUCT_MAX) {
-            sqlite3_result_error(ctx, "the arguments are too large to be combined", -1);
-            sqlite3_result_error_code(ctx, SQLITE_TOOBIG);
-            return;
-        }
+    if (bytes > GUARD_BYTES && g->policy->armed > 0 && trib_policy_must_stop(g->policy)) {
+        trib_functions_stop(ctx);
+        return;
     }
-    trib_sqlite_call_builtin(ctx, g->name, count, values);
+    const char *why = bytes > TRIB_SQL_JSON_PATH_MAX / 2 ? refusal(g, count, values) : NULL;
+    if (why)
+        sqlite3_result_error(ctx, why, -1);
+    else
+        trib_sqlite_call_builtin(ctx, g->name, count, values);
 }
 
 static const struct {
     const char *name;
     int args;
-    bool product;
+    guard_kind kind;
 } guarded[] = {
-    {"json_patch", 2, true},
-    {"jsonb_patch", 2, true},
-    {"unhex", 2, true},
-    {"length", 1, false},
-    {"hex", 1, false},
-    {"unhex", 1, false},
-    {"quote", 1, false},
-    {"upper", 1, false},
-    {"lower", 1, false},
-    {"substr", 2, false},
-    {"substr", 3, false},
-    {"substring", 2, false},
-    {"substring", 3, false},
-    {"printf", -1, false},
-    {"format", -1, false},
-    {"concat_ws", -1, false},
-    {"trim", 1, false},
-    {"ltrim", 1, false},
-    {"rtrim", 1, false},
-    {"json", 1, false},
-    {"jsonb", 1, false},
-    {"json_extract", -1, false},
-    {"jsonb_extract", -1, false},
-    {"->", 2, false},
-    {"->>", 2, false},
-    {"json_set", -1, false},
-    {"json_insert", -1, false},
-    {"json_replace", -1, false},
-    {"json_remove", -1, false},
-    {"jsonb_set", -1, false},
-    {"jsonb_insert", -1, false},
-    {"jsonb_replace", -1, false},
-    {"jsonb_remove", -1, false},
-    {"json_type", 1, false},
-    {"json_type", 2, false},
-    {"json_valid", 1, false},
-    {"json_valid", 2, false},
-    {"json_array_length", 1, false},
-    {"json_array_length", 2, false},
-    {"json_pretty", 1, false},
-    {"json_pretty", 2, false},
-    {"json_quote", 1, false},
-    {"json_error_position", 1, false},
-    {"json_array", -1, false},
-    {"json_object", -1, false},
+    {"unhex", 2, PRODUCT},           {"length", 1, LINEAR},           {"hex", 1, LINEAR},
+    {"unhex", 1, LINEAR},            {"quote", 1, LINEAR},            {"upper", 1, LINEAR},
+    {"lower", 1, LINEAR},            {"substr", 2, LINEAR},           {"substr", 3, LINEAR},
+    {"substring", 2, LINEAR},        {"substring", 3, LINEAR},        {"printf", -1, LINEAR},
+    {"format", -1, LINEAR},          {"concat_ws", -1, LINEAR},       {"trim", 1, LINEAR},
+    {"ltrim", 1, LINEAR},            {"rtrim", 1, LINEAR},            {"json", 1, JSON},
+    {"jsonb", 1, JSON},              {"json_extract", -1, JSON},      {"jsonb_extract", -1, JSON},
+    {"->", 2, JSON},                 {"->>", 2, JSON},                {"json_set", -1, JSON_EDIT},
+    {"json_insert", -1, JSON_EDIT},  {"json_replace", -1, JSON_EDIT}, {"json_remove", -1, JSON},
+    {"jsonb_set", -1, JSON_EDIT},    {"jsonb_insert", -1, JSON_EDIT}, {"jsonb_replace", -1, JSON_EDIT},
+    {"jsonb_remove", -1, JSON},      {"json_type", 1, JSON},          {"json_type", 2, JSON},
+    {"json_valid", 1, JSON},         {"json_valid", 2, JSON},         {"json_array_length", 1, JSON},
+    {"json_array_length", 2, JSON},  {"json_pretty", 1, JSON},        {"json_pretty", 2, JSON},
+    {"json_quote", 1, JSON},         {"json_error_position", 1, JSON}, {"json_array", -1, JSON},
+    {"json_object", -1, JSON},       {"jsonb_array", -1, JSON},       {"jsonb_object", -1, JSON},
+    {"json_patch", 2, JSON_MERGE},   {"jsonb_patch", 2, JSON_MERGE},
 };
 
 static int register_guards(sqlite3 *sqlite, trib_policy *policy) {
     for (size_t i = 0; i < sizeof guarded / sizeof guarded[0]; i++) {
         guard *g = malloc(sizeof *g);
         if (!g) return SQLITE_NOMEM;
-        *g = (guard){policy, guarded[i].name, guarded[i].product};
+        *g = (guard){policy, guarded[i].name, guarded[i].kind};
         int rc = trib_sqlite_guard(sqlite, guarded[i].name, guarded[i].args, g, fn_guarded, free);
         if (rc != SQLITE_OK && rc != SQLITE_NOTFOUND) return rc;
     }
@@ -311,5 +314,6 @@ int trib_functions_register(trib_handle *handle) {
         if (rc != SQLITE_OK) return rc;
     }
     int rc = trib_functions_register_like(handle);
+    if (rc == SQLITE_OK) rc = trib_sqlite_guard_json(handle->sqlite);
     return rc == SQLITE_OK ? register_guards(handle->sqlite, handle->policy) : rc;
 }

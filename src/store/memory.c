@@ -46,8 +46,17 @@ static bool charge(trib_mem_account *account, int64_t bytes) {
     return false;
 }
 
+/* A client's statement asks for memory. Refused if its time is over (big blocks only), or if SQLite has recursed too deep:
+ * chains of views, common table expressions, triggers and JSON paths have no bound of their own there, and each of their
+ * levels takes memory. */
 static bool may_take(int bytes) {
-    return bytes < WATCHED_BYTES || !thread_state.watch || !trib_policy_must_stop(thread_state.watch);
+    trib_policy *policy = thread_state.watch;
+    if (!policy) return true;
+    if ((intptr_t)policy->stack_base - (intptr_t)__builtin_frame_address(0) > TRIB_SQL_STACK_MAX_BYTES) {
+        policy->too_deep = true;
+        return false;
+    }
+    return bytes < WATCHED_BYTES || !trib_policy_must_stop(policy);
 }
 
 static void *mem_malloc(int bytes) {

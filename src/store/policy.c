@@ -3,6 +3,7 @@
 #include "store/policy.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -224,6 +225,9 @@ static trib_code stop_error(trib_policy *policy, trib_error *err) {
 }
 
 static trib_code nomem_error(trib_handle *handle, trib_error *err) {
+    if (handle->policy && handle->policy->too_deep)
+        return trib_error_set(err, TRIB_SQL_DENIED, "the statement nests too deep; make its chain of views, triggers, common "
+                              "table expressions or JSON levels shorter");
     const trib_mem_account *account = trib_db_account(handle->db);
     int64_t limit = account ? account->limit_bytes : 0;
     if (limit <= 0) return trib_error_set(err, TRIB_NOMEM, NULL);
@@ -244,8 +248,8 @@ trib_code trib_sqlite_error(trib_handle *handle, int rc, trib_error *err) {
         return trib_policy_denied(policy, err);
     if (base == SQLITE_NOMEM) return nomem_error(handle, err);
     if (base == SQLITE_FULL) {
-        /* ENOSPC leaves its errno; the page limit fails before the disk is asked. */
-        bool disk = sqlite3_system_errno(handle->sqlite) != 0;
+        /* The page budget fails before the disk is asked; arm cleared errno. */
+        bool disk = !policy || policy->max_bytes == 0 || errno == ENOSPC;
         return trib_error_set(err, disk ? TRIB_DISK_FULL : TRIB_DATABASE_FULL, NULL);
     }
     trib_error_set(err, TRIB_SQL_ERROR, "SQLite error: %s", sqlite3_errmsg(handle->sqlite));
@@ -285,6 +289,9 @@ void trib_policy_arm(trib_policy *policy, int64_t limit_ns) {
     if (policy->armed++ > 0) return;
     policy->stop_code = TRIB_OK;
     policy->denial = TRIB_DENIED_NOT;
+    policy->stack_base = __builtin_frame_address(0);
+    policy->too_deep = false;
+    errno = 0;
     policy->deadline_ns = trib_env_mono_ns(policy->handle->env) + limit_ns;
     policy->handle->statement_deadline_ns = policy->deadline_ns;
     trib_memory_watch(policy);
@@ -305,15 +312,15 @@ void trib_policy_collect(trib_policy *policy) {
 
 /* ---- settings ---- */
 
-static bool pragma_is_on(sqlite3 *sqlite, const char *name) {
+static int64_t pragma_value(sqlite3 *sqlite, const char *name) {
     char sql[64];
     sqlite3_stmt *stmt = NULL;
     sqlite3_snprintf(sizeof sql, sql, "PRAGMA %s", name);
-    bool on = false;
+    int64_t value = 0;
     if (sqlite3_prepare_v2(sqlite, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
-        on = sqlite3_column_int(stmt, 0) != 0;
+        value = sqlite3_column_int64(stmt, 0);
     sqlite3_finalize(stmt);
-    return on;
+    return value;
 }
 
 static void set_changed(trib_policy *policy, uint32_t bits) {
@@ -326,7 +333,7 @@ void trib_policy_note_pragma(trib_policy *policy, trib_str name) {
     for (size_t i = 0; (row = trib_pragma_settable_at(i)) != NULL; i++) {
         if (!trib_str_ieq_c(name, row)) continue;
         uint32_t bit = 1u << i;
-        bool changed = pragma_is_on(policy->handle->sqlite, row) != ((policy->pragmas_default & bit) != 0);
+        bool changed = (pragma_value(policy->handle->sqlite, row) != 0) != ((policy->pragmas_default & bit) != 0);
         set_changed(policy, changed ? policy->pragmas_changed | bit : policy->pragmas_changed & ~bit);
     }
 }
@@ -411,7 +418,7 @@ trib_code trib_policy_attach(trib_handle *handle, trib_error *err) {
     }
     const char *name;
     for (size_t i = 0; (name = trib_pragma_settable_at(i)) != NULL; i++)
-        if (pragma_is_on(handle->sqlite, name)) policy->pragmas_default |= 1u << i;
+        if (pragma_value(handle->sqlite, name) != 0) policy->pragmas_default |= 1u << i;
     /* Set once: every call makes SQLite prepare all its statements again. */
     sqlite3_set_authorizer(handle->sqlite, authorize, policy);
     sqlite3_progress_handler(handle->sqlite, TRIB_PROGRESS_OPS, progress, policy);
@@ -428,8 +435,24 @@ void trib_policy_detach(trib_handle *handle) {
 
 /* ---- sessions ---- */
 
+/* The database's size limit as SQLite's bound on pages. SQLite keeps no less than what the file already has. */
+static void apply_page_budget(trib_handle *handle) {
+    const trib_db_settings *settings = trib_db_settings_of(handle->db);
+    uint64_t max_bytes = settings ? settings->max_bytes : 0;
+    if (handle->policy->max_bytes == max_bytes) return;
+    int64_t page_bytes = pragma_value(handle->sqlite, "page_size");
+    if (page_bytes <= 0) return; /* tried again at the next enter */
+    uint64_t pages = max_bytes ? max_bytes / (uint64_t)page_bytes : UINT32_MAX - 1;
+    if (pages > UINT32_MAX - 1) pages = UINT32_MAX - 1;
+    if (pages == 0) pages = 1;
+    char sql[64];
+    sqlite3_snprintf(sizeof sql, sql, "PRAGMA max_page_count=%llu", (unsigned long long)pages);
+    if (sqlite3_exec(handle->sqlite, sql, NULL, NULL, NULL) == SQLITE_OK) handle->policy->max_bytes = max_bytes;
+}
+
 void trib_stmt_enter(trib_handle *handle) {
     trib_policy_set_account(trib_db_account(handle->db));
+    apply_page_budget(handle);
     if (sqlite3_get_autocommit(handle->sqlite)) handle->txn_readonly = false;
     if (!handle->vars) return;
     sqlite3_set_last_insert_rowid(handle->sqlite, handle->vars->last_insert_rowid);

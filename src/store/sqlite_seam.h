@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Doors into SQLite that its public interface lacks; cmake/sqlite_all.c builds them into our SQLite. With the system's
  * SQLite (-DTRIB_SYSTEM_SQLITE=ON) they do nothing: changes() then answers for the connection, LIKE finds no index, and
- * built-ins on large values are not looked at. */
+ * built-ins on large values and deep JSONB are not looked at: not for untrusted clients. */
 #ifndef TRIB_STORE_SQLITE_SEAM_H
 #define TRIB_STORE_SQLITE_SEAM_H
 
@@ -22,6 +22,12 @@ int trib_sqlite_guard(sqlite3 *db, const char *name, int arg_count, void *app,
                       void (*call)(sqlite3_context *, int, sqlite3_value **), void (*destroy)(void *));
 void trib_sqlite_call_builtin(sqlite3_context *ctx, const char *name, int count, sqlite3_value **values);
 
+/* Whether a value is JSONB that nests deeper than 1,000. SQLite's limit holds for JSON text only: a crafted blob makes it
+ * recurse until the stack ends, and the process with it. */
+int trib_sqlite_json_is_deep(int count, sqlite3_value **values);
+/* Puts that check in front of json_each, json_tree and the aggregates; functions.c does it for the others. */
+int trib_sqlite_guard_json(sqlite3 *db);
+
 #else
 
 static inline void trib_sqlite_set_changes(sqlite3 *db, sqlite3_int64 changes, sqlite3_int64 total_changes) {
@@ -39,6 +45,14 @@ static inline int trib_sqlite_guard(sqlite3 *db, const char *name, int arg_count
 }
 static inline void trib_sqlite_call_builtin(sqlite3_context *ctx, const char *name, int count, sqlite3_value **values) {
     (void)ctx, (void)name, (void)count, (void)values;
+}
+static inline int trib_sqlite_json_is_deep(int count, sqlite3_value **values) {
+    (void)count, (void)values;
+    return 0;
+}
+static inline int trib_sqlite_guard_json(sqlite3 *db) {
+    (void)db;
+    return SQLITE_OK;
 }
 
 #endif

@@ -108,6 +108,8 @@ void trib_stmt_cache_give(trib_stmt *stmt) {
     cache->idle_count++;
     stmt->bytes = bytes_of(stmt);
     cache->idle_bytes += stmt->bytes;
-    while (cache->idle_count > TRIB_STMT_CACHE_MAX || cache->idle_bytes > TRIB_STMT_CACHE_BYTES)
-        evict(cache, TRIB_LIST_ITEM(trib_list_last(&cache->idle), trib_stmt, link));
+    for (trib_list *last; (last = trib_list_last(&cache->idle)) != NULL;) {
+        if (cache->idle_count <= TRIB_STMT_CACHE_MAX && cache->idle_bytes <= TRIB_STMT_CACHE_BYTES) break;
+        evict(cache, TRIB_LIST_ITEM(last, trib_stmt, link));
+    }
 }

@@ -326,6 +326,21 @@ static void an_interrupt_stops_with_the_code_it_was_given(void **state) {
     expect_rows(f, "SELECT 1", "1");
 }
 
+static void a_database_past_its_size_limit_is_full_and_nothing_else(void **state) {
+    store_fixture *f = *state;
+    expect_ok(f, "CREATE TABLE t(x)");
+    f->db.settings.max_bytes = 256 << 10;
+    fixture_access(f, TRIB_ACCESS_WRITE);
+    expect_error(f, "INSERT INTO t SELECT randomblob(1000) FROM json_each('[1,2,3,4,5,6,7,8,9]'), "
+                    "(WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<100) SELECT x FROM c)",
+                 TRIB_DATABASE_FULL, "size limit");
+    expect_rows(f, "SELECT count(*) FROM t", "0");
+    expect_ok(f, "INSERT INTO t VALUES(1)");
+    f->db.settings.max_bytes = 0;
+    fixture_access(f, TRIB_ACCESS_WRITE);
+    expect_ok(f, "INSERT INTO t VALUES(randomblob(1000000))");
+}
+
 static void what_applications_use_works(void **state) {
     store_fixture *f = *state;
     expect_rows(f,
@@ -372,6 +387,7 @@ int main(void) {
         store_test(a_journal_mode_asked_for_is_answered_and_not_taken),
         store_test(statements_stop_at_their_deadline),
         store_test(an_interrupt_stops_with_the_code_it_was_given),
+        store_test(a_database_past_its_size_limit_is_full_and_nothing_else),
         store_test(what_applications_use_works),
     };
     return cmocka_run_group_tests_name("store/policy", tests, NULL, NULL);
