@@ -60,7 +60,7 @@ run_one() {
 }
 
 stage_rules() {
-    for check in layers mirrors text spdx scripts errors locks format; do run_one tools/check $check; done
+    for check in layers mirrors text spdx scripts errors links locks format; do run_one tools/check $check; done
     run_one tools/check-selftest
 }
 

@@ -16,7 +16,8 @@ static const char *http_scheme(const trib_url *url) {
     return url->tls ? "https" : "http";
 }
 
-trib_code trib_remote_init(trib_remote *remote, trib_http_client *http, const char *url, const char *path, trib_error *err) {
+trib_code trib_remote_init(trib_remote *remote, trib_http_client *http, const char *url, const char *path,
+                           trib_error *err) {
     trib_url parts;
     trib_str text = trib_str_c(url);
     memset(remote, 0, sizeof *remote);
@@ -26,12 +27,15 @@ trib_code trib_remote_init(trib_remote *remote, trib_http_client *http, const ch
         int m = snprintf(remote->url, sizeof remote->url, "http://localhost/%s", path);
         return n <= 0 || n >= (int)sizeof remote->unix_socket || m >= (int)sizeof remote->url ? too_long(err) : TRIB_OK;
     }
-    trib_code code = trib_url_parse(text, &parts, err);
-    if (code != TRIB_OK) return trib_error_set(err, TRIB_USAGE, "\"%.200s\" is no URL of a server; write it like http://127.0.0.1:8080/", url);
+    trib_error why;
+    /* the URL itself is not shown: it may hold a password */
+    if (trib_url_parse(text, &parts, &why) != TRIB_OK)
+        return trib_error_set(err, TRIB_USAGE,
+                              "the server's URL cannot be used: %s; write it like http://127.0.0.1:8080/", why.message);
     bool slash = trib_str_ends(parts.path, TRIB_STR("/"));
-    int n = snprintf(remote->url, sizeof remote->url, "%s://%s%.*s%s:%u%.*s%s%s", http_scheme(&parts), parts.is_ipv6 ? "[" : "",
-                     TRIB_STR_ARG(parts.host), parts.is_ipv6 ? "]" : "", (unsigned)parts.port, TRIB_STR_ARG(parts.path),
-                     slash ? "" : "/", path);
+    int n = snprintf(remote->url, sizeof remote->url, "%s://%s%.*s%s:%u%.*s%s%s", http_scheme(&parts),
+                     parts.is_ipv6 ? "[" : "", TRIB_STR_ARG(parts.host), parts.is_ipv6 ? "]" : "", (unsigned)parts.port,
+                     TRIB_STR_ARG(parts.path), slash ? "" : "/", path);
     return n <= 0 || n >= (int)sizeof remote->url ? too_long(err) : TRIB_OK;
 }
 
@@ -40,7 +44,8 @@ static trib_code set_authorization(trib_remote *remote, const char *scheme, cons
     if (!secret || !secret[0]) return TRIB_OK;
     for (const char *c = secret; *c; c++) {
         if ((unsigned char)*c > ' ' && (unsigned char)*c < 0x7f) continue;
-        return trib_error_set(err, TRIB_USAGE, "the token or key has a blank or a control character in it; was it copied whole?");
+        return trib_error_set(err, TRIB_USAGE,
+                              "the token or key has a blank or a control character in it; was it copied whole?");
     }
     int n = snprintf(remote->authorization, sizeof remote->authorization, "%s %s", scheme, secret);
     if (n > 0 && n < (int)sizeof remote->authorization) return TRIB_OK;
@@ -54,6 +59,14 @@ trib_code trib_remote_set_token(trib_remote *remote, const char *token, trib_err
 
 trib_code trib_remote_set_admin_key(trib_remote *remote, const char *key, trib_error *err) {
     return set_authorization(remote, "Basic", key, err);
+}
+
+/* Our own code of this text, so that exit statuses fit; REMOTE for others. */
+static trib_code known_code(trib_str text_code) {
+    for (int code = TRIB_OK + 1; code < TRIB_CODE_COUNT; code++) {
+        if (trib_str_eq_c(text_code, trib_code_text((trib_code)code))) return (trib_code)code;
+    }
+    return TRIB_REMOTE;
 }
 
 /* The server's own words where it gave any. */
@@ -73,11 +86,11 @@ static trib_code refused(const trib_json *body, trib_str raw, int status, const 
     if (n) memcpy(err->text_code, text_code.ptr, n);
     err->text_code[n] = '\0';
     err->detail = status;
-    return TRIB_REMOTE;
+    return err->code = known_code(text_code);
 }
 
-trib_code trib_remote_call(const trib_remote *remote, const char *method, const char *path, trib_str body, trib_arena *arena,
-                           const trib_json **ret, trib_error *err) {
+trib_code trib_remote_call(const trib_remote *remote, const char *method, const char *path, trib_str body,
+                           trib_arena *arena, const trib_json **ret, trib_error *err) {
     char url[2 * TRIB_REMOTE_URL_BYTES];
     trib_http_client_reply reply = {0};
     trib_http_client_header headers[2];
@@ -88,7 +101,11 @@ trib_code trib_remote_call(const trib_remote *remote, const char *method, const 
     if (remote->authorization[0]) {
         headers[count++] = (trib_http_client_header){TRIB_STR("authorization"), trib_str_c(remote->authorization)};
     }
-    trib_http_client_request request = {.method = method, .url = url, .headers = headers, .header_count = count, .body = body,
+    trib_http_client_request request = {.method = method,
+                                        .url = url,
+                                        .headers = headers,
+                                        .header_count = count,
+                                        .body = body,
                                         .unix_socket = remote->unix_socket[0] ? remote->unix_socket : NULL};
     trib_code code = trib_http_client_call(remote->http, &request, &reply, err);
     if (code != TRIB_OK) return code;

@@ -20,24 +20,25 @@ enum {
 };
 
 typedef struct trib_remote {
-    trib_http_client *http; /* borrowed; several remotes may share one on one thread */
-    char url[TRIB_REMOTE_URL_BYTES];         /* with a slash at its end */
-    char unix_socket[TRIB_REMOTE_URL_BYTES]; /* empty: TCP */
+    trib_http_client *http;                       /* borrowed; several remotes may share one on one thread */
+    char url[TRIB_REMOTE_URL_BYTES];              /* with a slash at its end */
+    char unix_socket[TRIB_REMOTE_URL_BYTES];      /* empty: TCP */
     char authorization[TRIB_REMOTE_SECRET_BYTES]; /* the header's value; empty: none */
 } trib_remote;
 
-/* url: http://, https://, libsql:// (https), ws:// and wss:// (as http and https), or unix:PATH. A slash is added at its end.
- * path (may be empty): appended, "acme/" for a tenant. Errors: USAGE. */
-trib_code trib_remote_init(trib_remote *remote, trib_http_client *http, const char *url, const char *path, trib_error *err);
+/* url: http://, https://, libsql:// (https), ws:// and wss:// (as http and https), or unix:PATH. A slash is added at
+ * its end. path (may be empty): appended, "acme/" for a tenant. Errors: USAGE. */
+trib_code trib_remote_init(trib_remote *remote, trib_http_client *http, const char *url, const char *path,
+                           trib_error *err);
 /* NULL or "": no Authorization. Errors: USAGE when it is too long or has control characters. */
 trib_code trib_remote_set_token(trib_remote *remote, const char *token, trib_error *err);
 trib_code trib_remote_set_admin_key(trib_remote *remote, const char *key, trib_error *err);
 
 /* path: without the leading slash, percent-coded by the caller. body: JSON, or empty for none.
  * Owns:   *ret lives in `arena`; NULL when the answer has no body.
- * Errors: REMOTE when the answer is not 2xx: the server's message, text_code = its code, detail = the HTTP status; CONNECT and
- *         the others of trib_http_client_call; BAD_JSON. */
-trib_code trib_remote_call(const trib_remote *remote, const char *method, const char *path, trib_str body, trib_arena *arena,
-                           const trib_json **ret, trib_error *err);
+ * Errors: when the answer is not 2xx, the server's message and its code where it is one of ours, else REMOTE; text_code
+ *         = its code, detail = the HTTP status. CONNECT and the others of trib_http_client_call; BAD_JSON. */
+trib_code trib_remote_call(const trib_remote *remote, const char *method, const char *path, trib_str body,
+                           trib_arena *arena, const trib_json **ret, trib_error *err);
 
 #endif

@@ -55,7 +55,9 @@ static void add_plain(trib_buf *buf, const trib_value *value) {
     case TRIB_VALUE_INTEGER: trib_buf_add_i64(buf, value->integer); break;
     case TRIB_VALUE_REAL: trib_buf_add_bytes(buf, number, trib_json_format_f64(value->real, number)); break;
     case TRIB_VALUE_TEXT: trib_buf_add(buf, value->bytes); break;
-    case TRIB_VALUE_BLOB: trib_base64_encode_buf(TRIB_BASE64_STD, false, value->bytes.ptr, value->bytes.len, buf); break;
+    case TRIB_VALUE_BLOB:
+        trib_base64_encode_buf(TRIB_BASE64_STD, false, value->bytes.ptr, value->bytes.len, buf);
+        break;
     }
 }
 
@@ -107,13 +109,15 @@ size_t trib_rows_text_columns(trib_str text) {
     return columns;
 }
 
-/* True for what must not reach a terminal: control characters (C1 too), malformed bytes, marks that turn the writing round. */
+/* True for what must not reach a terminal: control characters (C1 too), malformed bytes, marks that turn the writing
+ * round. */
 static bool is_unsafe(trib_str character) {
     const unsigned char *c = (const unsigned char *)character.ptr;
     if (character.len == 1) return c[0] < 0x20 || c[0] >= 0x7f;
     if (character.len == 2) return c[0] == 0xc2 && c[1] < 0xa0;
     if (character.len != 3 || c[0] != 0xe2) return false;
-    return (c[1] == 0x80 && ((c[2] >= 0xaa && c[2] <= 0xae) || c[2] == 0x8e || c[2] == 0x8f || c[2] == 0xa8 || c[2] == 0xa9)) ||
+    return (c[1] == 0x80 &&
+            ((c[2] >= 0xaa && c[2] <= 0xae) || c[2] == 0x8e || c[2] == 0x8f || c[2] == 0xa8 || c[2] == 0xa9)) ||
            (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9);
 }
 
@@ -144,7 +148,8 @@ static trib_str cell_text(trib_buf *scratch, const trib_value *value) {
     if (value->type == TRIB_VALUE_NULL) return TRIB_STR("NULL");
     if (value->type == TRIB_VALUE_BLOB) trib_buf_add_c(scratch, "x'");
     if (value->type == TRIB_VALUE_BLOB) {
-        for (size_t i = 0; i < value->bytes.len && i < 32; i++) trib_buf_printf(scratch, "%02x", (unsigned char)value->bytes.ptr[i]);
+        for (size_t i = 0; i < value->bytes.len && i < 32; i++)
+            trib_buf_printf(scratch, "%02x", (unsigned char)value->bytes.ptr[i]);
         trib_buf_add_c(scratch, value->bytes.len > 32 ? "…'" : "'");
     } else {
         add_plain(scratch, value);
@@ -158,7 +163,8 @@ static size_t min_columns(size_t columns, size_t max_columns) {
 
 static void measure(const trib_sql_rows *rows, size_t max_columns, trib_buf *scratch, size_t *widths) {
     const trib_value *value = rows->values;
-    for (size_t col = 0; col < rows->col_count; col++) widths[col] = min_columns(trib_rows_text_columns(rows->cols[col]), max_columns);
+    for (size_t col = 0; col < rows->col_count; col++)
+        widths[col] = min_columns(trib_rows_text_columns(rows->cols[col]), max_columns);
     for (size_t row = 0; row < rows->row_count; row++) {
         for (size_t col = 0; col < rows->col_count; col++, value++) {
             size_t columns = min_columns(trib_rows_text_columns(cell_text(scratch, value)), max_columns);

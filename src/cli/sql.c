@@ -118,8 +118,10 @@ void trib_sql_write_batch(trib_buf *body, const trib_sql_stmt *stmts, size_t cou
 /* ---- reading ---- */
 
 static trib_code not_hrana(trib_error *err, const char *what) {
-    return trib_error_set(err, TRIB_REMOTE, "the server's answer is no Hrana: %s; is the URL that of a tenant, like "
-                          "http://127.0.0.1:8080/acme/ ?", what);
+    return trib_error_set(err, TRIB_REMOTE,
+                          "the server's answer is no Hrana: %s; is the URL that of a tenant, like "
+                          "http://127.0.0.1:8080/acme/ ?",
+                          what);
 }
 
 static bool read_value(const trib_json *json, trib_arena *arena, trib_value *ret) {
@@ -150,7 +152,8 @@ static bool read_value(const trib_json *json, trib_arena *arena, trib_value *ret
 trib_code trib_sql_read_rows(const trib_json *result, trib_arena *arena, trib_sql_rows *ret, trib_error *err) {
     const trib_json *cols = trib_json_get(result, "cols"), *rows = trib_json_get(result, "rows");
     trib_sql_rows out = {0};
-    if (!trib_json_is(cols, TRIB_JSON_ARRAY) || !trib_json_is(rows, TRIB_JSON_ARRAY)) return not_hrana(err, "no cols or rows");
+    if (!trib_json_is(cols, TRIB_JSON_ARRAY) || !trib_json_is(rows, TRIB_JSON_ARRAY))
+        return not_hrana(err, "no cols or rows");
     out.col_count = trib_json_count(cols);
     out.row_count = trib_json_count(rows);
     trib_json_i64(trib_json_get(result, "affected_row_count"), &out.affected_rows);
@@ -163,7 +166,8 @@ trib_code trib_sql_read_rows(const trib_json *result, trib_arena *arena, trib_sq
     for (size_t i = 0; col; i++, col = trib_json_next(col)) trib_json_str(trib_json_get(col, "name"), &out.cols[i]);
     trib_value *at = out.values;
     for (const trib_json *row = trib_json_first(rows); row; row = trib_json_next(row)) {
-        if (trib_json_count(row) != out.col_count) return not_hrana(err, "a row has another number of values than there are columns");
+        if (trib_json_count(row) != out.col_count)
+            return not_hrana(err, "a row has another number of values than there are columns");
         for (const trib_json *value = trib_json_first(row); value; value = trib_json_next(value)) {
             if (!read_value(value, arena, at++)) return not_hrana(err, "a value cannot be read");
         }
@@ -202,13 +206,14 @@ static void keep_baton(trib_sql_session *session, const trib_json *root) {
     session->baton[baton.len] = '\0';
 }
 
-static trib_code post(const trib_remote *db, trib_buf *body, trib_arena *arena, const trib_json **ret, trib_error *err) {
+static trib_code post(const trib_remote *db, trib_buf *body, trib_arena *arena, const trib_json **ret,
+                      trib_error *err) {
     if (body->failed) return trib_error_set(err, TRIB_NOMEM, NULL);
     return trib_remote_call(db, "POST", "v3/pipeline", trib_buf_str(body), arena, ret, err);
 }
 
-trib_code trib_sql_execute(const trib_remote *db, trib_sql_session *session, const trib_sql_stmt *stmt, trib_arena *arena,
-                           trib_sql_rows *ret, trib_error *err) {
+trib_code trib_sql_execute(const trib_remote *db, trib_sql_session *session, const trib_sql_stmt *stmt,
+                           trib_arena *arena, trib_sql_rows *ret, trib_error *err) {
     const trib_json *root = NULL, *result = NULL;
     trib_buf body;
     trib_buf_init(&body, TRIB_SQL_BODY_MAX_BYTES);
@@ -221,11 +226,12 @@ trib_code trib_sql_execute(const trib_remote *db, trib_sql_session *session, con
     return code == TRIB_OK ? trib_sql_read_rows(result, arena, ret, err) : code;
 }
 
-trib_code trib_sql_batch(const trib_remote *db, const trib_sql_stmt *stmts, size_t count, trib_arena *arena, trib_sql_rows *ret,
-                         trib_error *err) {
+trib_code trib_sql_batch(const trib_remote *db, const trib_sql_stmt *stmts, size_t count, trib_arena *arena,
+                         trib_sql_rows *ret, trib_error *err) {
     const trib_json *root = NULL, *result = NULL;
     trib_buf body;
-    if (count > TRIB_SQL_BATCH_MAX) return trib_error_set(err, TRIB_BAD_REQUEST, "at most %d statements in a batch", TRIB_SQL_BATCH_MAX);
+    if (count > TRIB_SQL_BATCH_MAX)
+        return trib_error_set(err, TRIB_BAD_REQUEST, "at most %d statements in a batch", TRIB_SQL_BATCH_MAX);
     trib_buf_init(&body, TRIB_SQL_BODY_MAX_BYTES);
     trib_sql_write_batch(&body, stmts, count);
     trib_code code = post(db, &body, arena, &root, err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SQL over Hrana 3 (JSON, /v3/pipeline), as a command sends it to one tenant's database: single statements, batches in one
- * transaction, and a session for the shell.
+/* SQL over Hrana 3 (JSON, /v3/pipeline), as a command sends it to one tenant's database: single statements, batches in
+ * one transaction, and a session for the shell.
  *
  *   trib_sql_batch:  BEGIN IMMEDIATE; each statement if the one before worked; COMMIT; ROLLBACK if that did not work */
 #ifndef TRIB_CLI_SQL_H
@@ -36,12 +36,12 @@ typedef struct trib_sql_session {
 
 /* One statement. session NULL: the connection is closed behind it, else it goes on in the session.
  * Errors: REMOTE with the server's message and code (SQL errors too, text_code tells), and trib_remote_call's. */
-trib_code trib_sql_execute(const trib_remote *db, trib_sql_session *session, const trib_sql_stmt *stmt, trib_arena *arena,
-                           trib_sql_rows *ret, trib_error *err);
-/* All or nothing. ret (may be NULL): count results. Errors: as above, of the first statement that failed; BAD_REQUEST for more
- * than TRIB_SQL_BATCH_MAX. */
-trib_code trib_sql_batch(const trib_remote *db, const trib_sql_stmt *stmts, size_t count, trib_arena *arena, trib_sql_rows *ret,
-                         trib_error *err);
+trib_code trib_sql_execute(const trib_remote *db, trib_sql_session *session, const trib_sql_stmt *stmt,
+                           trib_arena *arena, trib_sql_rows *ret, trib_error *err);
+/* All or nothing. ret (may be NULL): count results. Errors: as above, of the first statement that failed; BAD_REQUEST
+ * for more than TRIB_SQL_BATCH_MAX. */
+trib_code trib_sql_batch(const trib_remote *db, const trib_sql_stmt *stmts, size_t count, trib_arena *arena,
+                         trib_sql_rows *ret, trib_error *err);
 /* Ends a session; failure does not matter. */
 void trib_sql_session_close(const trib_remote *db, trib_sql_session *session, trib_arena *arena);
 

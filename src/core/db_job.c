@@ -85,6 +85,20 @@ static trib_job_verdict finish(trib_db_job *job) {
     return TRIB_JOB_DONE;
 }
 
+/* What the session lost while nobody was inside (its transaction, its connection) is told once, by the next statement; the
+ * handle is clean then and is entered again. */
+static trib_code enter(trib_db_job *job) {
+    trib_session_vars *vars = job->session ? &job->session->vars : &job->vars;
+    trib_error lost;
+    trib_code code = trib_handle_enter(job->handle, job->access, vars, &lost);
+    if (code == TRIB_OK) return code;
+    if (job->pending == TRIB_OK) {
+        job->pending = code;
+        job->pending_err = lost;
+    }
+    return trib_handle_enter(job->handle, job->access, vars, &job->err);
+}
+
 static trib_job_verdict run(trib_job *base) {
     trib_db_job *job = (trib_db_job *)(void *)base;
     if (job->phase == PHASE_OPEN) {
@@ -92,12 +106,11 @@ static trib_job_verdict run(trib_job *base) {
         if (job->code != TRIB_OK) return TRIB_JOB_DONE;
         job->phase = PHASE_ENTER;
     }
-    trib_session_vars *vars = job->session ? &job->session->vars : &job->vars;
-    trib_error lost;
-    trib_code code = trib_handle_enter(job->handle, job->access, vars, &lost);
-    if (code != TRIB_OK && job->pending == TRIB_OK) {
-        job->pending = code;
-        job->pending_err = lost;
+    trib_code code = enter(job);
+    if (code != TRIB_OK) {
+        job->code = code;
+        put_handle(job, false);
+        return TRIB_JOB_DONE;
     }
     trib_worker_set_handle(base, job->handle);
     if (work_until_wait(job)) return finish(job);

@@ -118,7 +118,8 @@ static void make_url(char out[URL_BYTES], const char *address) {
     else snprintf(out, URL_BYTES, "http://%s/", address);
 }
 
-/* Clients are told the URL that the user listener really has; admin requests, which ask for it, come only afterwards. */
+/* Clients are told the URL that the user listener really has; admin requests, which ask for it, come only
+ * afterwards. */
 static void on_listening(void *ctx, trib_listener_kind kind, const char *address) {
     trib_serving *serving = ctx;
     make_url(kind == TRIB_LISTENER_USER ? serving->user_url : serving->admin_url, address);

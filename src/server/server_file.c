@@ -56,7 +56,8 @@ trib_code trib_server_file_write(const char *data_dir, const trib_server_file *f
     if (file->admin_key[0]) {
         trib_buf_init(&buf, TRIB_SERVER_FILE_KEY_BYTES + 1);
         trib_buf_printf(&buf, "%s\n", file->admin_key);
-        code = buf.failed ? trib_error_set(err, TRIB_NOMEM, NULL) : write_file(data_dir, "admin.key", 0600, trib_buf_str(&buf), err);
+        code = buf.failed ? trib_error_set(err, TRIB_NOMEM, NULL)
+                          : write_file(data_dir, "admin.key", 0600, trib_buf_str(&buf), err);
         trib_buf_deinit(&buf);
     }
     if (code != TRIB_OK) return code;
@@ -70,24 +71,27 @@ trib_code trib_server_file_write(const char *data_dir, const trib_server_file *f
     trib_jw_member_str(&w, "version", trib_str_c(file->version));
     trib_jw_object_end(&w);
     trib_buf_add_char(&buf, '\n');
-    code = buf.failed ? trib_error_set(err, TRIB_NOMEM, NULL) : write_file(data_dir, "server.json", 0644, trib_buf_str(&buf), err);
+    code = buf.failed ? trib_error_set(err, TRIB_NOMEM, NULL)
+                      : write_file(data_dir, "server.json", 0644, trib_buf_str(&buf), err);
     trib_buf_deinit(&buf);
     return code;
 }
 
 /* The file's text into `text`; CONNECT when there is none. */
-static trib_code read_file(const char *data_dir, const char *name, char text[TRIB_SERVER_FILE_MAX_BYTES], size_t *ret_len,
-                           trib_error *err) {
+static trib_code read_file(const char *data_dir, const char *name, char text[TRIB_SERVER_FILE_MAX_BYTES],
+                           size_t *ret_len, trib_error *err) {
     char path[PATH_MAX];
     size_t len = 0;
-    if (!path_of(data_dir, name, "", path)) return trib_error_set(err, TRIB_IO, "the path of the data folder is too long");
+    if (!path_of(data_dir, name, "", path))
+        return trib_error_set(err, TRIB_IO, "the path of the data folder is too long");
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         if (errno != ENOENT && errno != ENOTDIR) return io_error(err, "read", path);
-        return trib_error_set(err, TRIB_CONNECT,
-                              "no server runs on the data folder %s (it has no %s); start one with `trib serve --data %s`, or name "
-                              "another with --data or --admin-url",
-                              data_dir, name, data_dir);
+        return trib_error_set(
+            err, TRIB_CONNECT,
+            "no server runs on the data folder %s (it has no %s); start one with `trib serve --data %s`, or name "
+            "another with --data or --admin-url",
+            data_dir, name, data_dir);
     }
     for (;;) {
         ssize_t n = read(fd, text + len, TRIB_SERVER_FILE_MAX_BYTES - len);
@@ -121,14 +125,15 @@ static trib_code parse(const char *data_dir, trib_str text, bool *ret_has_key, t
     trib_arena arena;
     trib_arena_init(&arena, 64 * 1024);
     trib_code code = trib_json_parse(&arena, text, &root, err);
-    bool ok = code == TRIB_OK && trib_json_i64(trib_json_get(root, "pid"), &ret->pid) && ret->pid > 0 && ret->pid <= INT_MAX &&
-              copy_member(root, "url", ret->url, sizeof ret->url) &&
+    bool ok = code == TRIB_OK && trib_json_i64(trib_json_get(root, "pid"), &ret->pid) && ret->pid > 0 &&
+              ret->pid <= INT_MAX && copy_member(root, "url", ret->url, sizeof ret->url) &&
               copy_member(root, "admin_url", ret->admin_url, sizeof ret->admin_url) &&
               copy_member(root, "version", ret->version, sizeof ret->version) &&
               trib_json_bool(trib_json_get(root, "admin_key"), ret_has_key);
     trib_arena_deinit(&arena);
     if (ok) return TRIB_OK;
-    return trib_error_set(err, TRIB_CONFIG, "%s/server.json is malformed; it is written anew when the server starts", data_dir);
+    return trib_error_set(err, TRIB_CONFIG, "%s/server.json is malformed; it is written anew when the server starts",
+                          data_dir);
 }
 
 trib_code trib_server_file_read(const char *data_dir, trib_server_file *ret, trib_error *err) {
@@ -140,8 +145,10 @@ trib_code trib_server_file_read(const char *data_dir, trib_server_file *ret, tri
     if (code == TRIB_OK) code = parse(data_dir, trib_str_make(text, len), &has_key, &file, err);
     if (code != TRIB_OK) return code;
     if (kill((pid_t)file.pid, 0) != 0 && errno == ESRCH) {
-        return trib_error_set(err, TRIB_CONNECT, "no server runs on the data folder %s any more (process %lld is gone); start one with "
-                              "`trib serve --data %s`", data_dir, (long long)file.pid, data_dir);
+        return trib_error_set(err, TRIB_CONNECT,
+                              "no server runs on the data folder %s any more (process %lld is gone); start one with "
+                              "`trib serve --data %s`",
+                              data_dir, (long long)file.pid, data_dir);
     }
     if (has_key) {
         code = read_file(data_dir, "admin.key", text, &len, err);
@@ -149,7 +156,8 @@ trib_code trib_server_file_read(const char *data_dir, trib_server_file *ret, tri
         trib_str key = trib_str_make(text, len);
         while (key.len && (key.ptr[key.len - 1] == '\n' || key.ptr[key.len - 1] == '\r')) key.len--;
         if (key.len == 0 || key.len >= sizeof file.admin_key) {
-            return trib_error_set(err, TRIB_CONFIG, "%s/admin.key is malformed; it is written anew when the server starts", data_dir);
+            return trib_error_set(err, TRIB_CONFIG,
+                                  "%s/admin.key is malformed; it is written anew when the server starts", data_dir);
         }
         memcpy(file.admin_key, key.ptr, key.len);
         file.admin_key[key.len] = '\0';

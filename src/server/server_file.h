@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How the commands of `trib` find the server that runs on a data folder: two files that the server writes when it is ready.
+/* How the commands of `trib` find the server that runs on a data folder: two files that the server writes when it is
+ * ready.
  *
- *   <data>/server.json   {"pid":4711,"url":"http://127.0.0.1:8080/","admin_url":"http://127.0.0.1:8081/","version":"0.1.0"}
- *   <data>/admin.key     the admin key, mode 0600; no file where the admin listener needs none
+ *   <data>/server.json   {"pid":4711,"url":"http://127.0.0.1:8080/","admin_url":"http://127.0.0.1:8081/",
+ *                         "admin_key":true,"version":"0.1.0"}
+ *   <data>/admin.key     the admin key, mode 0600; admin_key is false where the admin listener needs none
  *
  * server.json goes when the server ends; one that is left after a crash names a process that is gone. */
 #ifndef TRIB_SERVER_SERVER_FILE_H
@@ -30,8 +32,8 @@ typedef struct trib_server_file {
 /* Writes both files, the key first, each whole or not at all (a temporary file and a rename).
  * Errors: IO with the path and the reason. Thread: main. */
 trib_code trib_server_file_write(const char *data_dir, const trib_server_file *file, trib_error *err);
-/* Reads them. Errors: CONNECT when there is no server.json or its process is gone (the message says how to start a server),
- * IO, CONFIG when a file is malformed. */
+/* Reads them. Errors: CONNECT when there is no server.json or its process is gone (the message says how to start a
+ * server), IO, CONFIG when a file is malformed. */
 trib_code trib_server_file_read(const char *data_dir, trib_server_file *ret, trib_error *err);
 /* Removes server.json; the key stays for the next start. */
 void trib_server_file_remove(const char *data_dir);

@@ -127,11 +127,10 @@ void trib_ckpt_task(trib_task *task)
     trib_db *db = (trib_db *)(void *)((char *)task - offsetof(trib_db, ckpt_task));
     trib_handle *handle = NULL;
     trib_error err = {0};
-    if (trib_handle_take_inside(db, &handle, &err) != TRIB_OK) {
+    if (trib_handle_take_inside(db, true, &handle, &err) != TRIB_OK) {
         finish(db, NULL, true);
         return;
     }
-    handle->own_work = true;
     trib_db_lock(db);
     bool live = db->state == TRIB_DB_READY;
     if (live) {

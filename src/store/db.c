@@ -154,11 +154,10 @@ static trib_code first_handle(trib_db *db, trib_error *err)
 {
     trib_handle *h = NULL;
     trib_error why = {0};
-    trib_code code = trib_handle_take_inside(db, &h, &why);
+    trib_code code = trib_handle_take_inside(db, true, &h, &why);
     int rc = code == TRIB_OK ? SQLITE_OK : why.detail;
     bool agrees = true;
     if (code == TRIB_OK) {
-        h->own_work = true; /* may open the files before others see that they exist */
         rc = trib_handle_touch(h);
         agrees = db->log.appended_frames == 0 || trib_vfs_commit_visible(h, db->log.salt, db->log.appended_frames);
         trib_handle_give_inside(h);

@@ -221,8 +221,8 @@ void trib_handle_free(trib_handle *handle);
 int trib_handle_touch(trib_handle *handle);
 /* Resets all statements and rolls back. The caller is the only one inside. */
 void trib_handle_rollback(trib_handle *handle);
-/* Takes an idle handle, or a new one, for the store's own work, marked as inside. */
-trib_code trib_handle_take_inside(trib_db *db, trib_handle **ret, trib_error *err);
+/* Takes an idle handle, or a new one, marked as inside. own_work: for the store itself. */
+trib_code trib_handle_take_inside(trib_db *db, bool own_work, trib_handle **ret, trib_error *err);
 void trib_handle_give_inside(trib_handle *handle);
 /* Ends idle handles beyond the number kept. */
 void trib_handle_trim(trib_db *db, uint32_t keep);

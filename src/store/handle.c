@@ -187,7 +187,7 @@ void trib_handle_trim(trib_db *db, uint32_t keep)
     }
 }
 
-trib_code trib_handle_take_inside(trib_db *db, trib_handle **ret, trib_error *err)
+trib_code trib_handle_take_inside(trib_db *db, bool own_work, trib_handle **ret, trib_error *err)
 {
     trib_db_lock(db);
     trib_code code = state_error(db, err);
@@ -209,6 +209,7 @@ trib_code trib_handle_take_inside(trib_db *db, trib_handle **ret, trib_error *er
     }
     if (code == TRIB_OK) {
         h->inside = true;
+        h->own_work = own_work; /* before connecting: may open the files before others see that they exist */
         db->inside_count++;
     }
     trib_db_unlock(db);
@@ -229,9 +230,9 @@ trib_code trib_handle_take_inside(trib_db *db, trib_handle **ret, trib_error *er
 void trib_handle_give_inside(trib_handle *h)
 {
     trib_db *db = h->db;
-    h->own_work = false;
     h->ticket = 0;
     trib_db_lock(db);
+    h->own_work = false;
     bool keep = db->state == TRIB_DB_READY && db->idle_count < TRIB_HANDLES_IDLE_MAX && h->sqlite;
     if (keep) {
         if (h->has_turn)
@@ -252,7 +253,7 @@ trib_code trib_handle_take(trib_db *db, trib_handle **ret, trib_error *err)
     trib_handle *h = NULL;
     trib_code code = trib_fail_retry(db, err);
     if (code == TRIB_OK)
-        code = trib_handle_take_inside(db, &h, err);
+        code = trib_handle_take_inside(db, false, &h, err);
     if (code != TRIB_OK)
         return code;
     trib_db_lock(db);

@@ -180,9 +180,8 @@ static void clean_log(trib_db *db)
 {
     trib_handle *h = NULL;
     bool complete = false;
-    if (!atomic_load(&db->exists) || atomic_load(&db->log.bytes) == 0 || trib_handle_take_inside(db, &h, NULL) != TRIB_OK)
+    if (!atomic_load(&db->exists) || atomic_load(&db->log.bytes) == 0 || trib_handle_take_inside(db, true, &h, NULL) != TRIB_OK)
         return;
-    h->own_work = true;
     trib_db_lock(db);
     bool mine = trib_turn_try_locked(h);
     trib_db_unlock(db);

@@ -45,8 +45,10 @@ static bool is_allowed(trib_str key, const char *const *allowed) {
     return false;
 }
 
-/* Members that nobody reads would be ignored in silence, and the caller would believe in a setting that is not there. */
-trib_code tenants_parse_body(trib_http_request *http, const char *const *allowed, const trib_json **ret, trib_error *err) {
+/* Members that nobody reads would be ignored in silence, and the caller would believe in a setting that is not
+ * there. */
+trib_code tenants_parse_body(trib_http_request *http, const char *const *allowed, const trib_json **ret,
+                             trib_error *err) {
     const trib_json *body;
     if (trib_str_trim(http->body).len == 0) {
         *ret = NULL;
@@ -55,13 +57,15 @@ trib_code tenants_parse_body(trib_http_request *http, const char *const *allowed
     trib_code code = trib_json_parse(http->arena, http->body, &body, err);
     if (code != TRIB_OK) return code;
     if (!trib_json_is(body, TRIB_JSON_OBJECT)) {
-        return trib_error_set(err, TRIB_BAD_REQUEST, "the body must be a JSON object, it is %s; send {} for the defaults",
+        return trib_error_set(err, TRIB_BAD_REQUEST,
+                              "the body must be a JSON object, it is %s; send {} for the defaults",
                               trib_json_kind_text(body));
     }
     for (const trib_json *member = trib_json_first(body); member; member = trib_json_next(member)) {
         if (trib_json_is_null(member) || is_allowed(member->key, allowed)) continue;
         trib_str key = trib_str_sub(member->key, 0, 64);
-        return trib_error_set(err, TRIB_BAD_REQUEST, "member \"%.*s\" is not known here; leave it out", TRIB_STR_ARG(key));
+        return trib_error_set(err, TRIB_BAD_REQUEST, "member \"%.*s\" is not known here; leave it out",
+                              TRIB_STR_ARG(key));
     }
     *ret = body;
     return TRIB_OK;
@@ -72,7 +76,8 @@ trib_code tenants_find(trib_http_request *http, trib_tenant **ret, trib_error *e
     trib_tenant *tenant = trib_control_find(http->app->control, name);
     if (!tenant) {
         trib_str shown = trib_str_sub(name, 0, TRIB_TENANT_NAME_BYTES);
-        return trib_error_set(err, TRIB_TENANT_NOT_FOUND, "tenant \"%.*s\" doesn't exist; `trib tenant list` shows those that do",
+        return trib_error_set(err, TRIB_TENANT_NOT_FOUND,
+                              "tenant \"%.*s\" doesn't exist; `trib tenant list` shows those that do",
                               TRIB_STR_ARG(shown));
     }
     *ret = tenant;

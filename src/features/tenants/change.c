@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What changes the registry: create, delete, revoke tokens, rotate keys. Each is one operation of core/control.h, answered when
- * it is durable.
+/* What changes the registry: create, delete, revoke tokens, rotate keys. Each is one operation of core/control.h,
+ * answered when it is durable.
  *
  *   delete:  registry row gone, durable --> a worker removes the files --> answer
  *                                            └ fails: logged; the row is gone, so nobody can reach them any more */
@@ -78,35 +78,39 @@ static void create_finished(trib_control_op *op) {
 
 /* sqld's members that would change what the new tenant is: better refused than ignored. */
 static trib_code check_create_body(const trib_json *body, trib_error *err) {
-    static const char *const unsupported[] = {"dump_url",       "max_db_size",       "heartbeat_url", "bottomless_db_id", "jwt_key",
-                                              "txn_timeout_s",  "max_row_size",      "shared_schema_name"};
+    static const char *const unsupported[] = {"dump_url", "max_db_size",   "heartbeat_url", "bottomless_db_id",
+                                              "jwt_key",  "txn_timeout_s", "max_row_size",  "shared_schema_name"};
     static const char *const only_false[] = {"shared_schema", "allow_attach"};
     for (size_t i = 0; i < sizeof unsupported / sizeof *unsupported; i++) {
         if (trib_json_absent(trib_json_get(body, unsupported[i]))) continue;
-        return trib_error_set(err, TRIB_BAD_REQUEST,
-                              "\"%s\" is not supported: create the tenant with {} and %s", unsupported[i],
+        return trib_error_set(err, TRIB_BAD_REQUEST, "\"%s\" is not supported: create the tenant with {} and %s",
+                              unsupported[i],
                               i == 0 ? "send the dump's SQL through it as a script" : "leave this member out");
     }
     for (size_t i = 0; i < sizeof only_false / sizeof *only_false; i++) {
         const trib_json *member = trib_json_get(body, only_false[i]);
         bool on = true;
         if (trib_json_absent(member) || (trib_json_bool(member, &on) && !on)) continue;
-        return trib_error_set(err, TRIB_BAD_REQUEST, "\"%s\" is not supported: leave it out or say false", only_false[i]);
+        return trib_error_set(err, TRIB_BAD_REQUEST, "\"%s\" is not supported: leave it out or say false",
+                              only_false[i]);
     }
     return TRIB_OK;
 }
 
 void tenants_handle_create(trib_http_request *http) {
-    static const char *const members[] = {"dump_url", "max_db_size", "heartbeat_url", "bottomless_db_id", "jwt_key", "txn_timeout_s",
-                                          "max_row_size", "shared_schema", "shared_schema_name", "allow_attach", "durability_mode", NULL};
+    static const char *const members[] = {
+        "dump_url",     "max_db_size",   "heartbeat_url",      "bottomless_db_id", "jwt_key",         "txn_timeout_s",
+        "max_row_size", "shared_schema", "shared_schema_name", "allow_attach",     "durability_mode", NULL};
     const trib_json *body;
     trib_str mode;
     trib_error err;
     if (!name_fits(http)) return;
     trib_code code = tenants_parse_body(http, members, &body, &err);
     if (code == TRIB_OK) code = check_create_body(body, &err);
-    if (code == TRIB_OK && trib_json_str(trib_json_get(body, "durability_mode"), &mode) && !trib_str_eq_c(mode, "strong")) {
-        code = trib_error_set(&err, TRIB_BAD_REQUEST, "\"durability_mode\" is always \"strong\" here: an acknowledged write is on disk");
+    if (code == TRIB_OK && trib_json_str(trib_json_get(body, "durability_mode"), &mode) &&
+        !trib_str_eq_c(mode, "strong")) {
+        code = trib_error_set(&err, TRIB_BAD_REQUEST,
+                              "\"durability_mode\" is always \"strong\" here: an acknowledged write is on disk");
     }
     if (code != TRIB_OK) {
         trib_http_answer_error(http, &err);
@@ -169,7 +173,8 @@ void tenants_handle_delete(trib_http_request *http) {
     trib_code code = tenants_parse_body(http, members, &body, &err);
     if (code == TRIB_OK) code = tenants_find(http, &tenant, &err);
     if (code == TRIB_OK && tenant->system) {
-        code = trib_error_set(&err, TRIB_BAD_REQUEST, "\"%s\" is a database of the server itself and cannot be deleted", tenant->name);
+        code = trib_error_set(&err, TRIB_BAD_REQUEST, "\"%s\" is a database of the server itself and cannot be deleted",
+                              tenant->name);
     }
     if (code != TRIB_OK) {
         trib_tenant_unref(tenant);
@@ -195,7 +200,8 @@ static void revoke_finished(trib_control_op *op) {
     trib_tenant *tenant = op->tenant;
     tenants_reply reply;
     if (op->code != TRIB_OK || !tenant) {
-        if (op->code == TRIB_OK) trib_error_set(&op->err, TRIB_TENANT_NOT_FOUND, "tenant \"%s\" was deleted meanwhile", op->name);
+        if (op->code == TRIB_OK)
+            trib_error_set(&op->err, TRIB_TENANT_NOT_FOUND, "tenant \"%s\" was deleted meanwhile", op->name);
         trib_http_answer_error(call->http, &op->err);
         return;
     }
@@ -246,7 +252,8 @@ void tenants_handle_rotate(trib_http_request *http) {
     trib_code code = tenants_parse_body(http, members, &body, &err);
     const trib_json *member = code == TRIB_OK ? trib_json_get(body, "drop_old") : NULL;
     if (!trib_json_absent(member) && !trib_json_bool(member, &drop_old)) {
-        code = trib_error_set(&err, TRIB_BAD_REQUEST, "\"drop_old\" must be true or false, it is %s", trib_json_kind_text(member));
+        code = trib_error_set(&err, TRIB_BAD_REQUEST, "\"drop_old\" must be true or false, it is %s",
+                              trib_json_kind_text(member));
     }
     if (code != TRIB_OK) {
         trib_http_answer_error(http, &err);

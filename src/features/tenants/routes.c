@@ -14,10 +14,12 @@ static const trib_route routes[] = {
     {"GET", "/v1/namespaces/:ns/stats", ADMIN_GET, tenants_handle_stats, "counters under sqld's names"},
     {"GET", "/v1/namespaces/:ns/config", ADMIN_GET, tenants_handle_config, "settings under sqld's names"},
     {"POST", "/v1/namespaces/:ns/tokens", ADMIN_BODY, tenants_handle_token, "make a token for one tenant"},
-    {"POST", "/v1/namespaces/:ns/tokens/revoke", ADMIN_BODY, tenants_handle_revoke, "make every token of a tenant void"},
+    {"POST", "/v1/namespaces/:ns/tokens/revoke", ADMIN_BODY, tenants_handle_revoke,
+     "make every token of a tenant void"},
     {"POST", "/v1/tokens", ADMIN_BODY, tenants_handle_wide_token, "make a token for several tenants or all"},
     {"GET", "/v1/keys", ADMIN_GET, tenants_handle_keys, "the public keys that tokens are checked with"},
     {"POST", "/v1/keys/rotate", ADMIN_BODY, tenants_handle_rotate, "sign with a new key from now on"},
 };
 
-const trib_module trib_tenants_module = {.name = "tenants", .routes = routes, .route_count = sizeof routes / sizeof routes[0]};
+const trib_module trib_tenants_module = {
+    .name = "tenants", .routes = routes, .route_count = sizeof routes / sizeof routes[0]};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What only reads: the list, one tenant, its counters, its settings. The list and the settings come from memory; sizes and
- * commit numbers come from the store, which may have to open the database, so a worker asks. */
+/* What only reads: the list, one tenant, its counters, its settings. The list and the settings come from memory; sizes
+ * and commit numbers come from the store, which may have to open the database, so a worker asks. */
 #include "core/control.h"
 #include "features/tenants/tenants_int.h"
 #include "wire/url.h"
@@ -68,7 +68,8 @@ typedef struct stats_call {
 static trib_job_verdict stats_run(trib_job *job) {
     stats_call *call = (stats_call *)(void *)job;
     trib_db *db = NULL;
-    call->code = trib_store_db_get(call->http->app->store, trib_str_c(call->tenant->id), &call->tenant->db_settings, &db, &call->err);
+    call->code = trib_store_db_get(call->http->app->store, trib_str_c(call->tenant->id), &call->tenant->db_settings,
+                                   &db, &call->err);
     if (call->code != TRIB_OK) return TRIB_JOB_DONE;
     trib_db_get_stats(db, &call->stats);
     trib_db_unref(db);

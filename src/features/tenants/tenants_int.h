@@ -9,10 +9,11 @@
 #include "wire/json.h"
 
 enum {
-    TENANTS_BODY_MAX_BYTES = 64 * 1024,   /* a body is a handful of members, at most 256 names: stops parser memory attacks */
-    TENANTS_REPLY_MAX_BYTES = 2 << 20,    /* a full page of a list is about 350 KB */
-    TENANTS_PAGE_DEFAULT = 100,           /* namespaces in a page when the request does not say */
-    TENANTS_URL_MAX_BYTES = 2048          /* public URL plus a name */
+    TENANTS_BODY_MAX_BYTES =
+        64 * 1024, /* a body is a handful of members, at most 256 names: stops parser memory attacks */
+    TENANTS_REPLY_MAX_BYTES = 2 << 20, /* a full page of a list is about 350 KB */
+    TENANTS_PAGE_DEFAULT = 100,        /* namespaces in a page when the request does not say */
+    TENANTS_URL_MAX_BYTES = 2048       /* public URL plus a name */
 };
 
 /* A JSON answer while it is written; failure sticks in buf. */
@@ -23,14 +24,16 @@ typedef struct tenants_reply {
 
 /* Begins with an open object. */
 void tenants_reply_begin(tenants_reply *reply);
-/* Closes the object and answers 200, or 503 if the memory was not to be had. The request and the reply are gone afterwards. */
+/* Closes the object and answers 200, or 503 if the memory was not to be had. The request and the reply are gone
+ * afterwards. */
 void tenants_reply_send(tenants_reply *reply, trib_http_request *http);
 /* An error body under another status than the table's, where sqld answers another one. */
 void tenants_answer_error_as(trib_http_request *http, int status, const trib_error *err);
 
-/* The body as an object; *ret NULL for an empty body. Errors: BAD_JSON, BAD_REQUEST (not an object, or a member that is not in
- * `allowed`, a list that ends with NULL), NOMEM. */
-trib_code tenants_parse_body(trib_http_request *http, const char *const *allowed, const trib_json **ret, trib_error *err);
+/* The body as an object; *ret NULL for an empty body. Errors: BAD_JSON, BAD_REQUEST (not an object, or a member that is
+ * not in `allowed`, a list that ends with NULL), NOMEM. */
+trib_code tenants_parse_body(trib_http_request *http, const char *const *allowed, const trib_json **ret,
+                             trib_error *err);
 
 /* A reference to the tenant that ":ns" names, system databases included. Errors: TENANT_NOT_FOUND. */
 trib_code tenants_find(trib_http_request *http, trib_tenant **ret, trib_error *err);

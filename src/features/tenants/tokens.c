@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Makes tokens and shows the public keys.
  *
- *   one tenant:       {"id":"acme","a":"rw","iat":..,"exp":..,"gen":3}      void once the tenant's token_epoch is above gen
- *   several, or all:  {"p":{"ro":{"ns":["streams","ali"]}},"iat":..}       "*" is every tenant; void when the key is dropped
+ *   one tenant       {"id":"acme","a":"rw","gen":3}              void once the tenant's token_epoch is above gen
+ *   several, or all  {"p":{"ro":{"ns":["streams","ali"]}}}       "*" is every tenant; void when the key is dropped
  *
- * Signing takes about 30 us, so it is done on the loop. */
+ * Both have `iat`, and `exp` if asked. Signing takes about 30 us, so it is done on the loop. */
 #include "base/time.h"
 #include "base/units.h"
 #include "core/control.h"
@@ -24,7 +24,8 @@ static trib_code parse_ask(trib_http_request *http, const trib_json *body, token
     const trib_json *member = trib_json_get(body, "access");
     if (!trib_json_absent(member) &&
         (!trib_json_str(member, &access) || (!trib_str_eq_c(access, "rw") && !trib_str_eq_c(access, "ro")))) {
-        return trib_error_set(err, TRIB_BAD_REQUEST, "\"access\" must be \"rw\" (read and write) or \"ro\" (read only)");
+        return trib_error_set(err, TRIB_BAD_REQUEST,
+                              "\"access\" must be \"rw\" (read and write) or \"ro\" (read only)");
     }
     *ret = (token_ask){.read_only = trib_str_eq_c(access, "ro"), .now_ms = trib_env_wall_ms(http->app->env)};
     member = trib_json_get(body, "expires");
@@ -32,7 +33,8 @@ static trib_code parse_ask(trib_http_request *http, const trib_json *body, token
     if (trib_json_str(member, &expires) && trib_str_eq_c(expires, "never")) return TRIB_OK;
     if (!expires.len || !trib_units_duration_ms(expires, &life_ms) || life_ms < 1000 ||
         life_ms > TRIB_TIME_MAX_MS - ret->now_ms) {
-        return trib_error_set(err, TRIB_BAD_REQUEST, "\"expires\" must be a duration of at least a second, like \"30d\", \"12h\" or "
+        return trib_error_set(err, TRIB_BAD_REQUEST,
+                              "\"expires\" must be a duration of at least a second, like \"30d\", \"12h\" or "
                               "\"90m\", or \"never\"");
     }
     ret->expires = true;
@@ -99,7 +101,8 @@ void tenants_handle_token(trib_http_request *http) {
 }
 
 /* Names must exist: a token for a name that somebody may take later would open that tenant's data to its holder. */
-static trib_code parse_names(trib_http_request *http, const trib_json *list, trib_str *names, size_t count, trib_error *err) {
+static trib_code parse_names(trib_http_request *http, const trib_json *list, trib_str *names, size_t count,
+                             trib_error *err) {
     const trib_json *item = trib_json_first(list);
     for (size_t i = 0; i < count; i++, item = trib_json_next(item)) {
         if (!trib_json_str(item, &names[i])) {
@@ -131,7 +134,8 @@ void tenants_handle_wide_token(trib_http_request *http) {
     const trib_json *list = code == TRIB_OK ? trib_json_get(body, "namespaces") : NULL;
     size_t count = trib_json_is(list, TRIB_JSON_ARRAY) ? trib_json_count(list) : 0;
     if (code == TRIB_OK && (count == 0 || count > TRIB_JWT_MAX_NAMES)) {
-        code = trib_error_set(&err, TRIB_BAD_REQUEST, "\"namespaces\" must be a list of 1 to %d names, or [\"*\"] for every one",
+        code = trib_error_set(&err, TRIB_BAD_REQUEST,
+                              "\"namespaces\" must be a list of 1 to %d names, or [\"*\"] for every one",
                               TRIB_JWT_MAX_NAMES);
     }
     if (code == TRIB_OK) {

@@ -3,10 +3,12 @@
 #include "io/loop.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -78,6 +80,33 @@ static void tasks_of_many_threads_run_once_in_their_order_on_the_loop(void **sta
     assert_int_equal(t.wrong_thread, 0);
     assert_false(trib_loop_is_current(t.loop));
     trib_loop_free(t.loop);
+}
+
+typedef struct knock {
+    trib_task task;
+    sem_t heard;
+} knock;
+
+static void hear(trib_task *task) {
+    sem_post(&TRIB_OWNER_OF(task, knock, task)->heard);
+}
+
+static void one_post_wakes_a_sleeping_loop_each_time(void **state) {
+    (void)state;
+    trib_loop *loop = new_loop();
+    assert_int_equal(trib_loop_start(loop, NULL), TRIB_OK);
+    knock k = {.task.run = hear};
+    sem_init(&k.heard, 0, 0);
+    for (int i = 0; i < 200; i++) {
+        trib_loop_post(loop, &k.task);
+        struct timespec limit;
+        clock_gettime(CLOCK_REALTIME, &limit);
+        limit.tv_sec += 20;
+        assert_int_equal(sem_timedwait(&k.heard, &limit), 0);
+    }
+    sem_destroy(&k.heard);
+    trib_loop_stop(loop);
+    trib_loop_free(loop);
 }
 
 typedef struct chain {
@@ -172,6 +201,7 @@ static void deferred_calls_can_repeat_and_be_taken_back(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tasks_of_many_threads_run_once_in_their_order_on_the_loop),
+        cmocka_unit_test(one_post_wakes_a_sleeping_loop_each_time),
         cmocka_unit_test(what_was_posted_before_free_runs_in_free),
         cmocka_unit_test(timers_fire_once_never_early_and_cleared_ones_never),
         cmocka_unit_test(deferred_calls_can_repeat_and_be_taken_back),

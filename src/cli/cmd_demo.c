@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* trib demo: plays a food order over HTTP against a running server, or against one that it starts itself.
+ *
+ *   --url given, or a server on the data folder: that one          none: a server in this process, on the data folder
+ *        step 0 -> counters -> steps 1 to 10 -> counters -> three readers -> archive -> verdict */
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/demo.h"
+#include "server/serve.h"
+
+extern const trib_command trib_cmd_demo;
+
+enum { ARENA_BYTES = 64 << 20, PORT_FREE_TRIES = 2 };
+
+/* Where the demo's server is. */
+typedef struct demo_server {
+    trib_config config;
+    trib_serving *serving; /* our own, or NULL */
+    trib_server_file file;
+} demo_server;
+
+static bool is_default(const trib_config *config, trib_config_id id) {
+    return trib_config_get_origin(config, id) == TRIB_CONFIG_FROM_DEFAULT;
+}
+
+/* A server of our own, quiet unless asked; on other ports when the usual ones are taken and nobody asked for them. */
+static trib_code start_server(demo_server *place, trib_error *err) {
+    trib_config *config = &place->config;
+    trib_serve_options options = {.config = config};
+    bool may_move = is_default(config, TRIB_CONFIG_ID_listen) && is_default(config, TRIB_CONFIG_ID_admin_listen);
+    trib_code code = TRIB_OK;
+    if (is_default(config, TRIB_CONFIG_ID_log_level))
+        code = trib_config_add_flag(config, TRIB_STR("log-level"), "warn", err);
+    if (code == TRIB_OK) code = trib_config_finish(config, err);
+    if (code != TRIB_OK) return code;
+    code = trib_serve_start(&options, &place->serving, err);
+    if (code == TRIB_OK || code == TRIB_DATA_FOLDER_LOCKED || !may_move) return code;
+    code = trib_config_add_flag(config, TRIB_STR("listen"), "127.0.0.1:0", err);
+    if (code == TRIB_OK) code = trib_config_add_flag(config, TRIB_STR("admin-listen"), "127.0.0.1:0", err);
+    if (code == TRIB_OK) code = trib_config_finish(config, err);
+    return code == TRIB_OK ? trib_serve_start(&options, &place->serving, err) : code;
+}
+
+static const char *pick(const char *first, const char *second) {
+    return first && first[0] ? first : second;
+}
+
+/* Fills place->file with URLs and key, and starts a server if there is none. */
+static trib_code find_server(demo_state *demo, demo_server *place, trib_error *err) {
+    trib_cli *cli = demo->cli;
+    const char *url = pick(trib_cli_get(cli, "url"), trib_cli_variable(cli, "TRIB_URL"));
+    const char *admin_url = pick(trib_cli_get(cli, "admin-url"), trib_cli_variable(cli, "TRIB_ADMIN_URL"));
+    trib_code code = trib_cli_load_config(cli, &place->config, err);
+    if (code != TRIB_OK) return code;
+    bool named = (url && url[0]) || (admin_url && admin_url[0]);
+    if (!named || !url || !url[0] || !admin_url || !admin_url[0]) {
+        code = trib_server_file_read(place->config.data, &place->file, err);
+        if (code == TRIB_CONNECT && !named) {
+            code = start_server(place, err);
+            if (code == TRIB_OK) code = trib_server_file_read(place->config.data, &place->file, err);
+        }
+        if (code != TRIB_OK) return code;
+    }
+    if (url && url[0]) snprintf(place->file.url, sizeof place->file.url, "%s", url);
+    if (admin_url && admin_url[0]) snprintf(place->file.admin_url, sizeof place->file.admin_url, "%s", admin_url);
+    if (place->config.admin_key)
+        snprintf(place->file.admin_key, sizeof place->file.admin_key, "%s", place->config.admin_key);
+    if (place->file.admin_url[0] && place->file.url[0]) return TRIB_OK;
+    return trib_error_set(err, TRIB_USAGE, "the demo needs both listeners of the server: give --url and --admin-url");
+}
+
+static trib_code run(demo_state *demo, trib_error *err) {
+    demo_say(demo, "The food order on %s\n\n", demo->url);
+    trib_code code = demo_connect(demo, err);
+    if (code == TRIB_OK) code = demo_prepare(demo, err);
+    if (code == TRIB_OK) code = demo_read_counters(demo, demo->before, err);
+    if (code == TRIB_OK) code = demo_play(demo, err);
+    if (code == TRIB_OK) code = demo_read_counters(demo, demo->counted, err);
+    return code == TRIB_OK ? demo_finish_stream(demo, err) : code;
+}
+
+static void print_json(const demo_state *demo, const demo_server *place, bool ok) {
+    trib_json_writer w;
+    trib_buf buf;
+    trib_buf_init(&buf, 16 * 1024);
+    trib_jw_init(&w, &buf);
+    trib_jw_object_begin(&w);
+    trib_jw_member_bool(&w, "ok", ok);
+    trib_jw_member_str(&w, "stream", TRIB_STR(DEMO_ORDER));
+    trib_jw_member_bool(&w, "events_right", demo->events_right);
+    trib_jw_member_bool(&w, "reads_equal", demo->reads_equal);
+    trib_jw_member_bool(&w, "archive_equal", demo->archive_equal);
+    trib_jw_member_bool(&w, "counts_right", demo->counts_right);
+    trib_jw_member_str(&w, "archive", trib_str_c(demo->archive_path));
+    trib_jw_member_i64(&w, "pings", (int64_t)demo->pings);
+    trib_jw_key_c(&w, "rows_written");
+    trib_jw_object_begin(&w);
+    for (int db = 0; db < DEMO_DBS; db++) trib_jw_member_i64(&w, demo_targets[db].name, (int64_t)demo->counted[db]);
+    trib_jw_object_end(&w);
+    trib_jw_member_str(&w, "url", trib_str_c(place->file.url));
+    trib_jw_member_str(&w, "admin_url", trib_str_c(place->file.admin_url));
+    trib_jw_object_end(&w);
+    fprintf(demo->cli->out, "%.*s\n", TRIB_STR_ARG(trib_buf_str(&buf)));
+    fflush(demo->cli->out);
+    trib_buf_deinit(&buf);
+}
+
+static void print_end(const demo_state *demo, const demo_server *place, bool stays) {
+    demo_say(demo, "\nEverything is as it must be.\n");
+    if (!stays) return;
+    demo_say(demo,
+             "\nThe server stays up; Ctrl-C ends it.\n"
+             "  clients    %s\n"
+             "  tenants    %sali/  %sbab-hara/  %srami/   (with the slash at the end)\n"
+             "  operators  %s\n"
+             "  a token    trib token create ali --data %s\n",
+             place->file.url, place->file.url, place->file.url, place->file.url, place->file.admin_url,
+             place->config.data);
+}
+
+static void close_demo(demo_state *demo) {
+    for (unsigned i = 0; i < DEMO_READERS; i++) {
+        if (demo->reader_http[i]) trib_http_client_free(demo->reader_http[i]);
+    }
+    trib_admin_close(&demo->admin);
+    trib_arena_deinit(&demo->arena);
+}
+
+static int run_demo(trib_cli *cli) {
+    demo_state demo = {.cli = cli};
+    demo_server place = {0};
+    char archive_dir[DEMO_PATH_BYTES];
+    trib_error err;
+    bool ok = false;
+    trib_arena_init(&demo.arena, ARENA_BYTES);
+    trib_code code = find_server(&demo, &place, &err);
+    if (code == TRIB_OK) code = trib_admin_open_at(&demo.admin, cli, place.file.admin_url, place.file.admin_key, &err);
+    if (code == TRIB_OK) {
+        snprintf(archive_dir, sizeof archive_dir, "%s/archive", place.config.data);
+        demo.url = place.file.url;
+        demo.archive_dir = pick(trib_cli_get(cli, "archive"), archive_dir);
+        code = run(&demo, &err);
+    }
+    if (code == TRIB_OK) ok = demo_judge(&demo);
+    if (code == TRIB_OK && cli->json) print_json(&demo, &place, ok);
+    if (code == TRIB_OK && !ok) code = trib_error_set(&err, TRIB_INTERNAL, "the demo's numbers are wrong; see above");
+    close_demo(&demo);
+    int status = code == TRIB_OK ? TRIB_EXIT_OK : trib_cli_fail(cli, &err);
+    bool stays = place.serving && ok && !trib_cli_has(cli, "exit");
+    if (ok) print_end(&demo, &place, stays);
+    if (place.serving) {
+        bool clean = stays ? trib_serve_wait(place.serving) : trib_serve_stop(place.serving);
+        if (!clean) _exit(TRIB_EXIT_FAILURE);
+    }
+    trib_config_deinit(&place.config);
+    return status;
+}
+
+static const trib_cli_option options[] = {
+    {"url", "URL", "play against this server (TRIB_URL); needs --admin-url too"},
+    {"admin-url", "URL",
+     "its admin listener, http://... or unix:PATH (TRIB_ADMIN_URL); key by --admin-key or TRIB_ADMIN_KEY"},
+    {"archive", "FOLDER",
+     "where step 11 puts the stream: FOLDER/streams-archive/ord-5001.json (the data folder's archive/)"},
+    {"exit", NULL, "end when the order has been played, and stop the server if the demo started it"},
+};
+
+static const trib_cli_example examples[] = {
+    {"trib demo", "starts a server on ./data, plays the order, stays up with the URLs printed"},
+    {"trib demo --exit --data /tmp/order", "plays it once and ends"},
+    {"TRIB_ADMIN_KEY=... trib demo --url http://10.0.0.5:8080/ --admin-url http://10.0.0.5:8081/",
+     "against a server elsewhere"},
+};
+
+const trib_command trib_cmd_demo = {
+    .name = "demo",
+    .args = "",
+    .summary = "Play a food order: three tenants, a shared stream, discovery",
+    .description =
+        "Ali orders at Bab Al Hara, Rami delivers: 21 rows in five databases and 200 GPS pings, each step over HTTP "
+        "and\n"
+        "printed as it happens. Then three connections read the stream with three read-only tokens, it is archived, "
+        "and\n"
+        "the server's own counters are compared with what the order must write. Any difference: exit status 1.\n"
+        "It can be played again: what an earlier run left of the order is removed in step 0.",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .examples = examples,
+    .example_count = sizeof examples / sizeof *examples,
+    .takes_config = true,
+    .run = run_demo,
+};

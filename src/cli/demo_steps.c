@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Plays the demo's steps: each call goes over HTTP as its own Hrana request, is printed when it has been answered, and
+ * must have changed as many rows as it has writing statements. */
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/demo.h"
+
+void demo_say(const demo_state *demo, const char *format, ...) {
+    va_list args;
+    if (demo->cli->json) return;
+    va_start(args, format);
+    vfprintf(demo->cli->out, format, args);
+    va_end(args);
+    fflush(demo->cli->out);
+}
+
+/* ---- tenants and tokens ---- */
+
+static trib_code ensure_tenant(demo_state *demo, const char *name, trib_error *err) {
+    const trib_json *reply = NULL;
+    trib_buf body;
+    trib_buf_init(&body, 16);
+    trib_buf_add_c(&body, "{}");
+    trib_code code =
+        trib_admin_call(&demo->admin, "POST", trib_admin_path(&demo->admin, name, "/create"), &body, &reply, err);
+    trib_buf_deinit(&body);
+    if (code == TRIB_OK) demo_say(demo, "  tenant %-10s created\n", name);
+    if (code != TRIB_TENANT_EXISTS) return code;
+    demo_say(demo, "  tenant %-10s is there already\n", name);
+    return TRIB_OK;
+}
+
+/* A token with claim `p`: rw for everything, or ro for the stream and the reader's own database. */
+static trib_code get_token(demo_state *demo, const char *access, const char *own, trib_remote *ret, trib_error *err) {
+    const trib_json *reply = NULL;
+    trib_str token;
+    trib_buf body;
+    trib_buf_init(&body, 512);
+    if (own)
+        trib_buf_printf(&body, "{\"access\":\"%s\",\"expires\":\"1h\",\"namespaces\":[\"streams\",\"%s\"]}", access,
+                        own);
+    else trib_buf_printf(&body, "{\"access\":\"%s\",\"expires\":\"1h\",\"namespaces\":[\"*\"]}", access);
+    trib_code code = trib_admin_call(&demo->admin, "POST", "v1/tokens", &body, &reply, err);
+    trib_buf_deinit(&body);
+    if (code != TRIB_OK) return code;
+    if (!trib_json_str(trib_json_get(reply, "token"), &token))
+        return trib_error_set(err, TRIB_REMOTE, "the server gave no token");
+    trib_str copy = trib_arena_dup(&demo->arena, token);
+    return copy.ptr ? trib_remote_set_token(ret, copy.ptr, err) : trib_error_set(err, TRIB_NOMEM, NULL);
+}
+
+static trib_code connect_reader(demo_state *demo, unsigned i, const char *own, trib_error *err) {
+    trib_code code = trib_http_client_new(&demo->reader_http[i], err);
+    if (code == TRIB_OK) code = trib_remote_init(&demo->reader[i], demo->reader_http[i], demo->url, "streams/", err);
+    return code == TRIB_OK ? get_token(demo, "ro", own, &demo->reader[i], err) : code;
+}
+
+trib_code demo_connect(demo_state *demo, trib_error *err) {
+    trib_code code = TRIB_OK;
+    for (int db = 0; db < DEMO_DBS && code == TRIB_OK; db++) {
+        char path[80];
+        snprintf(path, sizeof path, "%s/", demo_targets[db].name);
+        if (!demo_targets[db].system) code = ensure_tenant(demo, demo_targets[db].name, err);
+        if (code == TRIB_OK) code = trib_remote_init(&demo->db[db], demo->admin.http, demo->url, path, err);
+        if (code == TRIB_OK) code = get_token(demo, "rw", NULL, &demo->db[db], err);
+    }
+    static const demo_db owners[DEMO_READERS] = {DEMO_ALI, DEMO_SHOP, DEMO_RAMI};
+    for (unsigned i = 0; i < DEMO_READERS && code == TRIB_OK; i++)
+        code = connect_reader(demo, i, demo_targets[owners[i]].name, err);
+    return code;
+}
+
+/* ---- calls ---- */
+
+/* One statement as it is, several as one transaction; each writing one must change `rows_each` rows unless that is
+ * 0. */
+static trib_code run_call(demo_state *demo, const demo_call *call, int64_t rows_each, trib_error *err) {
+    trib_sql_stmt stmts[TRIB_SQL_BATCH_MAX];
+    trib_sql_rows rows[TRIB_SQL_BATCH_MAX];
+    const trib_remote *db = &demo->db[call->db];
+    for (unsigned i = 0; i < call->count; i++) {
+        stmts[i] = (trib_sql_stmt){trib_str_c(call->stmts[i].sql), call->stmts[i].args, call->stmts[i].arg_count};
+    }
+    trib_arena_reset(&demo->arena);
+    trib_code code = call->count == 1 ? trib_sql_execute(db, NULL, &stmts[0], &demo->arena, &rows[0], err)
+                                      : trib_sql_batch(db, stmts, call->count, &demo->arena, rows, err);
+    if (code != TRIB_OK) return code;
+    for (unsigned i = 0; i < call->count; i++) {
+        const demo_stmt *stmt = &call->stmts[i];
+        if (stmt->what[0]) demo_say(demo, "    %-10s %s\n", demo_targets[call->db].name, stmt->what);
+        if (!rows_each || rows[i].affected_rows == rows_each) continue;
+        return trib_error_set(err, TRIB_REMOTE, "a statement on %s changed %lld rows instead of %lld: %s",
+                              demo_targets[call->db].name, (long long)rows[i].affected_rows, (long long)rows_each,
+                              stmt->sql);
+    }
+    return TRIB_OK;
+}
+
+trib_code demo_prepare(demo_state *demo, trib_error *err) {
+    demo_say(demo, "\nStep 0   What is there before the order (rows of an earlier run of %s are removed)\n",
+             DEMO_ORDER);
+    for (unsigned i = 0; i < demo_setup_count; i++) {
+        trib_code code = run_call(demo, &demo_setup[i], 0, err);
+        if (code != TRIB_OK) return code;
+    }
+    return TRIB_OK;
+}
+
+/* ---- what is special in a step ---- */
+
+/* Before step 6: who is nearest to the restaurant? */
+static trib_code find_driver(demo_state *demo, trib_error *err) {
+    const trib_value args[2] = {{.type = TRIB_VALUE_REAL, .real = demo_place_shop.lat},
+                                {.type = TRIB_VALUE_REAL, .real = demo_place_shop.lng}};
+    const trib_sql_stmt stmt = {trib_str_c(demo_nearest_sql), args, 2};
+    trib_sql_rows rows;
+    trib_arena_reset(&demo->arena);
+    trib_code code = trib_sql_execute(&demo->db[DEMO_DISCOVERY], NULL, &stmt, &demo->arena, &rows, err);
+    if (code != TRIB_OK) return code;
+    if (rows.row_count != 1 || rows.values[0].type != TRIB_VALUE_TEXT || !trib_str_eq_c(rows.values[0].bytes, "rami")) {
+        return trib_error_set(err, TRIB_REMOTE,
+                              "discovery does not find rami as the nearest idle driver; does it hold other drivers?");
+    }
+    demo_say(demo, "    %-10s ? nearest idle driver to 25.2650, 55.3320: rami\n", "discovery");
+    return TRIB_OK;
+}
+
+/* Steps 7 and 9: the driver's own database only. */
+static trib_code drive(demo_state *demo, demo_place from, demo_place to, unsigned count, trib_error *err) {
+    bool live = !demo->cli->json && isatty(fileno(demo->cli->out));
+    for (unsigned i = 1; i <= count; i++) {
+        demo_place at = demo_on_the_way(from, to, i, count);
+        const trib_value args[2] = {{.type = TRIB_VALUE_REAL, .real = at.lat},
+                                    {.type = TRIB_VALUE_REAL, .real = at.lng}};
+        const trib_sql_stmt stmt = {trib_str_c(demo_ping_sql), args, 2};
+        trib_sql_rows rows;
+        trib_arena_reset(&demo->arena);
+        trib_code code = trib_sql_execute(&demo->db[DEMO_RAMI], NULL, &stmt, &demo->arena, &rows, err);
+        if (code != TRIB_OK) return code;
+        if (rows.affected_rows != 1)
+            return trib_error_set(err, TRIB_REMOTE, "a GPS ping changed %lld rows", (long long)rows.affected_rows);
+        demo->pings++;
+        if (!live && demo->pings % 50 && i != count) continue;
+        demo_say(demo, "%s    %-10s ~ point pt-rami-loc  ping %3llu of %d  %.4f, %.4f%s", live ? "\r" : "", "rami",
+                 (unsigned long long)demo->pings, DEMO_PINGS, at.lat, at.lng, live && i != count ? "" : "\n");
+    }
+    return TRIB_OK;
+}
+
+/* After step 4: the stock as the restaurant sees it. */
+static trib_code show_stock(demo_state *demo, trib_error *err) {
+    const trib_sql_stmt stmt = {
+        .sql = TRIB_STR("SELECT qty FROM points WHERE id IN ('pt-shw', 'pt-lbn') ORDER BY id DESC")};
+    trib_sql_rows rows;
+    trib_arena_reset(&demo->arena);
+    trib_code code = trib_sql_execute(&demo->db[DEMO_SHOP], NULL, &stmt, &demo->arena, &rows, err);
+    if (code != TRIB_OK) return code;
+    if (rows.row_count != 2 || rows.values[0].type != TRIB_VALUE_REAL || rows.values[1].type != TRIB_VALUE_REAL) {
+        return trib_error_set(err, TRIB_REMOTE, "the restaurant's stock cannot be read back");
+    }
+    double shawarma = rows.values[0].real, laban = rows.values[1].real;
+    demo_say(demo, "    %-10s ? stock: %.0f Chicken Shawarma, %.0f Laban\n", "bab-hara", shawarma, laban);
+    if (shawarma > 197.5 && shawarma < 198.5 && laban > 148.5 && laban < 149.5) return TRIB_OK;
+    return trib_error_set(err, TRIB_REMOTE, "the stock is %.0f and %.0f instead of 198 and 149", shawarma, laban);
+}
+
+static trib_code play_step(demo_state *demo, const demo_step *step, trib_error *err) {
+    trib_code code = TRIB_OK;
+    demo_say(demo, "\nStep %-3d %s  %s\n", step->number, step->time, step->title);
+    if (step->number == 6) code = find_driver(demo, err);
+    for (unsigned i = 0; i < step->count && code == TRIB_OK; i++) code = run_call(demo, &step->calls[i], 1, err);
+    if (code != TRIB_OK) return code;
+    if (step->number == 4) return show_stock(demo, err);
+    if (step->number == 7) return drive(demo, demo_place_start, demo_place_shop, DEMO_PINGS_TO_SHOP, err);
+    if (step->number == 9) return drive(demo, demo_place_shop, demo_place_customer, DEMO_PINGS_TO_CUSTOMER, err);
+    return TRIB_OK;
+}
+
+trib_code demo_play(demo_state *demo, trib_error *err) {
+    for (unsigned i = 0; i < demo_step_count; i++) {
+        trib_code code = play_step(demo, &demo_steps[i], err);
+        if (code != TRIB_OK) return code;
+    }
+    return TRIB_OK;
+}

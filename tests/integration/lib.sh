@@ -1,0 +1,78 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+# sourced by the integration tests: a server of the real binary ($TRIB_BIN) on free ports, ended by its process id.
+# A test sources it, calls start_server [SETTING...], checks with is/has/fails_with, and ends with finish.
+set -eu
+TRIB=${TRIB_BIN:?the path of the built binary}
+unset TRIB_URL TRIB_TOKEN TRIB_ADMIN_URL TRIB_ADMIN_KEY TRIB_CONFIG TRIB_DATA 2>/dev/null || true
+work=$(mktemp -d)
+data=$work/data
+server_pid=
+checks=0
+
+stop_server() {
+    [ -n "$server_pid" ] || return 0
+    kill "$server_pid" 2>/dev/null || true
+    wait "$server_pid" || { echo "FAILED: the server ended with status $?"; cat "$work/err"; exit 1; }
+    server_pid=
+}
+
+cleanup() {
+    status=$?
+    if [ -n "$server_pid" ]; then kill "$server_pid" 2>/dev/null || true; fi
+    rm -rf "$work"
+    exit "$status"
+}
+trap cleanup EXIT
+
+# start_server [SERVE OPTION...]: sets url and admin_url.
+start_server() {
+    "$TRIB" serve --data "$data" --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --log-level warn "$@" \
+        >"$work/out" 2>"$work/err" &
+    server_pid=$!
+    tries=0
+    while ! grep -q '^admin ' "$work/out"; do
+        tries=$((tries + 1))
+        kill -0 "$server_pid" 2>/dev/null && [ "$tries" -lt 300 ] || { echo "the server did not start"; cat "$work/err"; exit 1; }
+        sleep 0.1
+    done
+    url=$(sed -n 's/^listening //p' "$work/out")
+    admin_url=$(sed -n 's/^admin //p' "$work/out")
+}
+
+# t COMMAND...: the binary on our data folder; status and output land in $status and $output.
+t() {
+    status=0
+    output=$("$TRIB" "$@" --data "$data" 2>&1) || status=$?
+}
+
+failed() {
+    echo "FAILED: $1"
+    echo "  status ${status:-}; output:"
+    echo "${output:-}" | sed 's/^/  | /'
+    exit 1
+}
+
+# ok WHAT: the last command worked. fails_with STATUS WHAT. has TEXT WHAT, lacks TEXT WHAT: in its output.
+ok() {
+    checks=$((checks + 1))
+    [ "$status" -eq 0 ] || failed "$1"
+}
+fails_with() {
+    checks=$((checks + 1))
+    [ "$status" -eq "$1" ] || failed "$2 (wanted status $1)"
+}
+has() {
+    checks=$((checks + 1))
+    case $output in *"$1"*) ;; *) failed "$2 (wanted: $1)" ;; esac
+}
+lacks() {
+    checks=$((checks + 1))
+    case $output in *"$1"*) failed "$2 (not wanted: $1)" ;; *) ;; esac
+}
+
+finish() {
+    stop_server
+    echo "$checks passed, 0 failed"
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The demo's tables agree with each other: what the steps write is what the counters and the stream are compared
+ * with. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cli/demo.h"
+
+static void steps_write_twenty_one_rows_where_the_targets_say(void **state) {
+    uint64_t writes[DEMO_DBS] = {0}, total = 0;
+    (void)state;
+    for (unsigned s = 0; s < demo_step_count; s++) {
+        for (unsigned c = 0; c < demo_steps[s].count; c++)
+            writes[demo_steps[s].calls[c].db] += demo_steps[s].calls[c].count;
+    }
+    for (int db = 0; db < DEMO_DBS; db++) {
+        assert_int_equal(writes[db], demo_targets[db].writes);
+        total += writes[db];
+    }
+    assert_int_equal(total, 21);
+    assert_int_equal(DEMO_PINGS, 200);
+}
+
+static void steps_are_one_to_ten_in_order(void **state) {
+    (void)state;
+    for (unsigned s = 0; s < demo_step_count; s++) assert_int_equal(demo_steps[s].number, (int)s + 1);
+}
+
+/* Every event's id is new, its stream is the order, its payload JSON, its time the table's. */
+static void events_of_the_steps_are_the_expected_stream(void **state) {
+    unsigned at = 0;
+    (void)state;
+    for (unsigned s = 0; s < demo_step_count; s++) {
+        for (unsigned c = 0; c < demo_steps[s].count; c++) {
+            const demo_call *call = &demo_steps[s].calls[c];
+            for (unsigned i = 0; call->db == DEMO_STREAMS && i < call->count; i++, at++) {
+                const demo_stmt *stmt = &call->stmts[i];
+                const demo_event *event = &demo_events[at];
+                const trib_json *payload = NULL;
+                char id[32], opcode[16];
+                trib_arena arena;
+                trib_error err;
+                snprintf(id, sizeof id, "evt-5001-%02u", at + 1);
+                snprintf(opcode, sizeof opcode, " %d,", (int)event->opcode);
+                assert_true(trib_str_eq_c(stmt->args[0].bytes, id));
+                assert_true(trib_str_eq_c(stmt->args[1].bytes, DEMO_ORDER));
+                assert_true(trib_str_eq_c(stmt->args[2].bytes, event->node));
+                assert_non_null(strstr(stmt->sql, opcode));
+                assert_true(trib_str_eq_c(demo_clock(stmt->args[stmt->arg_count - 1].bytes), event->time));
+                trib_arena_init(&arena, 1 << 16);
+                assert_int_equal(trib_json_parse(&arena, stmt->args[stmt->arg_count - 2].bytes, &payload, &err),
+                                 TRIB_OK);
+                trib_arena_deinit(&arena);
+            }
+        }
+    }
+    assert_int_equal(at, DEMO_EVENTS);
+}
+
+static void statements_have_as_many_arguments_as_parameters(void **state) {
+    (void)state;
+    for (unsigned s = 0; s < demo_step_count; s++) {
+        for (unsigned c = 0; c < demo_steps[s].count; c++) {
+            for (unsigned i = 0; i < demo_steps[s].calls[c].count; i++) {
+                const demo_stmt *stmt = &demo_steps[s].calls[c].stmts[i];
+                unsigned marks = 0;
+                for (const char *p = stmt->sql; *p; p++) marks += *p == '?';
+                assert_int_equal(marks, stmt->arg_count);
+            }
+        }
+    }
+}
+
+static void money_is_neither_made_nor_lost(void **state) {
+    double paid = 0, out = 0;
+    (void)state;
+    for (int i = 0; i < DEMO_EVENTS; i++) {
+        if (demo_events[i].opcode == 203) paid += demo_events[i].delta;
+        if (demo_events[i].opcode == 401 || demo_events[i].opcode == 402) out += demo_events[i].delta;
+    }
+    assert_true(paid > 45.99 && paid < 46.01 && out > 45.99 && out < 46.01);
+}
+
+static void the_way_begins_near_its_start_and_ends_exactly_at_its_end(void **state) {
+    (void)state;
+    demo_place first = demo_on_the_way(demo_place_shop, demo_place_customer, 1, DEMO_PINGS_TO_CUSTOMER);
+    demo_place last =
+        demo_on_the_way(demo_place_shop, demo_place_customer, DEMO_PINGS_TO_CUSTOMER, DEMO_PINGS_TO_CUSTOMER);
+    assert_true(first.lat < demo_place_shop.lat && first.lat > demo_place_shop.lat - 0.01);
+    assert_memory_equal(&last, &demo_place_customer, sizeof last);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(steps_write_twenty_one_rows_where_the_targets_say),
+        cmocka_unit_test(steps_are_one_to_ten_in_order),
+        cmocka_unit_test(events_of_the_steps_are_the_expected_stream),
+        cmocka_unit_test(statements_have_as_many_arguments_as_parameters),
+        cmocka_unit_test(money_is_neither_made_nor_lost),
+        cmocka_unit_test(the_way_begins_near_its_start_and_ends_exactly_at_its_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
