@@ -6,10 +6,14 @@
 
 #include "core/session.h"
 
-enum phase { PHASE_OPEN, PHASE_ENTER, PHASE_WORK };
+enum phase { PHASE_OPEN, PHASE_HANDLE, PHASE_ENTER };
 
 static trib_db_job *of_turn(trib_turn_waiter *waiter) {
     return (trib_db_job *)(void *)((char *)waiter - offsetof(trib_db_job, turn));
+}
+
+static trib_db_job *of_wait(trib_handle_waiter *waiter) {
+    return (trib_db_job *)(void *)((char *)waiter - offsetof(trib_db_job, wait));
 }
 
 static trib_db_job *of_gate(trib_gate_waiter *waiter) {
@@ -19,6 +23,12 @@ static trib_db_job *of_gate(trib_gate_waiter *waiter) {
 static void on_granted(trib_turn_waiter *waiter, trib_code code) {
     trib_db_job *job = of_turn(waiter);
     if (code != TRIB_OK) job->pending = trib_error_set(&job->pending_err, code, NULL);
+    trib_job_resume(&job->job);
+}
+
+static void on_handle(trib_handle_waiter *waiter, trib_code code) {
+    trib_db_job *job = of_wait(waiter);
+    job->wait_code = code;
     trib_job_resume(&job->job);
 }
 
@@ -35,21 +45,32 @@ trib_code trib_db_job_take_pending(trib_db_job *job, trib_error *err) {
     return code;
 }
 
-/* Database and handle: the session's own if it keeps one, else a clean one. */
-static trib_code open_handle(trib_db_job *job) {
-    trib_session *session = job->session;
+static trib_code open_db(trib_db_job *job) {
+    if (atomic_load(&job->job.cancelled)) return trib_error_set(&job->err, TRIB_CANCELLED, NULL);
     if (atomic_load(&job->tenant->deleted)) {
         return trib_error_set(&job->err, TRIB_TENANT_NOT_FOUND, "tenant \"%s\" was deleted", job->tenant->name);
     }
-    trib_code code =
-        trib_store_db_get(job->app->store, trib_str_c(job->tenant->id), &job->tenant->db_settings, &job->db, &job->err);
-    if (code != TRIB_OK) return code;
+    return trib_store_db_get(job->app->store, trib_str_c(job->tenant->id), &job->tenant->db_settings, &job->db, &job->err);
+}
+
+/* The session's own if it keeps one, else a clean one. AGAIN: it will be called again when one is free. */
+static trib_code take_handle(trib_db_job *job) {
+    trib_session *session = job->session;
     if (session && session->handle) {
         job->handle = session->handle;
         session->handle = NULL;
         return TRIB_OK;
     }
-    return trib_handle_take(job->db, &job->handle, &job->err);
+    job->handle = job->wait.handle; /* what was waited for */
+    job->wait.handle = NULL;
+    if (job->handle) return TRIB_OK;
+    if (job->wait_code == TRIB_TOO_MANY_REQUESTS) {
+        return trib_error_set(&job->err, TRIB_TOO_MANY_REQUESTS, "all %d connections of this database were in use for %d s; "
+                              "end transactions sooner", TRIB_HANDLES_PER_DB_MAX, TRIB_HANDLE_WAIT_MS / 1000);
+    }
+    if (job->wait_code != TRIB_OK) return trib_error_set(&job->err, job->wait_code, NULL);
+    job->wait.granted = on_handle;
+    return trib_handle_wait(job->db, &job->wait, &job->handle, &job->err);
 }
 
 /* The handle goes back to its session while it carries state, else to the store. */
@@ -110,8 +131,15 @@ static trib_code enter(trib_db_job *job) {
 static trib_job_verdict run(trib_job *base) {
     trib_db_job *job = (trib_db_job *)(void *)base;
     if (job->phase == PHASE_OPEN) {
-        job->code = atomic_load(&base->cancelled) ? trib_error_set(&job->err, TRIB_CANCELLED, NULL) : open_handle(job);
+        job->code = open_db(job);
         if (job->code != TRIB_OK) return TRIB_JOB_DONE;
+        job->phase = PHASE_HANDLE;
+    }
+    if (job->phase == PHASE_HANDLE) {
+        trib_code taken = take_handle(job); /* after AGAIN, another thread may have changed the job already */
+        if (taken == TRIB_AGAIN) return TRIB_JOB_WAIT;
+        job->code = taken;
+        if (taken != TRIB_OK) return TRIB_JOB_DONE;
         if (job->session) {
             job->pending = job->session->lost;
             job->pending_err = job->session->lost_err;
@@ -149,6 +177,8 @@ trib_code trib_db_job_submit(trib_db_job *job, trib_error *err) {
     job->code = TRIB_OK;
     job->db = NULL;
     job->handle = NULL;
+    job->wait = (trib_handle_waiter){0};
+    job->wait_code = TRIB_OK;
     memset(&job->vars, 0, sizeof job->vars);
     trib_tenant_ref(job->tenant);
     trib_tenant *tenant = job->tenant;

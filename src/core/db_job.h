@@ -3,9 +3,9 @@
  * clean handle, lets `work` run inside it, parks when a statement needs the turn, and comes home only when everything
  * that it saw or wrote is durable.
  *
- *   open -> enter -> work ----------> leave -> gate -> finished (home loop)
- *             ^        | AGAIN
- *             └- turn -┘  (no thread is held) */
+ *   open -> handle -> enter -> work ----------> leave -> gate -> finished (home loop)
+ *             | all      ^        | AGAIN
+ *             └ in use   └- turn -┘  (no thread is held) */
 #ifndef TRIB_CORE_DB_JOB_H
 #define TRIB_CORE_DB_JOB_H
 
@@ -46,6 +46,8 @@ struct trib_db_job {
     trib_db *db;
     trib_handle *handle;
     trib_session_vars vars;
+    trib_handle_waiter wait;
+    trib_code wait_code;
     trib_turn_waiter turn;
     trib_gate_waiter gate;
 };

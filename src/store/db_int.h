@@ -127,6 +127,8 @@ struct trib_db {
     trib_handle *handles; /* all */
     trib_handle *idle;    /* clean ones, newest first */
     uint32_t handle_count, idle_count, inside_count;
+    trib_handle_waiter *handle_first, *handle_last; /* jobs that wait for a connection */
+    uint32_t handle_waiters;
     _Atomic uint64_t rows_read, rows_written;
     char quarantine_reason[160];
 
@@ -234,11 +236,16 @@ void trib_handle_free(trib_handle *handle);
 int trib_handle_touch(trib_handle *handle);
 /* Resets all statements and rolls back. The caller is the only one inside. */
 void trib_handle_rollback(trib_handle *handle);
-/* Takes an idle handle, or a new one, marked as inside. own_work: for the store itself. */
+/* Takes an idle handle, or a new one, marked as inside. own_work: for the store itself, which TRIB_HANDLES_PER_DB_MAX does not
+ * bind: a checkpoint must not starve because many clients wait. */
 trib_code trib_handle_take_inside(trib_db *db, bool own_work, trib_handle **ret, trib_error *err);
 void trib_handle_give_inside(trib_handle *handle);
 /* Ends idle handles beyond the number kept. */
 void trib_handle_trim(trib_db *db, uint32_t keep);
+/* Under db->lock: everybody who waits for a connection is told `code`. */
+void trib_handle_flush_locked(trib_db *db, trib_code code);
+/* Those who have waited too long are told so. Thread: any, no lock held. */
+void trib_handle_expire_waiters(trib_db *db);
 /* Tells everybody inside to stop. Under db->lock. */
 void trib_handle_interrupt_all(trib_db *db, trib_code why);
 

@@ -385,6 +385,7 @@ static int set_config(sqlite3 *sqlite) {
         {SQLITE_DBCONFIG_DEFENSIVE, 1},        {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
         {SQLITE_DBCONFIG_WRITABLE_SCHEMA, 0},  {SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0},
         {SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1},
+        {SQLITE_DBCONFIG_ENABLE_FKEY, 1}, /* as libSQL: its clients never ask for it, and their migrate() ends with it on */
     };
     for (size_t i = 0; i < sizeof configs / sizeof configs[0]; i++) {
         int rc = sqlite3_db_config(sqlite, configs[i].id, configs[i].value, NULL);

@@ -236,6 +236,7 @@ void trib_store_tick(trib_store *store) {
     for (trib_db *db; (db = next_open(store, &cursor)) != NULL;) {
         trib_turn_steal_overdue(db);
         trib_turn_end_old_reads(db);
+        trib_handle_expire_waiters(db);
         trib_db_lock(db);
         trib_ckpt_want_locked(db, false);
         trib_db_unlock(db);

@@ -61,6 +61,7 @@ void trib_turn_flush_locked(trib_db *db, trib_code code) {
     flush(&db->turn_first, &db->turn_last, code);
     db->turn_waiters = 0;
     flush(&db->read_first, &db->read_last, code);
+    trib_handle_flush_locked(db, code);
 }
 
 void trib_turn_hold_reads_locked(trib_db *db) {

@@ -284,9 +284,9 @@ static void pragma_tables_show_only_what_the_statement_may_show(void **state) {
 static void pragmas_inside_the_session_keep_it_on_its_handle(void **state) {
     store_fixture *f = *state;
     assert_false(f->handle.settings_changed);
-    expect_ok(f, "PRAGMA foreign_keys=1");
-    assert_true(f->handle.settings_changed);
     expect_ok(f, "PRAGMA foreign_keys=off");
+    assert_true(f->handle.settings_changed);
+    expect_ok(f, "PRAGMA foreign_keys=1");
     assert_false(f->handle.settings_changed); /* as it was: nothing to keep the handle for */
     expect_ok(f, "BEGIN; PRAGMA defer_foreign_keys=on");
     assert_true(f->handle.settings_changed);
@@ -296,6 +296,16 @@ static void pragmas_inside_the_session_keep_it_on_its_handle(void **state) {
     expect_error(f, "CREATE TABLE t(a)", TRIB_SQL_ERROR, "attempt to write a readonly database");
     assert_int_equal(trib_policy_reset(&f->handle, &f->err), TRIB_OK);
     expect_ok(f, "CREATE TABLE t(a)");
+}
+
+static void foreign_keys_are_enforced_without_asking(void **state) {
+    store_fixture *f = *state;
+    expect_rows(f, "PRAGMA foreign_keys", "1");
+    expect_ok(f, "CREATE TABLE p(id INTEGER PRIMARY KEY); CREATE TABLE c(p REFERENCES p(id))");
+    expect_error(f, "INSERT INTO c VALUES(1)", TRIB_SQL_ERROR, "FOREIGN KEY constraint failed");
+    expect_ok(f, "PRAGMA foreign_keys=off; INSERT INTO c VALUES(1)");
+    assert_int_equal(trib_policy_reset(&f->handle, &f->err), TRIB_OK);
+    expect_error(f, "INSERT INTO c VALUES(2)", TRIB_SQL_ERROR, "FOREIGN KEY constraint failed");
 }
 
 static void a_journal_mode_asked_for_is_answered_and_not_taken(void **state) {
@@ -384,6 +394,7 @@ int main(void) {
         store_test(unknown_and_dangerous_pragmas_are_refused_in_every_form),
         store_test(pragma_tables_show_only_what_the_statement_may_show),
         store_test(pragmas_inside_the_session_keep_it_on_its_handle),
+        store_test(foreign_keys_are_enforced_without_asking),
         store_test(a_journal_mode_asked_for_is_answered_and_not_taken),
         store_test(statements_stop_at_their_deadline),
         store_test(an_interrupt_stops_with_the_code_it_was_given),
