@@ -326,7 +326,9 @@ static void on_message(trib_http_conn *conn) {
 static void on_parse_error(trib_http_conn *conn, const trib_error *err) {
     begin_request(conn);
     conn->must_close = true;
-    trib_http_refuse(conn, conn->refused ? &conn->refusal : err);
+    /* a refused request whose body is not worth reading gets the reason of its refusal */
+    bool only_long = conn->refused && err->code == TRIB_BODY_TOO_LARGE;
+    trib_http_refuse(conn, only_long ? &conn->refusal : err);
 }
 
 /* Slow clients: a head has 15 s in all, a body as long as it keeps a pace. */

@@ -24,15 +24,15 @@ typedef struct loopback {
     trib_http_stats stats;
     trib_http_hub hub;
     trib_http_conn *conn;
-    trib_buf in, out;          /* shown to the connection; written by it */
+    trib_buf in, out; /* shown to the connection; written by it */
     bool reading, closing, aborted, told;
-    bool stuck;                /* the peer takes nothing: everything written stays unsent */
+    bool stuck; /* the peer takes nothing: everything written stays unsent */
     uint32_t idle_ms, deadline_ms;
 } loopback;
 
 /* What the authentication of this file does, and what it saw. */
 typedef struct test_auth {
-    trib_code code;            /* TRIB_AGAIN: through a worker, which then answers again_code */
+    trib_code code; /* TRIB_AGAIN: through a worker, which then answers again_code */
     trib_code again_code;
     trib_auth_wait *waiting;
     char path[128], authorization[64];

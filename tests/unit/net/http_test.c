@@ -58,16 +58,15 @@ static const trib_route routes[] = {
 };
 static const trib_module module = {.name = "test", .routes = routes, .route_count = sizeof routes / sizeof *routes};
 
-
 #define START(l, kind)                                                                                                 \
     loopback l;                                                                                                        \
     held = NULL;                                                                                                       \
     cancels = credits = 0;                                                                                             \
     loop_start(&l, &module, kind)
 
-#define GET_HEALTH "GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
+#define GET_HEALTH      "GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
 #define POST_ECHO(body) "POST /acme/v2/pipeline HTTP/1.1\r\nHost: a\r\nContent-Length: " body "\r\n\r\n"
-#define POST_HELD "POST /acme/v3/cursor HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"
+#define POST_HELD       "POST /acme/v3/cursor HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"
 
 static void a_request_gets_one_answer_and_the_connection_stays(void **state) {
     (void)state;
@@ -85,9 +84,10 @@ static void a_request_gets_one_answer_and_the_connection_stays(void **state) {
 
 static void the_answers_do_not_depend_on_how_the_bytes_were_cut(void **state) {
     (void)state;
-    static const char bytes[] = POST_ECHO("5") "hello" GET_HEALTH
-        "POST /acme/v2/pipeline HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n"
-        "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n";
+    static const char bytes[] =
+        POST_ECHO("5") "hello" GET_HEALTH "POST /acme/v2/pipeline HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+                       "chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n"
+                       "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n";
     char whole[4096] = "";
     for (size_t step = sizeof bytes; step > 0; step = step > 64 ? 64 : step - 1) {
         START(l, TRIB_LISTENER_USER);
@@ -122,13 +122,13 @@ static void pipelined_requests_wait_for_the_one_in_flight(void **state) {
 
 static void the_tenant_is_taken_off_the_path(void **state) {
     (void)state;
-    static const char *const targets[] = {"/acme/v2/pipeline?x=1", "/acme//v2/pipeline?x=1", "/dev/acme/v2/pipeline?x=1",
-                                          "/%61cme/v2/pipeline?x=1", "/v2/pipeline?x=1"};
+    static const char *const targets[] = {"/acme/v2/pipeline?x=1", "/acme//v2/pipeline?x=1",
+                                          "/dev/acme/v2/pipeline?x=1", "/%61cme/v2/pipeline?x=1", "/v2/pipeline?x=1"};
     for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
         char request[256];
         START(l, TRIB_LISTENER_USER);
-        snprintf(request, sizeof request, "POST %s HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer t\r\nContent-Length: 0\r\n\r\n",
-                 targets[i]);
+        snprintf(request, sizeof request,
+                 "POST %s HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer t\r\nContent-Length: 0\r\n\r\n", targets[i]);
         loop_feed(&l, request);
         assert_true(loop_has(&l, "[/v2/pipeline|x=1|]"));
         assert_string_equal(auth.authorization, "Bearer t");
@@ -214,8 +214,9 @@ static void a_preflight_is_answered_without_a_token(void **state) {
     (void)state;
     START(l, TRIB_LISTENER_USER);
     auth.code = TRIB_UNAUTHORIZED;
-    loop_feed(&l, "OPTIONS /acme/v2/pipeline HTTP/1.1\r\nHost: a\r\nOrigin: https://app.example\r\n"
-                  "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: authorization, x-new\r\n\r\n");
+    loop_feed(&l,
+              "OPTIONS /acme/v2/pipeline HTTP/1.1\r\nHost: a\r\nOrigin: https://app.example\r\n"
+              "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: authorization, x-new\r\n\r\n");
     assert_true(loop_has(&l, "HTTP/1.1 204 "));
     assert_true(loop_has(&l, "\r\naccess-control-allow-origin: *\r\n"));
     assert_true(loop_has(&l, "\r\naccess-control-allow-headers: authorization, x-new\r\n"));
@@ -312,7 +313,8 @@ static void a_stream_goes_out_in_chunks(void **state) {
     assert_false(loop_has(&l, "fine"));
     trib_http_stream_end(held, false);
     loop_pump(&l);
-    assert_true(loop_has(&l, "Transfer-Encoding: chunked\r\n\r\n00000003\r\nabc\r\n00000002\r\nde\r\n0\r\n\r\nHTTP/1.1 200"));
+    assert_true(
+        loop_has(&l, "Transfer-Encoding: chunked\r\n\r\n00000003\r\nabc\r\n00000002\r\nde\r\n0\r\n\r\nHTTP/1.1 200"));
     assert_true(loop_has(&l, "fine"));
     loop_end(&l);
 }
@@ -479,10 +481,13 @@ static void a_client_that_never_reads_is_not_read_from_either(void **state) {
 
 static void malformed_bytes_are_refused_and_end_the_connection(void **state) {
     (void)state;
-    static const char *const rows[] = {"\x16\x03\x01 hello\r\n\r\n", "GET  /health HTTP/1.1\r\nHost: a\r\n\r\n",
-                                       "GET /health HTTP/1.1\r\n\r\n",
-                                       "GET /health HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-                                       "GET /a%00b HTTP/1.1\r\nHost: a\r\n\r\n", "GET /a%2fb HTTP/1.1\r\nHost: a\r\n\r\n"};
+    static const char *const rows[] = {
+        "\x16\x03\x01 hello\r\n\r\n",
+        "GET  /health HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /health HTTP/1.1\r\n\r\n",
+        "GET /health HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        "GET /a%00b HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /a%2fb HTTP/1.1\r\nHost: a\r\n\r\n"};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         START(l, TRIB_LISTENER_USER);
         loop_feed(&l, rows[i]);

@@ -14,9 +14,9 @@ static void handle(trib_http_request *request) {
     (void)request;
 }
 
-#define USER TRIB_LISTENER_USER
+#define USER  TRIB_LISTENER_USER
 #define ADMIN TRIB_LISTENER_ADMIN
-#define BOTH (TRIB_LISTENER_USER | TRIB_LISTENER_ADMIN)
+#define BOTH  (TRIB_LISTENER_USER | TRIB_LISTENER_ADMIN)
 
 static const trib_route table[] = {
     {"GET", "/health", BOTH, TRIB_AUTH_NONE, 0, handle, "h"},
@@ -74,8 +74,8 @@ static void each_request_finds_its_route(void **state) {
         trib_route_match match;
         trib_error err;
         char params[64] = "";
-        trib_code code = trib_router_find(router, rows[i].listener, trib_str_c(rows[i].method), trib_str_c(rows[i].path),
-                                          &match, &err);
+        trib_code code = trib_router_find(router, rows[i].listener, trib_str_c(rows[i].method),
+                                          trib_str_c(rows[i].path), &match, &err);
         if (code != rows[i].code) print_error("%s %s\n", rows[i].method, rows[i].path);
         assert_int_equal(code, rows[i].code);
         if (code) continue;

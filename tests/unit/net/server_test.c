@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server on real loopback sockets: start, answer, jobs that come home, drain. Also home.c, which only a loop can run. */
+/* The server on real loopback sockets: start, answer, jobs that come home, drain. Also home.c, which only a loop can
+ * run. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* For integration tests: starts the real program ($TRIB_BIN serve) on free ports with a folder of its own, talks to it
+ * over sockets, ends it. Only processes that were started here are ended, by their id. */
+#ifndef TRIB_TESTS_INTEGRATION_SERVER_H
+#define TRIB_TESTS_INTEGRATION_SERVER_H
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef struct server {
+    pid_t pid;
+    int port, admin_port;
+    char folder[128];
+} server;
+
+static inline void die(const char *what) {
+    fprintf(stderr, "FAILED: %s (%s)\n", what, strerror(errno));
+    exit(1);
+}
+
+/* "<word> http://127.0.0.1:<port>/" */
+static inline int read_port(FILE *from, const char *word) {
+    char line[256], want[64];
+    snprintf(want, sizeof want, "%s http://127.0.0.1:", word);
+    if (!fgets(line, sizeof line, from) || strncmp(line, want, strlen(want)) != 0) die("the server did not get ready");
+    long port = strtol(line + strlen(want), NULL, 10);
+    if (port <= 0 || port > 65535) die("the server printed no port");
+    return (int)port;
+}
+
+/* extra: more arguments, NULL at the end; may be NULL. Logs go to <folder>/log. */
+static inline server server_start(const char *const *extra) {
+    server s = {0};
+    int out[2];
+    const char *bin = getenv("TRIB_BIN"), *tmp = getenv("TMPDIR");
+    if (!bin) bin = "build/dev/trib";
+    snprintf(s.folder, sizeof s.folder, "%s/trib-it-XXXXXX", tmp ? tmp : "/tmp");
+    if (!mkdtemp(s.folder) || pipe2(out, O_CLOEXEC)) die("no folder or pipe");
+    char data[160], log[160];
+    snprintf(data, sizeof data, "%s/data", s.folder);
+    snprintf(log, sizeof log, "%s/log", s.folder);
+    const char *argv[32] = {bin, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data", data};
+    for (int n = 8; extra && *extra && n < 31; n++) argv[n] = *extra++;
+    s.pid = fork();
+    if (s.pid < 0) die("fork");
+    if (s.pid == 0) {
+        int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+        dup2(fd, 2);
+        dup2(out[1], 1);
+        execv(bin, (char *const *)(const void *)argv);
+        _exit(127);
+    }
+    close(out[1]);
+    FILE *lines = fdopen(out[0], "r");
+    s.port = read_port(lines, "listening");
+    s.admin_port = read_port(lines, "admin");
+    fclose(lines);
+    return s;
+}
+
+static inline int server_connect(int port) {
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((unsigned short)port)};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct timeval limit = {.tv_sec = 20};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    if (connect(fd, (struct sockaddr *)&to, sizeof to) == 0) return fd;
+    close(fd);
+    return -1;
+}
+
+/* False if the server closed meanwhile, which is its right. */
+static inline bool server_send(int fd, const char *bytes, size_t n) {
+    while (n > 0) {
+        ssize_t sent = send(fd, bytes, n, MSG_NOSIGNAL);
+        if (sent <= 0) return false;
+        bytes += sent;
+        n -= (size_t)sent;
+    }
+    return true;
+}
+
+static inline bool server_say(int fd, const char *text) {
+    return server_send(fd, text, strlen(text));
+}
+
+/* Reads to the end, or until `until` was seen. Returns false if the connection was reset or nothing came for 20 s. */
+static inline bool server_read(int fd, char *out, size_t cap, const char *until) {
+    size_t n = 0;
+    out[0] = '\0';
+    while (n + 1 < cap && !(until && strstr(out, until))) {
+        ssize_t got = recv(fd, out + n, cap - 1 - n, 0);
+        if (got < 0) return false;
+        if (got == 0) return !until;
+        n += (size_t)got;
+        out[n] = '\0';
+    }
+    return true;
+}
+
+static inline bool server_is_healthy(int port) {
+    char answer[1024];
+    int fd = server_connect(port);
+    if (fd < 0) return false;
+    server_say(fd, "GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
+    bool fine = server_read(fd, answer, sizeof answer, "\r\n\r\n") && strncmp(answer, "HTTP/1.1 200 ", 13) == 0;
+    close(fd);
+    return fine;
+}
+
+/* Needs --no-auth. */
+static inline void server_create_tenant(const server *s, const char *name) {
+    char request[256], answer[4096];
+    int fd = server_connect(s->admin_port);
+    snprintf(request, sizeof request,
+             "POST /v1/namespaces/%s/create HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+             "Content-Length: 2\r\nConnection: close\r\n\r\n{}",
+             name);
+    server_say(fd, request);
+    if (!server_read(fd, answer, sizeof answer, NULL) || strncmp(answer, "HTTP/1.1 20", 11) != 0) {
+        fprintf(stderr, "%s\n", answer);
+        die("the tenant could not be made");
+    }
+    close(fd);
+}
+
+/* The exit status; -1 if a signal ended it or it did not end within seconds. */
+static inline int server_wait(const server *s, int seconds) {
+    int status;
+    for (int i = 0; i < seconds * 100; i++) {
+        if (waitpid(s->pid, &status, WNOHANG) == s->pid) return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+        usleep(10000);
+    }
+    return -1;
+}
+
+static inline void server_show_log(const server *s) {
+    char path[160], line[512];
+    snprintf(path, sizeof path, "%s/log", s->folder);
+    FILE *log = fopen(path, "r");
+    while (log && fgets(line, sizeof line, log)) fprintf(stderr, "  log: %s", line);
+    if (log) fclose(log);
+}
+
+/* Ends it with SIGTERM and removes its folder; false if it did not end cleanly (sanitizers report by the status,
+ * too). */
+static inline bool server_stop(server *s) {
+    kill(s->pid, SIGTERM);
+    int status = server_wait(s, 20);
+    if (status != 0) {
+        fprintf(stderr, "the server ended with status %d\n", status);
+        server_show_log(s);
+        kill(s->pid, SIGKILL);
+    }
+    char command[200];
+    snprintf(command, sizeof command, "rm -rf '%s'", s->folder);
+    return system(command) == 0 && status == 0;
+}
+
+#endif
