@@ -52,8 +52,8 @@ void trib_sqlite_call_builtin(sqlite3_context *ctx, const char *name, int count,
 
 /* ---- JSONB that nests deeper than SQLite's own limit for JSON text; SQLite recurses into it without one ---- */
 
-/* Header at blob[at]: bytes of header and payload; 0 if it does not fit. The format: low nibble the type, high nibble the
- * size or the number of bytes that hold it. */
+/* Header at blob[at]: bytes of header and payload; 0 if it does not fit. The format: low nibble the type, high nibble
+ * the size or the number of bytes that hold it. */
 static u32 trib_jsonb_header(const u8 *blob, u32 bytes, u32 at, u32 *ret_payload) {
     u32 kind = blob[at] >> 4, extra = kind < 12 ? 0 : 1u << (kind - 12);
     u64 size = kind < 12 ? kind : 0;
@@ -92,7 +92,8 @@ int trib_sqlite_json_is_deep(int count, sqlite3_value **values) {
     return 0;
 }
 
-static int trib_json_filter(sqlite3_vtab_cursor *cursor, int number, const char *text, int count, sqlite3_value **values) {
+static int trib_json_filter(sqlite3_vtab_cursor *cursor, int number, const char *text, int count,
+                            sqlite3_value **values) {
     if (trib_sqlite_json_is_deep(count, values)) {
         sqlite3_free(cursor->pVtab->zErrMsg);
         cursor->pVtab->zErrMsg = sqlite3_mprintf("malformed JSON");
@@ -101,19 +102,18 @@ static int trib_json_filter(sqlite3_vtab_cursor *cursor, int number, const char 
     return jsonEachFilter(cursor, number, text, count, values);
 }
 
-#define TRIB_JSON_MODULE(open)                                                                                          \
-    {.xConnect = jsonEachConnect, .xBestIndex = jsonEachBestIndex, .xDisconnect = jsonEachDisconnect, .xOpen = open,     \
-     .xClose = jsonEachClose, .xFilter = trib_json_filter, .xNext = jsonEachNext, .xEof = jsonEachEof,                   \
-     .xColumn = jsonEachColumn, .xRowid = jsonEachRowid}
+#define TRIB_JSON_MODULE(open)                                                                                         \
+    {                                                                                                                  \
+        .xConnect = jsonEachConnect, .xBestIndex = jsonEachBestIndex, .xDisconnect = jsonEachDisconnect,               \
+        .xOpen = open, .xClose = jsonEachClose, .xFilter = trib_json_filter, .xNext = jsonEachNext,                    \
+        .xEof = jsonEachEof, .xColumn = jsonEachColumn, .xRowid = jsonEachRowid                                        \
+    }
 
 /* Aggregates: the step of the built-in behind the check; the rest is the built-in itself. */
 static void trib_json_step(sqlite3_context *ctx, int count, sqlite3_value **values) {
-    if (trib_sqlite_json_is_deep(count, values))
-        sqlite3_result_error(ctx, "malformed JSON", -1);
-    else if (count == 1)
-        jsonArrayStep(ctx, count, values);
-    else
-        jsonObjectStep(ctx, count, values);
+    if (trib_sqlite_json_is_deep(count, values)) sqlite3_result_error(ctx, "malformed JSON", -1);
+    else if (count == 1) jsonArrayStep(ctx, count, values);
+    else jsonObjectStep(ctx, count, values);
 }
 
 int trib_sqlite_guard_json(sqlite3 *db);

@@ -50,7 +50,8 @@ static trib_code open_db(trib_db_job *job) {
     if (atomic_load(&job->tenant->deleted)) {
         return trib_error_set(&job->err, TRIB_TENANT_NOT_FOUND, "tenant \"%s\" was deleted", job->tenant->name);
     }
-    return trib_store_db_get(job->app->store, trib_str_c(job->tenant->id), &job->tenant->db_settings, &job->db, &job->err);
+    return trib_store_db_get(job->app->store, trib_str_c(job->tenant->id), &job->tenant->db_settings, &job->db,
+                             &job->err);
 }
 
 /* The session's own if it keeps one, else a clean one. AGAIN: it will be called again when one is free. */
@@ -65,8 +66,10 @@ static trib_code take_handle(trib_db_job *job) {
     job->wait.handle = NULL;
     if (job->handle) return TRIB_OK;
     if (job->wait_code == TRIB_TOO_MANY_REQUESTS) {
-        return trib_error_set(&job->err, TRIB_TOO_MANY_REQUESTS, "all %d connections of this database were in use for %d s; "
-                              "end transactions sooner", TRIB_HANDLES_PER_DB_MAX, TRIB_HANDLE_WAIT_MS / 1000);
+        return trib_error_set(&job->err, TRIB_TOO_MANY_REQUESTS,
+                              "all %d connections of this database were in use for %d s; "
+                              "end transactions sooner",
+                              TRIB_HANDLES_PER_DB_MAX, TRIB_HANDLE_WAIT_MS / 1000);
     }
     if (job->wait_code != TRIB_OK) return trib_error_set(&job->err, job->wait_code, NULL);
     job->wait.granted = on_handle;

@@ -236,8 +236,8 @@ void trib_handle_free(trib_handle *handle);
 int trib_handle_touch(trib_handle *handle);
 /* Resets all statements and rolls back. The caller is the only one inside. */
 void trib_handle_rollback(trib_handle *handle);
-/* Takes an idle handle, or a new one, marked as inside. own_work: for the store itself, which TRIB_HANDLES_PER_DB_MAX does not
- * bind: a checkpoint must not starve because many clients wait. */
+/* Takes an idle handle, or a new one, marked as inside. own_work: for the store itself, which TRIB_HANDLES_PER_DB_MAX
+ * does not bind: a checkpoint must not starve because many clients wait. */
 trib_code trib_handle_take_inside(trib_db *db, bool own_work, trib_handle **ret, trib_error *err);
 void trib_handle_give_inside(trib_handle *handle);
 /* Ends idle handles beyond the number kept. */

@@ -25,8 +25,8 @@ static bool is_continuation(unsigned char c) {
     return (c & 0xc0) == 0x80;
 }
 
-/* The first place of `what` in [from, end), or NULL. memmem is linear, but has a start-up cost that short pieces by the million
- * should not pay. */
+/* The first place of `what` in [from, end), or NULL. memmem is linear, but has a start-up cost that short pieces by the
+ * million should not pay. */
 static const char *find(const char *from, const char *end, trib_str what) {
     enum { SHORT_BYTES = 8 };
     if (what.len > SHORT_BYTES) return memmem(from, (size_t)(end - from), what.ptr, what.len);
@@ -210,10 +210,10 @@ static void fn_rtrim(sqlite3_context *ctx, int count, sqlite3_value **values) {
 
 typedef enum guard_kind {
     LINEAR,
-    PRODUCT,    /* the built-in's cost is the product of its two arguments' lengths */
-    JSON,       /* takes JSONB */
-    JSON_EDIT,  /* and makes what its paths name: the 2nd, 4th ... argument, by recursion */
-    JSON_MERGE  /* JSON and PRODUCT */
+    PRODUCT,   /* the built-in's cost is the product of its two arguments' lengths */
+    JSON,      /* takes JSONB */
+    JSON_EDIT, /* and makes what its paths name: the 2nd, 4th ... argument, by recursion */
+    JSON_MERGE /* JSON and PRODUCT */
 } guard_kind;
 
 typedef struct guard {
@@ -247,10 +247,8 @@ static void fn_guarded(sqlite3_context *ctx, int count, sqlite3_value **values) 
         return;
     }
     const char *why = bytes > TRIB_SQL_JSON_PATH_MAX / 2 ? refusal(g, count, values) : NULL;
-    if (why)
-        sqlite3_result_error(ctx, why, -1);
-    else
-        trib_sqlite_call_builtin(ctx, g->name, count, values);
+    if (why) sqlite3_result_error(ctx, why, -1);
+    else trib_sqlite_call_builtin(ctx, g->name, count, values);
 }
 
 static const struct {
@@ -258,22 +256,53 @@ static const struct {
     int args;
     guard_kind kind;
 } guarded[] = {
-    {"unhex", 2, PRODUCT},           {"length", 1, LINEAR},           {"hex", 1, LINEAR},
-    {"unhex", 1, LINEAR},            {"quote", 1, LINEAR},            {"upper", 1, LINEAR},
-    {"lower", 1, LINEAR},            {"substr", 2, LINEAR},           {"substr", 3, LINEAR},
-    {"substring", 2, LINEAR},        {"substring", 3, LINEAR},        {"printf", -1, LINEAR},
-    {"format", -1, LINEAR},          {"concat_ws", -1, LINEAR},       {"trim", 1, LINEAR},
-    {"ltrim", 1, LINEAR},            {"rtrim", 1, LINEAR},            {"json", 1, JSON},
-    {"jsonb", 1, JSON},              {"json_extract", -1, JSON},      {"jsonb_extract", -1, JSON},
-    {"->", 2, JSON},                 {"->>", 2, JSON},                {"json_set", -1, JSON_EDIT},
-    {"json_insert", -1, JSON_EDIT},  {"json_replace", -1, JSON_EDIT}, {"json_remove", -1, JSON},
-    {"jsonb_set", -1, JSON_EDIT},    {"jsonb_insert", -1, JSON_EDIT}, {"jsonb_replace", -1, JSON_EDIT},
-    {"jsonb_remove", -1, JSON},      {"json_type", 1, JSON},          {"json_type", 2, JSON},
-    {"json_valid", 1, JSON},         {"json_valid", 2, JSON},         {"json_array_length", 1, JSON},
-    {"json_array_length", 2, JSON},  {"json_pretty", 1, JSON},        {"json_pretty", 2, JSON},
-    {"json_quote", 1, JSON},         {"json_error_position", 1, JSON}, {"json_array", -1, JSON},
-    {"json_object", -1, JSON},       {"jsonb_array", -1, JSON},       {"jsonb_object", -1, JSON},
-    {"json_patch", 2, JSON_MERGE},   {"jsonb_patch", 2, JSON_MERGE},
+    {"unhex", 2, PRODUCT},
+    {"length", 1, LINEAR},
+    {"hex", 1, LINEAR},
+    {"unhex", 1, LINEAR},
+    {"quote", 1, LINEAR},
+    {"upper", 1, LINEAR},
+    {"lower", 1, LINEAR},
+    {"substr", 2, LINEAR},
+    {"substr", 3, LINEAR},
+    {"substring", 2, LINEAR},
+    {"substring", 3, LINEAR},
+    {"printf", -1, LINEAR},
+    {"format", -1, LINEAR},
+    {"concat_ws", -1, LINEAR},
+    {"trim", 1, LINEAR},
+    {"ltrim", 1, LINEAR},
+    {"rtrim", 1, LINEAR},
+    {"json", 1, JSON},
+    {"jsonb", 1, JSON},
+    {"json_extract", -1, JSON},
+    {"jsonb_extract", -1, JSON},
+    {"->", 2, JSON},
+    {"->>", 2, JSON},
+    {"json_set", -1, JSON_EDIT},
+    {"json_insert", -1, JSON_EDIT},
+    {"json_replace", -1, JSON_EDIT},
+    {"json_remove", -1, JSON},
+    {"jsonb_set", -1, JSON_EDIT},
+    {"jsonb_insert", -1, JSON_EDIT},
+    {"jsonb_replace", -1, JSON_EDIT},
+    {"jsonb_remove", -1, JSON},
+    {"json_type", 1, JSON},
+    {"json_type", 2, JSON},
+    {"json_valid", 1, JSON},
+    {"json_valid", 2, JSON},
+    {"json_array_length", 1, JSON},
+    {"json_array_length", 2, JSON},
+    {"json_pretty", 1, JSON},
+    {"json_pretty", 2, JSON},
+    {"json_quote", 1, JSON},
+    {"json_error_position", 1, JSON},
+    {"json_array", -1, JSON},
+    {"json_object", -1, JSON},
+    {"jsonb_array", -1, JSON},
+    {"jsonb_object", -1, JSON},
+    {"json_patch", 2, JSON_MERGE},
+    {"jsonb_patch", 2, JSON_MERGE},
 };
 
 static int register_guards(sqlite3 *sqlite, trib_policy *policy) {

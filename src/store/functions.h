@@ -9,8 +9,8 @@
  * bytes times bytes, about a second of work at most. */
 #define TRIB_SQL_PRODUCT_MAX (UINT64_C(1) << 32)
 
-/* A path of json_set and its kin: SQLite recurses for each level that it makes, without a bound of its own. Past half of it
- * JSONB is looked at too: below, it cannot nest deep enough to matter. */
+/* A path of json_set and its kin: SQLite recurses for each level that it makes, without a bound of its own. Past half
+ * of it JSONB is looked at too: below, it cannot nest deep enough to matter. */
 enum { TRIB_SQL_JSON_PATH_MAX = 2000 };
 
 /* Registers everything on the handle's connection; its policy must be there. SQLite's code. */

@@ -86,56 +86,48 @@ void trib_handle_rollback(trib_handle *h) {
 
 /* ---- waiting for a connection ---- */
 
-static trib_handle_waiter *pop_waiter(trib_db *db)
-{
+static trib_handle_waiter *pop_waiter(trib_db *db) {
     trib_handle_waiter *w = db->handle_first;
     if (w) {
         db->handle_first = w->next;
-        if (!w->next)
-            db->handle_last = NULL;
+        if (!w->next) db->handle_last = NULL;
         w->next = NULL;
         db->handle_waiters--;
     }
     return w;
 }
 
-/* Hands it to who has waited longest. NULL: there is room for a new one. `granted` only queues a job, so it may run here. */
-static bool lend_locked(trib_db *db, trib_handle *h)
-{
+/* Hands it to who has waited longest. NULL: there is room for a new one. `granted` only queues a job, so it may run
+ * here. */
+static bool lend_locked(trib_db *db, trib_handle *h) {
     trib_handle_waiter *w = pop_waiter(db);
-    if (!w)
-        return false;
+    if (!w) return false;
     w->handle = h;
     w->granted(w, TRIB_OK);
     return true;
 }
 
-static trib_code queue_locked(trib_db *db, trib_handle_waiter *waiter, trib_error *err)
-{
+static trib_code queue_locked(trib_db *db, trib_handle_waiter *waiter, trib_error *err) {
     if (db->handle_waiters >= TRIB_HANDLE_QUEUE_MAX)
-        return trib_error_set(err, TRIB_TOO_MANY_REQUESTS,
-                              "all %d connections of this database are in use and %d requests wait for one; try again later",
-                              TRIB_HANDLES_PER_DB_MAX, TRIB_HANDLE_QUEUE_MAX);
+        return trib_error_set(
+            err, TRIB_TOO_MANY_REQUESTS,
+            "all %d connections of this database are in use and %d requests wait for one; try again later",
+            TRIB_HANDLES_PER_DB_MAX, TRIB_HANDLE_QUEUE_MAX);
     waiter->handle = NULL;
     waiter->next = NULL;
     waiter->since_ns = trib_env_mono_ns(db->store->env);
-    if (db->handle_last)
-        db->handle_last->next = waiter;
-    else
-        db->handle_first = waiter;
+    if (db->handle_last) db->handle_last->next = waiter;
+    else db->handle_first = waiter;
     db->handle_last = waiter;
     db->handle_waiters++;
     return TRIB_AGAIN;
 }
 
-void trib_handle_flush_locked(trib_db *db, trib_code code)
-{
-    for (trib_handle_waiter *w; (w = pop_waiter(db)) != NULL;)
-        w->granted(w, code);
+void trib_handle_flush_locked(trib_db *db, trib_code code) {
+    for (trib_handle_waiter *w; (w = pop_waiter(db)) != NULL;) w->granted(w, code);
 }
 
-void trib_handle_expire_waiters(trib_db *db)
-{
+void trib_handle_expire_waiters(trib_db *db) {
     int64_t now = trib_env_mono_ns(db->store->env);
     trib_db_lock(db);
     while (db->handle_first && now - db->handle_first->since_ns >= (int64_t)TRIB_HANDLE_WAIT_MS * 1000000) {
@@ -152,8 +144,7 @@ static void unlink_handle(trib_db *db, trib_handle *h) {
         if (*p == h) {
             *p = h->next;
             db->handle_count--;
-            if (db->handle_count < TRIB_HANDLES_PER_DB_MAX)
-                (void)lend_locked(db, NULL);
+            if (db->handle_count < TRIB_HANDLES_PER_DB_MAX) (void)lend_locked(db, NULL);
             return;
         }
     }
@@ -225,18 +216,14 @@ void trib_handle_trim(trib_db *db, uint32_t keep) {
 }
 
 /* An idle handle or a new one, marked as inside. AGAIN: all are in use. Under the lock. */
-static trib_code claim_locked(trib_db *db, bool own_work, trib_handle **ret, trib_error *err)
-{
+static trib_code claim_locked(trib_db *db, bool own_work, trib_handle **ret, trib_error *err) {
     trib_code code = state_error(db, err);
-    if (code != TRIB_OK)
-        return code;
+    if (code != TRIB_OK) return code;
     trib_handle *h = pop_idle(db);
     if (!h) {
-        if (!own_work && db->handle_count >= TRIB_HANDLES_PER_DB_MAX)
-            return TRIB_AGAIN;
+        if (!own_work && db->handle_count >= TRIB_HANDLES_PER_DB_MAX) return TRIB_AGAIN;
         h = calloc(1, sizeof *h);
-        if (!h)
-            return trib_error_set(err, TRIB_NOMEM, NULL);
+        if (!h) return trib_error_set(err, TRIB_NOMEM, NULL);
         h->db = db;
         h->env = db->store->env;
         h->next = db->handles;
@@ -251,8 +238,7 @@ static trib_code claim_locked(trib_db *db, bool own_work, trib_handle **ret, tri
 }
 
 /* What a claimed handle needs; without the lock. */
-static trib_code make_ready(trib_handle *h, trib_handle **ret, trib_error *err)
-{
+static trib_code make_ready(trib_handle *h, trib_handle **ret, trib_error *err) {
     trib_code code = TRIB_OK;
     h->interrupt_code = TRIB_OK;
     h->access = TRIB_ACCESS_SYSTEM;
@@ -265,20 +251,18 @@ static trib_code make_ready(trib_handle *h, trib_handle **ret, trib_error *err)
     return TRIB_OK;
 }
 
-static trib_code full_error(trib_error *err)
-{
-    return trib_error_set(err, TRIB_TOO_MANY_REQUESTS, "all %d connections of this database are in use; close some sessions",
+static trib_code full_error(trib_error *err) {
+    return trib_error_set(err, TRIB_TOO_MANY_REQUESTS,
+                          "all %d connections of this database are in use; close some sessions",
                           TRIB_HANDLES_PER_DB_MAX);
 }
 
-trib_code trib_handle_take_inside(trib_db *db, bool own_work, trib_handle **ret, trib_error *err)
-{
+trib_code trib_handle_take_inside(trib_db *db, bool own_work, trib_handle **ret, trib_error *err) {
     trib_handle *h = NULL;
     trib_db_lock(db);
     trib_code code = claim_locked(db, own_work, &h, err);
     trib_db_unlock(db);
-    if (code == TRIB_AGAIN)
-        return full_error(err);
+    if (code == TRIB_AGAIN) return full_error(err);
     return code == TRIB_OK ? make_ready(h, ret, err) : code;
 }
 
@@ -292,8 +276,7 @@ void trib_handle_give_inside(trib_handle *h) {
     if (keep) {
         if (h->has_turn) trib_turn_release_locked(db);
         h->lost = TRIB_OK;
-        if (!lend_locked(db, h))
-            push_idle(db, h);
+        if (!lend_locked(db, h)) push_idle(db, h);
         leave_locked(h);
     }
     trib_db_unlock(db);
@@ -303,21 +286,16 @@ void trib_handle_give_inside(trib_handle *h) {
 /* ---- lending ---- */
 
 /* waiter NULL: does not wait. */
-static trib_code take(trib_db *db, trib_handle_waiter *waiter, trib_handle **ret, trib_error *err)
-{
+static trib_code take(trib_db *db, trib_handle_waiter *waiter, trib_handle **ret, trib_error *err) {
     trib_handle *h = NULL;
     trib_code code = trib_fail_retry(db, err);
-    if (code != TRIB_OK)
-        return code;
+    if (code != TRIB_OK) return code;
     trib_db_lock(db);
     code = claim_locked(db, false, &h, err);
-    if (code == TRIB_AGAIN)
-        code = waiter ? queue_locked(db, waiter, err) : full_error(err);
+    if (code == TRIB_AGAIN) code = waiter ? queue_locked(db, waiter, err) : full_error(err);
     trib_db_unlock(db);
-    if (code == TRIB_OK)
-        code = make_ready(h, &h, err);
-    if (code != TRIB_OK)
-        return code;
+    if (code == TRIB_OK) code = make_ready(h, &h, err);
+    if (code != TRIB_OK) return code;
     trib_db_lock(db);
     h->lost = TRIB_OK;
     leave_locked(h);
@@ -326,10 +304,11 @@ static trib_code take(trib_db *db, trib_handle_waiter *waiter, trib_handle **ret
     return TRIB_OK;
 }
 
-trib_code trib_handle_take(trib_db *db, trib_handle **ret, trib_error *err) { return take(db, NULL, ret, err); }
+trib_code trib_handle_take(trib_db *db, trib_handle **ret, trib_error *err) {
+    return take(db, NULL, ret, err);
+}
 
-trib_code trib_handle_wait(trib_db *db, trib_handle_waiter *waiter, trib_handle **ret, trib_error *err)
-{
+trib_code trib_handle_wait(trib_db *db, trib_handle_waiter *waiter, trib_handle **ret, trib_error *err) {
     return take(db, waiter, ret, err);
 }
 

@@ -74,7 +74,9 @@ static bool continues(const trib_db_map *map, const trib_wal_scan_result *scan, 
         *ret_frame = map->frame;
         return scan->frames >= map->frame;
     }
-    return map->file_full && scan->header.salt[0] == map->salt[0] + 1;
+    if (map->file_full && scan->header.salt[0] == map->salt[0] + 1) return true;
+    /* The map was written for a log that was about to begin over an empty one, and the new header did not make it. */
+    return map->file_full && map->frame == 0 && scan->frames == 0;
 }
 
 trib_code trib_db_map_load(trib_db *db, const trib_wal_scan_result *scan, trib_error *err) {
@@ -201,6 +203,13 @@ trib_code trib_db_map_before_log(trib_db *db, const uint32_t salt[2], trib_error
     if (map->file_valid && map->file_full && map->delta_count == 0 && !map->broken &&
         (same || map->salt[0] + 1 == salt[0]))
         return TRIB_OK;
+    /* The old log was emptied. That must be durable first, or the old log could come back under a map that knows only
+     * the new. */
+    int rc = db->sync_file->pMethods->xSync(db->sync_file, SQLITE_SYNC_NORMAL);
+    if (rc != SQLITE_OK) {
+        atomic_store(&db->log.sync_failed, true);
+        return trib_file_error("sync", db->paths.wal, rc, err);
+    }
     return trib_db_map_write(db, salt, 0, true, err);
 }
 

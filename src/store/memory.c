@@ -46,9 +46,9 @@ static bool charge(trib_mem_account *account, int64_t bytes) {
     return false;
 }
 
-/* A client's statement asks for memory. Refused if its time is over (big blocks only), or if SQLite has recursed too deep:
- * chains of views, common table expressions, triggers and JSON paths have no bound of their own there, and each of their
- * levels takes memory. */
+/* A client's statement asks for memory. Refused if its time is over (big blocks only), or if SQLite has recursed too
+ * deep: chains of views, common table expressions, triggers and JSON paths have no bound of their own there, and each
+ * of their levels takes memory. */
 static bool may_take(int bytes) {
     trib_policy *policy = thread_state.watch;
     if (!policy) return true;

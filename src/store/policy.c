@@ -226,7 +226,8 @@ static trib_code stop_error(trib_policy *policy, trib_error *err) {
 
 static trib_code nomem_error(trib_handle *handle, trib_error *err) {
     if (handle->policy && handle->policy->too_deep)
-        return trib_error_set(err, TRIB_SQL_DENIED, "the statement nests too deep; make its chain of views, triggers, common "
+        return trib_error_set(err, TRIB_SQL_DENIED,
+                              "the statement nests too deep; make its chain of views, triggers, common "
                               "table expressions or JSON levels shorter");
     const trib_mem_account *account = trib_db_account(handle->db);
     int64_t limit = account ? account->limit_bytes : 0;
@@ -382,10 +383,13 @@ static int set_config(sqlite3 *sqlite) {
     static const struct {
         int id, value;
     } configs[] = {
-        {SQLITE_DBCONFIG_DEFENSIVE, 1},        {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
-        {SQLITE_DBCONFIG_WRITABLE_SCHEMA, 0},  {SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0},
+        {SQLITE_DBCONFIG_DEFENSIVE, 1},
+        {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+        {SQLITE_DBCONFIG_WRITABLE_SCHEMA, 0},
+        {SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0},
         {SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1},
-        {SQLITE_DBCONFIG_ENABLE_FKEY, 1}, /* as libSQL: its clients never ask for it, and their migrate() ends with it on */
+        {SQLITE_DBCONFIG_ENABLE_FKEY,
+         1}, /* as libSQL: its clients never ask for it, and their migrate() ends with it on */
     };
     for (size_t i = 0; i < sizeof configs / sizeof configs[0]; i++) {
         int rc = sqlite3_db_config(sqlite, configs[i].id, configs[i].value, NULL);

@@ -28,8 +28,8 @@ enum {
     TRIB_SQL_WORKER_THREADS_MAX = 0   /* threads that nobody counts */
 };
 
-/* Stack below trib_policy_arm, of the 8 MB that a thread has; sanitizers blow frames up. Recursion that SQLite does not bound
- * would end the process. */
+/* Stack below trib_policy_arm, of the 8 MB that a thread has; sanitizers blow frames up. Recursion that SQLite does not
+ * bound would end the process. */
 #ifdef __SANITIZE_ADDRESS__
 #define TRIB_SQL_STACK_MAX_BYTES (5 << 20)
 #elif defined(__has_feature)
@@ -79,13 +79,13 @@ struct trib_policy {
     char denied_name[TRIB_DENIED_NAME_BYTES];
 
     int64_t deadline_ns;
-    const void *stack_base;      /* of the thread, when armed */
-    bool too_deep;               /* SQLite was refused memory because it had recursed too deep */
-    trib_code stop_code;         /* why the progress handler stopped the statement; TRIB_OK: it did not */
+    const void *stack_base; /* of the thread, when armed */
+    bool too_deep;          /* SQLite was refused memory because it had recursed too deep */
+    trib_code stop_code;    /* why the progress handler stopped the statement; TRIB_OK: it did not */
 
-    uint64_t max_bytes;          /* the page budget in force; 0: none */
-    uint32_t pragmas_changed;    /* bit i: row i of the session pragmas is not at its default */
-    uint32_t pragmas_default;    /* bit i: its default is on */
+    uint64_t max_bytes;       /* the page budget in force; 0: none */
+    uint32_t pragmas_changed; /* bit i: row i of the session pragmas is not at its default */
+    uint32_t pragmas_default; /* bit i: its default is on */
 };
 
 /* Statements of the client behind `handle` from here on; limit_ns: how long until STATEMENT_TIMEOUT. Nestable. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sync threads: a bounded pool that runs short tasks which wait for a disk (syncs, checkpoints, recoveries), in
- * order.
- * Inline: no threads, trib_pool_run_pending does the work on the caller's thread. */
+/* The sync threads: a bounded pool that runs short tasks which wait for a disk (syncs, checkpoints, recoveries), one
+ * after the other.
+ * Inline: no threads, trib_pool_run_pending does the work on the caller's thread, in an order drawn by lot. */
 #ifndef TRIB_STORE_POOL_H
 #define TRIB_STORE_POOL_H
 

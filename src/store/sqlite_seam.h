@@ -22,8 +22,8 @@ int trib_sqlite_guard(sqlite3 *db, const char *name, int arg_count, void *app,
                       void (*call)(sqlite3_context *, int, sqlite3_value **), void (*destroy)(void *));
 void trib_sqlite_call_builtin(sqlite3_context *ctx, const char *name, int count, sqlite3_value **values);
 
-/* Whether a value is JSONB that nests deeper than 1,000. SQLite's limit holds for JSON text only: a crafted blob makes it
- * recurse until the stack ends, and the process with it. */
+/* Whether a value is JSONB that nests deeper than 1,000. SQLite's limit holds for JSON text only: a crafted blob makes
+ * it recurse until the stack ends, and the process with it. */
 int trib_sqlite_json_is_deep(int count, sqlite3_value **values);
 /* Puts that check in front of json_each, json_tree and the aggregates; functions.c does it for the others. */
 int trib_sqlite_guard_json(sqlite3 *db);

@@ -32,11 +32,11 @@ typedef struct trib_db trib_db;
 typedef struct trib_handle trib_handle;
 
 enum {
-    TRIB_DB_ID_BYTES = 32,              /* 32 lower-case hex digits; never a tenant's name */
-    TRIB_TURN_QUEUE_MAX = 1024,         /* writers that may wait for one database: stops unbounded memory per hot tenant */
-    TRIB_HANDLES_PER_DB_MAX = 64,       /* connections of one database: stops a tenant from eating descriptors */
-    TRIB_HANDLE_QUEUE_MAX = 1024,       /* jobs that may wait for one of them: as for the turn */
-    TRIB_HANDLE_WAIT_MS = 10000,        /* and how long: idle sessions with open transactions may hold all of them */
+    TRIB_DB_ID_BYTES = 32,        /* 32 lower-case hex digits; never a tenant's name */
+    TRIB_TURN_QUEUE_MAX = 1024,   /* writers that may wait for one database: stops unbounded memory per hot tenant */
+    TRIB_HANDLES_PER_DB_MAX = 64, /* connections of one database: stops a tenant from eating descriptors */
+    TRIB_HANDLE_QUEUE_MAX = 1024, /* jobs that may wait for one of them: as for the turn */
+    TRIB_HANDLE_WAIT_MS = 10000,  /* and how long: idle sessions with open transactions may hold all of them */
     TRIB_SYNC_THREADS_DEFAULT = 16,
     TRIB_TXN_STEAL_MS_DEFAULT = 5000, /* an older transaction loses the turn when somebody waits */
     TRIB_TXN_STEAL_MS_SYSTEM = 1000,
@@ -129,17 +129,17 @@ trib_code trib_handle_take(trib_db *db, trib_handle **ret, trib_error *err);
 
 typedef struct trib_handle_waiter trib_handle_waiter;
 struct trib_handle_waiter {
-    /* OK: `handle` is lent, or, where that is NULL, there may be room now: call trib_handle_wait again. Else there will be none:
-     * TOO_MANY_REQUESTS (waited too long), NOT_COMMITTED, DATABASE_QUARANTINED. Runs on any thread, under a lock of the store;
-     * must only queue the job. Exactly once. */
+    /* OK: `handle` is lent, or, where that is NULL, there may be room now: call trib_handle_wait again. Else there will
+     * be none: TOO_MANY_REQUESTS (waited too long), NOT_COMMITTED, DATABASE_QUARANTINED. Runs on any thread, under a
+     * lock of the store; must only queue the job. Exactly once. */
     void (*granted)(trib_handle_waiter *waiter, trib_code code);
     trib_handle *handle;
     /* private to the store */
     trib_handle_waiter *next;
     int64_t since_ns;
 };
-/* As trib_handle_take, but AGAIN when all are in use: `granted` will be called, in order. Errors also: TOO_MANY_REQUESTS (the
- * queue is full). Thread: worker. */
+/* As trib_handle_take, but AGAIN when all are in use: `granted` will be called, in order. Errors also:
+ * TOO_MANY_REQUESTS (the queue is full). Thread: worker. */
 trib_code trib_handle_wait(trib_db *db, trib_handle_waiter *waiter, trib_handle **ret, trib_error *err);
 /* Rolls back, resets everything a client can set, releases the turn. Thread: worker, not between enter and leave. */
 void trib_handle_give(trib_handle *handle);

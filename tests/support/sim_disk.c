@@ -15,6 +15,7 @@ typedef struct inode {
     uint8_t *dirty;      /* a byte a sector */
     size_t cap;
     size_t mem_size, disk_size;
+    size_t least_size; /* since the size was last durable: blocks behind it were freed */
     bool size_dirty;
     bool folder;
     /* shared memory and locks of the processes that have it open */
@@ -174,8 +175,9 @@ typedef enum keep { KEEP_ALL, KEEP_RANDOM, KEEP_NONE } keep;
 /* Moves dirty sectors to the disk: all, or each by chance. */
 static void flush(sim_disk *d, inode *n, keep k) {
     if (n->size_dirty && (k == KEEP_ALL || (k == KEEP_RANDOM && sim_random(&d->seed) % 2))) {
-        if (n->mem_size < n->disk_size) memset(n->disk + n->mem_size, 0, n->disk_size - n->mem_size);
-        n->disk_size = n->mem_size;
+        /* Freed blocks never come back with their old bytes, even if the file has grown again since. */
+        if (n->least_size < n->disk_size) memset(n->disk + n->least_size, 0, n->disk_size - n->least_size);
+        n->disk_size = n->least_size = n->mem_size;
         n->size_dirty = false;
     }
     /* a chance of its own for each flush, so that nearly all and nearly none occur too */
@@ -253,6 +255,7 @@ static int sim_truncate(sqlite3_file *file, sqlite3_int64 size) {
         grow(node, (size_t)size);
         node->mem_size = (size_t)size;
         node->size_dirty = true;
+        if ((size_t)size < node->least_size) node->least_size = (size_t)size;
     }
     return SQLITE_OK;
 }
@@ -674,7 +677,7 @@ void sim_disk_power_cut(sim_disk *d, sim_survival survival) {
             memcpy(n->mem, n->disk, n->cap);
             memset(n->dirty, 0, n->cap / SECTOR);
         }
-        n->mem_size = n->disk_size;
+        n->mem_size = n->least_size = n->disk_size;
         n->size_dirty = false;
         /* bytes behind the end are not there, whatever the sectors hold */
         if (n->mem_size < n->cap) memset(n->mem + n->mem_size, 0, n->cap - n->mem_size);

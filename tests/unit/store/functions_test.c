@@ -181,10 +181,14 @@ static void long_texts_are_searched_in_linear_time(void **state) {
 
 static void product_costs_are_bounded(void **state) {
     store_fixture *f = *state;
-    expect_error(f, "SELECT unhex(hex(zeroblob(2000000)), hex(zeroblob(2000000)))", TRIB_SQL_ERROR, "too large to be combined");
-    expect_error(f, "WITH j(x) AS (SELECT json_group_object('k'||value, 1) FROM ("
-                    "WITH RECURSIVE c(value) AS (SELECT 1 UNION ALL SELECT value+1 FROM c WHERE value<60000) SELECT value FROM c))"
-                    "SELECT length(json_patch(x, x)) FROM j", TRIB_SQL_ERROR, "too large to be combined");
+    expect_error(f, "SELECT unhex(hex(zeroblob(2000000)), hex(zeroblob(2000000)))", TRIB_SQL_ERROR,
+                 "too large to be combined");
+    expect_error(
+        f,
+        "WITH j(x) AS (SELECT json_group_object('k'||value, 1) FROM ("
+        "WITH RECURSIVE c(value) AS (SELECT 1 UNION ALL SELECT value+1 FROM c WHERE value<60000) SELECT value FROM c))"
+        "SELECT length(json_patch(x, x)) FROM j",
+        TRIB_SQL_ERROR, "too large to be combined");
 }
 
 int main(void) {

@@ -6,7 +6,8 @@ static void closing_pays_everything_back(void **state) {
     (void)state;
     store_fixture f;
     fixture_init(&f);
-    expect_ok(&f, "CREATE TABLE t(x); INSERT INTO t VALUES(randomblob(100000)); SELECT hex(x) FROM t; CREATE VIRTUAL TABLE v USING"
+    expect_ok(&f, "CREATE TABLE t(x); INSERT INTO t VALUES(randomblob(100000)); SELECT hex(x) FROM t; CREATE VIRTUAL "
+                  "TABLE v USING"
                   " fts5(a); INSERT INTO v VALUES('some words'); SELECT * FROM v WHERE v MATCH 'words'");
     assert_true(atomic_load(&f.db.account.used_bytes) > 10000);
     int64_t left = 0;
@@ -25,10 +26,12 @@ static void a_statement_past_the_limit_fails_and_the_next_one_works(void **state
     static const char *const hogs[] = {
         "SELECT group_concat(hex(randomblob(1000))) FROM (WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c "
         "WHERE x<100000) SELECT x FROM c ORDER BY 1-x)",
-        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<1000000) SELECT x, randomblob(500) FROM c ORDER BY 2",
+        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<1000000) SELECT x, randomblob(500) FROM "
+        "c ORDER BY 2",
         "WITH RECURSIVE c(x) AS (SELECT randomblob(100) UNION SELECT randomblob(100) FROM c) SELECT count(*) FROM c",
         "SELECT zeroblob(5000000)||zeroblob(5000000)||hex(zeroblob(2900000))",
-        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<1000000) SELECT json_group_array(x) FROM c",
+        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<1000000) SELECT json_group_array(x) FROM "
+        "c",
     };
     for (size_t i = 0; i < sizeof hogs / sizeof hogs[0]; i++) {
         trib_code code = run_into(f, hogs[i], NULL, 0);
@@ -45,8 +48,10 @@ static void a_write_without_memory_leaves_the_database_as_it_was(void **state) {
     store_fixture *f = *state;
     expect_ok(f, "CREATE TABLE t(x); INSERT INTO t VALUES(1)");
     f->db.account.limit_bytes = 6 << 20;
-    expect_error(f, "INSERT INTO t WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<100000) "
-                    "SELECT randomblob(300) FROM c ORDER BY 1", TRIB_NOMEM, "memory");
+    expect_error(f,
+                 "INSERT INTO t WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<100000) "
+                 "SELECT randomblob(300) FROM c ORDER BY 1",
+                 TRIB_NOMEM, "memory");
     expect_rows(f, "SELECT count(*) FROM t; PRAGMA integrity_check", "ok");
     expect_rows(f, "SELECT count(*) FROM t", "1");
 }

@@ -341,8 +341,9 @@ static void a_database_past_its_size_limit_is_full_and_nothing_else(void **state
     expect_ok(f, "CREATE TABLE t(x)");
     f->db.settings.max_bytes = 256 << 10;
     fixture_access(f, TRIB_ACCESS_WRITE);
-    expect_error(f, "INSERT INTO t SELECT randomblob(1000) FROM json_each('[1,2,3,4,5,6,7,8,9]'), "
-                    "(WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<100) SELECT x FROM c)",
+    expect_error(f,
+                 "INSERT INTO t SELECT randomblob(1000) FROM json_each('[1,2,3,4,5,6,7,8,9]'), "
+                 "(WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<100) SELECT x FROM c)",
                  TRIB_DATABASE_FULL, "size limit");
     expect_rows(f, "SELECT count(*) FROM t", "0");
     expect_ok(f, "INSERT INTO t VALUES(1)");
