@@ -22,7 +22,7 @@ bench: all ## measure
 	@tools/setup.sh bench
 	@tests/bench/run.sh $(ARGS)
 
-fuzz: ## run every fuzz target for TRIB_FUZZ_SECONDS (default 30)
+fuzz: ## run every fuzz target for TRIB_TEST_FUZZ_SECONDS (default 30)
 	@tools/setup.sh fuzz
 	@TRIB_TEST_STAGES=fuzz tools/test.sh
 

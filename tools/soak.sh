@@ -5,8 +5,8 @@
 # docs/soak-report.md and is meant to be committed.
 set -eu
 cd "$(dirname "$0")/.."
-export TRIB_CRASH_CYCLES="${TRIB_CRASH_CYCLES:-500}" TRIB_POWER_CUTS="${TRIB_POWER_CUTS:-100000}"
-export TRIB_SESSION_STEPS="${TRIB_SESSION_STEPS:-1000000}" TRIB_FUZZ_SECONDS="${TRIB_FUZZ_SECONDS:-600}" TRIB_SOAK=1
+export TRIB_TEST_CRASH_CYCLES="${TRIB_TEST_CRASH_CYCLES:-500}" TRIB_TEST_POWER_CUTS="${TRIB_TEST_POWER_CUTS:-100000}"
+export TRIB_TEST_SESSION_STEPS="${TRIB_TEST_SESSION_STEPS:-1000000}" TRIB_TEST_FUZZ_SECONDS="${TRIB_TEST_FUZZ_SECONDS:-600}" TRIB_SOAK=1
 state=build/soak
 report=docs/soak-report.md
 [ "${1:-}" != --restart ] || rm -rf "$state"
@@ -33,8 +33,8 @@ done
     echo "# Soak report"
     echo
     echo "$(date -u +%Y-%m-%d), commit $commit, $(nproc) cores ($(uname -m)), $(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)."
-    echo "Crash loop $TRIB_CRASH_CYCLES cycles, power cut $TRIB_POWER_CUTS cuts, sessions $TRIB_SESSION_STEPS steps, fuzzing" \
-        "$TRIB_FUZZ_SECONDS s a target."
+    echo "Crash loop $TRIB_TEST_CRASH_CYCLES cycles, power cut $TRIB_TEST_POWER_CUTS cuts, sessions $TRIB_TEST_SESSION_STEPS steps, fuzzing" \
+        "$TRIB_TEST_FUZZ_SECONDS s a target."
     echo
     echo "| stage | seconds | result |"
     echo "|---|---|---|"

@@ -4,15 +4,15 @@
 # "N passed, N failed", counting test programs (a build or a check of the rules counts as one). Exit status 1 if any failed.
 #
 #   TRIB_TEST_STAGES="rules unit"   only these stages (default: all of ALL below)
-#   TRIB_FUZZ_SECONDS=30 TRIB_CRASH_CYCLES=50 TRIB_POWER_CUTS=5000   how long the long ones run; tests read the last two
+#   TRIB_TEST_FUZZ_SECONDS=30 TRIB_TEST_CRASH_CYCLES=50 TRIB_TEST_POWER_CUTS=5000   how long the long ones run; tests read the last two
 #
 # Logs are kept in build/test-logs. A stage for which nothing is written yet says so and counts nothing.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 ALL="rules release unit fault integration tsan clang fuzz compat"
-export TRIB_FUZZ_SECONDS="${TRIB_FUZZ_SECONDS:-30}"
-export TRIB_CRASH_CYCLES="${TRIB_CRASH_CYCLES:-50}"
-export TRIB_POWER_CUTS="${TRIB_POWER_CUTS:-5000}"
+export TRIB_TEST_FUZZ_SECONDS="${TRIB_TEST_FUZZ_SECONDS:-30}"
+export TRIB_TEST_CRASH_CYCLES="${TRIB_TEST_CRASH_CYCLES:-50}"
+export TRIB_TEST_POWER_CUTS="${TRIB_TEST_POWER_CUTS:-5000}"
 export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_stack_use_after_return=1}"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
 export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=1 second_deadlock_stack=1}"
@@ -99,7 +99,7 @@ fuzz_one() {
     seeds=
     for folder in "tests/fuzz/seeds/$name" "tests/fuzz/seeds/${name%_fuzz}"; do [ -d "$folder" ] && seeds=$folder; done
     mkdir -p "build/fuzz-corpus/$name"
-    $steady "build/fuzz/tests/fuzz/$name" -max_total_time="$TRIB_FUZZ_SECONDS" -timeout=20 -rss_limit_mb=2048 \
+    $steady "build/fuzz/tests/fuzz/$name" -max_total_time="$TRIB_TEST_FUZZ_SECONDS" -timeout=20 -rss_limit_mb=2048 \
         -print_final_stats=1 -artifact_prefix="$logs/$name-" "build/fuzz-corpus/$name" $seeds \
         >"$logs/fuzz-$name.log" 2>&1 </dev/null
     code=$?
@@ -162,8 +162,8 @@ run_stage() {
 left_out() {
     cat <<TEXT
 
-Left out here, and run in full by 'make soak': crash loop ($TRIB_CRASH_CYCLES kill cycles of 500), power cut ($TRIB_POWER_CUTS cuts of
-100,000), fuzzing ($TRIB_FUZZ_SECONDS s a target of 600 s), one run per client instead of many. 'make analyze' and 'make tidy' apart.
+Left out here, and run in full by 'make soak': crash loop ($TRIB_TEST_CRASH_CYCLES kill cycles of 500), power cut ($TRIB_TEST_POWER_CUTS cuts of
+100,000), fuzzing ($TRIB_TEST_FUZZ_SECONDS s a target of 600 s), one run per client instead of many. 'make analyze' and 'make tidy' apart.
 TEXT
 }
 

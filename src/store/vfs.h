@@ -2,8 +2,8 @@
 /* The VFS that all database files go through: a shim over another VFS (unix-excl; in tests a simulated disk).
  *
  *   main file   opened lazily: until a database has files, it shows an empty database and touches nothing
- *   -wal file   its writes are read: a header starts a log, a frame with a size is a commit. The commit's ticket is raised
- *               before the frame is written, hence before any reader can see the commit
+ *   -wal file   its writes are read: a header starts a log, a frame with a size is a commit. The commit's ticket is
+ *               raised before the frame is written, hence before any reader can see the commit
  *               (docs/decisions/0001-tickets.md)
  *
  * A write to either by a connection without the turn is refused: it would be a bug that costs data. */

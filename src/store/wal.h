@@ -2,7 +2,7 @@
 /* The format of SQLite's -wal file (https://sqlite.org/walformat.html), read side: which commits does a log hold, which
  * pages did they change, where do they end. Pure functions over an open file of a VFS.
  *
- *   header 32 bytes | frame | frame | ...      frame: header 24 bytes (page, size after or 0, salts, checksum) + one page
+ *   header 32 bytes | frame | frame | ...   frame: header 24 bytes (page, size after or 0, salts, checksum) + one page
  *
  * A frame is valid when its salts are the header's and its checksum continues the chain from the header; a commit is a
  * valid frame with a size. Everything behind the last commit does not exist. */
