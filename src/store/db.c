@@ -53,6 +53,9 @@ trib_mem_account *trib_db_account(trib_db *db) {
 const trib_db_settings *trib_db_settings_of(trib_db *db) {
     return &db->settings;
 }
+_Atomic uint64_t *trib_db_schema_version(trib_db *db) {
+    return &db->schema_version;
+}
 
 /* ---- quarantine ---- */
 

@@ -50,10 +50,14 @@ void trib_handle_disconnect(trib_handle *h) {
     if (!h->sqlite) return;
     trib_stmt_cache_free(h->cache);
     h->cache = NULL;
-    for (sqlite3_stmt *s; (s = sqlite3_next_stmt(h->sqlite, NULL)) != NULL;) sqlite3_finalize(s);
     trib_policy_detach(h);
     h->policy = NULL;
-    sqlite3_close(h->sqlite);
+    /* Not all statements of a connection are ours: FTS5 and R-Tree keep some, and finalize them when it closes. Only
+     * when they are gone, those that are left may be ended here. */
+    if (sqlite3_close(h->sqlite) == SQLITE_BUSY) {
+        for (sqlite3_stmt *s; (s = sqlite3_next_stmt(h->sqlite, NULL)) != NULL;) sqlite3_finalize(s);
+        sqlite3_close(h->sqlite);
+    }
     h->sqlite = NULL;
     h->settings_changed = false;
     h->txn_readonly = false;
@@ -78,6 +82,8 @@ void trib_handle_rollback(trib_handle *h) {
         (void)sqlite3_exec(h->sqlite, "ROLLBACK", NULL, NULL, NULL);
         h->access = access;
     }
+    if (h->schema_changed) atomic_fetch_add(&h->db->schema_version, 1);
+    h->schema_changed = false;
     h->txn_readonly = false;
     atomic_store(&h->txn_began_ns, 0);
     /* Without memory even a ROLLBACK can fail; closing the connection cannot. */

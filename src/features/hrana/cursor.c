@@ -57,6 +57,7 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     for (; x->step < x->batch->count; x->step++) {
         const hrana_step *step = &x->batch->steps[x->step];
         trib_error failure;
+        if (x->out.failed) return hrana_output_full(x, err);
         if (!hrana_cond_true(x, handle, step->condition)) continue;
         trib_code code = hrana_run_stmt(x, handle, &step->stmt, &cursor_sink, true, &failure);
         if (code == TRIB_AGAIN) return code;

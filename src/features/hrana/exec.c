@@ -27,32 +27,43 @@ static trib_code prepare(hrana_exec *x, trib_handle *handle, const hrana_stmt *s
 }
 
 /* The output is bounded; past the bound, or without memory, the statement fails and its result is taken back. */
-static trib_code check_output(hrana_exec *x, size_t row_start, trib_error *err) {
+trib_code hrana_output_full(const hrana_exec *x, trib_error *err) {
     if (x->out.failed) {
         return trib_error_set(err, TRIB_RESPONSE_TOO_LARGE,
                               "the answer does not fit the server's memory or limit of %zu bytes; "
                               "add LIMIT or select fewer columns",
                               x->max_response_bytes);
     }
-    if (x->out.len - row_start > x->max_row_bytes) {
-        return trib_error_set(err, TRIB_ROW_TOO_LARGE,
-                              "a row of %zu bytes is over the limit of %zu; select fewer columns or use "
-                              "substr()",
-                              x->out.len - row_start, x->max_row_bytes);
-    }
-    if (x->out.len > x->max_response_bytes) {
-        return trib_error_set(err, TRIB_RESPONSE_TOO_LARGE,
-                              "the answer is over the limit of %zu bytes; add LIMIT or read in pages",
-                              x->max_response_bytes);
-    }
+    return trib_error_set(err, TRIB_RESPONSE_TOO_LARGE,
+                          "the answer is over the limit of %zu bytes; add LIMIT or read in pages",
+                          x->max_response_bytes);
+}
+
+/* Before a step, which may be the one that commits: what is written behind the last row must fit then. Statements
+ * without rows (COMMIT, ROLLBACK, most writes) may use what is kept free behind the limit. */
+static trib_code check_room(hrana_exec *x, const trib_stmt *prepared, trib_error *err) {
+    size_t limit = x->max_response_bytes + (trib_stmt_col_count(prepared) == 0 ? x->max_row_bytes : 0);
+    if (x->out.len > limit || !trib_buf_reserve(&x->out, TRIB_HRANA_RESULT_END_BYTES)) return hrana_output_full(x, err);
     return TRIB_OK;
 }
 
+static trib_code check_row(hrana_exec *x, size_t row_start, trib_error *err) {
+    size_t row_bytes = x->out.len - row_start;
+    if (x->out.failed || row_bytes <= x->max_row_bytes) return x->out.failed ? hrana_output_full(x, err) : TRIB_OK;
+    x->out.len = row_start; /* a cursor keeps the rows before it, not this one */
+    return trib_error_set(err, TRIB_ROW_TOO_LARGE,
+                          "a row of %zu bytes is over the limit of %zu; select fewer columns or use "
+                          "substr()",
+                          row_bytes, x->max_row_bytes);
+}
+
+/* A statement that ends here before its last row is taken back when it is freed, as if it had failed. */
 static trib_code step_rows(hrana_exec *x, trib_stmt *prepared, const hrana_stmt *stmt, const hrana_sink *sink,
                            trib_error *err) {
     bool row, begun = false;
     for (;;) {
-        trib_code code = trib_stmt_step(prepared, &row, err);
+        trib_code code = check_room(x, prepared, err);
+        if (code == TRIB_OK) code = trib_stmt_step(prepared, &row, err);
         if (code != TRIB_OK) return code;
         if (!begun) sink->begin(x, prepared);
         begun = true;
@@ -60,11 +71,11 @@ static trib_code step_rows(hrana_exec *x, trib_stmt *prepared, const hrana_stmt 
         if (!stmt->want_rows) continue;
         size_t start = x->out.len;
         sink->row(x, prepared);
-        code = check_output(x, start, err);
+        code = check_row(x, start, err);
         if (code != TRIB_OK) return code;
     }
     sink->end(x, prepared);
-    return check_output(x, x->out.len, err);
+    return x->out.failed ? hrana_output_full(x, err) : TRIB_OK;
 }
 
 trib_code hrana_run_stmt(hrana_exec *x, trib_handle *handle, const hrana_stmt *stmt, const hrana_sink *sink,
@@ -72,6 +83,7 @@ trib_code hrana_run_stmt(hrana_exec *x, trib_handle *handle, const hrana_stmt *s
     trib_stmt *prepared = NULL;
     size_t mark = x->out.len;
     trib_json_writer writer = x->w;
+    if (x->out.failed) return hrana_output_full(x, err); /* the answer is lost: nothing more may happen */
     trib_code code = trib_db_job_take_pending(&x->job, err);
     if (code == TRIB_OK) code = prepare(x, handle, stmt, &prepared, err);
     if (code == TRIB_OK) code = step_rows(x, prepared, stmt, sink, err);
@@ -185,9 +197,8 @@ bool hrana_exec_settle(hrana_exec *x, bool keep, char ret_baton[TRIB_BATON_BYTES
     ret_baton[0] = '\0';
     if (code != TRIB_OK || !keep) trib_session_close(sessions, x->job.session);
     else code = trib_session_release(sessions, x->job.session, ret_baton, &err);
-    if (code == TRIB_OK && x->out.failed) {
-        code = trib_error_set(&err, TRIB_NOMEM, NULL);
-    }
+    /* not OUT_OF_MEMORY, which invites to send the same again: some of it has been done */
+    if (code == TRIB_OK && x->out.failed) code = hrana_output_full(x, &err);
     if (code == TRIB_OK) return true;
     fail(x, &err);
     return false;

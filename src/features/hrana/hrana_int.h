@@ -17,7 +17,8 @@ enum {
     TRIB_HRANA_COND_DEPTH_MAX = 32, /* nesting of conditions: they are walked by recursion */
     TRIB_HRANA_BODY_MAX_BYTES = 16 << 20,
     TRIB_HRANA_RESPONSE_MAX_BYTES = 10 << 20,
-    TRIB_HRANA_ROW_MAX_BYTES = 5 << 20
+    TRIB_HRANA_ROW_MAX_BYTES = 5 << 20,
+    TRIB_HRANA_RESULT_END_BYTES = 512 /* what follows a result's last row; kept free before each step */
 };
 
 typedef struct hrana_stmt {
@@ -131,6 +132,8 @@ typedef struct hrana_sink {
  * statement's error and nothing of its result is left in the output (a cursor keeps what it has sent: keep_partial). */
 trib_code hrana_run_stmt(hrana_exec *x, trib_handle *handle, const hrana_stmt *stmt, const hrana_sink *sink,
                          bool keep_partial, trib_error *err);
+/* RESPONSE_TOO_LARGE: the output is at its bound, or there was no memory for it. */
+trib_code hrana_output_full(const hrana_exec *x, trib_error *err);
 /* Evaluates a condition of the running batch. */
 bool hrana_cond_true(const hrana_exec *x, const trib_handle *handle, const hrana_cond *cond);
 /* Prepares x->step_state for `batch`. Errors: NOMEM. */
