@@ -114,6 +114,16 @@ static void take_facts(trib_stmt *stmt, trib_stmt_head head, const trib_policy *
     stmt->needs_turn = stmt->writes || (stmt->kind == TRIB_STMT_BEGIN_IMMEDIATE && !head.explain);
 }
 
+/* SQLite looks at the schema again when a statement does not compile, once; while others change it all the time, that
+ * is not enough, and SQLITE_SCHEMA would be told instead of what is wrong. */
+static int prepare_sqlite(sqlite3 *sqlite, trib_str sql, sqlite3_stmt **ret, const char **ret_tail) {
+    enum { TRIES = 20 };
+    int rc = SQLITE_SCHEMA;
+    for (int i = 0; i < TRIES && (rc & 0xff) == SQLITE_SCHEMA; i++)
+        rc = sqlite3_prepare_v3(sqlite, sql.ptr, (int)sql.len + 1, SQLITE_PREPARE_PERSISTENT, ret, ret_tail);
+    return rc;
+}
+
 /* Prepares the first statement of stmt->sql. from: where that begins in the client's text. *ret_used: bytes of it up to
  * and with that statement. */
 static trib_code prepare_text(trib_stmt *stmt, size_t from, size_t *ret_used, trib_error *err) {
@@ -134,9 +144,7 @@ static trib_code prepare_text(trib_stmt *stmt, size_t from, size_t *ret_used, tr
     if (instead.len > 0)
         rc = sqlite3_prepare_v3(handle->sqlite, instead.ptr, (int)instead.len, SQLITE_PREPARE_PERSISTENT, &stmt->sqlite,
                                 NULL);
-    else if (!stmt->sets_pragma)
-        rc = sqlite3_prepare_v3(handle->sqlite, sql.ptr, (int)sql.len + 1, SQLITE_PREPARE_PERSISTENT, &stmt->sqlite,
-                                &tail);
+    else if (!stmt->sets_pragma) rc = prepare_sqlite(handle->sqlite, sql, &stmt->sqlite, &tail);
     if (rc != SQLITE_OK) return prepare_error(handle, rc, from, err);
     *ret_used = (size_t)(tail - stmt->sql);
     take_facts(stmt, head, handle->policy);
@@ -332,11 +340,12 @@ static void note_done(trib_stmt *stmt) {
 }
 
 /* The schema may be another one now, for this connection, and behind the transaction for the others. */
-static void note_schema(const trib_stmt *stmt) {
+static void note_schema(trib_stmt *stmt) {
     trib_handle *handle = stmt->handle;
     trib_stmt_kind kind = stmt->kind;
     bool changes = !stmt->explain && (kind == TRIB_STMT_CREATE || kind == TRIB_STMT_ALTER || kind == TRIB_STMT_DROP);
     if (changes) handle->schema_changed = true;
+    if (changes) stmt->keep = false; /* a second CREATE must fail as it is prepared, as the first time it would */
     if (!handle->schema_changed) return;
     if (changes || kind == TRIB_STMT_ROLLBACK_TO) trib_stmt_cache_forget(handle);
     if (!sqlite3_get_autocommit(handle->sqlite)) return;

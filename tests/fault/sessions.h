@@ -51,7 +51,10 @@ enum {
     SS_RARE = 1 << 11,
     /* Only between BEGIN and COMMIT: SQLite turns defer_foreign_keys off behind any read outside a transaction, also
      * behind the one by which a connection learns of another's change of the schema. */
-    SS_IN_TXN = 1 << 12
+    SS_IN_TXN = 1 << 12,
+    /* Not in a deferred transaction: a connection that sees an FTS5 table for the first time reads it while it
+     * prepares, and so takes the snapshot, one that knows it does not. */
+    SS_FTS = 1 << 13
 };
 
 typedef struct ss_template {
@@ -138,7 +141,8 @@ struct ss_slot {
     trib_error errors[SS_STEPS_MAX];
     bool closed, broken; /* the session has ended: by close, by a breach of the protocol */
     bool reader;
-    bool denied; /* the model's authorizer said no */
+    uint64_t early_busy; /* SQLITE_BUSY without a commit of others */
+    bool denied;         /* the model's authorizer said no */
 };
 
 typedef struct ss_random {
@@ -158,6 +162,9 @@ _Noreturn void ss_fail(const char *format, ...) __attribute__((format(printf, 1,
 static inline void ss_check(bool ok, const char *what) {
     if (!ok) ss_fail("%s", what);
 }
+
+/* The answer to the slot's request, waited for. */
+const char *ss_answer_of(ss_slot *slot);
 
 /* ---- sessions_gen.c ---- */
 

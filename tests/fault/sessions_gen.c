@@ -150,10 +150,10 @@ static const ss_template templates[] = {
     {"CREATE VIEW IF NOT EXISTS %Pdv AS SELECT * FROM %Pa", 0, W | SS_DDL | SS_RARE, SS_RUN, NULL, NULL},
     {"DROP VIEW IF EXISTS %Pdv", 0, W | SS_DDL | SS_RARE, SS_RUN, NULL, NULL},
     {"SELECT * FROM %Pdv LIMIT 5", 0, SS_RARE, SS_RUN, NULL, NULL},
-    {"CREATE VIRTUAL TABLE IF NOT EXISTS %Pf USING fts5(t)", 0, W | SS_DDL | SS_RARE, SS_RUN, NULL, NULL},
-    {"INSERT INTO %Pf(t) VALUES('the quick brown fox %N')", 0, W | SS_RARE, SS_RUN, NULL, NULL},
-    {"SELECT rowid, t FROM %Pf WHERE %Pf MATCH 'fox' ORDER BY rowid LIMIT 5", 0, SS_RARE, SS_RUN, NULL, NULL},
-    {"DELETE FROM %Pf", 0, W | SS_RARE, SS_RUN, NULL, NULL},
+    {"CREATE VIRTUAL TABLE IF NOT EXISTS %Pf USING fts5(t)", 0, W | SS_DDL | SS_RARE | SS_FTS, SS_RUN, NULL, NULL},
+    {"INSERT INTO %Pf(t) VALUES('the quick brown fox %N')", 0, W | SS_RARE | SS_FTS, SS_RUN, NULL, NULL},
+    {"SELECT rowid, t FROM %Pf WHERE %Pf MATCH 'fox' ORDER BY rowid LIMIT 5", 0, SS_RARE | SS_FTS, SS_RUN, NULL, NULL},
+    {"DELETE FROM %Pf", 0, W | SS_RARE | SS_FTS, SS_RUN, NULL, NULL},
     /* settings of the session */
     SETTING("foreign_keys"),
     {"PRAGMA defer_foreign_keys=%B", 0, SS_SETS | SS_IN_TXN, SS_RUN, NULL, NULL},
@@ -314,6 +314,7 @@ static bool fits(const ss_template *row, ss_mode mode, bool script, bool cursor)
     if (cursor && (row->flags & SS_MANY_ROWS)) return false;
     if (mode == SS_CALM && (row->flags & (SS_TXN | SS_SHARED))) return false;
     if (mode != SS_INSIDE && (row->flags & SS_IN_TXN)) return false;
+    if (mode != SS_INSIDE && mode != SS_CALM && (row->flags & SS_FTS)) return false;
     if (mode == SS_INSIDE && (row->flags & SS_TXN)) return false;
     return true;
 }
