@@ -215,7 +215,7 @@ static void cache_put(trib_auth *auth, uint64_t generation, trib_principal *prin
         if (trib_map_set(&auth->cache, key, trib_principal_ref(principal), &old) != TRIB_OK) old = principal;
     }
     trib_mutex_unlock(auth->app->env, auth->lock);
-    trib_principal_unref(old);
+    trib_principal_unref(old); /* the reference taken for the map, or the map's own */
 }
 
 static trib_code by_token(trib_auth *auth, trib_str token, int64_t now_ms, trib_principal **ret, trib_error *err) {
@@ -231,6 +231,7 @@ static trib_code by_token(trib_auth *auth, trib_str token, int64_t now_ms, trib_
     }
     trib_control_keys_release(keys);
     if (!principal) return code;
+    // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cache_put gives up the map's reference, not this one
     if (principal->expires_ms && now_ms > principal->expires_ms) {
         trib_principal_unref(principal);
         return trib_error_set(err, TRIB_AUTH_JWT_EXPIRED, "The JWT has expired");

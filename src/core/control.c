@@ -149,7 +149,7 @@ static trib_code keys_rotate(trib_control *control, const trib_control_op *op, t
     } else {
         trib_control_keys_release(keys);
     }
-    trib_control_keys_release(old);
+    trib_control_keys_release(old); // NOLINT(clang-analyzer-unix.Malloc): `gone` gave up another reference
     return code;
 }
 

@@ -5,7 +5,7 @@
  * that a baton works once. */
 
 /* gcc -fanalyzer loses sight of memory that an object beyond a function owns; LeakSanitizer watches instead. */
-#ifdef TRIB_ANALYZE
+#if defined TRIB_ANALYZE && !defined __clang__
 #pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
 #endif
 
