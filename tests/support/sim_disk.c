@@ -49,7 +49,7 @@ struct sim_disk {
     names seen, durable;
     change *changes;
     int change_count;
-    uint64_t ops, cut_at, sync_at, syncs, fail_at;
+    uint64_t ops, cut_at, sync_at, syncs, then_cut, fail_at;
     bool off, sync_failed, fail_sticky, fail_full, op_failed;
     int open_files;
 };
@@ -271,6 +271,7 @@ static int sim_sync(sqlite3_file *file, int flags) {
         /* The kernel calls the rest clean: it will never be written unless somebody writes it again. */
         memset(f->node->dirty, 0, f->node->cap / SECTOR);
         d->sync_failed = true;
+        if (d->then_cut) d->cut_at = d->ops + d->then_cut;
         return SQLITE_IOERR_FSYNC;
     }
     flush(d, f->node, KEEP_ALL);
@@ -625,8 +626,9 @@ bool sim_disk_is_off(const sim_disk *d) {
 uint64_t sim_disk_ops(const sim_disk *d) {
     return d->ops;
 }
-void sim_disk_fail_sync_at(sim_disk *d, uint64_t n) {
+void sim_disk_fail_sync_at(sim_disk *d, uint64_t n, uint64_t then_cut) {
     d->sync_at = n ? d->syncs + n : 0;
+    d->then_cut = then_cut;
 }
 int sim_disk_open_files(const sim_disk *d) {
     return d->open_files;
@@ -679,8 +681,11 @@ void sim_disk_power_cut(sim_disk *d, sim_survival survival) {
         }
         n->mem_size = n->least_size = n->disk_size;
         n->size_dirty = false;
-        /* bytes behind the end are not there, whatever the sectors hold */
-        if (n->mem_size < n->cap) memset(n->mem + n->mem_size, 0, n->cap - n->mem_size);
+        /* bytes behind the end are not there, whatever the sectors hold, and do not come back when the file grows */
+        if (n->mem_size < n->cap) {
+            memset(n->mem + n->mem_size, 0, n->cap - n->mem_size);
+            memset(n->disk + n->mem_size, 0, n->cap - n->mem_size);
+        }
     }
     for (int i = d->durable.count - 1; i >= 0; i--) {
         if (!find(&d->seen, d->durable.at[i]->name)) set_name(&d->durable, d->durable.at[i]->name, NULL);
