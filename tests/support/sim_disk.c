@@ -264,12 +264,13 @@ static int sim_sync(sqlite3_file *file, int flags) {
     sim_file *f = sim_of(file);
     sim_disk *d = f->disk;
     (void)flags;
-    if (op(d, false) != SQLITE_OK) return SQLITE_IOERR_FSYNC;
+    int rc = op(d, false);
+    if (d->off) return SQLITE_IOERR_FSYNC;
     d->syncs++;
-    if (d->sync_at && d->syncs == d->sync_at) {
+    if (rc != SQLITE_OK || (d->sync_at && d->syncs == d->sync_at)) {
         flush(d, f->node, sim_random(&d->seed) % 4 == 0 ? KEEP_ALL : KEEP_RANDOM); /* all of it, and yet an error */
         /* The kernel calls the rest clean: it will never be written unless somebody writes it again. */
-        memset(f->node->dirty, 0, f->node->cap / SECTOR);
+        if (f->node->cap) memset(f->node->dirty, 0, f->node->cap / SECTOR);
         d->sync_failed = true;
         if (d->then_cut) d->cut_at = d->ops + d->then_cut;
         return SQLITE_IOERR_FSYNC;
@@ -427,8 +428,8 @@ static int sim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int 
     sim_disk *d = disk_of(vfs);
     sim_file *f = sim_of(file);
     memset(f, 0, sizeof *f);
-    if (op(d, false) != SQLITE_OK) return SQLITE_CANTOPEN;
     entry *e = name ? find(&d->seen, name) : NULL;
+    if (op(d, !e && (flags & SQLITE_OPEN_CREATE)) != SQLITE_OK) return SQLITE_CANTOPEN;
     if (name && !e && !(flags & SQLITE_OPEN_CREATE)) return SQLITE_CANTOPEN;
     if (name && !e) {
         char folder[NAME];
@@ -490,7 +491,8 @@ static int sim_time(sqlite3_vfs *vfs, double *ret) {
 
 static int sim_make_folder(void *ctx, const char *path) {
     sim_disk *d = ctx;
-    if (op(d, false) != SQLITE_OK) return EIO;
+    int rc = op(d, !find(&d->seen, path));
+    if (rc != SQLITE_OK) return rc == SQLITE_FULL ? ENOSPC : EIO;
     if (!find(&d->seen, path)) create(d, path, true);
     return 0;
 }
@@ -517,7 +519,8 @@ static int sim_sync_folder(void *ctx, const char *path) {
 
 static int sim_rename(void *ctx, const char *from, const char *to) {
     sim_disk *d = ctx;
-    if (op(d, false) != SQLITE_OK) return EIO;
+    int rc = op(d, true);
+    if (rc != SQLITE_OK) return rc == SQLITE_FULL ? ENOSPC : EIO;
     entry *e = find(&d->seen, from);
     if (!e) return ENOENT;
     inode *node = link_node(e->node);
