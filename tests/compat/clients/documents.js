@@ -89,6 +89,16 @@ test("tutorial: the order prints four events and the stock, 198 and then 196; ki
     assert.match(await program("order.mjs", blocks(tutorial, "js")[0]), /^stock: 194$/m);
 });
 
+test("dev: a tenant is there for many requests at once that are its first; the server's own database never", async () => {
+    const body = JSON.stringify({ requests: [{ type: "execute", stmt: { sql: "SELECT 1" } }, { type: "close" }] });
+    const ask = (tenant) => fetch(`${url}${tenant}/v2/pipeline`, { method: "POST", body });
+    for (let i = 0; i < 10; i++) {
+        const answers = await Promise.all(Array.from({ length: 20 }, () => ask(`new-${i}`)));
+        assert.deepEqual(answers.map((answer) => answer.status), Array(20).fill(200));
+    }
+    assert.equal((await ask("control")).status, 404);
+});
+
 test("dev prints the .env block that the documents speak of", () => {
     assert.match(printed, new RegExp(`^LIBSQL_URL=${url}app/$`, "m"));
     assert.match(printed, /^LIBSQL_AUTH_TOKEN=$/m);
