@@ -20,7 +20,8 @@
 
 enum {
     TOKEN_CACHE_MAX = 10000, /* principals kept; full: emptied, so that a flood of tokens costs bounded memory */
-    TOKEN_ID_BYTES = 16
+    TOKEN_ID_BYTES = 16,
+    TRIES_MAX = 100 /* to make a tenant that another request is making: stops a request that would go round forever */
 };
 
 typedef struct claims {
@@ -342,7 +343,8 @@ trib_code trib_auth_resolve(trib_auth *auth, const trib_auth_query *query, trib_
         if (code == TRIB_OK) {
             tenant = trib_control_find(auth->app->control, name);
             if (tenant) code = trib_may(principal, tenant, TRIB_ACTION_READ, query->now_ms, err);
-            else if (!auth->app->settings.auto_create_tenants) code = not_found(name, err);
+            else if (!auth->app->settings.auto_create_tenants || trib_tenant_name_system(name))
+                code = not_found(name, err);
             else if ((code = trib_tenant_name_check(name, err)) == TRIB_OK) code = TRIB_AGAIN;
         }
     }
@@ -358,17 +360,28 @@ trib_code trib_auth_resolve(trib_auth *auth, const trib_auth_query *query, trib_
 
 /* ---- tenants made at first use (trib dev) ---- */
 
+/* Asks again, after somebody else was faster. The other's tenant is in the database before it is in the registry, which
+ * its own loop does: until then the answer is AGAIN, and another attempt to make it takes as long as a look does. */
+static trib_code ask_again(trib_auth_wait *wait) {
+    trib_code code =
+        trib_auth_resolve(wait->auth, &wait->query, &wait->tenant, &wait->principal, &wait->path_rest, &wait->err);
+    if (code != TRIB_AGAIN) return code;
+    if (++wait->tries > TRIES_MAX)
+        return trib_error_set(&wait->err, TRIB_OVERLOADED, "the new tenant is not ready yet; try again");
+    code = trib_auth_resolve_async(wait->auth, wait, &wait->err);
+    return code == TRIB_OK ? TRIB_AGAIN : code;
+}
+
 static void created(trib_control_op *op) {
     trib_auth_wait *wait = op->owner;
     trib_tenant_unref(op->tenant);
     wait->code = op->code;
     wait->err = op->err;
     /* somebody else was faster: just as good */
-    if (op->code == TRIB_OK || op->code == TRIB_TENANT_EXISTS) {
-        wait->code =
-            trib_auth_resolve(wait->auth, &wait->query, &wait->tenant, &wait->principal, &wait->path_rest, &wait->err);
-        if (wait->code == TRIB_AGAIN)
-            wait->code = trib_error_set(&wait->err, TRIB_OVERLOADED, "the new tenant is not ready yet; try again");
+    while (wait->code == TRIB_OK || wait->code == TRIB_TENANT_EXISTS) {
+        wait->code = ask_again(wait);
+        if (wait->code == TRIB_AGAIN) return; /* we are called once more */
+        if (wait->code == TRIB_OK) break;
     }
     wait->resolved(wait);
 }
@@ -389,10 +402,5 @@ trib_code trib_auth_resolve_async(trib_auth *auth, trib_auth_wait *wait, trib_er
     wait->op.home = wait->home;
     wait->op.finished = created;
     wait->op.owner = wait;
-    code = trib_control_submit(auth->app->control, &wait->op, err);
-    if (code == TRIB_TENANT_EXISTS) {
-        /* made between the two looks: no waiting needed, but the caller expects its callback on the loop */
-        return trib_error_set(err, TRIB_OVERLOADED, "the tenant was just made by another request; try again");
-    }
-    return code;
+    return trib_control_submit(auth->app->control, &wait->op, err);
 }

@@ -256,6 +256,12 @@ static void authenticate(trib_http_conn *conn) {
         code = trib_auth_resolve_async(auth, &conn->wait, &err);
         if (code == TRIB_OK) return;
         conn->owes = false;
+        trib_http_conn_set_idle_timeout(conn, TRIB_HTTP_IDLE_TIMEOUT_MS);
+        if (code == TRIB_TENANT_EXISTS) /* another connection was faster, which is just as good */
+            code = trib_auth_resolve(auth, &conn->wait.query, &conn->request.tenant, &conn->request.principal, &rest,
+                                     &err);
+        if (code == TRIB_AGAIN)
+            code = trib_error_set(&err, TRIB_OVERLOADED, "the new tenant is gone already; try again");
     }
     if (code) refuse_head(conn, &err);
     else accept_head(conn);
