@@ -9,9 +9,9 @@
  *
  *   to workers   one is woken at a time; when it arrives and leaves work behind, it wakes the next. A loop that submits
  *                puts even that off until it has read all of its sockets (trib_home.wake_later).
- *   to homes     a worker that finds a next job pushes the finished one home quietly and owes the wake. It may do so only
- *                while another worker is on its way, who pays all debts on arrival: if the next job turns out long, the
- *                answer waits for one switch of threads, not for that job.
+ *   to homes     a worker that finds a next job pushes the finished one home quietly and owes the wake. It may only do
+ *                so while another worker is on its way, who pays all debts on arrival: if the next job turns out long,
+ *                the answer waits for one switch of threads, not for that job.
  *
  * A job's own state is an atomic, because a resume may come while its worker is still on the way out:
  *
