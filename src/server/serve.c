@@ -4,6 +4,7 @@
 #include "server/serve.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -89,8 +90,10 @@ static void stop_ticker(trib_serving *serving) {
 
 /* ---- start ---- */
 
+/* Those that this process may use: taskset and containers leave it fewer than the machine has. */
 static uint32_t cores(void) {
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    cpu_set_t allowed;
+    long n = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : sysconf(_SC_NPROCESSORS_ONLN);
     return n < 1 ? 1 : n > TRIB_SERVER_LOOPS_MAX ? TRIB_SERVER_LOOPS_MAX : (uint32_t)n;
 }
 
