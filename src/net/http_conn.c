@@ -425,9 +425,13 @@ void trib_http_conn_timeout(trib_http_conn *conn) {
     case HTTP_BODY:
         break_off(conn, TRIB_REQUEST_TIMEOUT, "the request body did not arrive in time; send it faster");
         break;
+    case HTTP_STREAMING:
+        /* nothing lies here for the peer to take: the job is at work, and has limits of its own */
+        if (conn->transport->unsent(conn->transport_ctx) == 0) break;
+        conn->transport->abort(conn->transport_ctx, TRIB_REQUEST_TIMEOUT);
+        break;
     case HTTP_AUTH:
     case HTTP_HANDLING:
-    case HTTP_STREAMING:
     case HTTP_CLOSING: conn->transport->abort(conn->transport_ctx, TRIB_REQUEST_TIMEOUT); break;
     case HTTP_GONE: break;
     }
