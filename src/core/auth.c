@@ -366,10 +366,17 @@ static void created(trib_control_op *op) {
     if (op->code == TRIB_OK || op->code == TRIB_TENANT_EXISTS) {
         wait->code =
             trib_auth_resolve(wait->auth, &wait->query, &wait->tenant, &wait->principal, &wait->path_rest, &wait->err);
-        if (wait->code == TRIB_AGAIN)
-            wait->code = trib_error_set(&wait->err, TRIB_OVERLOADED, "the new tenant is not ready yet; try again");
+        /* it was there, and somebody has deleted it since */
+        if (wait->code == TRIB_AGAIN) wait->code = not_found(trib_str_c(op->name), &wait->err);
     }
     wait->resolved(wait);
+}
+
+/* Made between the two looks: nothing to wait for, but the caller expects its callback later, on the loop. */
+static void was_there(trib_job *job) {
+    trib_auth_wait *wait = (trib_auth_wait *)(void *)((char *)job - offsetof(trib_auth_wait, op.job.job));
+    wait->op.code = TRIB_TENANT_EXISTS;
+    created(&wait->op);
 }
 
 trib_code trib_auth_resolve_async(trib_auth *auth, trib_auth_wait *wait, trib_error *err) {
@@ -389,9 +396,8 @@ trib_code trib_auth_resolve_async(trib_auth *auth, trib_auth_wait *wait, trib_er
     wait->op.finished = created;
     wait->op.owner = wait;
     code = trib_control_submit(auth->app->control, &wait->op, err);
-    if (code == TRIB_TENANT_EXISTS) {
-        /* made between the two looks: no waiting needed, but the caller expects its callback on the loop */
-        return trib_error_set(err, TRIB_OVERLOADED, "the tenant was just made by another request; try again");
-    }
-    return code;
+    if (code != TRIB_TENANT_EXISTS) return code;
+    wait->op.job.job.done = was_there;
+    wait->home->post(wait->home, &wait->op.job.job);
+    return TRIB_OK;
 }
