@@ -4,6 +4,8 @@
 #ifndef TRIB_CORE_APP_H
 #define TRIB_CORE_APP_H
 
+#include <stdatomic.h>
+
 #include "base/env.h"
 #include "base/log.h"
 #include "core/http.h"
@@ -47,6 +49,7 @@ struct trib_app {
     trib_metrics *metrics; /* never NULL in the server; made before trib_app_start */
     trib_app_counters counters;
     const char *version;
+    _Atomic bool draining; /* the server ends: no new work, health says so */
 };
 
 /* Makes store, workers, control, auth, sessions in this order. Errors: as theirs. */
