@@ -20,8 +20,7 @@
 
 enum {
     TOKEN_CACHE_MAX = 10000, /* principals kept; full: emptied, so that a flood of tokens costs bounded memory */
-    TOKEN_ID_BYTES = 16,
-    TRIES_MAX = 100 /* to make a tenant that another request is making: stops a request that would go round forever */
+    TOKEN_ID_BYTES = 16
 };
 
 typedef struct claims {
@@ -360,30 +359,26 @@ trib_code trib_auth_resolve(trib_auth *auth, const trib_auth_query *query, trib_
 
 /* ---- tenants made at first use (trib dev) ---- */
 
-/* Asks again, after somebody else was faster. The other's tenant is in the database before it is in the registry, which
- * its own loop does: until then the answer is AGAIN, and another attempt to make it takes as long as a look does. */
-static trib_code ask_again(trib_auth_wait *wait) {
-    trib_code code =
-        trib_auth_resolve(wait->auth, &wait->query, &wait->tenant, &wait->principal, &wait->path_rest, &wait->err);
-    if (code != TRIB_AGAIN) return code;
-    if (++wait->tries > TRIES_MAX)
-        return trib_error_set(&wait->err, TRIB_OVERLOADED, "the new tenant is not ready yet; try again");
-    code = trib_auth_resolve_async(wait->auth, wait, &wait->err);
-    return code == TRIB_OK ? TRIB_AGAIN : code;
-}
-
 static void created(trib_control_op *op) {
     trib_auth_wait *wait = op->owner;
     trib_tenant_unref(op->tenant);
     wait->code = op->code;
     wait->err = op->err;
     /* somebody else was faster: just as good */
-    while (wait->code == TRIB_OK || wait->code == TRIB_TENANT_EXISTS) {
-        wait->code = ask_again(wait);
-        if (wait->code == TRIB_AGAIN) return; /* we are called once more */
-        if (wait->code == TRIB_OK) break;
+    if (op->code == TRIB_OK || op->code == TRIB_TENANT_EXISTS) {
+        wait->code =
+            trib_auth_resolve(wait->auth, &wait->query, &wait->tenant, &wait->principal, &wait->path_rest, &wait->err);
+        /* it was there, and somebody has deleted it since */
+        if (wait->code == TRIB_AGAIN) wait->code = not_found(trib_str_c(op->name), &wait->err);
     }
     wait->resolved(wait);
+}
+
+/* Made between the two looks: nothing to wait for, but the caller expects its callback later, on the loop. */
+static void was_there(trib_job *job) {
+    trib_auth_wait *wait = (trib_auth_wait *)(void *)((char *)job - offsetof(trib_auth_wait, op.job.job));
+    wait->op.code = TRIB_TENANT_EXISTS;
+    created(&wait->op);
 }
 
 trib_code trib_auth_resolve_async(trib_auth *auth, trib_auth_wait *wait, trib_error *err) {
@@ -402,5 +397,9 @@ trib_code trib_auth_resolve_async(trib_auth *auth, trib_auth_wait *wait, trib_er
     wait->op.home = wait->home;
     wait->op.finished = created;
     wait->op.owner = wait;
-    return trib_control_submit(auth->app->control, &wait->op, err);
+    code = trib_control_submit(auth->app->control, &wait->op, err);
+    if (code != TRIB_TENANT_EXISTS) return code;
+    wait->op.job.job.done = was_there;
+    wait->home->post(wait->home, &wait->op.job.job);
+    return TRIB_OK;
 }

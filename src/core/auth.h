@@ -63,10 +63,9 @@ struct trib_auth_wait {
     /* private to core/auth.c */
     trib_control_op op;
     trib_auth *auth;
-    unsigned tries;
 };
-/* OK: `resolved` will be called and *wait must live until then. Errors: TENANT_EXISTS (made between the two looks: call
- * trib_auth_resolve again), TOO_MANY_REQUESTS, SHUTTING_DOWN. Thread: a loop. */
+/* OK: `resolved` will be called and *wait must live until then. Errors: TOO_MANY_REQUESTS, SHUTTING_DOWN. Thread: a
+ * loop. */
 trib_code trib_auth_resolve_async(trib_auth *auth, trib_auth_wait *wait, trib_error *err);
 
 /* Errors: NOMEM. */

@@ -140,6 +140,22 @@ void trib_handle_flush_locked(trib_db *db, trib_code code) {
     for (trib_handle_waiter *w; (w = pop_waiter(db)) != NULL;) w->granted(w, code);
 }
 
+bool trib_handle_withdraw(trib_db *db, trib_handle_waiter *waiter) {
+    trib_handle_waiter *before = NULL;
+    trib_db_lock(db);
+    trib_handle_waiter *at = db->handle_first;
+    for (; at && at != waiter; at = at->next) before = at;
+    if (at) {
+        if (before) before->next = at->next;
+        else db->handle_first = at->next;
+        if (db->handle_last == at) db->handle_last = before;
+        at->next = NULL;
+        db->handle_waiters--;
+    }
+    trib_db_unlock(db);
+    return at != NULL;
+}
+
 void trib_handle_expire_waiters(trib_db *db) {
     int64_t now = trib_env_mono_ns(db->store->env);
     trib_db_lock(db);
@@ -388,6 +404,7 @@ trib_code trib_handle_enter(trib_handle *h, trib_access access, trib_session_var
     h->vars = vars;
     h->ticket = 0;
     h->wrote = false;
+    h->rows_read = h->rows_written = 0;
     h->entered = true;
     trib_stmt_enter(h);
     return TRIB_OK;
@@ -537,6 +554,14 @@ void trib_handle_after_step(trib_handle *h, int rc) {
 }
 
 void trib_handle_count_rows(trib_handle *h, uint64_t read, uint64_t written) {
+    h->rows_read += read;
+    h->rows_written += written;
     atomic_fetch_add_explicit(&h->db->rows_read, read, memory_order_relaxed);
     atomic_fetch_add_explicit(&h->db->rows_written, written, memory_order_relaxed);
+}
+
+void trib_handle_take_rows(trib_handle *h, uint64_t *ret_read, uint64_t *ret_written) {
+    *ret_read = h->rows_read;
+    *ret_written = h->rows_written;
+    h->rows_read = h->rows_written = 0;
 }
