@@ -13,6 +13,7 @@
 
 #include "core/control.h"
 #include "core/metrics.h"
+#include "core/session.h"
 #include "io/env_native.h"
 #include "net/server.h"
 #include "server/modules.h"
@@ -233,6 +234,7 @@ bool trib_serve_stop(trib_serving *serving) {
     int signal_no = 0;
     trib_log_event(&serving->log, TRIB_LOG_INFO, "draining", TRIB_LOG_U("timeout_ms", serving->config->drain_timeout));
     trib_server_drain(serving->server, serving->config->drain_timeout, on_drained, serving);
+    trib_sessions_drain(serving->app.sessions);
     while (!atomic_load(&serving->drained) || !trib_server_is_idle(serving->server)) {
         if (take_signal(serving, 5, &signal_no)) {
             trib_log_event(&serving->log, TRIB_LOG_WARN, "ended_by_second_signal", TRIB_LOG_I("signal", signal_no));

@@ -84,7 +84,8 @@ static void finished(trib_db_job *job) {
     trib_buf body;
     trib_buf_init(&body, x->out.max_bytes + 256);
     trib_buf_reserve(&body, x->out.len + 128);
-    trib_buf_printf(&body, "{\"baton\":\"%s\",\"base_url\":null}\n", baton);
+    const char *quote = baton[0] ? "\"" : "";
+    trib_buf_printf(&body, "{\"baton\":%s%s%s,\"base_url\":null}\n", quote, baton[0] ? baton : "null", quote);
     trib_buf_add(&body, trib_buf_str(&x->out));
     if (body.failed) {
         trib_error err;
