@@ -68,7 +68,7 @@ static const trib_cli_example create_examples[] = {
 
 const trib_command trib_cmd_token_create = {
     .name = "token create",
-    .args = "TENANT... | --all",
+    .args = "TENANT...|--all",
     .summary = "Make a token that clients connect with",
     .description =
         "Prints the token and nothing else. A token for one tenant is void after `trib token revoke TENANT`; one for\n"

@@ -312,7 +312,7 @@ static trib_code where(trib_auth *auth, const trib_auth_query *query, const trib
     trib_code code = agree(&name, &source, label, "the host", err);
     if (code == TRIB_OK) code = agree(&name, &source, query->x_namespace, "the header x-namespace", err);
     if (code != TRIB_OK) return code;
-    const claims *own = principal->claims;
+    const claims *own = principal ? principal->claims : NULL;
     if (name.len == 0 && own && !own->jwt.has_p) name = own->jwt.id;
     size_t n = 0;
     if (name.len == 0 && query->x_namespace_bin.len > 0 && query->x_namespace_bin.len <= 160 &&
@@ -374,7 +374,7 @@ static void created(trib_control_op *op) {
 
 trib_code trib_auth_resolve_async(trib_auth *auth, trib_auth_wait *wait, trib_error *err) {
     where_scratch scratch;
-    trib_str name, rest;
+    trib_str name = TRIB_STR(""), rest;
     trib_principal *principal = NULL;
     trib_code code = who(auth, &wait->query, &principal, err);
     if (code == TRIB_OK) code = where(auth, &wait->query, principal, &scratch, &name, &rest, err);

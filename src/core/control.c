@@ -256,15 +256,16 @@ static trib_code op_prepare(trib_control *control, trib_control_op *op, trib_err
         return code;
     }
     trib_tenant *known = trib_control_find(control, name);
+    bool exists = known != NULL, is_system = known && known->system;
     trib_tenant_unref(known);
     if (op->type != TRIB_CONTROL_CREATE) {
-        if (known && !known->system) return TRIB_OK;
+        if (exists && !is_system) return TRIB_OK;
         return trib_error_set(err, TRIB_TENANT_NOT_FOUND,
                               "tenant \"%s\" doesn't exist; `trib tenant list` shows those that do", op->name);
     }
     code = trib_tenant_name_check(name, err);
     if (code != TRIB_OK) return code;
-    if (known || trib_tenant_name_system(name)) {
+    if (exists || trib_tenant_name_system(name)) {
         return trib_error_set(err, TRIB_TENANT_EXISTS, "tenant \"%s\" already exists", op->name);
     }
     code = trib_id_random(control->app->env, &id, err);

@@ -9,9 +9,10 @@
  * log. */
 #include "store/db_int.h"
 
-static int64_t steal_ns(const trib_db *db) {
-    uint32_t ms = db->settings.txn_steal_ms;
-    if (ms == 0) ms = db->settings.system ? TRIB_TXN_STEAL_MS_SYSTEM : TRIB_TXN_STEAL_MS_DEFAULT;
+static int64_t steal_ns(trib_db *db) {
+    trib_db_settings settings = trib_db_settings_of(db);
+    uint32_t ms = settings.txn_steal_ms;
+    if (ms == 0) ms = settings.system ? TRIB_TXN_STEAL_MS_SYSTEM : TRIB_TXN_STEAL_MS_DEFAULT;
     return (int64_t)ms * 1000000;
 }
 

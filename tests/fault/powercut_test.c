@@ -4,6 +4,8 @@
  *
  *   powercut_test [--cuts N] [--seed S] [--mutation NAME|all] [--verbose 1]
  *
+ * Cuts: --cuts, else TRIB_TEST_POWER_CUTS, else 5,000.
+ *
  * One round: open the store, check what is there, write and read for a while, then the machine stops at some disk
  * operation (power cut: unsynced sectors, sizes, names survive not at all, fully, or by chance; or kill: only the
  * process is gone), which may also happen while the last cut is being recovered. Oracle:
@@ -130,7 +132,7 @@ static void deliver(world *w) {
         } else if (a->code == TRIB_NOT_COMMITTED && a->write_seq) {
             w->fates[a->write_seq] = FATE_GONE;
             w->refusals++;
-            w->stop_soon |= dice(w, 3) == 0; /* what was refused must stay away, whatever comes next */
+            w->stop_soon |= dice(w, 3) != 0; /* what was refused must stay away, whatever comes next */
             TRACE(w, "  refused %d\n", a->write_seq);
         }
     }
@@ -429,9 +431,16 @@ static void arm_sync_failure(world *w) {
     sim_disk_fail_sync_at(w->disk, 1 + dice(w, 3));
 }
 
+/* Moments when a failed sync does most harm: the next commit begins a log, which would be cut back to nothing; or a
+ * checkpoint is about to run. */
+static bool is_delicate(const world *w) {
+    return w->db->state == TRIB_DB_READY && (w->db->log.appended_end == 0 || w->db->ckpt != TRIB_CKPT_NONE);
+}
+
 static void work(world *w) {
     int steps = (int)dice(w, 40);
     for (int i = 0; i < steps && !off(w) && !w->failure[0] && !w->stop_soon; i++) {
+        if (w->armed == 0 && is_delicate(w) && dice(w, 5) == 0) arm_sync_failure(w);
         uint64_t what = dice(w, 20);
         if (what < 12) write_one(w);
         else if (what < 15) read_one(w);
@@ -531,7 +540,8 @@ static int report(const world *w, const char *mutation) {
 }
 
 int main(int argc, char **argv) {
-    uint64_t cuts = 1000;
+    const char *wish = getenv("TRIB_TEST_POWER_CUTS");
+    uint64_t cuts = wish && *wish ? strtoull(wish, NULL, 10) : 5000;
     uint64_t seed = 1;
     const char *mutation = NULL;
     bool verbose = false;

@@ -267,7 +267,7 @@ static int sim_sync(sqlite3_file *file, int flags) {
     if (op(d, false) != SQLITE_OK) return SQLITE_IOERR_FSYNC;
     d->syncs++;
     if (d->sync_at && d->syncs == d->sync_at) {
-        flush(d, f->node, KEEP_RANDOM);
+        flush(d, f->node, sim_random(&d->seed) % 4 == 0 ? KEEP_ALL : KEEP_RANDOM); /* all of it, and yet an error */
         /* The kernel calls the rest clean: it will never be written unless somebody writes it again. */
         memset(f->node->dirty, 0, f->node->cap / SECTOR);
         d->sync_failed = true;

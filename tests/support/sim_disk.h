@@ -8,7 +8,7 @@
  *   sync of a file    its dirty sectors and its size become durable, its name does not (POSIX)
  *   sync of a folder  its changes become durable
  *   power cut         of everything that is not durable: nothing, all, or a random part survives
- *   failed sync       EIO; a random part became durable, and all of it is called clean, as Linux does
+ *   failed sync       EIO; a random part, or all, became durable, and all of it is called clean, as Linux does
  *
  * Every operation counts; at operation `cut_at` the machine stops: from then on everything fails until
  * sim_disk_reboot. */

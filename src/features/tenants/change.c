@@ -161,8 +161,12 @@ static void delete_finished(trib_control_op *op) {
     call->remove.done = remove_done;
     call->remove.home = call->http->home;
     call->remove.queue = call->tenant->queue;
-    call->remove_code = trib_job_submit(&call->remove, &call->remove_err);
-    if (call->remove_code != TRIB_OK) delete_answer(call);
+    trib_error err;
+    trib_code code = trib_job_submit(&call->remove, &err); /* a worker owns the call from here on, unless it failed */
+    if (code == TRIB_OK) return;
+    call->remove_code = code;
+    call->remove_err = err;
+    delete_answer(call);
 }
 
 void tenants_handle_delete(trib_http_request *http) {
