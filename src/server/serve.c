@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/control.h"
@@ -186,6 +187,7 @@ trib_code trib_serve_start(const trib_serve_options *options, trib_serving **ret
     if (!serving) return trib_error_set(err, TRIB_NOMEM, NULL);
     serving->config = options->config;
     serving->env = trib_env_native();
+    umask(0077); /* control.db holds the signing keys; whoever made the data folder may have left it open */
     /* before any thread exists, so that all inherit it: only sigtimedwait below takes these */
     sigemptyset(&serving->signals);
     sigaddset(&serving->signals, SIGTERM);
