@@ -17,9 +17,8 @@
 enum { NS_PER_MS = 1000000 };
 
 static int64_t timeout_ns(const trib_handle *handle) {
-    const trib_db_settings *settings = trib_db_settings_of(handle->db);
-    int64_t ms =
-        settings && settings->statement_timeout_ms ? settings->statement_timeout_ms : TRIB_STATEMENT_TIMEOUT_MS_DEFAULT;
+    uint32_t set_ms = trib_db_settings_of(handle->db).statement_timeout_ms;
+    int64_t ms = set_ms ? set_ms : TRIB_STATEMENT_TIMEOUT_MS_DEFAULT;
     return ms * NS_PER_MS;
 }
 
@@ -258,7 +257,11 @@ static void unguard(trib_stmt *stmt) {
 static int take_back(trib_stmt *stmt) {
     sqlite3 *sqlite = stmt->handle->sqlite;
     sqlite3_stmt *back = NULL;
-    if (!stmt->writes) return sqlite3_reset(stmt->sqlite);
+    bool running = stmt->writes && sqlite3_stmt_busy(stmt->sqlite); /* the store may have ended it while it rested */
+    if (!running) {
+        unguard(stmt);
+        return sqlite3_reset(stmt->sqlite);
+    }
     bool whole = !stmt->guarded || sqlite3_prepare_v2(sqlite, "ROLLBACK TO _trib_stmt", -1, &back, NULL) != SQLITE_OK;
     if (whole) { /* without memory for less, the transaction goes: nothing may stay of a statement that failed */
         sqlite3_interrupt(sqlite);

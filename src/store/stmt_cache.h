@@ -40,7 +40,8 @@ struct trib_stmt {
     trib_str pragma; /* into sql */
 
     /* this run */
-    bool closed; /* the connection went away under it */
+    bool closed;        /* the connection went away under it */
+    _Atomic bool alone; /* its owner, or its connection, has let go of it: the second one to do so frees it */
     bool started, done;
     bool guarded;         /* a savepoint stands around it */
     int64_t total_before; /* total_changes() when it began */

@@ -44,8 +44,8 @@ void trib_handle_count_rows(trib_handle *handle, uint64_t read, uint64_t written
 trib_mem_account *trib_db_account(trib_db *db) {
     return &db->account;
 }
-const trib_db_settings *trib_db_settings_of(trib_db *db) {
-    return &db->settings;
+trib_db_settings trib_db_settings_of(trib_db *db) {
+    return db->settings;
 }
 
 _Atomic uint64_t *trib_db_schema_version(trib_db *db) {

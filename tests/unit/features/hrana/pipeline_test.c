@@ -109,6 +109,8 @@ static void a_baton_is_worth_nothing_to_others(void **state) {
     assert_has("BATON_INVALID");
     assert_int_equal(pipeline("AAAAAAAAAAAAAAAAAAAAAAAAAAA", EXEC("SELECT 1")), 400);
     assert_has("BATON_INVALID");
+    assert_int_equal(pipeline("", EXEC("SELECT 1")), 400);
+    assert_has("BATON_INVALID");
     assert_int_equal(pipeline(baton, CLOSE), 200);
 }
 
@@ -403,6 +405,25 @@ static void describe_shows_the_schema_as_it_is_now(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void a_draining_server_lets_no_session_hold_a_turn(void **state) {
+    (void)state;
+    char idle[TRIB_BATON_BYTES];
+    assert_int_equal(
+        pipeline(NULL, EXEC("CREATE TABLE d(x)") "," EXEC("BEGIN IMMEDIATE") "," EXEC("INSERT INTO d VALUES (1)")),
+        200);
+    snprintf(idle, sizeof idle, "%s", last_baton);
+    trib_sessions_drain(t.app.sessions);
+    assert_int_equal(pipeline(idle, EXEC("COMMIT")), 503);
+    assert_has("SHUTTING_DOWN");
+    /* the turn is free, and the session of this request ends with it */
+    assert_int_equal(pipeline(NULL, EXEC("BEGIN IMMEDIATE") "," EXEC("INSERT INTO d VALUES (2)")), 200);
+    assert_has("\"baton\":null");
+    assert_has_not("\"type\":\"error\"");
+    assert_int_equal(pipeline(NULL, EXEC("INSERT INTO d VALUES (3)") "," EXEC("SELECT sum(x)+40 FROM d") "," CLOSE),
+                     200);
+    assert_has("\"value\":\"43\"");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(values_come_back_in_their_exact_form),
@@ -424,6 +445,7 @@ int main(void) {
         TEST(an_answer_without_any_room_left_is_one_error),
         TEST(a_text_without_a_statement_is_named_as_such),
         TEST(describe_shows_the_schema_as_it_is_now),
+        TEST(a_draining_server_lets_no_session_hold_a_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
