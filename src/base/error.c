@@ -55,6 +55,17 @@ static void drop_cut_character(char *text) {
     if (trib_str_utf8_valid(trib_str_make(text, n))) text[n] = '\0';
 }
 
+/* A message may quote what a client sent, of any bytes. */
+static void replace_invalid(char *text) {
+    size_t len = strlen(text);
+    for (size_t i = 0, n; i < len; i += n) {
+        for (n = 1; n <= 4 && n <= len - i && !trib_str_utf8_valid(trib_str_make(text + i, n));) n++;
+        if (n <= 4 && n <= len - i) continue;
+        text[i] = '?';
+        n = 1;
+    }
+}
+
 trib_code(trib_error_set)(trib_error *err, trib_code code, const char *format, ...) {
     if (!err) return code;
     err->code = code;
@@ -69,6 +80,7 @@ trib_code(trib_error_set)(trib_error *err, trib_code code, const char *format, .
     int n = vsnprintf(err->message, sizeof err->message, format, args);
     va_end(args);
     if (n >= (int)sizeof err->message) drop_cut_character(err->message);
+    if (!trib_str_utf8_valid(trib_str_c(err->message))) replace_invalid(err->message);
     return code;
 }
 

@@ -28,7 +28,8 @@ typedef struct trib_error {
 } trib_error;
 
 /* Sets *err (may be NULL) and returns `code`, so that a failing function can `return trib_error_set(...)`.
- * format NULL: the table's meaning. Overlong messages are cut at a character boundary. */
+ * format NULL: the table's meaning. Overlong messages are cut at a character boundary; bytes that are not UTF-8
+ * become question marks. */
 trib_code trib_error_set(trib_error *err, trib_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 #ifdef TRIB_ANALYZE /* analyzers see one file at a time: this is how they learn that `code` is what comes back */

@@ -364,7 +364,9 @@ static trib_code finish(trib_stmt *stmt, int rc, trib_error *err) {
         finish_counts(stmt);
         note_done(stmt);
     } else {
-        code = trib_sqlite_error(handle, rc, err);
+        code = stmt->sets_pragma ? prepare_error(handle, rc, 0, err) : trib_sqlite_error(handle, rc, err);
+        /* SQLite acts on "PRAGMA foreign_keys=0 x" before it finds the x */
+        if (stmt->sets_pragma) trib_policy_note_pragma(handle->policy, stmt->pragma);
         trib_handle_count_rows(handle, stmt->rows_read, 0);
         if (sqlite3_get_autocommit(handle->sqlite)) handle->txn_readonly = false;
     }

@@ -121,7 +121,8 @@ struct ss_slot {
     sqlite3 *rival; /* a second connection to the model's file: commits of others, and a look at what is committed */
     char baton[TRIB_BATON_BYTES];
     bool made; /* its tables exist */
-    bool txn_readonly, has_snapshot, wal_grew;
+    bool txn_readonly, has_snapshot;
+    int version;       /* of the model's file */
     uint64_t snapshot; /* tenant->commits when it was taken */
     int64_t shared_seen;
     const char *lost; /* the code that the next statement must be told */

@@ -165,6 +165,8 @@ static const ss_template templates[] = {
     SETTING("legacy_alter_table"),
     SETTING("query_only"),
     SETTING("read_uncommitted"),
+    {"PRAGMA foreign_keys=%B x", 0, SS_SETS | SS_RARE, SS_RUN, NULL, NULL},
+    {"PRAGMA recursive_triggers(%B) 'x'", 0, SS_SETS | SS_RARE, SS_RUN, NULL, NULL},
     {"PRAGMA query_only=0", 0, SS_SETS, SS_RUN, NULL, NULL},
     {"PRAGMA query_only=0", 0, SS_SETS, SS_RUN, NULL, NULL},
     {"PRAGMA foreign_keys=on", 0, SS_SETS, SS_RUN, NULL, NULL},

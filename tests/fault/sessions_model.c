@@ -19,10 +19,15 @@ static void must(sqlite3 *db, const char *sql) {
 
 /* ---- the connection ---- */
 
-static int note_commit(void *ctx, sqlite3 *db, const char *name, int pages) {
-    (void)db, (void)name, (void)pages;
-    ((ss_slot *)ctx)->wal_grew = true;
-    return SQLITE_OK;
+/* Goes up with every commit of the model that changed its file. (A hook would hear of INSERT OR FAIL too late.) */
+static int file_version(const ss_slot *slot) {
+    sqlite3_stmt *stmt = NULL;
+    int version = 0;
+    if (sqlite3_prepare_v2(slot->rival, "PRAGMA data_version", -1, &stmt, NULL) == SQLITE_OK &&
+        sqlite3_step(stmt) == SQLITE_ROW)
+        version = sqlite3_column_int(stmt, 0);
+    ss_check(sqlite3_finalize(stmt) == SQLITE_OK, "no data_version");
+    return version;
 }
 
 static int authorize(void *ctx, int action, const char *a, const char *b, const char *schema, const char *trigger) {
@@ -55,9 +60,9 @@ void ss_model_open(ss_slot *slot) {
         must(slot->rival, "CREATE TABLE rival(x); INSERT INTO rival VALUES(0)");
     }
     slot->db = connect(slot->path);
-    sqlite3_wal_hook(slot->db, note_commit, slot);
+    slot->version = file_version(slot);
     sqlite3_set_authorizer(slot->db, authorize, slot);
-    slot->txn_readonly = slot->has_snapshot = slot->wal_grew = slot->broken = slot->closed = false;
+    slot->txn_readonly = slot->has_snapshot = slot->broken = slot->closed = false;
     slot->lost = NULL;
     slot->baton[0] = '\0';
     memset(slot->stored, 0, sizeof slot->stored);
@@ -78,8 +83,9 @@ static void look_around(ss_slot *slot) {
     if (sqlite3_get_autocommit(slot->db)) slot->txn_readonly = false;
     if (state == SQLITE_TXN_WRITE) tenant->owner = slot;
     else if (tenant->owner == slot) tenant->owner = NULL;
-    if (slot->wal_grew) {
-        slot->wal_grew = false;
+    int version = file_version(slot);
+    if (slot->version != version) {
+        slot->version = version;
         tenant->commits++;
         sqlite3_stmt *stmt = NULL;
         sqlite3_prepare_v2(slot->rival, "SELECT id, who FROM sharedlog WHERE id>? ORDER BY id", -1, &stmt, NULL);
@@ -424,7 +430,8 @@ static enum verdict run_stmt(ss_slot *slot, const ss_stmt *stmt, bool cursor, tr
         undo(slot, undoable, alone, total);
         verdict = fail_with(err, row->code, any_message);
     } else if (undoable && !sqlite3_get_autocommit(slot->db)) {
-        must(slot->db, "RELEASE ss_undo");
+        /* a statement that failed alone has not committed; RELEASE would write the pages that it touched */
+        must(slot->db, verdict != PASSED && alone ? "ROLLBACK" : "RELEASE ss_undo");
     }
     if (verdict == PASSED) write_counts(slot, sql, cursor);
     if (verdict == PASSED && (row->flags & SS_READONLY)) slot->txn_readonly = true;

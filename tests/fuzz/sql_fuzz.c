@@ -114,7 +114,6 @@ typedef struct fixture {
     trib_db db;
     trib_handle handle;
     trib_session_vars vars;
-    char before[PRAGMAS_MAX][VALUE_BYTES];
 } fixture;
 
 static void ask(sqlite3 *sqlite, const char *sql, char ret[VALUE_BYTES]) {
@@ -137,6 +136,9 @@ static void read_settings(fixture *f, char ret[PRAGMAS_MAX][VALUE_BYTES]) {
     }
 }
 
+static char fresh[PRAGMAS_MAX][VALUE_BYTES]; /* the settings of a new connection */
+static bool fresh_known;
+
 static void open_it(fixture *f, bool reader) {
     trib_error err;
     memset(f, 0, sizeof *f);
@@ -156,7 +158,8 @@ static void open_it(fixture *f, bool reader) {
                        "CREATE TABLE _trib_secret(x); INSERT INTO _trib_secret VALUES('hidden');",
                        NULL, NULL, NULL) == SQLITE_OK,
           "no tables");
-    read_settings(f, f->before);
+    if (!fresh_known) read_settings(f, fresh);
+    fresh_known = true;
     f->handle.access = reader ? TRIB_ACCESS_READ : TRIB_ACCESS_WRITE;
     f->handle.vars = &f->vars;
     trib_stmt_enter(&f->handle);
@@ -195,8 +198,8 @@ static void check_left(fixture *f, bool reader) {
     check(trib_policy_reset(&f->handle, NULL) == TRIB_OK, "no reset");
     read_settings(f, after);
     for (size_t i = 0; i < PRAGMAS_MAX && trib_pragma_row_at(i); i++) {
-        if (strcmp(f->before[i], after[i]) == 0) continue;
-        fprintf(stderr, "%s was %s and is %s\n", trib_pragma_row_at(i)->name, f->before[i], after[i]);
+        if (strcmp(fresh[i], after[i]) == 0) continue;
+        fprintf(stderr, "%s was %s and is %s\n", trib_pragma_row_at(i)->name, fresh[i], after[i]);
         abort();
     }
     ask(sqlite, "SELECT count(*) FROM sqlite_temp_schema", value);

@@ -57,11 +57,19 @@ static void a_cut_message_stays_utf8(void **state) {
     }
 }
 
+static void what_is_not_utf8_becomes_question_marks(void **state) {
+    (void)state;
+    trib_error err;
+    trib_error_set(&err, TRIB_SQL_ERROR, "token \"%s\"", "\x87 \xc3\xa4\xff\xe2\x82");
+    assert_string_equal(err.message, "token \"? \xc3\xa4???\"");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_is_filled_and_fits_the_wire),
         cmocka_unit_test(setting_replaces_everything_and_returns_the_code),
         cmocka_unit_test(a_cut_message_stays_utf8),
+        cmocka_unit_test(what_is_not_utf8_becomes_question_marks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

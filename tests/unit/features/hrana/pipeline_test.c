@@ -390,6 +390,19 @@ static void a_text_without_a_statement_is_named_as_such(void **state) {
     assert_has("\"two\"");
 }
 
+/* SQLite sets it before it finds the mistake; the connection goes to others all the same. */
+static void a_setting_with_a_mistake_behind_it_stays_with_its_session(void **state) {
+    (void)state;
+    assert_int_equal(pipeline(NULL, EXEC("PRAGMA foreign_keys=0 x") "," EXEC("PRAGMA query_only=1 'x'") "," CLOSE),
+                     200);
+    assert_has("syntax error");
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(pipeline(NULL, EXEC("PRAGMA foreign_keys") "," EXEC("PRAGMA query_only") "," CLOSE), 200);
+        assert_has("\"foreign_keys\",\"decltype\":null}],\"rows\":[[{\"type\":\"integer\",\"value\":\"1\"}]]");
+        assert_has("\"query_only\",\"decltype\":null}],\"rows\":[[{\"type\":\"integer\",\"value\":\"0\"}]]");
+    }
+}
+
 static void describe_shows_the_schema_as_it_is_now(void **state) {
     (void)state;
     char baton[TRIB_BATON_BYTES];
@@ -444,6 +457,7 @@ int main(void) {
         TEST(a_full_answer_still_lets_a_transaction_end),
         TEST(an_answer_without_any_room_left_is_one_error),
         TEST(a_text_without_a_statement_is_named_as_such),
+        TEST(a_setting_with_a_mistake_behind_it_stays_with_its_session),
         TEST(describe_shows_the_schema_as_it_is_now),
         TEST(a_draining_server_lets_no_session_hold_a_turn),
     };
