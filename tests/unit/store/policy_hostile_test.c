@@ -2,6 +2,7 @@
 /* The hostile-SQL catalogue: each row would run for seconds to hours, or take the machine's memory, in stock SQLite.
  * Here each ends within its time and the database's memory, and the connection works on. The margin is wide because
  * sanitizers and shared machines are slow; what is proved is that nothing runs on uninterrupted. */
+#include "store/stmt_cache.h"
 #include "unit/store/store_support.h"
 
 enum { TIMEOUT_MS = 100, MARGIN_MS = 4000 };
@@ -273,11 +274,73 @@ static void crafted_jsonb_cannot_end_the_process(void **state) {
         f, "SELECT json(replace(hex(zeroblob(900)),'00','[')||replace(hex(zeroblob(900)),'00',']')) LIKE '[[[%'", "1");
 }
 
+/* As many texts as a client likes, none twice: what is kept of them is bounded. */
+static void ten_thousand_prepared_statements_cost_what_the_cache_may(void **state) {
+    store_fixture *f = *state;
+    enum { TEXTS = 10000 };
+    expect_ok(f, "CREATE TABLE p(a,b,c)");
+    int64_t before = atomic_load(&f->db.account.used_bytes);
+    for (int i = 0; i < TEXTS; i++) {
+        char sql[100];
+        trib_stmt *stmt = NULL;
+        snprintf(sql, sizeof sql, "SELECT a, b, c FROM p WHERE a=%d ORDER BY b", i);
+        assert_int_equal(trib_stmt_prepare(&f->handle, trib_str_c(sql), &stmt, &f->err), TRIB_OK);
+        trib_stmt_free(stmt);
+    }
+    int64_t kept = atomic_load(&f->db.account.used_bytes) - before;
+    if (kept > 2 * TRIB_STMT_CACHE_BYTES) fail_msg("%lld bytes are kept", (long long)kept);
+}
+
+/* Whatever this SQLite knows, with every kind of argument: it ends, no other setting moves, nothing leaves the file. */
+static void every_pragma_is_judged(void **state) {
+    store_fixture *f = *state;
+    char names[8192];
+    static const char *const args[] = {"", "=1", "=0", "(1)", "=-1", "='x'", "=DELETE", "(9223372036854775807)"};
+    int known = 0, refused = 0;
+    assert_int_equal(run_into(f, "SELECT group_concat(name) FROM pragma_pragma_list", names, sizeof names), TRIB_OK);
+    for (char *save = NULL, *name = strtok_r(names, ",", &save); name; name = strtok_r(NULL, ",", &save), known++) {
+        for (size_t i = 0; i < sizeof args / sizeof args[0]; i++) {
+            char sql[200];
+            snprintf(sql, sizeof sql, "PRAGMA %s%s", name, args[i]);
+            trib_code code = run_into(f, sql, NULL, 0);
+            trib_pragma_class cls = trib_pragma_class_of(trib_str_c(name), args[i][0] != '\0');
+            if ((code == TRIB_SQL_PARSE_ERROR) != (cls == TRIB_PRAGMA_REFUSED))
+                fail_msg("%s: %s %s", sql, trib_code_name(code), f->err.message);
+            refused += cls == TRIB_PRAGMA_REFUSED;
+        }
+        assert_int_equal(trib_policy_reset(&f->handle, &f->err), TRIB_OK);
+    }
+    assert_in_range(known, 50, 200);
+    assert_in_range(refused, 50, 2000);
+    expect_rows(f, "PRAGMA foreign_keys", "1");
+    expect_rows(f, "PRAGMA query_only", "0");
+    expect_rows(f, "SELECT count(*) FROM sqlite_temp_schema", "0");
+    expect_rows(f, "SELECT 1+1", "2");
+}
+
+static void nothing_can_be_put_into_temporary_tables(void **state) {
+    store_fixture *f = *state;
+    static const char *const sqls[] = {
+        "CREATE TEMP TABLE x AS SELECT randomblob(1000000)",
+        "CREATE TABLE temp.x(a)",
+        "CREATE TEMP VIEW x AS SELECT 1",
+        "CREATE VIRTUAL TABLE temp.x USING fts5(a)",
+        "CREATE TEMP TRIGGER x AFTER INSERT ON main.t BEGIN SELECT 1; END",
+        "EXPLAIN CREATE TEMP TABLE x(a)",
+    };
+    expect_ok(f, "CREATE TABLE t(a)");
+    for (size_t i = 0; i < sizeof sqls / sizeof sqls[0]; i++) expect_error(f, sqls[i], TRIB_SQL_PARSE_ERROR, "TEMP");
+    expect_rows(f, "SELECT count(*) FROM sqlite_temp_schema", "0");
+}
+
 int main(void) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_in_the_catalogue_ends_in_time_and_memory),
         store_test(crafted_jsonb_cannot_end_the_process),
+        store_test(ten_thousand_prepared_statements_cost_what_the_cache_may),
+        store_test(every_pragma_is_judged),
+        store_test(nothing_can_be_put_into_temporary_tables),
     };
     return cmocka_run_group_tests_name("store/hostile", tests, NULL, NULL);
 }
