@@ -64,6 +64,9 @@ trib_db_settings trib_db_settings_of(trib_db *db) {
         .heap_bytes = atomic_load_explicit(&db->settings.heap_bytes, memory_order_relaxed),
     };
 }
+_Atomic uint64_t *trib_db_schema_version(trib_db *db) {
+    return &db->schema_version;
+}
 
 /* ---- quarantine ---- */
 

@@ -157,8 +157,9 @@ struct trib_db {
     uint64_t appended_no, durable_no;
     bool fail_posted;
 
-    _Atomic uint64_t raised; /* ticket of the newest commit whose frame may be in the log */
-    _Atomic bool exists;     /* the files are there */
+    _Atomic uint64_t schema_version; /* trib_db_schema_version */
+    _Atomic uint64_t raised;         /* ticket of the newest commit whose frame may be in the log */
+    _Atomic bool exists;             /* the files are there */
 
     trib_db_log log;
     trib_db_map map;

@@ -91,6 +91,8 @@ void trib_handle_rollback(trib_handle *h) {
         (void)sqlite3_exec(h->sqlite, "ROLLBACK", NULL, NULL, NULL);
         h->access = access;
     }
+    if (h->schema_changed) atomic_fetch_add(&h->db->schema_version, 1);
+    h->schema_changed = false;
     h->txn_readonly = false;
     atomic_store(&h->txn_began_ns, 0);
     /* Without memory even a ROLLBACK can fail; closing the connection cannot. */
