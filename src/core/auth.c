@@ -110,22 +110,27 @@ void trib_auth_release(trib_auth *auth, trib_tenant *tenant, trib_principal *pri
 
 /* ---- tokens ---- */
 
-static bool lists(const trib_jwt_scope *scope, trib_str name) {
+/* `named`: names other than "*" count. */
+static bool lists(const trib_jwt_scope *scope, trib_str name, bool named) {
     for (size_t i = 0; i < scope->ns_count; i++) {
-        if (trib_str_eq(scope->ns[i], name) || trib_str_eq_c(scope->ns[i], "*")) return true;
+        if ((named && trib_str_eq(scope->ns[i], name)) || trib_str_eq_c(scope->ns[i], "*")) return true;
     }
     return false;
 }
 
-/* What the claims allow on a tenant: 0 nothing, 1 read, 2 write. */
-static int claims_level(const trib_jwt_claims *jwt, trib_str name) {
+/* What the claims allow on a tenant: 0 nothing, 1 read, 2 write. A token for several tenants means those that had the
+ * names when it was made (`gen`, in ms), not one that got such a name later; only "*" is for later ones too. */
+static int claims_level(const trib_jwt_claims *jwt, const trib_tenant *tenant) {
+    trib_str name = trib_str_c(tenant->name);
     if (!jwt->has_p) {
         if (!trib_str_eq(jwt->id, name)) return 0;
         return jwt->a == TRIB_JWT_ACCESS_RW ? 2 : jwt->a == TRIB_JWT_ACCESS_NONE ? 0 : 1;
     }
-    if (lists(&jwt->p[TRIB_JWT_RIGHT_RW], name) || lists(&jwt->p[TRIB_JWT_RIGHT_RWA], name)) return 2;
-    return lists(&jwt->p[TRIB_JWT_RIGHT_RO], name) || lists(&jwt->p[TRIB_JWT_RIGHT_ROA], name) ||
-                   lists(&jwt->p[TRIB_JWT_RIGHT_DDL], name)
+    const trib_jwt_scope *p = jwt->p;
+    bool named = (jwt->has_gen ? jwt->gen : 0) >= tenant->created_ms;
+    if (lists(&p[TRIB_JWT_RIGHT_RW], name, named) || lists(&p[TRIB_JWT_RIGHT_RWA], name, named)) return 2;
+    return lists(&p[TRIB_JWT_RIGHT_RO], name, named) || lists(&p[TRIB_JWT_RIGHT_ROA], name, named) ||
+                   lists(&p[TRIB_JWT_RIGHT_DDL], name, named)
                ? 1
                : 0;
 }
@@ -148,7 +153,7 @@ trib_code trib_may(const trib_principal *principal, const trib_tenant *tenant, t
     if (action == TRIB_ACTION_ADMIN) return principal->admin ? TRIB_OK : trib_error_set(err, TRIB_FORBIDDEN, NULL);
     if (!principal->everything) {
         const claims *own = principal->claims;
-        int level = own ? claims_level(&own->jwt, trib_str_c(tenant->name)) : 0;
+        int level = own ? claims_level(&own->jwt, tenant) : 0;
         if (level == 0) return not_found(trib_str_c(tenant->name), err);
         if (principal->expires_ms && now_ms > principal->expires_ms)
             return trib_error_set(err, TRIB_AUTH_JWT_EXPIRED, "The JWT has expired");
@@ -215,7 +220,7 @@ static void cache_put(trib_auth *auth, uint64_t generation, trib_principal *prin
         if (trib_map_set(&auth->cache, key, trib_principal_ref(principal), &old) != TRIB_OK) old = principal;
     }
     trib_mutex_unlock(auth->app->env, auth->lock);
-    trib_principal_unref(old);
+    trib_principal_unref(old); /* the reference taken for the map, or the map's own */
 }
 
 static trib_code by_token(trib_auth *auth, trib_str token, int64_t now_ms, trib_principal **ret, trib_error *err) {
@@ -231,6 +236,7 @@ static trib_code by_token(trib_auth *auth, trib_str token, int64_t now_ms, trib_
     }
     trib_control_keys_release(keys);
     if (!principal) return code;
+    // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cache_put gives up the map's reference, not this one
     if (principal->expires_ms && now_ms > principal->expires_ms) {
         trib_principal_unref(principal);
         return trib_error_set(err, TRIB_AUTH_JWT_EXPIRED, "The JWT has expired");
@@ -341,7 +347,8 @@ trib_code trib_auth_resolve(trib_auth *auth, const trib_auth_query *query, trib_
         if (code == TRIB_OK) {
             tenant = trib_control_find(auth->app->control, name);
             if (tenant) code = trib_may(principal, tenant, TRIB_ACTION_READ, query->now_ms, err);
-            else if (!auth->app->settings.auto_create_tenants) code = not_found(name, err);
+            else if (!auth->app->settings.auto_create_tenants || trib_tenant_name_system(name))
+                code = not_found(name, err);
             else if ((code = trib_tenant_name_check(name, err)) == TRIB_OK) code = TRIB_AGAIN;
         }
     }

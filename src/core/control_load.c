@@ -135,8 +135,8 @@ static trib_code load(trib_control *control, trib_handle *handle, trib_error *er
                        NULL, 0, load_tenant, control, err);
     }
     if (code == TRIB_OK) {
-        code = run_now(handle, "SELECT kid, seed FROM signing_key ORDER BY created_ms DESC, kid", NULL, 0, load_key,
-                       control, err);
+        code =
+            run_now(handle, "SELECT kid, seed FROM signing_key ORDER BY rowid DESC", NULL, 0, load_key, control, err);
     }
     if (code == TRIB_OK) {
         code = run_now(handle, "SELECT value FROM setting WHERE name = 'admin_key'", NULL, 0, load_admin_key, control,

@@ -24,10 +24,18 @@ typedef struct trib_home trib_home;
 typedef struct trib_workers trib_workers;
 typedef struct trib_work_queue trib_work_queue;
 
-/* Where a job comes home to: filled by net (a loop) or by tests (a list). post may be called from any thread. */
+/* Where a job comes home to: filled by net (a loop) or by tests (a list). It outlives the workers. The optional three
+ * let wakes be shared, which cost more than a small statement: they go together. */
 struct trib_home {
     void *ctx;
-    void (*post)(trib_home *home, trib_job *job); /* the home then calls job->done(job) on its own thread */
+    /* The home then calls job->done(job) on its own thread. Thread: any. */
+    void (*post)(trib_home *home, trib_job *job);
+    /* As post, but true: the caller still owes the home a wake. Optional. Thread: any. */
+    bool (*push)(trib_home *home, trib_job *job);
+    void (*wake)(trib_home *home);
+    /* Calls trib_workers_wake(workers) before the home's thread sleeps; false: that cannot be said (another thread), or
+     * enough has been put off already. Thread: any. */
+    bool (*wake_later)(trib_home *home, trib_workers *workers);
 };
 
 typedef enum trib_job_verdict {
@@ -63,6 +71,8 @@ trib_code trib_workers_new(const trib_env *env, uint32_t threads, trib_workers *
 void trib_workers_stop(trib_workers *workers);
 /* After stop and after every queue is freed. */
 void trib_workers_free(trib_workers *workers);
+/* Sees to it that a worker is on its way to what is queued. Thread: any. */
+void trib_workers_wake(trib_workers *workers);
 /* Stand-ins for stuck workers; called about every 20 ms. Thread: any one. */
 void trib_workers_tick(trib_workers *workers);
 /* How many are in one job for more than TRIB_STUCK_STATEMENT_MS. Thread: any. */

@@ -5,7 +5,7 @@
  * that a baton works once. */
 
 /* gcc -fanalyzer loses sight of memory that an object beyond a function owns; LeakSanitizer watches instead. */
-#ifdef TRIB_ANALYZE
+#if defined TRIB_ANALYZE && !defined __clang__
 #pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
 #endif
 
@@ -30,6 +30,7 @@ struct trib_sessions {
     trib_list idle; /* trib_session.link, oldest first */
     gone_id *gone;  /* ring of expired ids */
     size_t gone_next;
+    bool draining; /* no session outlives its request any more */
 };
 
 static trib_str id_key(const trib_session *session) {
@@ -172,6 +173,19 @@ void trib_sessions_tick(trib_sessions *sessions) {
     }
 }
 
+void trib_sessions_drain(trib_sessions *sessions) {
+    for (;;) {
+        trib_mutex_lock(sessions->app->env, sessions->lock);
+        sessions->draining = true;
+        trib_list *first = trib_list_first(&sessions->idle);
+        trib_session *session = first ? TRIB_LIST_ITEM(first, trib_session, link) : NULL;
+        if (session) expire(sessions, session, now_ms(sessions));
+        trib_mutex_unlock(sessions->app->env, sessions->lock);
+        if (!session) return;
+        end(session);
+    }
+}
+
 /* 20 raw bytes of a baton; false if it is not one. */
 static bool baton_decode(trib_str baton, trib_id *ret_id, uint32_t *ret_seq) {
     unsigned char raw[24];
@@ -200,6 +214,7 @@ static trib_code look_up(trib_sessions *sessions, trib_str baton, const trib_ten
     uint32_t seq;
     if (!baton_decode(baton, &id, &seq) || trib_id_is_zero(id)) return trib_error_set(err, TRIB_BATON_INVALID, NULL);
     trib_session *session = trib_map_get(&sessions->by_id, trib_str_make((const char *)id.bytes, sizeof id.bytes));
+    if (!session && sessions->draining) return trib_error_set(err, TRIB_SHUTTING_DOWN, NULL);
     if (!session) {
         bool expired = was_expired(sessions, id, now_ms(sessions));
         return trib_error_set(err, expired ? TRIB_STREAM_EXPIRED : TRIB_BATON_INVALID, NULL);
@@ -265,14 +280,19 @@ trib_code trib_session_announce(trib_sessions *sessions, trib_session *session, 
 trib_code trib_session_release(trib_sessions *sessions, trib_session *session, char ret_baton[TRIB_BATON_BYTES],
                                trib_error *err) {
     trib_mutex_lock(sessions->app->env, sessions->lock);
-    trib_code code = announce(sessions, session, ret_baton, err);
-    if (code == TRIB_OK) {
+    bool ends = sessions->draining;
+    if (ends && !trib_id_is_zero(session->id)) trib_map_take(&sessions->by_id, id_key(session));
+    trib_code code = ends ? TRIB_OK : announce(sessions, session, ret_baton, err);
+    if (!ends && code == TRIB_OK) {
         session->announced = session->busy = false;
         session->idle_since_ms = now_ms(sessions);
         trib_list_push_back(&sessions->idle, &session->link);
     }
     trib_mutex_unlock(sessions->app->env, sessions->lock);
-    if (code != TRIB_OK) end(session);
+    if (ends || code != TRIB_OK) {
+        ret_baton[0] = '\0';
+        end(session);
+    }
     return code;
 }
 

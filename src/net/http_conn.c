@@ -257,6 +257,7 @@ static void authenticate(trib_http_conn *conn) {
         code = trib_auth_resolve_async(auth, &conn->wait, &err);
         if (code == TRIB_OK) return;
         conn->owes = false;
+        trib_http_conn_set_idle_timeout(conn, TRIB_HTTP_IDLE_TIMEOUT_MS);
     }
     if (code) refuse_head(conn, &err);
     else accept_head(conn);

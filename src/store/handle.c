@@ -46,14 +46,27 @@ trib_code trib_handle_connect(trib_handle *h, trib_error *err) {
     return code;
 }
 
+/* Virtual tables (FTS5, R*Tree) prepare statements of their own. SQLite lists them among ours, but the tables finalize
+ * them when the close disconnects them, so whoever did that here before would free them twice. The cache has finalized
+ * ours; BUSY means that one came by another way. */
+static void close_connection(sqlite3 *sqlite) {
+    while (sqlite3_close(sqlite) == SQLITE_BUSY) {
+        sqlite3_stmt *left = sqlite3_next_stmt(sqlite, NULL);
+        if (!left) {
+            (void)sqlite3_close_v2(sqlite); /* goes with whatever still holds it */
+            return;
+        }
+        sqlite3_finalize(left);
+    }
+}
+
 void trib_handle_disconnect(trib_handle *h) {
     if (!h->sqlite) return;
     trib_stmt_cache_free(h->cache);
     h->cache = NULL;
-    for (sqlite3_stmt *s; (s = sqlite3_next_stmt(h->sqlite, NULL)) != NULL;) sqlite3_finalize(s);
     trib_policy_detach(h);
     h->policy = NULL;
-    sqlite3_close(h->sqlite);
+    close_connection(h->sqlite);
     h->sqlite = NULL;
     h->settings_changed = false;
     h->txn_readonly = false;

@@ -103,9 +103,43 @@ static void the_admin_key_is_for_the_owner_only(void) {
     check(server_stop(&s), "the server ends cleanly");
 }
 
+/* A transaction between two of its requests cannot go on after the end has begun; who waits for its turn must not wait
+ * for it to be taken away after seconds. */
+static void an_open_transaction_does_not_hold_up_those_in_flight(void) {
+    static const char begin[] = "{\"requests\":[{\"type\":\"execute\",\"stmt\":{\"sql\":\"BEGIN IMMEDIATE\"}}]}";
+    static const char make[] = "{\"requests\":[{\"type\":\"execute\",\"stmt\":{\"sql\":\"CREATE TABLE t(a)\"}}]}";
+    char request[512], answer[4096];
+    server s = server_start((const char *const[]){"--no-auth", NULL});
+    server_create_tenant(&s, "acme");
+    int idle = server_connect(s.port), waiting = server_connect(s.port);
+    snprintf(request, sizeof request, "POST /acme/v2/pipeline HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s",
+             strlen(begin), begin);
+    server_say(idle, request);
+    check(server_read(idle, answer, sizeof answer, "\"baton\":\"") && strstr(answer, "\"type\":\"ok\""),
+          "a turn is held");
+    snprintf(request, sizeof request, "POST /acme/v2/pipeline HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s",
+             strlen(make), make);
+    server_say(waiting, request);
+    usleep(200000);
+    struct timespec from, to;
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    kill(s.pid, SIGTERM);
+    check(server_read(waiting, answer, sizeof answer, NULL) && strstr(answer, "\"type\":\"ok\""),
+          "who waits for the turn gets it when the server ends");
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    check(to.tv_sec - from.tv_sec < 4, "at once, not when the transaction has become too old");
+    check(strstr(answer, "\"baton\":null") != NULL, "and no session is promised any more");
+    close(idle);
+    close(waiting);
+    check(server_wait(&s, 10) == 0, "the server ends cleanly");
+    snprintf(request, sizeof request, "rm -rf '%s'", s.folder);
+    check(system(request) == 0, "its folder is removed");
+}
+
 int main(void) {
     sigterm_answers_what_is_in_flight();
     the_drain_cuts_statements_that_run_on();
+    an_open_transaction_does_not_hold_up_those_in_flight();
     the_drain_has_an_end();
     a_second_signal_ends_at_once();
     the_admin_key_is_for_the_owner_only();

@@ -92,7 +92,8 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
 /* ---- on the loop ---- */
 
 static void write_first_line(trib_buf *buf, const char *baton) {
-    trib_buf_printf(buf, "{\"baton\":\"%s\",\"base_url\":null}\n", baton);
+    const char *quote = baton[0] ? "\"" : "";
+    trib_buf_printf(buf, "{\"baton\":%s%s%s,\"base_url\":null}\n", quote, baton[0] ? baton : "null", quote);
 }
 
 static void on_credit(trib_http_request *http) {
