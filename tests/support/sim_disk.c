@@ -261,22 +261,24 @@ static int sim_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int64
     return rc == SQLITE_OK ? SQLITE_OK : SQLITE_IOERR_WRITE;
 }
 
-static int sim_truncate(sqlite3_file *file, sqlite3_int64 size) {
-    sim_file *f = sim_of(file);
-    inode *node = f->node;
-    if (op(f->disk, false) != SQLITE_OK) return SQLITE_IOERR_TRUNCATE;
-    if ((size_t)size < node->mem_size) {
+static void truncate_node(inode *node, size_t size) {
+    if (size < node->mem_size) {
         /* A file system frees the blocks, it does not write zeros: if the new size is lost, the old bytes are still
          * there. */
-        memset(node->mem + size, 0, node->mem_size - (size_t)size);
-        for (size_t s = ((size_t)size + SECTOR - 1) / SECTOR; s < node->cap / SECTOR; s++) node->dirty[s] = 0;
+        memset(node->mem + size, 0, node->mem_size - size);
+        for (size_t s = (size + SECTOR - 1) / SECTOR; s < node->cap / SECTOR; s++) node->dirty[s] = 0;
     }
-    if ((size_t)size != node->mem_size) {
-        grow(node, (size_t)size);
-        node->mem_size = (size_t)size;
+    if (size != node->mem_size) {
+        grow(node, size);
+        node->mem_size = size;
         node->size_dirty = true;
-        if ((size_t)size < node->least_size) node->least_size = (size_t)size;
+        if (size < node->least_size) node->least_size = size;
     }
+}
+
+static int sim_truncate(sqlite3_file *file, sqlite3_int64 size) {
+    if (op(sim_of(file)->disk, false) != SQLITE_OK) return SQLITE_IOERR_TRUNCATE;
+    truncate_node(sim_of(file)->node, (size_t)size);
     return SQLITE_OK;
 }
 
@@ -551,6 +553,16 @@ static int sim_rename(void *ctx, const char *from, const char *to) {
     return 0;
 }
 
+static int sim_make_file(void *ctx, const char *path) {
+    sim_disk *d = ctx;
+    int rc = op(d, !find(&d->seen, path));
+    if (rc != SQLITE_OK) return rc == SQLITE_FULL ? ENOSPC : EIO;
+    entry *e = find(&d->seen, path);
+    if (!e) create(d, path, false);
+    else truncate_node(e->node, 0);
+    return 0;
+}
+
 static int sim_lock_folder(void *ctx, const char *path, void **ret) {
     (void)path;
     *ret = ctx;
@@ -601,7 +613,8 @@ sim_disk *sim_disk_new(const char *name, uint64_t seed) {
         .xCurrentTime = sim_time,
     };
     d->folders = (trib_disk){
-        d, sim_make_folder, sim_sync_folder, sim_rename, sim_lock_folder, sim_unlock_folder, sim_evict, sim_path_size};
+        d,         sim_make_folder, sim_sync_folder, sim_rename, sim_make_file, sim_lock_folder, sim_unlock_folder,
+        sim_evict, sim_path_size};
     inode *root = sure_calloc(1, sizeof *root);
     root->folder = true;
     set_name(&d->seen, SIM_DISK_ROOT, root);
