@@ -337,6 +337,8 @@ void trib_db_close(trib_db *db) {
 }
 
 void trib_db_set_settings(trib_db *db, const trib_db_settings *settings) {
+    /* called for every job; they are only written here, under open_lock */
+    if (db->account.limit_bytes && memcmp(&db->settings, settings, sizeof *settings) == 0) return;
     trib_db_lock(db);
     db->settings = *settings;
     trib_db_unlock(db);
