@@ -248,6 +248,7 @@ void trib_store_tick(trib_store *store) {
         trib_turn_steal_overdue(db);
         trib_turn_end_old_reads(db);
         trib_handle_expire_waiters(db);
+        trib_handle_trim(db);
         trib_db_lock(db);
         trib_ckpt_want_locked(db, false);
         trib_db_unlock(db);
