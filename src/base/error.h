@@ -31,7 +31,7 @@ typedef struct trib_error {
  * format NULL: the table's meaning. Overlong messages are cut at a character boundary. */
 trib_code trib_error_set(trib_error *err, trib_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-#ifdef TRIB_ANALYZE /* gcc -fanalyzer sees one file at a time: this is how it learns that `code` is what comes back */
+#ifdef TRIB_ANALYZE /* analyzers see one file at a time: this is how they learn that `code` is what comes back */
 #define trib_error_set(err, code, ...)                                                                                 \
     ({                                                                                                                 \
         (void)trib_error_set(err, code, __VA_ARGS__);                                                                  \

@@ -220,7 +220,7 @@ static void cache_put(trib_auth *auth, uint64_t generation, trib_principal *prin
         if (trib_map_set(&auth->cache, key, trib_principal_ref(principal), &old) != TRIB_OK) old = principal;
     }
     trib_mutex_unlock(auth->app->env, auth->lock);
-    trib_principal_unref(old);
+    trib_principal_unref(old); /* the reference taken for the map, or the map's own */
 }
 
 static trib_code by_token(trib_auth *auth, trib_str token, int64_t now_ms, trib_principal **ret, trib_error *err) {
@@ -236,6 +236,7 @@ static trib_code by_token(trib_auth *auth, trib_str token, int64_t now_ms, trib_
     }
     trib_control_keys_release(keys);
     if (!principal) return code;
+    // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cache_put gives up the map's reference, not this one
     if (principal->expires_ms && now_ms > principal->expires_ms) {
         trib_principal_unref(principal);
         return trib_error_set(err, TRIB_AUTH_JWT_EXPIRED, "The JWT has expired");
@@ -346,7 +347,8 @@ trib_code trib_auth_resolve(trib_auth *auth, const trib_auth_query *query, trib_
         if (code == TRIB_OK) {
             tenant = trib_control_find(auth->app->control, name);
             if (tenant) code = trib_may(principal, tenant, TRIB_ACTION_READ, query->now_ms, err);
-            else if (!auth->app->settings.auto_create_tenants) code = not_found(name, err);
+            else if (!auth->app->settings.auto_create_tenants || trib_tenant_name_system(name))
+                code = not_found(name, err);
             else if ((code = trib_tenant_name_check(name, err)) == TRIB_OK) code = TRIB_AGAIN;
         }
     }
@@ -371,10 +373,17 @@ static void created(trib_control_op *op) {
     if (op->code == TRIB_OK || op->code == TRIB_TENANT_EXISTS) {
         wait->code =
             trib_auth_resolve(wait->auth, &wait->query, &wait->tenant, &wait->principal, &wait->path_rest, &wait->err);
-        if (wait->code == TRIB_AGAIN)
-            wait->code = trib_error_set(&wait->err, TRIB_OVERLOADED, "the new tenant is not ready yet; try again");
+        /* it was there, and somebody has deleted it since */
+        if (wait->code == TRIB_AGAIN) wait->code = not_found(trib_str_c(op->name), &wait->err);
     }
     wait->resolved(wait);
+}
+
+/* Made between the two looks: nothing to wait for, but the caller expects its callback later, on the loop. */
+static void was_there(trib_job *job) {
+    trib_auth_wait *wait = (trib_auth_wait *)(void *)((char *)job - offsetof(trib_auth_wait, op.job.job));
+    wait->op.code = TRIB_TENANT_EXISTS;
+    created(&wait->op);
 }
 
 trib_code trib_auth_resolve_async(trib_auth *auth, trib_auth_wait *wait, trib_error *err) {
@@ -394,9 +403,8 @@ trib_code trib_auth_resolve_async(trib_auth *auth, trib_auth_wait *wait, trib_er
     wait->op.finished = created;
     wait->op.owner = wait;
     code = trib_control_submit(auth->app->control, &wait->op, err);
-    if (code == TRIB_TENANT_EXISTS) {
-        /* made between the two looks: no waiting needed, but the caller expects its callback on the loop */
-        return trib_error_set(err, TRIB_OVERLOADED, "the tenant was just made by another request; try again");
-    }
-    return code;
+    if (code != TRIB_TENANT_EXISTS) return code;
+    wait->op.job.job.done = was_there;
+    wait->home->post(wait->home, &wait->op.job.job);
+    return TRIB_OK;
 }

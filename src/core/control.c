@@ -158,7 +158,7 @@ static trib_code keys_change(trib_control *control, const trib_control_op *op, t
     } else {
         trib_control_keys_release(keys);
     }
-    trib_control_keys_release(old);
+    trib_control_keys_release(old); // NOLINT(clang-analyzer-unix.Malloc): `gone` gave up another reference
     return code;
 }
 
@@ -217,6 +217,51 @@ static trib_code op_work(trib_db_job *job, trib_handle *handle, trib_error *err)
     return trib_control_run(handle, op_sql[op->type], args, count, NULL, NULL, err);
 }
 
+/* Two creates of one name: the database knows the winner before by_name does, because the winner comes home to a loop
+ * of its own. So the second one does not ask the database but follows the first. */
+
+/* true: it follows another one; else it leads. */
+static bool follow_or_lead(trib_control *control, trib_control_op *op) {
+    trib_control_op *leader = NULL;
+    trib_list_init(&op->link);
+    trib_list_init(&op->followers);
+    lock(control);
+    TRIB_LIST_EACH_SAFE(link, &control->creating) {
+        trib_control_op *other = TRIB_LIST_ITEM(link, trib_control_op, link);
+        if (strcmp(other->name, op->name) == 0) leader = other;
+    }
+    trib_list_push_back(leader ? &leader->followers : &control->creating, &op->link);
+    unlock(control);
+    return leader != NULL;
+}
+
+static void follower_done(trib_job *job) {
+    trib_control_op *op = (trib_control_op *)(void *)((char *)job - offsetof(trib_control_op, job));
+    op->finished(op);
+}
+
+/* by_name has the tenant, or never will. */
+static void end_creating(trib_control *control, trib_control_op *op, trib_code code, const trib_error *err) {
+    trib_list followers;
+    trib_list_init(&followers);
+    lock(control);
+    trib_list_remove(&op->link);
+    trib_list_splice_back(&followers, &op->followers);
+    unlock(control);
+    for (trib_list *link; (link = trib_list_take_first(&followers));) {
+        trib_control_op *follower = TRIB_LIST_ITEM(link, trib_control_op, link);
+        trib_tenant_unref(follower->prepared);
+        follower->prepared = NULL;
+        follower->code = code;
+        if (code != TRIB_OK) follower->err = *err;
+        else
+            follower->code =
+                trib_error_set(&follower->err, TRIB_TENANT_EXISTS, "tenant \"%s\" already exists", follower->name);
+        follower->job.job.done = follower_done;
+        follower->home->post(follower->home, &follower->job.job);
+    }
+}
+
 /* The change is durable: memory follows. */
 static trib_code op_apply(trib_control *control, trib_control_op *op) {
     trib_tenant *gone = NULL;
@@ -260,6 +305,10 @@ static void op_finished(trib_db_job *job) {
         op->code = trib_error_set(&op->err, TRIB_TENANT_EXISTS, "tenant \"%s\" already exists", op->name);
     }
     if (op->code == TRIB_OK) op->code = op_apply(control, op);
+    if (op->type == TRIB_CONTROL_CREATE) {
+        bool there = op->code == TRIB_OK || op->code == TRIB_TENANT_EXISTS;
+        end_creating(control, op, there ? TRIB_OK : op->code, &op->err);
+    }
     op_forget(control, op);
     trib_crypto_wipe(op->seed, sizeof op->seed);
     op->finished(op);
@@ -340,7 +389,12 @@ trib_code trib_control_submit(trib_control *control, trib_control_op *op, trib_e
     op->job.job.home = op->home;
     op->job.work = op_work;
     op->job.finished = op_finished;
-    code = trib_db_job_submit(&op->job, err);
-    if (code != TRIB_OK) op_forget(control, op);
+    if (op->type == TRIB_CONTROL_CREATE && follow_or_lead(control, op)) return TRIB_OK;
+    code = trib_db_job_submit(&op->job, &op->err);
+    if (code != TRIB_OK) {
+        if (err) *err = op->err;
+        if (op->type == TRIB_CONTROL_CREATE) end_creating(control, op, code, &op->err);
+        op_forget(control, op);
+    }
     return code;
 }

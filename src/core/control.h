@@ -55,6 +55,8 @@ struct trib_control_op {
     trib_db_job job;
     trib_control *control;
     trib_tenant *prepared;
+    trib_list link;      /* CREATE: in control->creating, or in the followers of another */
+    trib_list followers; /* creates of the same name that came meanwhile */
     uint8_t seed[32];
     char kid[40];
     char id[TRIB_DB_ID_BYTES +

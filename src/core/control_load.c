@@ -217,6 +217,7 @@ trib_code trib_control_open(trib_app *app, trib_control **ret, trib_error *err) 
     trib_control *control = calloc(1, sizeof *control);
     if (!control) return trib_error_set(err, TRIB_NOMEM, NULL);
     control->app = app;
+    trib_list_init(&control->creating);
     control->lock = trib_mutex_new(app->env);
     control->keys = calloc(1, sizeof *control->keys);
     bool ok = control->lock && control->keys && trib_env_random(app->env, &seed, sizeof seed);

@@ -5,7 +5,7 @@
  * that a baton works once. */
 
 /* gcc -fanalyzer loses sight of memory that an object beyond a function owns; LeakSanitizer watches instead. */
-#ifdef TRIB_ANALYZE
+#if defined TRIB_ANALYZE && !defined __clang__
 #pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
 #endif
 
@@ -151,6 +151,13 @@ static void expire(trib_sessions *sessions, trib_session *session, int64_t at_ms
     sessions->gone_next = (sessions->gone_next + 1) % TRIB_SESSION_REMEMBER_MAX;
 }
 
+size_t trib_sessions_count(trib_sessions *sessions) {
+    trib_mutex_lock(sessions->app->env, sessions->lock);
+    size_t count = sessions->by_id.count;
+    trib_mutex_unlock(sessions->app->env, sessions->lock);
+    return count;
+}
+
 void trib_sessions_tick(trib_sessions *sessions) {
     int64_t now = now_ms(sessions);
     for (;;) {
@@ -243,30 +250,50 @@ static trib_code enroll(trib_sessions *sessions, trib_session *session, trib_err
     return code == TRIB_OK ? code : trib_error_set(err, code, NULL);
 }
 
+static void baton_write(const trib_session *session, char ret_baton[TRIB_BATON_BYTES]) {
+    unsigned char raw[20];
+    memcpy(raw, session->id.bytes, 16);
+    for (int i = 0; i < 4; i++) raw[16 + i] = (unsigned char)(session->seq >> (24 - 8 * i));
+    trib_base64_encode(TRIB_BASE64_URL, false, raw, sizeof raw, ret_baton);
+    ret_baton[TRIB_BATON_BYTES - 1] = '\0';
+}
+
+/* Lock held. */
+static trib_code announce(trib_sessions *sessions, trib_session *session, char ret_baton[TRIB_BATON_BYTES],
+                          trib_error *err) {
+    trib_code code = enroll(sessions, session, err);
+    if (code != TRIB_OK) return code;
+    if (!session->announced) session->seq++;
+    session->announced = true;
+    baton_write(session, ret_baton);
+    return TRIB_OK;
+}
+
+trib_code trib_session_announce(trib_sessions *sessions, trib_session *session, char ret_baton[TRIB_BATON_BYTES],
+                                trib_error *err) {
+    trib_mutex_lock(sessions->app->env, sessions->lock);
+    trib_code code = announce(sessions, session, ret_baton, err);
+    trib_mutex_unlock(sessions->app->env, sessions->lock);
+    return code;
+}
+
 trib_code trib_session_release(trib_sessions *sessions, trib_session *session, char ret_baton[TRIB_BATON_BYTES],
                                trib_error *err) {
-    unsigned char raw[20];
     trib_mutex_lock(sessions->app->env, sessions->lock);
     bool ends = sessions->draining;
     if (ends && !trib_id_is_zero(session->id)) trib_map_take(&sessions->by_id, id_key(session));
-    trib_code code = ends ? TRIB_OK : enroll(sessions, session, err);
+    trib_code code = ends ? TRIB_OK : announce(sessions, session, ret_baton, err);
     if (!ends && code == TRIB_OK) {
-        session->seq++;
-        session->busy = false;
+        session->announced = session->busy = false;
         session->idle_since_ms = now_ms(sessions);
         trib_list_push_back(&sessions->idle, &session->link);
-        memcpy(raw, session->id.bytes, 16);
-        for (int i = 0; i < 4; i++) raw[16 + i] = (unsigned char)(session->seq >> (24 - 8 * i));
     }
     trib_mutex_unlock(sessions->app->env, sessions->lock);
     if (ends || code != TRIB_OK) {
         ret_baton[0] = '\0';
         end(session);
-        return code;
     }
-    trib_base64_encode(TRIB_BASE64_URL, false, raw, sizeof raw, ret_baton);
-    ret_baton[TRIB_BATON_BYTES - 1] = '\0';
-    return TRIB_OK;
+    return code;
 }
 
 void trib_session_close(trib_sessions *sessions, trib_session *session) {

@@ -14,7 +14,7 @@
 #include "io/conn_int.h"
 
 /* gcc -fanalyzer loses sight of memory that an object beyond a function owns; LeakSanitizer watches instead. */
-#ifdef TRIB_ANALYZE
+#if defined TRIB_ANALYZE && !defined __clang__
 #pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
 #endif
 

@@ -4,6 +4,7 @@
 #include "server/serve.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@ struct trib_serving {
     trib_app app;
     trib_server *server;
     char user_url[URL_BYTES], admin_url[URL_BYTES];
+    char client_url[URL_BYTES]; /* what clients are told unless public_url is set */
     bool app_started, opened, announced;
     atomic_bool drained;
     sigset_t signals;
@@ -91,8 +93,10 @@ static void stop_ticker(trib_serving *serving) {
 
 /* ---- start ---- */
 
+/* Those that this process may use: taskset and containers leave it fewer than the machine has. */
 static uint32_t cores(void) {
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    cpu_set_t allowed;
+    long n = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : sysconf(_SC_NPROCESSORS_ONLN);
     return n < 1 ? 1 : n > TRIB_SERVER_LOOPS_MAX ? TRIB_SERVER_LOOPS_MAX : (uint32_t)n;
 }
 
@@ -114,6 +118,18 @@ static void fill_settings(const trib_serve_options *options, trib_settings *sett
     };
 }
 
+/* "0.0.0.0:8080" is where to listen, not where to connect: a client is told the loopback, if nothing better is set. */
+static const char *reachable(const char *address, char out[URL_BYTES]) {
+    static const char *const any[][2] = {{"0.0.0.0:", "127.0.0.1:"}, {"[::]:", "[::1]:"}};
+    for (size_t i = 0; i < sizeof any / sizeof *any; i++) {
+        size_t n = strlen(any[i][0]);
+        if (strncmp(address, any[i][0], n) != 0) continue;
+        snprintf(out, URL_BYTES, "%s%s", any[i][1], address + n);
+        return out;
+    }
+    return address;
+}
+
 static void make_url(char out[URL_BYTES], const char *address) {
     if (!address) out[0] = '\0';
     else if (strncmp(address, "unix:", 5) == 0) snprintf(out, URL_BYTES, "%s", address);
@@ -126,7 +142,9 @@ static void on_listening(void *ctx, trib_listener_kind kind, const char *address
     trib_serving *serving = ctx;
     make_url(kind == TRIB_LISTENER_USER ? serving->user_url : serving->admin_url, address);
     if (kind == TRIB_LISTENER_USER && !serving->app.settings.public_url && strncmp(address, "unix:", 5) != 0) {
-        serving->app.settings.public_url = serving->user_url;
+        char near[URL_BYTES];
+        make_url(serving->client_url, reachable(address, near));
+        serving->app.settings.public_url = serving->client_url;
     }
 }
 
@@ -235,6 +253,7 @@ bool trib_serve_stop(trib_serving *serving) {
         trib_env_mono_ns(serving->env) + ((int64_t)serving->config->drain_timeout + TRIB_SERVE_LATE_MS) * 1000000;
     int signal_no = 0;
     trib_log_event(&serving->log, TRIB_LOG_INFO, "draining", TRIB_LOG_U("timeout_ms", serving->config->drain_timeout));
+    atomic_store(&serving->app.draining, true);
     trib_server_drain(serving->server, serving->config->drain_timeout, on_drained, serving);
     trib_sessions_drain(serving->app.sessions);
     while (!atomic_load(&serving->drained) || !trib_server_is_idle(serving->server)) {

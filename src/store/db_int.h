@@ -59,6 +59,7 @@ typedef struct trib_log_mark {
 typedef struct trib_db_log {
     /* touched by the turn holder only (in vfs.c) */
     bool has_header;
+    bool has_tail; /* at open: see trib_wal_scan_result */
     uint32_t page_bytes;
     uint32_t *pages; /* page numbers of the frames behind the last commit, by position */
     size_t page_cap;

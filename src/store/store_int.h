@@ -26,6 +26,7 @@ struct trib_handle {
     trib_code interrupt_code; /* why trib_handle_interrupt was called; guarded by the db's lock */
     _Atomic bool interrupted;
     int64_t statement_deadline_ns;
+    uint64_t rows_read, rows_written; /* since enter or the last trib_handle_take_rows */
 
     uint64_t ticket;       /* trib_handle_ticket of the last stay, set by leave */
     bool entered;          /* between enter and leave; touched by the owner only */

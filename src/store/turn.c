@@ -213,8 +213,7 @@ trib_code trib_turn_wait(trib_handle *handle, trib_turn_waiter *waiter, trib_err
     return code;
 }
 
-bool trib_turn_cancel(trib_handle *handle, trib_turn_waiter *waiter) {
-    trib_db *db = handle->db;
+bool trib_turn_withdraw(trib_db *db, trib_turn_waiter *waiter) {
     bool found = true;
     trib_db_lock(db);
     if (contains(db->turn_first, waiter)) {
@@ -225,7 +224,11 @@ bool trib_turn_cancel(trib_handle *handle, trib_turn_waiter *waiter) {
     } else {
         found = false;
     }
-    if (found) handle->waits_turn = false;
+    if (found) waiter->handle->waits_turn = false;
     trib_db_unlock(db);
     return found;
+}
+
+bool trib_turn_cancel(trib_handle *handle, trib_turn_waiter *waiter) {
+    return trib_turn_withdraw(handle->db, waiter);
 }

@@ -71,7 +71,7 @@ while [ -z "$url" ] || [ -z "$admin" ]; do
     url=$(sed -n 's/^listening \(http:.*\)$/\1/p' "$work/out")
     admin=$(sed -n 's/^admin \(http:.*\)$/\1/p' "$work/out")
 done
-export COMPAT_URL="$url" COMPAT_ADMIN_URL="$admin"
+export COMPAT_URL="$url" COMPAT_ADMIN_URL="$admin" COMPAT_BIN="$bin"
 COMPAT_ADMIN_KEY=$(cat "$work/data/admin.key") || exit 2
 export COMPAT_ADMIN_KEY
 

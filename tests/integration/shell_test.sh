@@ -76,6 +76,8 @@ has '[{"big":9007199254740993,"text":"zeile\n\"","real":1e+300}]
 []' "JSON keeps 64 bits and escapes; no row is an empty array"
 json_at=${url}shop/
 valid_json "every answer is JSON"
+sh_in --mode json --sql "SELECT 9e999 AS big, -9e999 AS small"
+[ "$output" = '[{"big":null,"small":null}]' ] || failed "infinities are null, as in the protocol"
 sh_in --json --sql 'SELECT 1 AS one'
 [ "$output" = '[{"one":1}]' ] || failed "--json is --mode json"
 sh_in --sql 'CREATE TABLE IF NOT EXISTS quiet (a)'

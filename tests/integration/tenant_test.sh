@@ -50,6 +50,7 @@ fails_with 3 "a folder without a server"
 status=0
 output=$(TRIB_ADMIN_KEY=wrong "$TRIB" tenant list --admin-url "$admin_url" 2>&1) || status=$?
 fails_with 5 "a wrong key"
+lacks NAME "shows no list"
 
 key=$(cat "$data/admin.key")
 [ "$(stat -c %a "$data/admin.key")" = 600 ] || failed "the admin key is for its owner alone"

@@ -7,6 +7,7 @@ import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 const BEGIN = "<!-- made by tests/compat/run.sh from here on; COMPAT_WRITE_PAGE=1 tests/compat/run.sh writes it anew -->";
 // clients/NAME.js: the package, what a program imports, and the package of the runtime if it is not Node
 const CLIENTS = {
+    "documents": ["@libsql/client", "README.md, first-order.md"],
     "drizzle-orm": ["drizzle-orm", "drizzle-orm/libsql"],
     "libsql-client-http": ["@libsql/client", "@libsql/client"],
     "libsql-client-web": ["@libsql/client", "@libsql/client/web", "workerd"],
