@@ -80,7 +80,14 @@ int trib_handle_touch(trib_handle *h) {
 void trib_handle_rollback(trib_handle *h) {
     if (!h->sqlite) return;
     for (sqlite3_stmt *s = sqlite3_next_stmt(h->sqlite, NULL); s; s = sqlite3_next_stmt(h->sqlite, s)) {
-        if (sqlite3_stmt_busy(s)) sqlite3_reset(s);
+        if (!sqlite3_stmt_busy(s)) continue;
+        /* A reset would commit what a statement of its own transaction has written so far (INSERT ... RETURNING), and
+         * its client is told that it failed. */
+        if (!sqlite3_stmt_readonly(s) && sqlite3_get_autocommit(h->sqlite)) {
+            sqlite3_interrupt(h->sqlite);
+            (void)sqlite3_step(s);
+        }
+        sqlite3_reset(s);
     }
     atomic_store(&h->interrupted, false);
     /* A reset ends a statement of its own transaction, which may commit it (INSERT ... RETURNING). */

@@ -65,10 +65,6 @@ void trib_stmt_cache_free(trib_stmt_cache *cache) {
     free(cache);
 }
 
-void trib_stmt_drop(trib_stmt *stmt) {
-    if (stmt && atomic_exchange(&stmt->alone, true)) destroy(stmt);
-}
-
 void trib_stmt_cache_forget(trib_handle *handle) {
     trib_stmt_cache *cache = handle->cache;
     TRIB_LIST_EACH_SAFE(link, &cache->idle) evict(cache, TRIB_LIST_ITEM(link, trib_stmt, link));
@@ -80,6 +76,10 @@ void trib_stmt_cache_sync(trib_handle *handle) {
     trib_stmt_cache_forget(handle);
     trib_sqlite_refresh_schema(handle->sqlite);
     handle->cache->schema = schema;
+}
+
+void trib_stmt_drop(trib_stmt *stmt) {
+    if (stmt && atomic_exchange(&stmt->alone, true)) destroy(stmt);
 }
 
 trib_stmt *trib_stmt_cache_take(trib_handle *handle, trib_str sql) {
