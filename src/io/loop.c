@@ -20,8 +20,8 @@ static trib_loop *loop_of(const uv_handle_t *handle) {
     return handle->loop->data;
 }
 
-static void run_posted(trib_loop *loop) {
-    trib_task *newest = atomic_exchange_explicit(&loop->posted, NULL, memory_order_acquire);
+/* Runs a stack of tasks from its bottom. */
+static void run_stack(trib_task *newest) {
     trib_task *oldest = NULL;
     while (newest) {
         trib_task *next = newest->next;
@@ -34,6 +34,27 @@ static void run_posted(trib_loop *loop) {
         oldest->run(oldest);
         oldest = next;
     }
+}
+
+static void run_posted(trib_loop *loop) {
+    run_stack(atomic_exchange_explicit(&loop->posted, NULL, memory_order_acquire));
+}
+
+static void run_lasts(trib_loop *loop) {
+    while (loop->lasts) {
+        trib_task *newest = loop->lasts;
+        loop->lasts = NULL;
+        run_stack(newest);
+    }
+}
+
+static void on_before_sleep(uv_prepare_t *handle) {
+    run_lasts(loop_of((uv_handle_t *)handle));
+}
+
+/* Before closed connections are freed, so that what a connection left here runs while it still counts as open. */
+static void on_after_sockets(uv_check_t *handle) {
+    run_lasts(loop_of((uv_handle_t *)handle));
 }
 
 static void on_wake(uv_async_t *wake) {
@@ -123,6 +144,10 @@ trib_code trib_loop_new(const trib_env *env, const char *name, trib_loop **ret, 
     }
     uv_timer_init(&loop->uv, &loop->tick);
     uv_idle_init(&loop->uv, &loop->again);
+    uv_prepare_init(&loop->uv, &loop->before_sleep);
+    uv_prepare_start(&loop->before_sleep, on_before_sleep);
+    uv_check_init(&loop->uv, &loop->after_sockets);
+    uv_check_start(&loop->after_sockets, on_after_sockets);
     trib_wheel_init(&loop->wheel, (int64_t)uv_now(&loop->uv));
     *ret = loop;
     return TRIB_OK;
@@ -171,10 +196,15 @@ void trib_loop_free(trib_loop *loop) {
     trib_loop_join(loop);
     atomic_store_explicit(&loop->runner, this_thread(), memory_order_relaxed);
     /* A task may post again; what it closes needs iterations to say so. */
-    while (atomic_load_explicit(&loop->posted, memory_order_relaxed)) run_posted(loop);
+    while (atomic_load_explicit(&loop->posted, memory_order_relaxed) || loop->lasts) {
+        run_posted(loop);
+        run_lasts(loop);
+    }
     uv_close((uv_handle_t *)&loop->wake, NULL);
     uv_close((uv_handle_t *)&loop->tick, NULL);
     uv_close((uv_handle_t *)&loop->again, NULL);
+    uv_close((uv_handle_t *)&loop->before_sleep, NULL);
+    uv_close((uv_handle_t *)&loop->after_sockets, NULL);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     uv_loop_close(&loop->uv);
     free(loop->read_bytes);
@@ -188,6 +218,11 @@ void trib_loop_post(trib_loop *loop, trib_task *task) {
     } while (
         !atomic_compare_exchange_weak_explicit(&loop->posted, &head, task, memory_order_release, memory_order_relaxed));
     if (!head) uv_async_send(&loop->wake);
+}
+
+void trib_loop_run_last(trib_loop *loop, trib_task *task) {
+    task->next = loop->lasts;
+    loop->lasts = task;
 }
 
 int64_t trib_loop_now_ms(const trib_loop *loop) {

@@ -43,6 +43,10 @@ void trib_loop_free(trib_loop *loop);
  * keep their order. Never blocks, never fails. Thread: any. */
 void trib_loop_post(trib_loop *loop, trib_task *task);
 
+/* As trib_loop_post, but `task` runs after everything that is due now and before the loop sleeps: the place for what
+ * can be done once for many events. Thread: the loop's. */
+void trib_loop_run_last(trib_loop *loop, trib_task *task);
+
 /* Milliseconds of a clock that never jumps, read once an iteration. Thread: the loop's. */
 int64_t trib_loop_now_ms(const trib_loop *loop);
 /* True on the thread that runs the loop now. Thread: any. */

@@ -28,12 +28,15 @@ struct trib_loop {
     uv_async_t wake;
     uv_timer_t tick; /* the only libuv timer: sleeps until the wheel's next event */
     uv_idle_t again; /* runs while `deferred` is not empty */
+    uv_prepare_t before_sleep;
+    uv_check_t after_sockets;
     const trib_env *env;
     trib_thread *thread;
     char name[16];
     trib_wheel wheel;
     int64_t tick_due_ms;         /* what `tick` is armed for; INT64_MAX if not */
     trib_defer deferred;         /* head of the ring */
+    trib_task *lasts;            /* newest first; the loop's thread only */
     char *read_bytes;            /* TRIB_LOOP_READ_BYTES; valid during one read callback */
     _Atomic(trib_task *) posted; /* newest first */
     atomic_bool stop;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A loop as the home of jobs: workers post finished jobs from any thread, the loop calls their `done`.
  *
- *   worker --post--> [jobs] --one task a batch--> loop: done, done, done */
+ *   worker --post--> [jobs] --one task a batch--> loop: done, done, done
+ *   loop: submit, submit, submit --once, before it sleeps--> trib_workers_wake */
 #ifndef TRIB_NET_HOME_H
 #define TRIB_NET_HOME_H
 
@@ -12,6 +13,10 @@
 #include "core/job.h"
 #include "io/loop.h"
 
+enum {
+    TRIB_HOME_PUT_OFF_MAX = 32 /* submits of one round that wake nobody: a worker starts while the loop still reads */
+};
+
 typedef struct trib_loop_home {
     trib_home home; /* give &home to jobs */
     /* private */
@@ -21,6 +26,10 @@ typedef struct trib_loop_home {
     trib_list jobs; /* by trib_job.link, which is free once a job is done */
     bool woken;
     trib_task task;
+    /* the loop's thread only */
+    trib_task wake_task;
+    trib_workers *wake_workers; /* whom wake_task wakes; NULL: it is not queued */
+    uint32_t put_off;           /* submits that wait for it */
 } trib_loop_home;
 
 /* Errors: NOMEM. Owns: `loop` is borrowed and must run, or be freed, before the home ends. */

@@ -4,16 +4,20 @@
 #include "server/serve.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/control.h"
 #include "core/metrics.h"
+#include "core/session.h"
 #include "io/env_native.h"
+#include "io/listener.h"
 #include "net/server.h"
 #include "server/modules.h"
 #include "server/server_file.h"
@@ -27,6 +31,7 @@ struct trib_serving {
     trib_app app;
     trib_server *server;
     char user_url[URL_BYTES], admin_url[URL_BYTES];
+    char client_url[URL_BYTES]; /* what clients are told unless public_url is set */
     bool app_started, opened, announced;
     atomic_bool drained;
     sigset_t signals;
@@ -89,8 +94,10 @@ static void stop_ticker(trib_serving *serving) {
 
 /* ---- start ---- */
 
+/* Those that this process may use: taskset and containers leave it fewer than the machine has. */
 static uint32_t cores(void) {
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    cpu_set_t allowed;
+    long n = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : sysconf(_SC_NPROCESSORS_ONLN);
     return n < 1 ? 1 : n > TRIB_SERVER_LOOPS_MAX ? TRIB_SERVER_LOOPS_MAX : (uint32_t)n;
 }
 
@@ -124,7 +131,10 @@ static void on_listening(void *ctx, trib_listener_kind kind, const char *address
     trib_serving *serving = ctx;
     make_url(kind == TRIB_LISTENER_USER ? serving->user_url : serving->admin_url, address);
     if (kind == TRIB_LISTENER_USER && !serving->app.settings.public_url && strncmp(address, "unix:", 5) != 0) {
-        serving->app.settings.public_url = serving->user_url;
+        char near[URL_BYTES];
+        trib_address_to_reach(address, near, sizeof near);
+        make_url(serving->client_url, near);
+        serving->app.settings.public_url = serving->client_url;
     }
 }
 
@@ -185,6 +195,7 @@ trib_code trib_serve_start(const trib_serve_options *options, trib_serving **ret
     if (!serving) return trib_error_set(err, TRIB_NOMEM, NULL);
     serving->config = options->config;
     serving->env = trib_env_native();
+    umask(0077); /* control.db holds the signing keys; whoever made the data folder may have left it open */
     /* before any thread exists, so that all inherit it: only sigtimedwait below takes these */
     sigemptyset(&serving->signals);
     sigaddset(&serving->signals, SIGTERM);
@@ -232,7 +243,9 @@ bool trib_serve_stop(trib_serving *serving) {
         trib_env_mono_ns(serving->env) + ((int64_t)serving->config->drain_timeout + TRIB_SERVE_LATE_MS) * 1000000;
     int signal_no = 0;
     trib_log_event(&serving->log, TRIB_LOG_INFO, "draining", TRIB_LOG_U("timeout_ms", serving->config->drain_timeout));
+    atomic_store(&serving->app.draining, true);
     trib_server_drain(serving->server, serving->config->drain_timeout, on_drained, serving);
+    trib_sessions_drain(serving->app.sessions);
     while (!atomic_load(&serving->drained) || !trib_server_is_idle(serving->server)) {
         if (take_signal(serving, 5, &signal_no)) {
             trib_log_event(&serving->log, TRIB_LOG_WARN, "ended_by_second_signal", TRIB_LOG_I("signal", signal_no));

@@ -55,8 +55,17 @@ void trib_db_free(trib_db *db) {
 trib_mem_account *trib_db_account(trib_db *db) {
     return &db->account;
 }
-const trib_db_settings *trib_db_settings_of(trib_db *db) {
-    return &db->settings;
+trib_db_settings trib_db_settings_of(trib_db *db) {
+    return (trib_db_settings){
+        .system = atomic_load_explicit(&db->settings.system, memory_order_relaxed),
+        .max_bytes = atomic_load_explicit(&db->settings.max_bytes, memory_order_relaxed),
+        .txn_steal_ms = atomic_load_explicit(&db->settings.txn_steal_ms, memory_order_relaxed),
+        .statement_timeout_ms = atomic_load_explicit(&db->settings.statement_timeout_ms, memory_order_relaxed),
+        .heap_bytes = atomic_load_explicit(&db->settings.heap_bytes, memory_order_relaxed),
+    };
+}
+_Atomic uint64_t *trib_db_schema_version(trib_db *db) {
+    return &db->schema_version;
 }
 
 /* ---- quarantine ---- */
@@ -360,9 +369,11 @@ void trib_db_close(trib_db *db) {
 }
 
 void trib_db_set_settings(trib_db *db, const trib_db_settings *settings) {
-    trib_db_lock(db);
-    db->settings = *settings;
-    trib_db_unlock(db);
+    atomic_store_explicit(&db->settings.system, settings->system, memory_order_relaxed);
+    atomic_store_explicit(&db->settings.max_bytes, settings->max_bytes, memory_order_relaxed);
+    atomic_store_explicit(&db->settings.txn_steal_ms, settings->txn_steal_ms, memory_order_relaxed);
+    atomic_store_explicit(&db->settings.statement_timeout_ms, settings->statement_timeout_ms, memory_order_relaxed);
+    atomic_store_explicit(&db->settings.heap_bytes, settings->heap_bytes, memory_order_relaxed);
     db->account.limit_bytes = settings->heap_bytes ? settings->heap_bytes : (int64_t)64 << 20;
 }
 

@@ -125,7 +125,12 @@ struct trib_db {
     int64_t last_used_ns;
 
     /* guarded by lock */
-    trib_db_settings settings;
+    /* trib_db_settings, a field at a time: any thread reads them while they are set */
+    struct {
+        _Atomic bool system;
+        _Atomic uint64_t max_bytes;
+        _Atomic uint32_t txn_steal_ms, statement_timeout_ms, heap_bytes;
+    } settings;
     trib_db_state state;
     trib_handle *handles; /* all */
     trib_handle *idle;    /* clean ones, newest first */
@@ -154,8 +159,9 @@ struct trib_db {
     uint64_t appended_no, durable_no;
     bool fail_posted;
 
-    _Atomic uint64_t raised; /* ticket of the newest commit whose frame may be in the log */
-    _Atomic bool exists;     /* the files are there */
+    _Atomic uint64_t schema_version; /* trib_db_schema_version */
+    _Atomic uint64_t raised;         /* ticket of the newest commit whose frame may be in the log */
+    _Atomic bool exists;             /* the files are there */
 
     trib_db_log log;
     trib_db_map map;

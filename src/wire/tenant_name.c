@@ -86,8 +86,10 @@ static const char *const reserved[] = {
 static const char *const system_names[] = {"control", "streams", "discovery"};
 
 static bool in_list(trib_str name, const char *const *list, size_t n) {
+    if (name.len == 0) return false;
     for (size_t i = 0; i < n; i++) {
-        if (trib_str_eq_c(name, list[i])) return true;
+        /* every request asks this: most words are told apart by their first byte */
+        if (list[i][0] == name.ptr[0] && trib_str_eq_c(name, list[i])) return true;
     }
     return false;
 }

@@ -4,9 +4,12 @@
  *
  *   loadgen --address 127.0.0.1:8080 [--connections 64] [--duration-s 5 | --requests N] [--warmup-ms 500]
  *           [--path /t%c/v2/pipeline] [--method POST] [--header "Name: value"]... [--body TEXT | --body-file FILE]
+ *           [--expect TEXT]
  *
  * %c in the path becomes the connection's number (0...N-1), so that connections can talk to different tenants. Requests
- * are made once, before the start; an answer is read just far enough to know where it ends. Prints one JSON object.
+ * are made once, before the start; an answer is read just far enough to know where it ends. With --expect, answers that
+ * come in one piece must hold the text (a refused statement is a 200 too), else they count as wrong. Prints one JSON
+ * object.
  * Latency is from the send call to the last byte; a closed loop slows down with its server, so its tail looks better
  * than the tail of an open system would.
  *
@@ -77,7 +80,7 @@ static double percentile_us(const histogram *h, double percent) {
 typedef struct options {
     struct sockaddr_storage address;
     socklen_t address_len;
-    const char *address_text, *path, *method;
+    const char *address_text, *path, *method, *expect;
     char headers[HEADERS_MAX_BYTES];
     size_t headers_len;
     char *body;
@@ -109,7 +112,7 @@ typedef struct run {
     int epoll;
     char *bytes;
     histogram latency;
-    uint64_t started, finished, non_2xx, broken, received_bytes;
+    uint64_t started, finished, non_2xx, wrong, broken, received_bytes;
     bool measuring, over;
 } run;
 
@@ -291,9 +294,12 @@ static void client_readable(run *r, client *c) {
     ssize_t got = recv(c->fd, r->bytes, READ_BYTES, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (got > 0 && r->measuring) r->received_bytes += (uint64_t)got;
-    bool done = false;
+    bool done = false, whole = got > 0 && c->reading == READ_HEAD && c->head_len == 0;
     if (got <= 0 || !c->waiting || !client_feed(c, r->bytes, (size_t)got, &done)) client_lost(r, c);
-    else if (done) client_done(r, c);
+    else if (done) {
+        if (whole && r->o.expect && !memmem(r->bytes, (size_t)got, r->o.expect, strlen(r->o.expect))) r->wrong++;
+        client_done(r, c);
+    }
 }
 
 static void client_writable(run *r, client *c) {
@@ -357,12 +363,13 @@ static double run_all(run *r) {
 static void report(const run *r, double seconds) {
     const histogram *h = &r->latency;
     double mean_us = h->count ? (double)h->sum_ns / (double)h->count / 1000.0 : 0;
-    printf("{\"connections\": %u, \"seconds\": %.3f, \"requests\": %llu, \"requests_per_s\": %.0f, \"non_2xx\": %llu, "
-           "\"broken\": %llu, \"received_bytes\": %llu, \"latency_us\": {\"mean\": %.1f, \"p50\": %.1f, \"p99\": %.1f, "
-           "\"p999\": %.1f, \"max\": %.1f}}\n",
-           r->o.connections, seconds, (unsigned long long)h->count, seconds > 0 ? (double)h->count / seconds : 0,
-           (unsigned long long)r->non_2xx, (unsigned long long)r->broken, (unsigned long long)r->received_bytes,
-           mean_us, percentile_us(h, 50), percentile_us(h, 99), percentile_us(h, 99.9), (double)h->max_ns / 1000.0);
+    printf("{\"connections\": %u, \"seconds\": %.3f, \"requests\": %llu, \"all_requests\": %llu, "
+           "\"requests_per_s\": %.0f, \"non_2xx\": %llu, \"wrong\": %llu, \"broken\": %llu, \"received_bytes\": %llu, "
+           "\"latency_us\": {\"mean\": %.1f, \"p50\": %.1f, \"p99\": %.1f, \"p999\": %.1f, \"max\": %.1f}}\n",
+           r->o.connections, seconds, (unsigned long long)h->count, (unsigned long long)r->finished,
+           seconds > 0 ? (double)h->count / seconds : 0, (unsigned long long)r->non_2xx, (unsigned long long)r->wrong,
+           (unsigned long long)r->broken, (unsigned long long)r->received_bytes, mean_us, percentile_us(h, 50),
+           percentile_us(h, 99), percentile_us(h, 99.9), (double)h->max_ns / 1000.0);
 }
 
 /* ---- the command line ---- */
@@ -408,6 +415,7 @@ static void read_option(options *o, const char *name, const char *value) {
     else if (strcmp(name, "--warmup-ms") == 0) o->warmup_ms = (unsigned)strtoul(value, NULL, 10);
     else if (strcmp(name, "--path") == 0) o->path = value;
     else if (strcmp(name, "--method") == 0) o->method = value;
+    else if (strcmp(name, "--expect") == 0) o->expect = value;
     else if (strcmp(name, "--body-file") == 0) read_body_file(o, value);
     else if (strcmp(name, "--body") == 0) {
         o->body = need(strdup(value));
@@ -449,5 +457,5 @@ int main(int argc, char **argv) {
     free(r.bytes);
     free(r.o.body);
     close(r.epoll);
-    return r.broken || r.non_2xx ? 1 : 0;
+    return r.broken || r.non_2xx || r.wrong ? 1 : 0;
 }

@@ -204,6 +204,112 @@ static void a_resume_before_the_wait_is_not_lost(void **state) {
     home_deinit(&home);
 }
 
+/* ---- shared wakes ---- */
+
+/* A home as a loop is one: jobs lie in a list until somebody wakes it; then they are done on the waker's thread. */
+typedef struct lazy_home {
+    test_home base; /* first */
+    trib_list jobs;
+    bool woken;
+    bool puts_off; /* wake_later says yes */
+    int put_off;
+} lazy_home;
+
+static bool lazy_push(trib_home *home, trib_job *job) {
+    lazy_home *own = (lazy_home *)(void *)home;
+    trib_mutex_lock(&env.env, own->base.lock);
+    trib_list_push_back(&own->jobs, &job->link);
+    bool owed = !own->woken;
+    own->woken = true;
+    trib_mutex_unlock(&env.env, own->base.lock);
+    return owed;
+}
+
+static void lazy_wake(trib_home *home) {
+    lazy_home *own = (lazy_home *)(void *)home;
+    trib_mutex_lock(&env.env, own->base.lock);
+    own->woken = false;
+    for (trib_list *link; (link = trib_list_take_first(&own->jobs));) {
+        trib_job *job = TRIB_LIST_ITEM(link, trib_job, link);
+        job->done(job);
+        own->base.count++;
+    }
+    trib_cond_broadcast(&env.env, own->base.cond);
+    trib_mutex_unlock(&env.env, own->base.lock);
+}
+
+static void lazy_post(trib_home *home, trib_job *job) {
+    if (lazy_push(home, job)) lazy_wake(home);
+}
+
+static bool lazy_wake_later(trib_home *home, trib_workers *workers) {
+    lazy_home *own = (lazy_home *)(void *)home;
+    (void)workers;
+    own->put_off += own->puts_off;
+    return own->puts_off;
+}
+
+static void lazy_init(lazy_home *home) {
+    home_init(&home->base);
+    home->base.home =
+        (trib_home){.post = lazy_post, .push = lazy_push, .wake = lazy_wake, .wake_later = lazy_wake_later};
+    home->woken = home->puts_off = false;
+    home->put_off = 0;
+    trib_list_init(&home->jobs);
+}
+
+/* Behind short jobs every worker meets a long one. Were the wake for a short one left to a worker that then sits in its
+ * long one, the home would never hear of it while those are held. */
+static void an_answer_never_waits_for_the_next_job(void **state) {
+    (void)state;
+    enum { WORKERS = 3, SHORT = 12 };
+    for (int round = 0; round < 60; round++) {
+        int count = 1 + round % WORKERS;
+        trib_workers *workers;
+        lazy_home home;
+        test_job jobs[SHORT + WORKERS];
+        _Atomic bool hold = true;
+        finished_count = 0;
+        lazy_init(&home);
+        assert_int_equal(trib_workers_new(&env.env, (uint32_t)count, &workers, NULL), TRIB_OK);
+        trib_work_queue *queue = trib_work_queue_new(workers);
+        for (int i = 0; i < SHORT + count; i++) {
+            jobs[i] = make(&home.base, queue, i, run_plain);
+            if (i >= SHORT) jobs[i].hold = &hold;
+            assert_int_equal(trib_job_submit(&jobs[i].job, NULL), TRIB_OK);
+        }
+        home_wait(&home.base, SHORT);
+        atomic_store(&hold, false);
+        home_wait(&home.base, SHORT + count);
+        trib_workers_stop(workers);
+        trib_work_queue_free(queue);
+        trib_workers_free(workers);
+        home_deinit(&home.base);
+    }
+}
+
+static void what_was_put_off_runs_when_the_home_says_so(void **state) {
+    (void)state;
+    trib_workers *workers;
+    lazy_home home;
+    test_job jobs[3];
+    lazy_init(&home);
+    home.puts_off = true;
+    assert_int_equal(trib_workers_new(&env.env, 2, &workers, NULL), TRIB_OK);
+    trib_work_queue *queue = trib_work_queue_new(workers);
+    for (int i = 0; i < 3; i++) {
+        jobs[i] = make(&home.base, queue, i, run_plain);
+        assert_int_equal(trib_job_submit(&jobs[i].job, NULL), TRIB_OK);
+    }
+    assert_int_equal(home.put_off, 3);
+    trib_workers_wake(workers);
+    home_wait(&home.base, 3);
+    trib_workers_stop(workers);
+    trib_work_queue_free(queue);
+    trib_workers_free(workers);
+    home_deinit(&home.base);
+}
+
 static void a_stuck_worker_gets_a_stand_in(void **state) {
     (void)state;
     trib_workers *workers;
@@ -233,6 +339,45 @@ static void a_stuck_worker_gets_a_stand_in(void **state) {
     home_deinit(&home);
 }
 
+static void a_stuck_thread_goes_to_the_background_and_is_replaced_by_a_fresh_one(void **state) {
+    (void)state;
+    trib_workers *workers;
+    test_home home;
+    home_init(&home);
+    assert_int_equal(trib_workers_new(&env.env, 1, &workers, NULL), TRIB_OK);
+    trib_work_queue *a = trib_work_queue_new(workers), *b = trib_work_queue_new(workers);
+    /* more rounds than there are places for threads: those that ended are used again */
+    for (int round = 1; round <= 100; round++) {
+        _Atomic bool hold = true;
+        _Atomic int inside = 0, most = 0;
+        finished_count = 0;
+        test_job stuck = make(&home, a, 1, run_plain), other = make(&home, b, 2, run_plain);
+        stuck.hold = &hold;
+        stuck.inside = &inside;
+        stuck.most = &most;
+        assert_int_equal(trib_job_submit(&stuck.job, NULL), TRIB_OK);
+        while (atomic_load(&inside) == 0) sched_yield();
+        assert_int_equal(atomic_load(&env.lowered), round - 1);
+        env.offset_ns += (int64_t)(TRIB_STUCK_STATEMENT_MS + 10) * 1000000;
+        trib_workers_tick(workers);
+        assert_int_equal(atomic_load(&env.lowered), round);
+        assert_int_equal(trib_workers_count_stuck(workers), 1);
+        assert_int_equal(trib_job_submit(&other.job, NULL), TRIB_OK);
+        home_wait(&home, 2 * round - 1);
+        assert_int_equal(finished_tags[0], 2);
+        atomic_store(&hold, false);
+        home_wait(&home, 2 * round);
+        while (trib_workers_count_stuck(workers)) sched_yield();
+    }
+    /* the first one, and one for each that went to the background */
+    assert_int_equal(atomic_load(&env.started), 101);
+    trib_workers_stop(workers);
+    trib_work_queue_free(a);
+    trib_work_queue_free(b);
+    trib_workers_free(workers);
+    home_deinit(&home);
+}
+
 static void after_stop_a_job_is_refused(void **state) {
     (void)state;
     trib_workers *workers;
@@ -255,7 +400,10 @@ int main(void) {
         cmocka_unit_test_setup(a_tenant_never_runs_more_than_its_share, setup),
         cmocka_unit_test_setup(a_waiting_job_holds_no_thread_and_goes_on_when_resumed, setup),
         cmocka_unit_test_setup(a_resume_before_the_wait_is_not_lost, setup),
+        cmocka_unit_test_setup(an_answer_never_waits_for_the_next_job, setup),
+        cmocka_unit_test_setup(what_was_put_off_runs_when_the_home_says_so, setup),
         cmocka_unit_test_setup(a_stuck_worker_gets_a_stand_in, setup),
+        cmocka_unit_test_setup(a_stuck_thread_goes_to_the_background_and_is_replaced_by_a_fresh_one, setup),
         cmocka_unit_test_setup(after_stop_a_job_is_refused, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -198,6 +198,41 @@ static void deferred_calls_can_repeat_and_be_taken_back(void **state) {
     trib_loop_free(loop);
 }
 
+typedef struct late {
+    trib_task task;
+    trib_loop *loop;
+    struct late *last; /* what this one puts off */
+    int *order, at;
+    bool stops;
+} late;
+
+static void note(trib_task *task) {
+    late *l = TRIB_OWNER_OF(task, late, task);
+    l->at = (*l->order)++;
+    if (l->last) trib_loop_run_last(l->loop, &l->last->task);
+    if (l->stops) trib_loop_stop(l->loop);
+}
+
+static void what_is_put_off_runs_after_all_that_was_due_and_before_sleep(void **state) {
+    (void)state;
+    trib_loop *loop = new_loop();
+    int order = 0;
+    late last[2], due[2];
+    for (int i = 0; i < 2; i++) {
+        last[i] = (late){.task.run = note, .loop = loop, .order = &order, .stops = i == 1};
+        due[i] = (late){.task.run = note, .loop = loop, .last = &last[i], .order = &order};
+        trib_loop_post(loop, &due[i].task);
+    }
+    trib_loop_run(loop); /* nothing else would ever wake it */
+    assert_int_equal(due[0].at, 0);
+    assert_int_equal(due[1].at, 1);
+    assert_int_equal(last[0].at, 2);
+    assert_int_equal(last[1].at, 3);
+    trib_loop_run_last(loop, &last[0].task);
+    trib_loop_free(loop);
+    assert_int_equal(last[0].at, 4);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tasks_of_many_threads_run_once_in_their_order_on_the_loop),
@@ -205,6 +240,7 @@ int main(void) {
         cmocka_unit_test(what_was_posted_before_free_runs_in_free),
         cmocka_unit_test(timers_fire_once_never_early_and_cleared_ones_never),
         cmocka_unit_test(deferred_calls_can_repeat_and_be_taken_back),
+        cmocka_unit_test(what_is_put_off_runs_after_all_that_was_due_and_before_sleep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
