@@ -81,12 +81,16 @@ stage_fault() {
     run_ctest dev -L fault -LE soak
 }
 
-# The threaded tests: those with the label tsan, and those whose names fit a line of tools/tsan-tests.txt.
+# The threaded tests (those with the label tsan, and those whose names fit a line of tools/tsan-tests.txt), and the
+# program itself.
 stage_tsan() {
     names=$(grep -v -e '^#' -e '^ *$' tools/tsan-tests.txt 2>/dev/null | paste -s -d '|' -)
     build tsan || return
     run_ctest tsan -L tsan -LE soak
     [ -z "$names" ] || run_ctest tsan -R "$names" -LE 'tsan|soak'
+    for program in demo_test.sh tenant_test.sh token_test.sh; do # the whole program, with all its threads
+        TRIB_BIN="$PWD/build/tsan/trib" run_one $steady "tests/integration/$program"
+    done
 }
 
 stage_clang() {

@@ -40,8 +40,9 @@ typedef struct trib_env {
     trib_thread *(*thread_start)(void *ctx, const char *name, void (*main)(void *arg), void *arg);
     /* Waits for its end and frees it. */
     void (*thread_join)(void *ctx, trib_thread *t);
-    /* Lowers the calling thread's priority to nice 19 (stuck statements) or back to normal where the OS allows. */
-    void (*thread_set_background)(void *ctx, bool background);
+    /* Puts a thread that runs to nice 19 (stuck statements), or back to normal. false: the OS did not do it; many
+     * systems let an ordinary user only go down. Thread: any. */
+    bool (*thread_set_background)(void *ctx, trib_thread *t, bool background);
 } trib_env;
 
 static inline int64_t trib_env_mono_ns(const trib_env *env) {

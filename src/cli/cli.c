@@ -217,7 +217,10 @@ int trib_cli_main(int argc, char *const *argv, char *const *environment, FILE *o
         return argc <= 0 ? TRIB_EXIT_USAGE : TRIB_EXIT_OK;
     }
     char version[] = "version", *const version_argv[] = {version, NULL};
-    if (strcmp(argv[0], "--version") == 0) argv = version_argv;
+    if (strcmp(argv[0], "--version") == 0) {
+        argv = version_argv;
+        argc = 1;
+    }
     cli.command = find_command(argc, argv, &used);
     if (!cli.command && asks_for_help(argc, argv) && trib_cli_print_group(out, trib_str_c(argv[0])))
         return TRIB_EXIT_OK;

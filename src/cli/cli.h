@@ -92,6 +92,10 @@ int trib_cli_exit_status(trib_code code);
  * Errors: CONFIG, USAGE, IO, NOMEM. Owns: trib_config_deinit, also after an error. */
 trib_code trib_cli_load_config(const trib_cli *cli, trib_config *config, trib_error *err);
 
+/* Where a server listens, as one line of JSON on cli->out: {"url","admin_url"} and, for a tenant, "tenant_url"; a URL
+ * that there is none of is null, and `tenant` may be NULL. (cmd_serve.c) */
+void trib_cli_print_ready_json(const trib_cli *cli, const char *url, const char *admin_url, const char *tenant);
+
 /* ---- the table ---- */
 
 extern const trib_command *const trib_commands[];
@@ -105,6 +109,8 @@ void trib_cli_print_overview(FILE *out);
 void trib_cli_print_help(FILE *out, const trib_command *command);
 /* All commands below a word: "tenant". False if there is none. */
 bool trib_cli_print_group(FILE *out, trib_str word);
+/* The command of this name and those below it (empty: all) as one line of JSON; false if there is none. */
+bool trib_cli_print_json_help(FILE *out, trib_str word);
 /* A manual page in troff; command NULL: trib(1) with everything. */
 void trib_cli_print_man(FILE *out, const trib_command *command);
 

@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "server/serve.h"
+#include "wire/tenant_name.h"
 
 extern const trib_command trib_cmd_dev;
 
@@ -21,9 +22,7 @@ static void print_ready(trib_cli *cli, const trib_serving *serving, const char *
     const char *url = trib_serve_url(serving, TRIB_LISTENER_USER),
                *admin = trib_serve_url(serving, TRIB_LISTENER_ADMIN);
     if (cli->json) {
-        fprintf(cli->out, "{\"url\":\"%s\",\"admin_url\":\"%s\",\"tenant_url\":\"%s%s/\"}\n", url ? url : "",
-                admin ? admin : "", url ? url : "", tenant);
-        fflush(cli->out);
+        trib_cli_print_ready_json(cli, url, admin, tenant);
         return;
     }
     if (url) fprintf(cli->out, "listening %s\n", url);
@@ -46,6 +45,7 @@ static int run_dev(trib_cli *cli) {
     const char *tenant = cli->arg_count ? cli->args[0] : "app";
     trib_serve_options serve = {.config = &config, .auto_create_tenants = true};
     trib_code code = trib_cli_load_config(cli, &config, &err);
+    if (code == TRIB_OK) code = trib_tenant_name_check(trib_str_c(tenant), &err);
     if (code == TRIB_OK) code = settle(&config, &err);
     if (code == TRIB_OK) code = trib_serve_start(&serve, &serving, &err);
     if (code != TRIB_OK) {
@@ -67,7 +67,8 @@ const trib_command trib_cmd_dev = {
     .name = "dev",
     .args = "[TENANT]",
     .summary = "Run a server for development: no tokens, tenants made at first use",
-    .description = "Listens on this machine only. Prints the URL of TENANT (app) as lines for a .env file.",
+    .description = "Listens on this machine only. Prints the URL of TENANT (app) as lines for a .env file.\n"
+                   "The data folder is dev-data unless --data says otherwise; --no-auth is always on.",
     .examples = examples,
     .example_count = sizeof examples / sizeof *examples,
     .max_args = 1,

@@ -39,6 +39,7 @@ static int run_help(trib_cli *cli) {
         size_t at = strlen(name);
         snprintf(name + at, sizeof name - at, "%s%s", i ? " " : "", cli->args[i]);
     }
+    if (cli->json && !man && trib_cli_print_json_help(cli->out, trib_str_c(name))) return TRIB_EXIT_OK;
     for (size_t i = 0; i < trib_command_count && name[0]; i++) {
         if (strcmp(trib_commands[i]->name, name) != 0) continue;
         if (man) trib_cli_print_man(cli->out, trib_commands[i]);

@@ -2,11 +2,38 @@
 /* trib serve: runs the server in the foreground until SIGTERM or Ctrl-C. */
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "cli/cli.h"
 #include "server/serve.h"
+#include "wire/json.h"
+
+enum { READY_MAX_BYTES = 16 * 1024 };
 
 static void print_url(FILE *out, const char *what, const char *url) {
     if (url) fprintf(out, "%s %s\n", what, url);
+}
+
+static void member_url(trib_json_writer *w, const char *key, trib_str url) {
+    if (url.len) trib_jw_member_str(w, key, url);
+    else trib_jw_member_null(w, key);
+}
+
+void trib_cli_print_ready_json(const trib_cli *cli, const char *url, const char *admin_url, const char *tenant) {
+    trib_json_writer w;
+    trib_buf text, tenant_url;
+    trib_buf_init(&text, READY_MAX_BYTES);
+    trib_buf_init(&tenant_url, READY_MAX_BYTES);
+    if (url && tenant) trib_buf_printf(&tenant_url, "%s%s/", url, tenant);
+    trib_jw_init(&w, &text);
+    trib_jw_object_begin(&w);
+    member_url(&w, "url", trib_str_c(url ? url : ""));
+    member_url(&w, "admin_url", trib_str_c(admin_url ? admin_url : ""));
+    if (tenant) member_url(&w, "tenant_url", trib_buf_str(&tenant_url));
+    trib_jw_object_end(&w);
+    fprintf(cli->out, "%.*s\n", TRIB_STR_ARG(trib_buf_str(&text)));
+    fflush(cli->out);
+    trib_buf_deinit(&tenant_url);
+    trib_buf_deinit(&text);
 }
 
 static int run_serve(trib_cli *cli) {
@@ -20,9 +47,14 @@ static int run_serve(trib_cli *cli) {
         trib_config_deinit(&config);
         return trib_cli_fail(cli, &err);
     }
-    /* whoever started us reads these two lines to learn the ports, and nothing else ever comes on this descriptor */
-    print_url(cli->out, "listening", trib_serve_url(serving, TRIB_LISTENER_USER));
-    print_url(cli->out, "admin", trib_serve_url(serving, TRIB_LISTENER_ADMIN));
+    /* whoever started us reads these lines to learn the ports, and nothing else ever comes on this descriptor */
+    const char *url = trib_serve_url(serving, TRIB_LISTENER_USER),
+               *admin = trib_serve_url(serving, TRIB_LISTENER_ADMIN);
+    if (cli->json) trib_cli_print_ready_json(cli, url, admin, NULL);
+    else {
+        print_url(cli->out, "listening", url);
+        print_url(cli->out, "admin", admin);
+    }
     fflush(cli->out);
     /* what is still running cannot be freed: end without exit handlers, everything acknowledged is on disk */
     if (!trib_serve_wait(serving)) _exit(TRIB_EXIT_FAILURE);
@@ -43,7 +75,8 @@ const trib_command trib_cmd_serve = {
     .args = "",
     .summary = "Run the server",
     .description =
-        "Prints `listening URL` and `admin URL` on standard output when it is ready; logs go to standard error.\n"
+        "Prints `listening URL` and `admin URL` on standard output when it is ready (with --json one object); logs go "
+        "to\nstandard error.\n"
         "SIGTERM and Ctrl-C drain: nothing new is accepted, requests in flight are answered, then it ends.\n"
         "A second signal ends it at once; nothing that was acknowledged is lost.",
     .examples = examples,

@@ -199,14 +199,21 @@ static void dot_read(shell_state *sh, trib_str line) {
     trib_error err;
     trib_str name = trib_shell_take_word(&line);
     FILE *file = NULL;
-    if (name.len && name.len < sizeof path && sh->depth < READ_DEPTH_MAX) {
+    trib_code code = TRIB_OK;
+    if (name.len == 0 || name.len >= sizeof path) {
+        code = trib_error_set(&err, TRIB_USAGE, ".read takes the name of a file");
+    } else if (sh->depth >= READ_DEPTH_MAX) {
+        code = trib_error_set(&err, TRIB_USAGE, "%.*s is not read: files read files too deeply", TRIB_STR_ARG(name));
+    } else {
         memcpy(path, name.ptr, name.len);
         path[name.len] = '\0';
         file = fopen(path, "re");
+        if (!file) {
+            code = errno == ENOENT ? TRIB_NOT_FOUND : TRIB_IO;
+            trib_error_set(&err, code, "cannot read %s: %s", path, strerror(errno));
+        }
     }
-    if (!file) {
-        trib_error_set(&err, TRIB_IO, "cannot read %.*s: %s", TRIB_STR_ARG(trib_str_sub(name, 0, 200)),
-                       sh->depth < READ_DEPTH_MAX ? strerror(errno) : "files read files too deeply");
+    if (code != TRIB_OK) {
         print_error(sh, &err);
         return;
     }

@@ -96,10 +96,16 @@ static uint64_t print_page(trib_admin *admin, const trib_json *page, uint64_t pr
     return count;
 }
 
+static void print_head(const trib_cli *cli) {
+    if (cli->json) fputs("[", cli->out);
+    else fprintf(cli->out, "%-24s %-24s %s\n", "NAME", "CREATED", "URL");
+}
+
 static trib_code list_pages(trib_admin *admin, uint64_t limit, trib_error *err) {
     char cursor[TRIB_REMOTE_URL_BYTES] = "";
     const char *after = trib_cli_get(admin->cli, "after");
     uint64_t printed = 0;
+    bool first = true;
     trib_buf coded;
     trib_buf_init(&coded, sizeof cursor - 1);
     if (after) trib_percent_encode(trib_str_c(after), &coded);
@@ -115,7 +121,9 @@ static trib_code list_pages(trib_admin *admin, uint64_t limit, trib_error *err) 
         uint64_t ask = limit - printed < LIST_PAGE ? limit - printed : LIST_PAGE;
         snprintf(path, sizeof path, "v1/namespaces?limit=%" PRIu64 "%s%s", ask, cursor[0] ? "&cursor=" : "", cursor);
         trib_code code = trib_admin_call(admin, "GET", path, NULL, &page, err);
-        if (code != TRIB_OK) return code;
+        if (code != TRIB_OK) return code; /* nothing that could be taken for an empty list */
+        if (first) print_head(admin->cli);
+        first = false;
         uint64_t count = print_page(admin, page, printed, limit);
         printed += count;
         if (!trib_json_str(trib_json_get(page, "next_cursor"), &next) || next.len >= sizeof cursor) next.len = 0;
@@ -135,12 +143,8 @@ static int run_list(trib_cli *cli) {
     if (code == TRIB_OK && text && (!trib_str_u64(trib_str_c(text), &limit) || limit == 0)) {
         code = trib_error_set(&err, TRIB_USAGE, "--limit must be a number above 0, not \"%s\"", text);
     }
-    if (code == TRIB_OK) {
-        if (cli->json) fputs("[", cli->out);
-        else fprintf(cli->out, "%-24s %-24s %s\n", "NAME", "CREATED", "URL");
-        code = list_pages(&admin, limit, &err);
-        if (cli->json) fputs("]\n", cli->out);
-    }
+    if (code == TRIB_OK) code = list_pages(&admin, limit, &err);
+    if (code == TRIB_OK && cli->json) fputs("]\n", cli->out);
     return finish(&admin, code, &err);
 }
 

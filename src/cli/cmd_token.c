@@ -68,11 +68,11 @@ static const trib_cli_example create_examples[] = {
 
 const trib_command trib_cmd_token_create = {
     .name = "token create",
-    .args = "TENANT... | --all",
+    .args = "TENANT...|--all",
     .summary = "Make a token that clients connect with",
     .description =
         "Prints the token and nothing else. A token for one tenant is void after `trib token revoke TENANT`; one for\n"
-        "several tenants or all only ends by --expires or by `trib token rotate-keys --drop-old`.",
+        "several tenants or all only ends by --expires or by `trib token rotate-keys`.",
     .options = create_options,
     .option_count = sizeof create_options / sizeof *create_options,
     .examples = create_examples,
@@ -121,31 +121,40 @@ const trib_command trib_cmd_token_revoke = {
 
 static int run_rotate(trib_cli *cli) {
     const trib_json *reply = NULL;
-    bool drop = trib_cli_has(cli, "drop-old");
+    bool drop_old = trib_cli_has(cli, "drop-old"), drop_all = trib_cli_has(cli, "drop-all");
+    const char *ask = drop_old ? "{\"drop_old\":true}" : drop_all ? "{\"drop_all\":true}" : "{}";
     trib_admin admin;
     trib_error err;
     trib_buf body;
     trib_code code = trib_admin_open(&admin, cli, &err);
+    if (code == TRIB_OK && drop_old && drop_all)
+        code = trib_error_set(&err, TRIB_USAGE,
+                              "--drop-old keeps the key that signs, --drop-all does not: choose one; see `trib token "
+                              "rotate-keys --help`");
     trib_buf_init(&body, 64);
-    trib_buf_add_c(&body, drop ? "{\"drop_old\":true}" : "{}");
+    trib_buf_add_c(&body, ask);
     if (code == TRIB_OK) code = trib_admin_call(&admin, "POST", "v1/keys/rotate", &body, &reply, &err);
     trib_buf_deinit(&body);
     if (code == TRIB_OK && cli->json) trib_admin_print_json(cli->out, reply);
     else if (code == TRIB_OK) {
-        fprintf(cli->out, "tokens are signed with key %.*s from now on; %s\n",
-                TRIB_STR_ARG(trib_admin_text(&admin, reply, "kid")),
-                drop ? "every token made before is void" : "those made before stay valid");
+        const char *others = drop_old   ? "those of older keys are void"
+                             : drop_all ? "every token made before is void"
+                                        : "those made before stay valid";
+        fprintf(cli->out, "tokens are signed with key %.*s%s; %s\n",
+                TRIB_STR_ARG(trib_admin_text(&admin, reply, "kid")), drop_old ? "" : " from now on", others);
     }
     return finish(&admin, code, &err);
 }
 
 static const trib_cli_option rotate_options[] = {
-    {"drop-old", NULL, "void every token that was made before, of every tenant"},
+    {"drop-old", NULL, "no new key: void the tokens of all keys but the one that signs"},
+    {"drop-all", NULL, "a new key, and void every token that was made before, of every tenant"},
     TRIB_ADMIN_OPTIONS,
 };
 static const trib_cli_example rotate_examples[] = {
     {"trib token rotate-keys", "a new key signs; old tokens stay valid"},
-    {"trib token rotate-keys --drop-old", "after a key was stolen: every client needs a new token"},
+    {"trib token rotate-keys --drop-old", "later, when every client has a token of the new key"},
+    {"trib token rotate-keys --drop-all", "after a key was stolen: every client needs a new token"},
 };
 
 const trib_command trib_cmd_token_rotate = {

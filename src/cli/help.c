@@ -2,7 +2,11 @@
 /* Help texts and manual pages, all from the rows of the command table and of the settings. */
 #include <string.h>
 
+#include "base/buf.h"
 #include "cli/cli.h"
+#include "wire/json.h"
+
+enum { HELP_MAX_BYTES = 256 * 1024 };
 
 static void print_option(FILE *out, const char *name, const char *value_name, const char *help, const char *def) {
     char left[64];
@@ -54,16 +58,32 @@ static void print_row(FILE *out, const trib_command *command) {
     fprintf(out, "  %-28s %s\n", left, command->summary);
 }
 
-void trib_cli_print_overview(FILE *out) {
-    fprintf(out, "Tributary: a SQLite database for every tenant, served over the libSQL protocols.\n\n"
-                 "Usage: trib COMMAND [options]\n\nCommands:\n");
-    for (size_t i = 0; i < trib_command_count; i++) print_row(out, trib_commands[i]);
-    fprintf(out, "\n`trib COMMAND --help` explains one with examples; `trib help --man` writes the manual page.\n");
+/* The first example of a command: what most people want of it. */
+static void print_example(FILE *out, const trib_command *command) {
+    if (command->example_count) fprintf(out, "  %s\n      %s\n", command->examples[0].line, command->examples[0].what);
 }
 
 static bool in_group(const trib_command *command, trib_str word) {
     trib_str name = trib_str_c(command->name);
     return trib_str_starts(name, word) && name.len > word.len && name.ptr[word.len] == ' ';
+}
+
+/* The first command of its first word: one of "tenant create", "tenant list", ... is enough for an overview. */
+static bool leads_group(size_t at) {
+    trib_str name = trib_str_c(trib_commands[at]->name);
+    size_t space = trib_str_find(name, ' ');
+    return space == SIZE_MAX || at == 0 || !in_group(trib_commands[at - 1], trib_str_sub(name, 0, space));
+}
+
+void trib_cli_print_overview(FILE *out) {
+    fprintf(out, "Tributary: a SQLite database for every tenant, served over the libSQL protocols.\n\n"
+                 "Usage: trib COMMAND [options]\n\nCommands:\n");
+    for (size_t i = 0; i < trib_command_count; i++) print_row(out, trib_commands[i]);
+    fprintf(out, "\nExamples:\n");
+    for (size_t i = 0; i < trib_command_count; i++) {
+        if (leads_group(i)) print_example(out, trib_commands[i]);
+    }
+    fprintf(out, "\n`trib COMMAND --help` explains one; `trib help --man` writes the manual page.\n");
 }
 
 bool trib_cli_print_group(FILE *out, trib_str word) {
@@ -74,6 +94,64 @@ bool trib_cli_print_group(FILE *out, trib_str word) {
         any = true;
         print_row(out, trib_commands[i]);
     }
+    if (any) fprintf(out, "\nExamples:\n");
+    for (size_t i = 0; i < trib_command_count && any; i++) {
+        if (in_group(trib_commands[i], word)) print_example(out, trib_commands[i]);
+    }
+    return any;
+}
+
+/* ---- JSON ---- */
+
+static void json_option(trib_json_writer *w, const char *name, const char *value_name, const char *help) {
+    trib_jw_object_begin(w);
+    trib_jw_member_str(w, "name", trib_str_c(name));
+    trib_jw_key_c(w, "value");
+    if (value_name && value_name[0]) trib_jw_str_c(w, value_name);
+    else trib_jw_null(w);
+    trib_jw_member_str(w, "help", trib_str_c(help));
+    trib_jw_object_end(w);
+}
+
+static void json_command(trib_json_writer *w, const trib_command *command) {
+    char flag[TRIB_CONFIG_NAME_BYTES];
+    trib_jw_object_begin(w);
+    trib_jw_member_str(w, "name", trib_str_c(command->name));
+    trib_jw_member_str(w, "args", trib_str_c(command->args));
+    trib_jw_member_str(w, "summary", trib_str_c(command->summary));
+    trib_jw_key_c(w, "options");
+    trib_jw_array_begin(w);
+    for (size_t i = 0; i < command->option_count; i++)
+        json_option(w, command->options[i].name, command->options[i].value_name, command->options[i].help);
+    for (size_t i = 0; i < TRIB_CONFIG_COUNT_OF_ROWS && command->takes_config; i++) {
+        const trib_config_row *row = trib_config_row_at(i);
+        trib_config_flag_name(i, flag);
+        json_option(w, flag, row->type == TRIB_CONFIG_BOOL ? "" : row->value_name, row->help);
+    }
+    trib_jw_array_end(w);
+    trib_jw_key_c(w, "examples");
+    trib_jw_array_begin(w);
+    for (size_t i = 0; i < command->example_count; i++) trib_jw_str_c(w, command->examples[i].line);
+    trib_jw_array_end(w);
+    trib_jw_object_end(w);
+}
+
+bool trib_cli_print_json_help(FILE *out, trib_str word) {
+    trib_json_writer w;
+    trib_buf text;
+    bool any = false;
+    trib_buf_init(&text, HELP_MAX_BYTES);
+    trib_jw_init(&w, &text);
+    trib_jw_array_begin(&w);
+    for (size_t i = 0; i < trib_command_count; i++) {
+        if (word.len && !trib_str_eq_c(word, trib_commands[i]->name) && !in_group(trib_commands[i], word)) continue;
+        any = true;
+        json_command(&w, trib_commands[i]);
+    }
+    trib_jw_array_end(&w);
+    any = any && !text.failed;
+    if (any) fprintf(out, "%.*s\n", TRIB_STR_ARG(trib_buf_str(&text)));
+    trib_buf_deinit(&text);
     return any;
 }
 

@@ -137,6 +137,10 @@ static bool read_value(const trib_json *json, trib_arena *arena, trib_value *ret
         return trib_json_str(value, &text) && trib_str_i64(text, &ret->integer);
     }
     if (trib_str_eq_c(type, "float")) {
+        if (trib_json_absent(value)) { /* an infinity, which JSON cannot say */
+            *ret = (trib_value){.type = TRIB_VALUE_NULL};
+            return true;
+        }
         ret->type = TRIB_VALUE_REAL;
         return trib_json_f64(value, &ret->real);
     }

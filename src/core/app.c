@@ -4,9 +4,39 @@
 
 #include "core/auth.h"
 #include "core/control.h"
+#include "core/metrics.h"
 #include "core/session.h"
 
+static double read_tenants(void *ctx) {
+    const trib_app *app = ctx;
+    return app->control ? (double)trib_control_count(app->control) : 0;
+}
+
+static double read_sessions(void *ctx) {
+    const trib_app *app = ctx;
+    return app->sessions ? (double)trib_sessions_count(app->sessions) : 0;
+}
+
+static double read_stuck(void *ctx) {
+    const trib_app *app = ctx;
+    return app->workers ? (double)trib_workers_count_stuck(app->workers) : 0;
+}
+
+/* Of all tenants together: a label per tenant would be a series per tenant, and there may be 220,000. */
+static void add_metrics(trib_app *app) {
+    trib_metrics *m = app->metrics;
+    app->counters = (trib_app_counters){
+        .requests = trib_metrics_add_counter(m, "trib_tenant_requests", "Pipelines and cursors run for tenants", NULL),
+        .rows_read = trib_metrics_add_counter(m, "trib_rows_read", "Rows read by tenants' statements", NULL),
+        .rows_written = trib_metrics_add_counter(
+            m, "trib_rows_written", "Rows changed by tenants' INSERT, UPDATE and DELETE, triggers apart", NULL)};
+    trib_metrics_add_gauge(m, "trib_tenants", "Tenants, with the system databases", NULL, read_tenants, app);
+    trib_metrics_add_gauge(m, "trib_sessions", "Sessions that a baton can find", NULL, read_sessions, app);
+    trib_metrics_add_gauge(m, "trib_workers_stuck", "Workers in one job for more than 50 ms", NULL, read_stuck, app);
+}
+
 trib_code trib_app_start(trib_app *app, trib_error *err) {
+    if (app->metrics) add_metrics(app);
     trib_store_config config = {.data_dir = app->settings.data_dir};
     trib_code code = trib_store_new(&config, app->env, app->log, &app->store, err);
     if (code == TRIB_OK) code = trib_workers_new(app->env, app->settings.worker_threads, &app->workers, err);

@@ -4,6 +4,8 @@
 #ifndef TRIB_CORE_APP_H
 #define TRIB_CORE_APP_H
 
+#include <stdatomic.h>
+
 #include "base/env.h"
 #include "base/log.h"
 #include "core/http.h"
@@ -26,8 +28,13 @@ typedef struct trib_settings {
     uint32_t session_idle_ms;    /* 0: 60,000 */
     uint64_t max_response_bytes; /* 0: 10 MB */
     uint64_t max_row_bytes;      /* 0: 5 MB */
-    uint32_t max_batch_steps;    /* 0: 1,000 ... see limits in hrana */
+    uint32_t max_batch_steps;    /* 0: the protocol's own, TRIB_HRANA_STEPS_MAX */
 } trib_settings;
+
+/* What tenants do, in all; per tenant: tenant.h. NULL without metrics. */
+typedef struct trib_app_counters {
+    struct trib_counter *requests, *rows_read, *rows_written;
+} trib_app_counters;
 
 struct trib_app {
     const trib_env *env;
@@ -40,7 +47,9 @@ struct trib_app {
     trib_sessions *sessions;
     trib_http_ops http;
     trib_metrics *metrics; /* never NULL in the server; made before trib_app_start */
+    trib_app_counters counters;
     const char *version;
+    _Atomic bool draining; /* the server ends: no new work, health says so */
 };
 
 /* Makes store, workers, control, auth, sessions in this order. Errors: as theirs. */

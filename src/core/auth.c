@@ -112,22 +112,27 @@ void trib_auth_release(trib_auth *auth, trib_tenant *tenant, trib_principal *pri
 
 /* ---- tokens ---- */
 
-static bool lists(const trib_jwt_scope *scope, trib_str name) {
+/* `named`: names other than "*" count. */
+static bool lists(const trib_jwt_scope *scope, trib_str name, bool named) {
     for (size_t i = 0; i < scope->ns_count; i++) {
-        if (trib_str_eq(scope->ns[i], name) || trib_str_eq_c(scope->ns[i], "*")) return true;
+        if ((named && trib_str_eq(scope->ns[i], name)) || trib_str_eq_c(scope->ns[i], "*")) return true;
     }
     return false;
 }
 
-/* What the claims allow on a tenant: 0 nothing, 1 read, 2 write. */
-static int claims_level(const trib_jwt_claims *jwt, trib_str name) {
+/* What the claims allow on a tenant: 0 nothing, 1 read, 2 write. A token for several tenants means those that had the
+ * names when it was made (`gen`, in ms), not one that got such a name later; only "*" is for later ones too. */
+static int claims_level(const trib_jwt_claims *jwt, const trib_tenant *tenant) {
+    trib_str name = trib_str_c(tenant->name);
     if (!jwt->has_p) {
         if (!trib_str_eq(jwt->id, name)) return 0;
         return jwt->a == TRIB_JWT_ACCESS_RW ? 2 : jwt->a == TRIB_JWT_ACCESS_NONE ? 0 : 1;
     }
-    if (lists(&jwt->p[TRIB_JWT_RIGHT_RW], name) || lists(&jwt->p[TRIB_JWT_RIGHT_RWA], name)) return 2;
-    return lists(&jwt->p[TRIB_JWT_RIGHT_RO], name) || lists(&jwt->p[TRIB_JWT_RIGHT_ROA], name) ||
-                   lists(&jwt->p[TRIB_JWT_RIGHT_DDL], name)
+    const trib_jwt_scope *p = jwt->p;
+    bool named = (jwt->has_gen ? jwt->gen : 0) >= tenant->created_ms;
+    if (lists(&p[TRIB_JWT_RIGHT_RW], name, named) || lists(&p[TRIB_JWT_RIGHT_RWA], name, named)) return 2;
+    return lists(&p[TRIB_JWT_RIGHT_RO], name, named) || lists(&p[TRIB_JWT_RIGHT_ROA], name, named) ||
+                   lists(&p[TRIB_JWT_RIGHT_DDL], name, named)
                ? 1
                : 0;
 }
@@ -150,7 +155,7 @@ trib_code trib_may(const trib_principal *principal, const trib_tenant *tenant, t
     if (action == TRIB_ACTION_ADMIN) return principal->admin ? TRIB_OK : trib_error_set(err, TRIB_FORBIDDEN, NULL);
     if (!principal->everything) {
         const claims *own = principal->claims;
-        int level = own ? claims_level(&own->jwt, trib_str_c(tenant->name)) : 0;
+        int level = own ? claims_level(&own->jwt, tenant) : 0;
         if (level == 0) return not_found(trib_str_c(tenant->name), err);
         if (principal->expires_ms && now_ms > principal->expires_ms)
             return trib_error_set(err, TRIB_AUTH_JWT_EXPIRED, "The JWT has expired");
@@ -217,7 +222,7 @@ static void cache_put(trib_auth *auth, uint64_t generation, trib_principal *prin
         if (trib_map_set(&auth->cache, key, trib_principal_ref(principal), &old) != TRIB_OK) old = principal;
     }
     trib_mutex_unlock(auth->app->env, auth->lock);
-    trib_principal_unref(old);
+    trib_principal_unref(old); /* the reference taken for the map, or the map's own */
 }
 
 /* ---- the memo of a connection ---- */
@@ -280,6 +285,7 @@ static trib_code by_token(trib_auth *auth, trib_str token, const trib_auth_query
     }
     trib_control_keys_release(keys);
     if (code != TRIB_OK) return code;
+    // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cache_put gives up the map's reference, not this one
     if (principal->expires_ms && now_ms > principal->expires_ms) {
         trib_principal_unref(principal);
         return trib_error_set(err, TRIB_AUTH_JWT_EXPIRED, "The JWT has expired");
@@ -361,7 +367,7 @@ static trib_code where(trib_auth *auth, const trib_auth_query *query, const trib
     trib_code code = agree(&name, &source, label, "the host", err);
     if (code == TRIB_OK) code = agree(&name, &source, query->x_namespace, "the header x-namespace", err);
     if (code != TRIB_OK) return code;
-    const claims *own = principal->claims;
+    const claims *own = principal ? principal->claims : NULL;
     if (name.len == 0 && own && !own->jwt.has_p) name = own->jwt.id;
     size_t n = 0;
     if (name.len == 0 && query->x_namespace_bin.len > 0 && query->x_namespace_bin.len <= 160 &&
@@ -390,7 +396,8 @@ trib_code trib_auth_resolve(trib_auth *auth, const trib_auth_query *query, trib_
         if (code == TRIB_OK) {
             tenant = trib_control_find(auth->app->control, name);
             if (tenant) code = trib_may(principal, tenant, TRIB_ACTION_READ, query->now_ms, err);
-            else if (!auth->app->settings.auto_create_tenants) code = not_found(name, err);
+            else if (!auth->app->settings.auto_create_tenants || trib_tenant_name_system(name))
+                code = not_found(name, err);
             else if ((code = trib_tenant_name_check(name, err)) == TRIB_OK) code = TRIB_AGAIN;
         }
     }
@@ -415,15 +422,22 @@ static void created(trib_control_op *op) {
     if (op->code == TRIB_OK || op->code == TRIB_TENANT_EXISTS) {
         wait->code =
             trib_auth_resolve(wait->auth, &wait->query, &wait->tenant, &wait->principal, &wait->path_rest, &wait->err);
-        if (wait->code == TRIB_AGAIN)
-            wait->code = trib_error_set(&wait->err, TRIB_OVERLOADED, "the new tenant is not ready yet; try again");
+        /* it was there, and somebody has deleted it since */
+        if (wait->code == TRIB_AGAIN) wait->code = not_found(trib_str_c(op->name), &wait->err);
     }
     wait->resolved(wait);
 }
 
+/* Made between the two looks: nothing to wait for, but the caller expects its callback later, on the loop. */
+static void was_there(trib_job *job) {
+    trib_auth_wait *wait = (trib_auth_wait *)(void *)((char *)job - offsetof(trib_auth_wait, op.job.job));
+    wait->op.code = TRIB_TENANT_EXISTS;
+    created(&wait->op);
+}
+
 trib_code trib_auth_resolve_async(trib_auth *auth, trib_auth_wait *wait, trib_error *err) {
     where_scratch scratch;
-    trib_str name, rest;
+    trib_str name = TRIB_STR(""), rest;
     trib_principal *principal = NULL;
     trib_code code = who(auth, &wait->query, &principal, err);
     if (code == TRIB_OK) code = where(auth, &wait->query, principal, &scratch, &name, &rest, err);
@@ -438,9 +452,8 @@ trib_code trib_auth_resolve_async(trib_auth *auth, trib_auth_wait *wait, trib_er
     wait->op.finished = created;
     wait->op.owner = wait;
     code = trib_control_submit(auth->app->control, &wait->op, err);
-    if (code == TRIB_TENANT_EXISTS) {
-        /* made between the two looks: no waiting needed, but the caller expects its callback on the loop */
-        return trib_error_set(err, TRIB_OVERLOADED, "the tenant was just made by another request; try again");
-    }
-    return code;
+    if (code != TRIB_TENANT_EXISTS) return code;
+    wait->op.job.job.done = was_there;
+    wait->home->post(wait->home, &wait->op.job.job);
+    return TRIB_OK;
 }

@@ -34,8 +34,9 @@ size_t trib_control_list(trib_control *control, trib_str after, size_t max, trib
 typedef enum trib_control_op_type {
     TRIB_CONTROL_CREATE,
     TRIB_CONTROL_DELETE,
-    TRIB_CONTROL_REVOKE,    /* token_epoch + 1: every token of the tenant that was made before is void */
-    TRIB_CONTROL_ROTATE_KEY /* a new signing key; the old ones still verify unless `drop_old` */
+    TRIB_CONTROL_REVOKE,       /* token_epoch + 1: every token of the tenant that was made before is void */
+    TRIB_CONTROL_ROTATE_KEY,   /* a new signing key; the old ones still verify unless `drop_all` */
+    TRIB_CONTROL_DROP_OLD_KEYS /* all but the one that signs: what was made since the last rotation stays valid */
 } trib_control_op_type;
 
 /* A change; the caller owns it and keeps it until `finished`. */
@@ -43,7 +44,7 @@ typedef struct trib_control_op trib_control_op;
 struct trib_control_op {
     trib_control_op_type type;
     char name[TRIB_TENANT_NAME_BYTES + 1];
-    bool drop_old;
+    bool drop_all;
     trib_home *home;
     void (*finished)(trib_control_op *op); /* home loop, exactly once; code, err and tenant are valid */
     void *owner;
@@ -54,10 +55,15 @@ struct trib_control_op {
     trib_db_job job;
     trib_control *control;
     trib_tenant *prepared;
+    trib_list link;      /* CREATE: in control->creating, or in the followers of another */
+    trib_list followers; /* creates of the same name that came meanwhile */
     uint8_t seed[32];
     char kid[40];
+    char id[TRIB_DB_ID_BYTES +
+            1]; /* DELETE, REVOKE: the tenant that was meant, should its name be taken anew meanwhile */
 };
-/* Errors: TENANT_NAME_INVALID, TENANT_EXISTS, TENANT_NOT_FOUND, TOO_MANY_REQUESTS: `finished` will not be called. */
+/* Errors: TENANT_NAME_INVALID, TENANT_EXISTS, TENANT_NOT_FOUND, BAD_REQUEST (no older key to drop), TOO_MANY_REQUESTS
+ *         (also: another change of the keys is under way): `finished` will not be called. */
 trib_code trib_control_submit(trib_control *control, trib_control_op *op, trib_error *err);
 
 /* Signing keys: the snapshot is valid until trib_control_keys_release; generation changes with every rotation. */

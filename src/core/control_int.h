@@ -10,9 +10,11 @@
 struct trib_control {
     trib_app *app;
     trib_mutex *lock;
-    trib_map by_name;  /* trib_tenant; keys lie in them */
-    trib_tenant *self; /* the database `control` itself; in no map */
+    trib_map by_name;   /* trib_tenant; keys lie in them */
+    trib_list creating; /* trib_control_op.link: creates that have not reached by_name yet */
+    trib_tenant *self;  /* the database `control` itself; in no map */
     trib_control_keys *keys;
+    bool keys_changing; /* one change of the keys at a time, so that memory and file have them in the same order */
     char admin_key[72];
 };
 

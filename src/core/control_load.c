@@ -135,8 +135,8 @@ static trib_code load(trib_control *control, trib_handle *handle, trib_error *er
                        NULL, 0, load_tenant, control, err);
     }
     if (code == TRIB_OK) {
-        code = run_now(handle, "SELECT kid, seed FROM signing_key ORDER BY created_ms DESC, kid", NULL, 0, load_key,
-                       control, err);
+        code =
+            run_now(handle, "SELECT kid, seed FROM signing_key ORDER BY rowid DESC", NULL, 0, load_key, control, err);
     }
     if (code == TRIB_OK) {
         code = run_now(handle, "SELECT value FROM setting WHERE name = 'admin_key'", NULL, 0, load_admin_key, control,
@@ -217,6 +217,7 @@ trib_code trib_control_open(trib_app *app, trib_control **ret, trib_error *err) 
     trib_control *control = calloc(1, sizeof *control);
     if (!control) return trib_error_set(err, TRIB_NOMEM, NULL);
     control->app = app;
+    trib_list_init(&control->creating);
     control->lock = trib_mutex_new(app->env);
     control->keys = calloc(1, sizeof *control->keys);
     bool ok = control->lock && control->keys && trib_env_random(app->env, &seed, sizeof seed);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "core/metrics.h"
 #include "core/session.h"
 
 enum phase { PHASE_OPEN, PHASE_HANDLE, PHASE_ENTER };
@@ -45,8 +46,12 @@ trib_code trib_db_job_take_pending(trib_db_job *job, trib_error *err) {
     return code;
 }
 
+bool trib_db_job_is_cancelled(const trib_db_job *job) {
+    return atomic_load(&job->job.cancelled);
+}
+
 static trib_code open_db(trib_db_job *job) {
-    if (atomic_load(&job->job.cancelled)) return trib_error_set(&job->err, TRIB_CANCELLED, NULL);
+    if (trib_db_job_is_cancelled(job)) return trib_error_set(&job->err, TRIB_CANCELLED, NULL);
     if (atomic_load(&job->tenant->deleted)) {
         return trib_error_set(&job->err, TRIB_TENANT_NOT_FOUND, "tenant \"%s\" was deleted", job->tenant->name);
     }
@@ -57,6 +62,11 @@ static trib_code open_db(trib_db_job *job) {
 /* The session's own if it keeps one, else a clean one. AGAIN: it will be called again when one is free. */
 static trib_code take_handle(trib_db_job *job) {
     trib_session *session = job->session;
+    if (trib_db_job_is_cancelled(job)) {
+        trib_handle_give(job->wait.handle);
+        job->wait.handle = NULL;
+        return trib_error_set(&job->err, TRIB_CANCELLED, NULL);
+    }
     if (session && session->handle) {
         job->handle = session->handle;
         session->handle = NULL;
@@ -73,7 +83,12 @@ static trib_code take_handle(trib_db_job *job) {
     }
     if (job->wait_code != TRIB_OK) return trib_error_set(&job->err, job->wait_code, NULL);
     job->wait.granted = on_handle;
-    return trib_handle_wait(job->db, &job->wait, &job->handle, &job->err);
+    atomic_store(&job->waits_in, job->db);
+    trib_code code = trib_handle_wait(job->db, &job->wait, &job->handle, &job->err);
+    /* whoever cancels may have looked for it in the queue before it stood there */
+    if (code == TRIB_AGAIN && trib_db_job_is_cancelled(job) && trib_handle_withdraw(job->db, &job->wait))
+        return trib_error_set(&job->err, TRIB_CANCELLED, NULL);
+    return code;
 }
 
 /* The handle goes back to its session while it carries state, else to the store. */
@@ -84,14 +99,16 @@ static void put_handle(trib_db_job *job, bool stateful) {
     job->handle = NULL;
 }
 
-/* Calls work until it is finished (true) or must wait for the turn (false). */
-static bool work_until_wait(trib_db_job *job) {
+/* Calls work until it is finished (OK) or must wait: for the turn (AGAIN), or with a chunk (`chunk` is set then). */
+static trib_code work_until_wait(trib_db_job *job) {
     for (;;) {
         job->code = job->work(job, job->handle, &job->err);
-        if (job->code != TRIB_AGAIN) return true;
+        if (job->code != TRIB_AGAIN) return TRIB_OK;
+        if (job->chunk) return TRIB_AGAIN;
         job->turn.granted = on_granted;
+        atomic_store(&job->waits_in, job->db);
         trib_code code = trib_turn_wait(job->handle, &job->turn, &job->pending_err);
-        if (code == TRIB_AGAIN) return false;
+        if (code == TRIB_AGAIN) return code;
         job->pending = code; /* OK: the turn is ours; else the queue is full and the statement fails */
     }
 }
@@ -103,11 +120,28 @@ static void keep_pending(trib_db_job *job) {
     job->session->lost_err = job->pending_err;
 }
 
+/* Kept with the tenant: the database's own counts end when it is closed for being idle. */
+static void count_rows(const trib_db_job *job, uint64_t read, uint64_t written) {
+    const trib_app *app = job->app;
+    atomic_fetch_add_explicit(&job->tenant->rows_read, read, memory_order_relaxed);
+    atomic_fetch_add_explicit(&job->tenant->rows_written, written, memory_order_relaxed);
+    if (!app->counters.rows_read || job->access == TRIB_ACCESS_SYSTEM) return;
+    trib_counter_add(app->counters.rows_read, read);
+    trib_counter_add(app->counters.rows_written, written);
+}
+
+static void leave(trib_db_job *job) {
+    uint64_t rows_read, rows_written;
+    trib_worker_set_handle(&job->job, NULL);
+    trib_handle_take_rows(job->handle, &rows_read, &rows_written);
+    count_rows(job, rows_read, rows_written);
+    trib_handle_leave(job->handle);
+}
+
 static trib_job_verdict finish(trib_db_job *job) {
     uint64_t ticket = trib_handle_ticket(job->handle);
     bool stateful = trib_handle_stateful(job->handle);
-    trib_worker_set_handle(&job->job, NULL);
-    trib_handle_leave(job->handle);
+    leave(job);
     keep_pending(job);
     put_handle(job, stateful);
     job->gate.resolved = on_resolved;
@@ -116,6 +150,31 @@ static trib_job_verdict finish(trib_db_job *job) {
     if (code != TRIB_OK) job->code = trib_error_set(&job->err, code, NULL);
     return TRIB_JOB_DONE;
 }
+
+/* ---- chunks ---- */
+
+static void on_chunk_resolved(trib_gate_waiter *waiter, trib_code code) {
+    trib_db_job *job = of_gate(waiter);
+    job->doomed = code;
+    if (code == TRIB_OK) trib_job_post_home(&job->job);
+    else trib_job_requeue(&job->job);
+}
+
+/* The handle stays with the job, outside, until the loop asks for more. false: the job is doomed instead. */
+static bool hand_over(trib_db_job *job) {
+    uint64_t ticket = trib_handle_ticket(job->handle);
+    job->chunk = false;
+    leave(job);
+    job->handing = true;
+    job->gate.resolved = on_chunk_resolved;
+    trib_code code = trib_gate_wait(job->db, ticket, &job->gate);
+    if (code == TRIB_AGAIN) return true; /* it may be home already */
+    job->doomed = code;
+    if (code == TRIB_OK) trib_job_post_home(&job->job);
+    return code == TRIB_OK;
+}
+
+/* ---- the way ---- */
 
 /* What the session lost while nobody was inside (its transaction, its connection) is told once, by the next statement;
  * the handle is clean then and is entered again. */
@@ -129,6 +188,39 @@ static trib_code enter(trib_db_job *job) {
         job->pending_err = lost;
     }
     return trib_handle_enter(job->handle, job->access, vars, &job->err);
+}
+
+/* No work any more: lets go of what it holds, inside the handle if there is a way in. */
+static void stop_work(trib_db_job *job, trib_handle *handle) {
+    if (job->stop) job->stop(job, handle);
+}
+
+/* From the handle on: inside, work, outside again; until it is finished or waits. */
+static trib_job_verdict run_inside(trib_db_job *job) {
+    for (;;) {
+        job->handing = false;
+        trib_code code = enter(job);
+        if (code != TRIB_OK) {
+            job->code = code;
+            stop_work(job, NULL);
+            put_handle(job, false);
+            return TRIB_JOB_DONE;
+        }
+        trib_worker_set_handle(&job->job, job->handle);
+        if (job->doomed != TRIB_OK || trib_db_job_is_cancelled(job)) {
+            stop_work(job, job->handle);
+            job->code = trib_error_set(&job->err, job->doomed != TRIB_OK ? job->doomed : TRIB_CANCELLED, NULL);
+            return finish(job);
+        }
+        if (work_until_wait(job) == TRIB_OK) return finish(job);
+        if (job->chunk) {
+            if (hand_over(job)) return TRIB_JOB_GONE;
+            continue;
+        }
+        leave(job);
+        /* whoever cancels may have looked for it in the queue before it stood there */
+        if (!trib_db_job_is_cancelled(job) || !trib_turn_withdraw(job->db, &job->turn)) return TRIB_JOB_WAIT;
+    }
 }
 
 static trib_job_verdict run(trib_job *base) {
@@ -149,26 +241,38 @@ static trib_job_verdict run(trib_job *base) {
         }
         job->phase = PHASE_ENTER;
     }
-    trib_code code = enter(job);
-    if (code != TRIB_OK) {
-        job->code = code;
-        put_handle(job, false);
-        return TRIB_JOB_DONE;
-    }
-    trib_worker_set_handle(base, job->handle);
-    if (work_until_wait(job)) return finish(job);
-    trib_worker_set_handle(base, NULL);
-    trib_handle_leave(job->handle);
-    return TRIB_JOB_WAIT;
+    return run_inside(job);
 }
 
 static void done(trib_job *base) {
     trib_db_job *job = (trib_db_job *)(void *)base;
     trib_tenant *tenant = job->tenant;
+    if (job->handing) {
+        job->resting = true;
+        if (trib_db_job_is_cancelled(job)) trib_db_job_continue(job);
+        else job->handed(job);
+        return;
+    }
     trib_db_unref(job->db);
     job->db = NULL;
     job->finished(job);
     trib_tenant_unref(tenant);
+}
+
+void trib_db_job_continue(trib_db_job *job) {
+    job->resting = false;
+    trib_job_requeue(&job->job);
+}
+
+void trib_db_job_cancel(trib_db_job *job) {
+    if (trib_db_job_is_cancelled(job)) return;
+    trib_job_cancel(&job->job);
+    if (job->resting) {
+        trib_db_job_continue(job);
+        return;
+    }
+    trib_db *db = atomic_load(&job->waits_in);
+    if (db && (trib_turn_withdraw(db, &job->turn) || trib_handle_withdraw(db, &job->wait))) trib_job_resume(&job->job);
 }
 
 trib_code trib_db_job_submit(trib_db_job *job, trib_error *err) {
@@ -178,14 +282,24 @@ trib_code trib_db_job_submit(trib_db_job *job, trib_error *err) {
     job->phase = PHASE_OPEN;
     job->pending = TRIB_OK;
     job->code = TRIB_OK;
+    job->doomed = TRIB_OK;
+    job->chunk = job->handing = job->resting = false;
     job->db = NULL;
+    atomic_store(&job->waits_in, NULL);
     job->handle = NULL;
     job->wait = (trib_handle_waiter){0};
     job->wait_code = TRIB_OK;
     memset(&job->vars, 0, sizeof job->vars);
     trib_tenant_ref(job->tenant);
     trib_tenant *tenant = job->tenant;
+    const trib_app *app = job->app;
+    bool internal = job->access == TRIB_ACCESS_SYSTEM; /* the registry's own */
     trib_code code = trib_job_submit(&job->job, err);
-    if (code != TRIB_OK) trib_tenant_unref(tenant);
+    if (code != TRIB_OK) {
+        trib_tenant_unref(tenant);
+        return code;
+    }
+    atomic_fetch_add_explicit(&tenant->requests, 1, memory_order_relaxed); /* the caller's reference keeps it */
+    if (app->counters.requests && !internal) trib_counter_add(app->counters.requests, 1);
     return code;
 }

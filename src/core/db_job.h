@@ -5,7 +5,10 @@
  *
  *   open -> handle -> enter -> work ----------> leave -> gate -> finished (home loop)
  *             | all      ^        | AGAIN
- *             └ in use   └- turn -┘  (no thread is held) */
+ *             └ in use   ├- turn -┤  (no thread is held)
+ *                        └ credit ┘  AGAIN with `chunk`: leave -> gate -> handed (home loop) ... trib_db_job_continue
+ *
+ * trib_db_job_cancel ends it from any of these places: a running statement is interrupted, a wait is given up. */
 #ifndef TRIB_CORE_DB_JOB_H
 #define TRIB_CORE_DB_JOB_H
 
@@ -27,11 +30,20 @@ struct trib_db_job {
     bool close_session;    /* may be set by work: the session ends with this job */
     trib_access access;
     /* Inside the handle, on a worker. OK: finished. AGAIN: the statement at hand needs the turn; work is called again
-     * when it is there, or with `pending` set when it will not be. Any other code: finished, the job failed. */
+     * when it is there, or with `pending` set when it will not be. AGAIN after `chunk` was set: what was produced goes
+     * to `handed`, and work is called again after trib_db_job_continue; it may keep a statement that has begun. Any
+     * other code: finished, the job failed. */
     trib_code (*work)(trib_db_job *job, trib_handle *handle, trib_error *err);
-    /* Home loop, exactly once. code: OK, work's failure, or why the commit is not durable: then nothing that work has
-     * produced may be shown. */
+    /* Only for jobs that hand over chunks. Home loop: what work has produced so far is durable and may be shown; the
+     * job rests until trib_db_job_continue. */
+    void (*handed)(trib_db_job *job);
+    /* May be NULL. Work will not be called again (cancelled, or a chunk's commit is not durable): let go of statements.
+     * `handle` is NULL when there is no way in any more; then only trib_stmt_drop. On a worker. */
+    void (*stop)(trib_db_job *job, trib_handle *handle);
+    /* Home loop, exactly once. code: OK, work's failure, CANCELLED, or why the commit is not durable: then nothing that
+     * work has produced (since the last chunk) may be shown. */
     void (*finished)(trib_db_job *job);
+    bool chunk;
 
     /* What the next statement must fail with instead of running: the transaction was taken away (enter), or the turn
      * was not to be had. work takes it with trib_db_job_take_pending. */
@@ -43,6 +55,10 @@ struct trib_db_job {
 
     /* private */
     int phase;
+    trib_code doomed;            /* a chunk's commit is not durable */
+    bool handing;                /* on its way home with a chunk */
+    bool resting;                /* at home, waits for trib_db_job_continue; home loop only */
+    _Atomic(trib_db *) waits_in; /* where it may stand in a queue; set before it does */
     trib_db *db;
     trib_handle *handle;
     trib_session_vars vars;
@@ -54,6 +70,13 @@ struct trib_db_job {
 
 /* Errors: TOO_MANY_REQUESTS, SHUTTING_DOWN: nothing has moved, `finished` will not be called. Thread: a loop. */
 trib_code trib_db_job_submit(trib_db_job *job, trib_error *err);
+/* After `handed`: goes on. Thread: the home loop. */
+void trib_db_job_continue(trib_db_job *job);
+/* The peer is gone: the job ends soon, with CANCELLED unless it was past its work. Idempotent. Thread: the home loop,
+ * before `finished`. */
+void trib_db_job_cancel(trib_db_job *job);
+/* True once it was cancelled: for work, between statements. Thread: the worker. */
+bool trib_db_job_is_cancelled(const trib_db_job *job);
 /* The pending failure, once; OK if there is none. */
 trib_code trib_db_job_take_pending(trib_db_job *job, trib_error *err);
 

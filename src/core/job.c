@@ -16,7 +16,13 @@
  * A job's own state is an atomic, because a resume may come while its worker is still on the way out:
  *
  *   QUEUED -> RUNNING -> (run says WAIT) -> WAITING -> QUEUED
- *                 \-> RESUMED (resume came first) -> the worker runs it again at once */
+ *                 \-> RESUMED (resume came first) -> the worker runs it again at once
+ *
+ * A worker that sits in one job is stuck: its thread goes to the background, a stand-in takes its place. Afterwards it
+ * waits in reserve, or ends where the system does not let its priority up again; the next tick starts a fresh one.
+ *
+ * Locks, always in this order: a worker's guard -> a database's lock (inside trib_handle_interrupt) -> the pool's lock
+ * (the store resumes jobs under the database's lock). */
 #include "core/job.h"
 
 #include <assert.h>
@@ -28,12 +34,17 @@ enum { OWED_MAX = 8 /* homes with an owed wake; past it wakes are paid at once *
 
 typedef struct worker {
     trib_workers *pool;
-    trib_thread *thread;
-    trib_job *job;       /* what runs now; guarded by the lock */
-    trib_handle *handle; /* the handle that job is inside of; guarded by the lock */
-    int64_t since_ns;    /* when it began */
-    bool stuck;          /* counted in pool->stuck */
-    bool background;     /* its thread runs at low priority */
+    trib_thread *thread;    /* NULL: this place is free */
+    trib_job *job;          /* what runs now */
+    trib_work_queue *queue; /* its tenant's */
+    int64_t since_ns;       /* when it began */
+    bool stuck;             /* counted in pool->stuck */
+    bool chosen;            /* this job was told to stop because too many are stuck */
+    bool background;        /* its thread runs at low priority */
+    bool ended;             /* its thread is over, or about to be, and is only to be joined */
+    trib_mutex *guard;      /* of the two below */
+    trib_job *inside;       /* the job that is inside of `handle` */
+    trib_handle *handle;
 } worker;
 
 struct trib_workers {
@@ -48,7 +59,8 @@ struct trib_workers {
     bool waking;      /* one of those was signalled and has not arrived yet */
     trib_home *owed[OWED_MAX];
     uint32_t owed_count;
-    uint32_t count; /* workers started */
+    uint32_t count; /* places in use, from the front */
+    uint32_t live;  /* threads that have not ended */
     bool stopping;
     worker workers[TRIB_WORKERS_MAX + TRIB_STUCK_WORKERS_MAX];
 };
@@ -160,14 +172,16 @@ static void worker_run_one(worker *self, trib_job *job, bool wakes) {
     trib_workers *pool = self->pool;
     trib_work_queue *queue = job->queue;
     self->job = job;
-    job->worker = self;
+    self->queue = queue;
+    self->chosen = false;
+    atomic_store(&job->worker, self);
     self->since_ns = trib_env_mono_ns(pool->env);
     unlock(pool);
     if (wakes) wake(pool);
     trib_home *home = run_job(job);
     lock(pool);
     self->job = NULL;
-    self->handle = NULL;
+    self->queue = NULL;
     if (self->stuck) {
         self->stuck = false;
         pool->stuck--;
@@ -178,6 +192,15 @@ static void worker_run_one(worker *self, trib_job *job, bool wakes) {
     if (queue->orphan && queue->running == 0) free(queue);
     else queue_settle(queue);
     if (home) owe(pool, home);
+}
+
+/* A thread that cannot leave the background must not serve other tenants: it ends, a fresh one is started by the next
+ * tick. The last one stays, slow as it is. Lock held. */
+static bool must_retire(worker *self) {
+    trib_workers *pool = self->pool;
+    if (!self->background) return false;
+    self->background = !pool->env->thread_set_background(pool->env->ctx, self->thread, false);
+    return self->background && !pool->stopping && pool->live > 1;
 }
 
 static void worker_main(void *arg) {
@@ -191,11 +214,9 @@ static void worker_main(void *arg) {
         if (!job || !pool->waking) pay_owed(pool);
         if (job) {
             worker_run_one(self, job, wakes);
-            if (self->background) {
-                self->background = false;
-                unlock(pool);
-                pool->env->thread_set_background(pool->env->ctx, false);
-                lock(pool);
+            if (must_retire(self)) {
+                pay_owed(pool);
+                break;
             }
             continue;
         }
@@ -208,19 +229,37 @@ static void worker_main(void *arg) {
         pool->waking = false;
         pay_owed(pool);
     }
+    self->ended = true;
+    pool->live--;
     trib_cond_signal(pool->env, pool->work);
     unlock(pool);
 }
 
+/* A place without a thread; NULL: none is left, or no memory. Lock held. */
+static worker *free_place(trib_workers *pool) {
+    for (uint32_t i = 0; i < pool->count; i++) {
+        worker *w = &pool->workers[i];
+        if (w->thread && !w->ended) continue;
+        if (w->thread) pool->env->thread_join(pool->env->ctx, w->thread); /* it takes no lock any more */
+        w->thread = NULL;
+        w->ended = w->background = false;
+        return w;
+    }
+    if (pool->count == sizeof pool->workers / sizeof pool->workers[0]) return NULL;
+    worker *w = &pool->workers[pool->count];
+    *w = (worker){.pool = pool, .guard = trib_mutex_new(pool->env)};
+    if (!w->guard) return NULL;
+    pool->count++;
+    return w;
+}
+
 /* Lock held. false: the thread could not be started. */
 static bool start_worker(trib_workers *pool) {
-    if (pool->count == sizeof pool->workers / sizeof pool->workers[0]) return false;
-    worker *w = &pool->workers[pool->count];
-    *w = (worker){.pool = pool};
+    worker *w = free_place(pool);
+    if (!w) return false;
     w->thread = pool->env->thread_start(pool->env->ctx, "worker", worker_main, w);
-    if (!w->thread) return false;
-    pool->count++;
-    return true;
+    if (w->thread) pool->live++;
+    return w->thread != NULL;
 }
 
 trib_code trib_workers_new(const trib_env *env, uint32_t threads, trib_workers **ret, trib_error *err) {
@@ -252,15 +291,17 @@ void trib_workers_stop(trib_workers *pool) {
     lock(pool);
     pool->stopping = true;
     trib_cond_broadcast(pool->env, pool->work);
-    uint32_t count = pool->count;
-    pool->count = 0;
     unlock(pool);
-    for (uint32_t i = 0; i < count; i++) pool->env->thread_join(pool->env->ctx, pool->workers[i].thread);
+    for (uint32_t i = 0; i < pool->count; i++) {
+        if (pool->workers[i].thread) pool->env->thread_join(pool->env->ctx, pool->workers[i].thread);
+        pool->workers[i].thread = NULL;
+    }
 }
 
 void trib_workers_free(trib_workers *pool) {
     if (!pool) return;
     trib_workers_stop(pool);
+    for (uint32_t i = 0; i < pool->count; i++) trib_mutex_free(pool->env, pool->workers[i].guard);
     trib_cond_free(pool->env, pool->work);
     trib_mutex_free(pool->env, pool->lock);
     free(pool);
@@ -273,8 +314,40 @@ void trib_workers_wake(trib_workers *pool) {
     if (wakes) wake(pool);
 }
 
+/* ---- stuck workers ---- */
+
+static bool is_overdue(const worker *w, int64_t now_ns) {
+    return w->job && now_ns - w->since_ns >= (int64_t)TRIB_STUCK_STATEMENT_MS * 1000000;
+}
+
+/* Of the tenant with the most overdue jobs, the one that runs longest. Lock held. */
+static worker *choose_victim(trib_workers *pool, int64_t now_ns) {
+    worker *victim = NULL;
+    uint32_t weight = 0;
+    for (uint32_t i = 0; i < pool->count; i++) {
+        worker *w = &pool->workers[i];
+        uint32_t same = 0;
+        if (!is_overdue(w, now_ns) || w->chosen) continue;
+        for (uint32_t j = 0; j < pool->count; j++) {
+            same += is_overdue(&pool->workers[j], now_ns) && pool->workers[j].queue == w->queue;
+        }
+        if (same < weight || (same == weight && victim->since_ns <= w->since_ns)) continue;
+        victim = w;
+        weight = same;
+    }
+    return victim;
+}
+
+/* Interrupts `job` if this worker is inside a handle for it. No lock held. */
+static void interrupt(worker *w, const trib_job *job, trib_code why) {
+    trib_mutex_lock(w->pool->env, w->guard);
+    if (w->inside == job && w->handle) trib_handle_interrupt(w->handle, why);
+    trib_mutex_unlock(w->pool->env, w->guard);
+}
+
 void trib_workers_tick(trib_workers *pool) {
     int64_t now_ns = trib_env_mono_ns(pool->env);
+    bool over = false;
     lock(pool);
     /* some C libraries lose a signal now and then (glibc bug 25847): a thing like that costs a tick, it hangs
      * nothing */
@@ -283,21 +356,31 @@ void trib_workers_tick(trib_workers *pool) {
     pay_owed(pool);
     for (uint32_t i = 0; i < pool->count; i++) {
         worker *w = &pool->workers[i];
-        int64_t ran_ms = (now_ns - w->since_ns) / 1000000;
-        if (!w->job || w->stuck || ran_ms < TRIB_STUCK_STATEMENT_MS) continue;
-        if (pool->stuck >= TRIB_STUCK_WORKERS_MAX) {
-            /* at the cap the statement that has run longest pays */
-            if (w->handle) trib_handle_interrupt(w->handle, TRIB_STATEMENT_TIMEOUT);
-            continue;
-        }
+        if (w->stuck || !is_overdue(w, now_ns)) continue;
+        over = pool->stuck >= TRIB_STUCK_WORKERS_MAX;
+        if (over) break;
         w->stuck = true;
+        w->background = pool->env->thread_set_background(pool->env->ctx, w->thread, true);
         pool->stuck++;
         pool->active--;
         if (pool->waiting) trib_cond_signal(pool->env, pool->work);
-        else if (!pool->stopping && pool->count < pool->base + pool->stuck) start_worker(pool);
     }
+    while (!pool->stopping && !pool->waiting && pool->live < pool->base + pool->stuck && start_worker(pool)) continue;
+    worker *victim = over ? choose_victim(pool, now_ns) : NULL;
+    const trib_job *job = victim ? victim->job : NULL;
+    if (victim) victim->chosen = true;
     unlock(pool);
+    if (victim) interrupt(victim, job, TRIB_STATEMENT_TIMEOUT);
 }
+
+uint32_t trib_workers_count_stuck(trib_workers *pool) {
+    lock(pool);
+    uint32_t stuck = pool->stuck;
+    unlock(pool);
+    return stuck;
+}
+
+/* ---- queues ---- */
 
 trib_work_queue *trib_work_queue_new(trib_workers *workers) {
     trib_work_queue *queue = calloc(1, sizeof *queue);
@@ -349,9 +432,26 @@ void trib_job_resume(trib_job *job) {
     if (wakes) wake(pool);
 }
 
+void trib_job_requeue(trib_job *job) {
+    trib_workers *pool = job->queue->pool;
+    lock(pool);
+    queue_push(job, false);
+    bool wakes = wake_claim(pool);
+    unlock(pool);
+    if (wakes) wake(pool);
+}
+
+/* Either this sees the handle that the worker has set, or the worker, which looks after setting it, sees the mark. */
+void trib_job_cancel(trib_job *job) {
+    atomic_store(&job->cancelled, true);
+    worker *w = atomic_load(&job->worker);
+    if (w) interrupt(w, job, TRIB_CANCELLED);
+}
+
 void trib_worker_set_handle(trib_job *job, trib_handle *handle) {
-    worker *self = job->worker;
-    lock(self->pool);
+    worker *self = atomic_load(&job->worker);
+    trib_mutex_lock(self->pool->env, self->guard);
+    self->inside = handle ? job : NULL;
     self->handle = handle;
-    unlock(self->pool);
+    trib_mutex_unlock(self->pool->env, self->guard);
 }

@@ -40,7 +40,8 @@ struct trib_home {
 
 typedef enum trib_job_verdict {
     TRIB_JOB_DONE, /* finished: post it home */
-    /* moved on: somebody else posts it home (trib_job_post_home); the worker must not touch it any more */
+    /* moved on: somebody else posts it home (trib_job_post_home) or queues it again (trib_job_requeue); the worker must
+     * not touch it any more */
     TRIB_JOB_GONE,
     TRIB_JOB_WAIT /* somebody will call trib_job_resume: the turn, the gate, credit */
 } trib_job_verdict;
@@ -54,7 +55,7 @@ struct trib_job {
     /* private to core/job.c */
     trib_list link;
     _Atomic int state;
-    void *worker;
+    _Atomic(void *) worker; /* the one that runs it, or ran it last */
 };
 
 enum {
@@ -62,7 +63,7 @@ enum {
     TRIB_TENANT_RUNNING_MAX = 4,  /* statements of one tenant at once: a tenant cannot take every worker */
     TRIB_TENANT_QUEUE_MAX = 4096, /* jobs waiting per tenant; then TOO_MANY_REQUESTS */
     TRIB_STUCK_STATEMENT_MS = 50, /* a worker that sits longer in one job gets a stand-in */
-    TRIB_STUCK_WORKERS_MAX = 16   /* stand-ins; past it the heaviest tenant's statements are interrupted */
+    TRIB_STUCK_WORKERS_MAX = 16   /* stand-ins; past it a statement of the heaviest tenant is interrupted each tick */
 };
 
 trib_code trib_workers_new(const trib_env *env, uint32_t threads, trib_workers **ret, trib_error *err);
@@ -74,6 +75,8 @@ void trib_workers_free(trib_workers *workers);
 void trib_workers_wake(trib_workers *workers);
 /* Stand-ins for stuck workers; called about every 20 ms. Thread: any one. */
 void trib_workers_tick(trib_workers *workers);
+/* How many are in one job for more than TRIB_STUCK_STATEMENT_MS. Thread: any. */
+uint32_t trib_workers_count_stuck(trib_workers *workers);
 
 /* The queue of one tenant; made with the tenant, and freed with it, when no job waits in it. */
 trib_work_queue *trib_work_queue_new(trib_workers *workers);
@@ -86,8 +89,14 @@ trib_code trib_job_submit(trib_job *job, trib_error *err);
 void trib_job_resume(trib_job *job);
 /* Ends a job whose run answered GONE. Thread: any. */
 void trib_job_post_home(trib_job *job);
+/* Queues a job whose run answered GONE again, behind its tenant's others. Thread: any. */
+void trib_job_requeue(trib_job *job);
+/* Marks it cancelled and interrupts the statement that it runs, if any; run then ends it at its next safe point. The
+ * job must not have ended at home. Thread: its home's. */
+void trib_job_cancel(trib_job *job);
 
-/* What the current worker's thread runs may be stopped from outside: the handle it is inside of, or NULL. */
+/* What the current worker's thread runs may be stopped from outside: the handle it is inside of, or NULL. Afterwards
+ * run looks at `cancelled` once more. Thread: the worker. */
 void trib_worker_set_handle(trib_job *job, trib_handle *handle);
 
 #endif

@@ -3,6 +3,12 @@
  *
  * baton = base64url( id: 128 random bits | seq: u32 big-endian ). The id is the secret; seq goes up with each use, so
  * that a baton works once. */
+
+/* gcc -fanalyzer loses sight of memory that an object beyond a function owns; LeakSanitizer watches instead. */
+#if defined TRIB_ANALYZE && !defined __clang__
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
+
 #include "core/session.h"
 
 #include <stdlib.h>
@@ -24,6 +30,7 @@ struct trib_sessions {
     trib_list idle; /* trib_session.link, oldest first */
     gone_id *gone;  /* ring of expired ids */
     size_t gone_next;
+    bool draining; /* no session outlives its request any more */
 };
 
 static trib_str id_key(const trib_session *session) {
@@ -144,6 +151,13 @@ static void expire(trib_sessions *sessions, trib_session *session, int64_t at_ms
     sessions->gone_next = (sessions->gone_next + 1) % TRIB_SESSION_REMEMBER_MAX;
 }
 
+size_t trib_sessions_count(trib_sessions *sessions) {
+    trib_mutex_lock(sessions->app->env, sessions->lock);
+    size_t count = sessions->by_id.count;
+    trib_mutex_unlock(sessions->app->env, sessions->lock);
+    return count;
+}
+
 void trib_sessions_tick(trib_sessions *sessions) {
     int64_t now = now_ms(sessions);
     for (;;) {
@@ -155,6 +169,19 @@ void trib_sessions_tick(trib_sessions *sessions) {
         if (due) expire(sessions, session, now);
         trib_mutex_unlock(sessions->app->env, sessions->lock);
         if (!due) return;
+        end(session);
+    }
+}
+
+void trib_sessions_drain(trib_sessions *sessions) {
+    for (;;) {
+        trib_mutex_lock(sessions->app->env, sessions->lock);
+        sessions->draining = true;
+        trib_list *first = trib_list_first(&sessions->idle);
+        trib_session *session = first ? TRIB_LIST_ITEM(first, trib_session, link) : NULL;
+        if (session) expire(sessions, session, now_ms(sessions));
+        trib_mutex_unlock(sessions->app->env, sessions->lock);
+        if (!session) return;
         end(session);
     }
 }
@@ -187,6 +214,7 @@ static trib_code look_up(trib_sessions *sessions, trib_str baton, const trib_ten
     uint32_t seq;
     if (!baton_decode(baton, &id, &seq) || trib_id_is_zero(id)) return trib_error_set(err, TRIB_BATON_INVALID, NULL);
     trib_session *session = trib_map_get(&sessions->by_id, trib_str_make((const char *)id.bytes, sizeof id.bytes));
+    if (!session && sessions->draining) return trib_error_set(err, TRIB_SHUTTING_DOWN, NULL);
     if (!session) {
         bool expired = was_expired(sessions, id, now_ms(sessions));
         return trib_error_set(err, expired ? TRIB_STREAM_EXPIRED : TRIB_BATON_INVALID, NULL);
@@ -222,27 +250,50 @@ static trib_code enroll(trib_sessions *sessions, trib_session *session, trib_err
     return code == TRIB_OK ? code : trib_error_set(err, code, NULL);
 }
 
-trib_code trib_session_release(trib_sessions *sessions, trib_session *session, char ret_baton[TRIB_BATON_BYTES],
-                               trib_error *err) {
+static void baton_write(const trib_session *session, char ret_baton[TRIB_BATON_BYTES]) {
     unsigned char raw[20];
-    trib_mutex_lock(sessions->app->env, sessions->lock);
-    trib_code code = enroll(sessions, session, err);
-    if (code == TRIB_OK) {
-        session->seq++;
-        session->busy = false;
-        session->idle_since_ms = now_ms(sessions);
-        trib_list_push_back(&sessions->idle, &session->link);
-        memcpy(raw, session->id.bytes, 16);
-        for (int i = 0; i < 4; i++) raw[16 + i] = (unsigned char)(session->seq >> (24 - 8 * i));
-    }
-    trib_mutex_unlock(sessions->app->env, sessions->lock);
-    if (code != TRIB_OK) {
-        end(session);
-        return code;
-    }
+    memcpy(raw, session->id.bytes, 16);
+    for (int i = 0; i < 4; i++) raw[16 + i] = (unsigned char)(session->seq >> (24 - 8 * i));
     trib_base64_encode(TRIB_BASE64_URL, false, raw, sizeof raw, ret_baton);
     ret_baton[TRIB_BATON_BYTES - 1] = '\0';
+}
+
+/* Lock held. */
+static trib_code announce(trib_sessions *sessions, trib_session *session, char ret_baton[TRIB_BATON_BYTES],
+                          trib_error *err) {
+    trib_code code = enroll(sessions, session, err);
+    if (code != TRIB_OK) return code;
+    if (!session->announced) session->seq++;
+    session->announced = true;
+    baton_write(session, ret_baton);
     return TRIB_OK;
+}
+
+trib_code trib_session_announce(trib_sessions *sessions, trib_session *session, char ret_baton[TRIB_BATON_BYTES],
+                                trib_error *err) {
+    trib_mutex_lock(sessions->app->env, sessions->lock);
+    trib_code code = announce(sessions, session, ret_baton, err);
+    trib_mutex_unlock(sessions->app->env, sessions->lock);
+    return code;
+}
+
+trib_code trib_session_release(trib_sessions *sessions, trib_session *session, char ret_baton[TRIB_BATON_BYTES],
+                               trib_error *err) {
+    trib_mutex_lock(sessions->app->env, sessions->lock);
+    bool ends = sessions->draining;
+    if (ends && !trib_id_is_zero(session->id)) trib_map_take(&sessions->by_id, id_key(session));
+    trib_code code = ends ? TRIB_OK : announce(sessions, session, ret_baton, err);
+    if (!ends && code == TRIB_OK) {
+        session->announced = session->busy = false;
+        session->idle_since_ms = now_ms(sessions);
+        trib_list_push_back(&sessions->idle, &session->link);
+    }
+    trib_mutex_unlock(sessions->app->env, sessions->lock);
+    if (ends || code != TRIB_OK) {
+        ret_baton[0] = '\0';
+        end(session);
+    }
+    return code;
 }
 
 void trib_session_close(trib_sessions *sessions, trib_session *session) {

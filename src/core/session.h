@@ -47,7 +47,7 @@ struct trib_session {
     trib_id id;
     uint64_t fingerprint[2];
     uint32_t seq;
-    bool busy;
+    bool busy, announced;
     int64_t idle_since_ms;
     trib_list link; /* idle ones, oldest first */
 };
@@ -55,18 +55,27 @@ struct trib_session {
 trib_code trib_sessions_new(trib_app *app, trib_sessions **ret, trib_error *err);
 /* No job may be running. */
 void trib_sessions_free(trib_sessions *sessions);
+/* Those that a baton can find. Thread: any. */
+size_t trib_sessions_count(trib_sessions *sessions);
 /* Ends what was idle too long; handles with state are given back by a worker. Thread: the tick's. */
 void trib_sessions_tick(trib_sessions *sessions);
+/* The server ends: idle sessions are rolled back now, busy ones when they are released, because nobody can come back to
+ * them and those in flight would wait for their turns. Thread: any. */
+void trib_sessions_drain(trib_sessions *sessions);
 
 /* A busy session that is not registered yet: it costs nothing to drop. Errors: NOMEM. Thread: any. */
 trib_code trib_session_new(trib_sessions *sessions, trib_tenant *tenant, const trib_principal *principal,
                            trib_session **ret, trib_error *err);
 /* The session of a baton, now busy. Errors: BATON_INVALID (unknown, another tenant's or principal's: all look the
- * same), BATON_REUSED, STREAM_EXPIRED. */
+ * same), BATON_REUSED, STREAM_EXPIRED, SHUTTING_DOWN. */
 trib_code trib_session_acquire(trib_sessions *sessions, trib_str baton, const trib_tenant *tenant,
                                const trib_principal *principal, trib_session **ret, trib_error *err);
-/* Registers it if it is new, makes it idle and writes the next baton. Errors: NOMEM: the session was ended. Thread: a
- * loop. */
+/* Registers it if it is new and writes the next baton already; it stays busy until release, which writes the same one.
+ * Errors: NOMEM. Thread: a loop. */
+trib_code trib_session_announce(trib_sessions *sessions, trib_session *session, char ret_baton[TRIB_BATON_BYTES],
+                                trib_error *err);
+/* Registers it if it is new, makes it idle and writes the next baton; an empty one if the server drains: the session
+ * has ended then. Errors: NOMEM: the session was ended. Thread: a loop. */
 trib_code trib_session_release(trib_sessions *sessions, trib_session *session, char ret_baton[TRIB_BATON_BYTES],
                                trib_error *err);
 /* Ends a busy session. Its handle, if any, is given back by a worker. Thread: any. */

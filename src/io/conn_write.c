@@ -73,8 +73,7 @@ static void send_queued(trib_conn *conn) {
 
 static void on_written(uv_write_t *write, int status) {
     trib_conn *conn = write->handle->data;
-    while (conn->in_flight) {
-        conn_chunk *sent = conn->out;
+    for (conn_chunk *sent; conn->in_flight && (sent = conn->out) != NULL;) {
         conn->out = sent->next;
         if (!conn->out) conn->out_tail = NULL;
         conn->unsent_bytes -= sent->to - sent->from;

@@ -44,6 +44,7 @@ struct trib_thread {
     pthread_t os;
     void (*main)(void *arg);
     void *arg;
+    _Atomic pid_t id; /* the system's; 0 until it runs */
     char name[NAME_BYTES];
 };
 
@@ -138,6 +139,7 @@ static void cond_broadcast(void *ctx, trib_cond *c) {
 
 static void *thread_main(void *arg) {
     trib_thread *t = arg;
+    atomic_store(&t->id, gettid());
     if (t->name[0]) pthread_setname_np(pthread_self(), t->name);
     t->main(t->arg);
     return NULL;
@@ -177,11 +179,12 @@ static void thread_join(void *ctx, trib_thread *t) {
     free(t);
 }
 
-/* On Linux, setpriority with `who` 0 is about the calling thread alone. Going back up needs a privilege or RLIMIT_NICE;
- * without it the thread stays in the background, which the contract allows. */
-static void thread_set_background(void *ctx, bool background) {
+/* On Linux, setpriority with the id of a thread is about that thread alone. Going back up needs a privilege or
+ * RLIMIT_NICE. */
+static bool thread_set_background(void *ctx, trib_thread *t, bool background) {
     (void)ctx;
-    setpriority(PRIO_PROCESS, 0, background ? BACKGROUND_NICE : 0);
+    pid_t id = atomic_load(&t->id);
+    return id != 0 && setpriority(PRIO_PROCESS, (id_t)id, background ? BACKGROUND_NICE : 0) == 0;
 }
 
 const trib_env *trib_env_native(void) {

@@ -123,6 +123,7 @@ static void stream_begin(trib_http_request *request, const trib_http_answer *hea
         if (conn->chunked) trib_http1_end_head_chunked(&conn->out);
         else trib_http1_end_head_bare(&conn->out);
         trib_http_conn_set_idle_timeout(conn, TRIB_HTTP_WRITE_TIMEOUT_MS);
+        if (conn->peer_eof) conn->transport->set_deadline(conn->transport_ctx, 0); /* its answer has come in time */
     }
     conn->answer_status = head->status;
     if (head->body && head->body->len) stream_chunk(request, head->body);

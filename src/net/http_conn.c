@@ -195,8 +195,8 @@ static void fill_request(trib_http_conn *conn, const trib_target *target) {
     request->query = target->query;
     request->host = target->authority.len ? target->authority : known(conn, TRIB_HTTP1_HOST);
     request->content_type = known(conn, TRIB_HTTP1_CONTENT_TYPE);
-    trib_str id = known(conn, TRIB_HTTP1_X_REQUEST_ID);
-    if (id.len) request->request_id = trib_http_hub_request_id(conn->hub, id, conn->id_text);
+    trib_str given = known(conn, TRIB_HTTP1_X_REQUEST_ID);
+    if (given.ptr) request->request_id = trib_http_hub_request_id(conn->hub, given, conn->id_text);
     conn->full_path = target->path;
 }
 
@@ -257,6 +257,7 @@ static void authenticate(trib_http_conn *conn) {
         code = trib_auth_resolve_async(auth, &conn->wait, &err);
         if (code == TRIB_OK) return;
         conn->owes = false;
+        trib_http_conn_set_idle_timeout(conn, TRIB_HTTP_IDLE_TIMEOUT_MS);
     }
     if (code) refuse_head(conn, &err);
     else accept_head(conn);
@@ -426,9 +427,13 @@ void trib_http_conn_timeout(trib_http_conn *conn) {
     case HTTP_BODY:
         break_off(conn, TRIB_REQUEST_TIMEOUT, "the request body did not arrive in time; send it faster");
         break;
+    case HTTP_STREAMING:
+        /* nothing lies here for the peer to take: the job is at work, and has limits of its own */
+        if (conn->transport->unsent(conn->transport_ctx) == 0) break;
+        conn->transport->abort(conn->transport_ctx, TRIB_REQUEST_TIMEOUT);
+        break;
     case HTTP_AUTH:
     case HTTP_HANDLING:
-    case HTTP_STREAMING:
     case HTTP_CLOSING: conn->transport->abort(conn->transport_ctx, TRIB_REQUEST_TIMEOUT); break;
     case HTTP_GONE: break;
     }

@@ -58,8 +58,10 @@ void trib_http_hub_record(trib_http_hub *hub, const trib_http_conn *conn) {
             request->route ? hub->stats->by_route[conn->match.route_index] : hub->stats->unrouted;
         trib_histogram_add_us(histogram, took_us > 0 ? (uint64_t)took_us : 0);
     }
-    if (!trib_log_wants(hub->app->log, TRIB_LOG_DEBUG)) return; /* saves putting the fields together */
-    trib_log_event(hub->app->log, TRIB_LOG_DEBUG, "request", TRIB_LOG_S("request_id", request->request_id),
+    /* what the server could not do is for its operator, whatever the level */
+    trib_log_level level = conn->answer_status >= 500 ? TRIB_LOG_WARN : TRIB_LOG_DEBUG;
+    if (!trib_log_wants(hub->app->log, level)) return; /* saves putting the fields together */
+    trib_log_event(hub->app->log, level, "request", TRIB_LOG_S("request_id", request->request_id),
                    TRIB_LOG_S("method", request->method), TRIB_LOG_S("path", conn->full_path),
                    TRIB_LOG_I("status", conn->answer_status), TRIB_LOG_U("answer_bytes", conn->answer_bytes),
                    TRIB_LOG_I("took_us", took_us), TRIB_LOG_B("cancelled", request->cancelled));

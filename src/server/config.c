@@ -71,7 +71,7 @@ static size_t find(trib_str word, name_writer write_name, char hint[TRIB_CONFIG_
 
 static trib_code set(trib_config *config, size_t id, trib_str text, trib_config_origin origin, int line,
                      trib_error *err) {
-    if (text.len > TRIB_CONFIG_VALUE_MAX_BYTES || memchr(text.ptr ? text.ptr : "", 0, text.len))
+    if (text.len > TRIB_CONFIG_VALUE_MAX_BYTES || (text.len && memchr(text.ptr, 0, text.len)))
         return trib_error_set(err, TRIB_CONFIG, "the value of %s is longer than %d bytes or has a NUL", rows[id].key,
                               TRIB_CONFIG_VALUE_MAX_BYTES);
     char *copy = malloc(text.len + 1);

@@ -10,10 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/control.h"
 #include "core/metrics.h"
+#include "core/session.h"
 #include "io/env_native.h"
 #include "net/server.h"
 #include "server/modules.h"
@@ -28,6 +30,7 @@ struct trib_serving {
     trib_app app;
     trib_server *server;
     char user_url[URL_BYTES], admin_url[URL_BYTES];
+    char client_url[URL_BYTES]; /* what clients are told unless public_url is set */
     bool app_started, opened, announced;
     atomic_bool drained;
     sigset_t signals;
@@ -115,6 +118,18 @@ static void fill_settings(const trib_serve_options *options, trib_settings *sett
     };
 }
 
+/* "0.0.0.0:8080" is where to listen, not where to connect: a client is told the loopback, if nothing better is set. */
+static const char *reachable(const char *address, char out[URL_BYTES]) {
+    static const char *const any[][2] = {{"0.0.0.0:", "127.0.0.1:"}, {"[::]:", "[::1]:"}};
+    for (size_t i = 0; i < sizeof any / sizeof *any; i++) {
+        size_t n = strlen(any[i][0]);
+        if (strncmp(address, any[i][0], n) != 0) continue;
+        snprintf(out, URL_BYTES, "%s%s", any[i][1], address + n);
+        return out;
+    }
+    return address;
+}
+
 static void make_url(char out[URL_BYTES], const char *address) {
     if (!address) out[0] = '\0';
     else if (strncmp(address, "unix:", 5) == 0) snprintf(out, URL_BYTES, "%s", address);
@@ -127,7 +142,9 @@ static void on_listening(void *ctx, trib_listener_kind kind, const char *address
     trib_serving *serving = ctx;
     make_url(kind == TRIB_LISTENER_USER ? serving->user_url : serving->admin_url, address);
     if (kind == TRIB_LISTENER_USER && !serving->app.settings.public_url && strncmp(address, "unix:", 5) != 0) {
-        serving->app.settings.public_url = serving->user_url;
+        char near[URL_BYTES];
+        make_url(serving->client_url, reachable(address, near));
+        serving->app.settings.public_url = serving->client_url;
     }
 }
 
@@ -188,6 +205,7 @@ trib_code trib_serve_start(const trib_serve_options *options, trib_serving **ret
     if (!serving) return trib_error_set(err, TRIB_NOMEM, NULL);
     serving->config = options->config;
     serving->env = trib_env_native();
+    umask(0077); /* control.db holds the signing keys; whoever made the data folder may have left it open */
     /* before any thread exists, so that all inherit it: only sigtimedwait below takes these */
     sigemptyset(&serving->signals);
     sigaddset(&serving->signals, SIGTERM);
@@ -235,7 +253,9 @@ bool trib_serve_stop(trib_serving *serving) {
         trib_env_mono_ns(serving->env) + ((int64_t)serving->config->drain_timeout + TRIB_SERVE_LATE_MS) * 1000000;
     int signal_no = 0;
     trib_log_event(&serving->log, TRIB_LOG_INFO, "draining", TRIB_LOG_U("timeout_ms", serving->config->drain_timeout));
+    atomic_store(&serving->app.draining, true);
     trib_server_drain(serving->server, serving->config->drain_timeout, on_drained, serving);
+    trib_sessions_drain(serving->app.sessions);
     while (!atomic_load(&serving->drained) || !trib_server_is_idle(serving->server)) {
         if (take_signal(serving, 5, &signal_no)) {
             trib_log_event(&serving->log, TRIB_LOG_WARN, "ended_by_second_signal", TRIB_LOG_I("signal", signal_no));

@@ -89,7 +89,9 @@ int trib_ckpt_run(trib_handle *handle, bool truncate, bool *ret_complete, trib_e
         return SQLITE_IOERR; /* the VFS will not let a new log begin before this worked */
     *ret_complete = true;
     rc = reset_log(handle, truncate);
-    return (rc & 0xff) == SQLITE_BUSY ? SQLITE_OK : rc;
+    if ((rc & 0xff) == SQLITE_BUSY) return SQLITE_OK;
+    if (rc != SQLITE_OK) trib_file_error("restart the log of", db->paths.db, rc, err);
+    return rc;
 }
 
 static void finish(trib_db *db, trib_handle *handle, bool again) {

@@ -2,9 +2,14 @@
 /* One database: open with recovery, make the files at the first write, close, quarantine.
  *
  * Open, if there are files: sync -wal once (a process that was killed may have left commits that are in the page cache
- * only, and the first reader would see them) -> page map -> read the log again from the map's point, which restores the
- * commit number -> first connection, which builds the wal-index. Some connection stays open from then on, so that
- * SQLite never recovers beside other readers. */
+ * only, and the first reader would see them) -> drop it from the page cache (it may also have left pages whose sync
+ * failed: the kernel calls them clean, syncs them no more, and shows them until they are evicted) -> page map -> read
+ * the log again from the map's point, which restores the commit number -> first connection, which builds the wal-index.
+ * Some connection stays open from then on, so that SQLite never recovers beside other readers.
+ *
+ * If frames of lost commits stand behind the last good one, the log is emptied before anything else is written: a
+ * transaction that is sent again would put the same bytes where its first try was torn, and what followed that one then
+ * would be valid again. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,8 +55,14 @@ void trib_db_free(trib_db *db) {
 trib_mem_account *trib_db_account(trib_db *db) {
     return &db->account;
 }
-const trib_db_settings *trib_db_settings_of(trib_db *db) {
-    return &db->settings;
+trib_db_settings trib_db_settings_of(trib_db *db) {
+    return (trib_db_settings){
+        .system = atomic_load_explicit(&db->settings.system, memory_order_relaxed),
+        .max_bytes = atomic_load_explicit(&db->settings.max_bytes, memory_order_relaxed),
+        .txn_steal_ms = atomic_load_explicit(&db->settings.txn_steal_ms, memory_order_relaxed),
+        .statement_timeout_ms = atomic_load_explicit(&db->settings.statement_timeout_ms, memory_order_relaxed),
+        .heap_bytes = atomic_load_explicit(&db->settings.heap_bytes, memory_order_relaxed),
+    };
 }
 
 /* ---- quarantine ---- */
@@ -115,6 +126,7 @@ static trib_code read_log(trib_db *db, int64_t wal_size, trib_error *err) {
     if (code == TRIB_OK && wal_size > 0 && !trib_db_fault(db, TRIB_FAULT_NO_OPEN_SYNC)) {
         int rc = db->sync_file->pMethods->xSync(db->sync_file, SQLITE_SYNC_NORMAL);
         if (rc != SQLITE_OK) code = trib_file_error("sync", db->paths.wal, rc, err);
+        else db->store->disk->evict(db->store->disk->ctx, db->paths.wal);
     }
     trib_wal_scan_result scan = {0};
     if (code == TRIB_OK) code = trib_wal_scan(db->sync_file, NULL, NULL, &scan, err);
@@ -123,6 +135,7 @@ static trib_code read_log(trib_db *db, int64_t wal_size, trib_error *err) {
     if (code == TRIB_OK && scan.frames > r.after) code = trib_wal_scan(db->sync_file, replay_commit, &r, &scan, err);
     if (code != TRIB_OK) return code;
     log->has_header = scan.has_header;
+    log->has_tail = scan.has_tail;
     log->page_bytes = scan.header.page_bytes;
     log->salt[0] = scan.header.salt[0];
     log->salt[1] = scan.header.salt[1];
@@ -138,6 +151,22 @@ static trib_code read_log(trib_db *db, int64_t wal_size, trib_error *err) {
     return TRIB_OK;
 }
 
+/* Copies the log into the database and empties it. The caller is inside and alone. */
+static trib_code drop_tail(trib_handle *h, trib_error *err) {
+    trib_db *db = h->db;
+    bool complete = false;
+    trib_db_lock(db);
+    bool mine = trib_turn_try_locked(h);
+    trib_db_unlock(db);
+    if (!mine) return trib_error_set(err, TRIB_INTERNAL, "a database that is being opened has a writer");
+    int rc = trib_ckpt_run(h, true, &complete, err);
+    if (rc == SQLITE_OK && complete && atomic_load(&db->log.bytes) == 0 && !atomic_load(&db->log.sync_failed)) {
+        db->log.has_tail = false;
+        return TRIB_OK;
+    }
+    return rc == SQLITE_OK ? trib_error_set(err, TRIB_IO, "the log could not be emptied; look at the disk") : err->code;
+}
+
 /* The first connection; it goes to the idle ones. */
 static trib_code first_handle(trib_db *db, trib_error *err) {
     trib_handle *h = NULL;
@@ -148,6 +177,7 @@ static trib_code first_handle(trib_db *db, trib_error *err) {
     if (code == TRIB_OK) {
         rc = trib_handle_touch(h);
         agrees = db->log.appended_frames == 0 || trib_vfs_commit_visible(h, db->log.salt, db->log.appended_frames);
+        if (rc == SQLITE_OK && agrees && db->log.has_tail) code = drop_tail(h, &why);
         trib_handle_give_inside(h);
     }
     if (rc != SQLITE_OK) code = trib_file_error("open", db->paths.db, rc, &why);
@@ -337,11 +367,11 @@ void trib_db_close(trib_db *db) {
 }
 
 void trib_db_set_settings(trib_db *db, const trib_db_settings *settings) {
-    /* called for every job; they are only written here, under open_lock */
-    if (db->account.limit_bytes && memcmp(&db->settings, settings, sizeof *settings) == 0) return;
-    trib_db_lock(db);
-    db->settings = *settings;
-    trib_db_unlock(db);
+    atomic_store_explicit(&db->settings.system, settings->system, memory_order_relaxed);
+    atomic_store_explicit(&db->settings.max_bytes, settings->max_bytes, memory_order_relaxed);
+    atomic_store_explicit(&db->settings.txn_steal_ms, settings->txn_steal_ms, memory_order_relaxed);
+    atomic_store_explicit(&db->settings.statement_timeout_ms, settings->statement_timeout_ms, memory_order_relaxed);
+    atomic_store_explicit(&db->settings.heap_bytes, settings->heap_bytes, memory_order_relaxed);
     db->account.limit_bytes = settings->heap_bytes ? settings->heap_bytes : (int64_t)64 << 20;
 }
 

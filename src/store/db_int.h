@@ -61,6 +61,7 @@ typedef struct trib_log_mark {
 typedef struct trib_db_log {
     /* touched by the turn holder only (in vfs.c) */
     bool has_header;
+    bool has_tail; /* at open: see trib_wal_scan_result */
     uint32_t page_bytes;
     uint32_t *pages; /* page numbers of the frames behind the last commit, by position */
     size_t page_cap;
@@ -124,7 +125,12 @@ struct trib_db {
     int64_t last_used_ns;
 
     /* guarded by lock */
-    trib_db_settings settings;
+    /* trib_db_settings, a field at a time: any thread reads them while they are set */
+    struct {
+        _Atomic bool system;
+        _Atomic uint64_t max_bytes;
+        _Atomic uint32_t txn_steal_ms, statement_timeout_ms, heap_bytes;
+    } settings;
     trib_db_state state;
     trib_handle *handles; /* all */
     trib_handle *idle;    /* clean ones, newest first */

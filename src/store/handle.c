@@ -46,14 +46,27 @@ trib_code trib_handle_connect(trib_handle *h, trib_error *err) {
     return code;
 }
 
+/* Virtual tables (FTS5, R*Tree) prepare statements of their own. SQLite lists them among ours, but the tables finalize
+ * them when the close disconnects them, so whoever did that here before would free them twice. The cache has finalized
+ * ours; BUSY means that one came by another way. */
+static void close_connection(sqlite3 *sqlite) {
+    while (sqlite3_close(sqlite) == SQLITE_BUSY) {
+        sqlite3_stmt *left = sqlite3_next_stmt(sqlite, NULL);
+        if (!left) {
+            (void)sqlite3_close_v2(sqlite); /* goes with whatever still holds it */
+            return;
+        }
+        sqlite3_finalize(left);
+    }
+}
+
 void trib_handle_disconnect(trib_handle *h) {
     if (!h->sqlite) return;
     trib_stmt_cache_free(h->cache);
     h->cache = NULL;
-    for (sqlite3_stmt *s; (s = sqlite3_next_stmt(h->sqlite, NULL)) != NULL;) sqlite3_finalize(s);
     trib_policy_detach(h);
     h->policy = NULL;
-    sqlite3_close(h->sqlite);
+    close_connection(h->sqlite);
     h->sqlite = NULL;
     h->settings_changed = false;
     h->txn_readonly = false;
@@ -125,6 +138,22 @@ static trib_code queue_locked(trib_db *db, trib_handle_waiter *waiter, trib_erro
 
 void trib_handle_flush_locked(trib_db *db, trib_code code) {
     for (trib_handle_waiter *w; (w = pop_waiter(db)) != NULL;) w->granted(w, code);
+}
+
+bool trib_handle_withdraw(trib_db *db, trib_handle_waiter *waiter) {
+    trib_handle_waiter *before = NULL;
+    trib_db_lock(db);
+    trib_handle_waiter *at = db->handle_first;
+    for (; at && at != waiter; at = at->next) before = at;
+    if (at) {
+        if (before) before->next = at->next;
+        else db->handle_first = at->next;
+        if (db->handle_last == at) db->handle_last = before;
+        at->next = NULL;
+        db->handle_waiters--;
+    }
+    trib_db_unlock(db);
+    return at != NULL;
 }
 
 void trib_handle_expire_waiters(trib_db *db) {
@@ -394,6 +423,7 @@ trib_code trib_handle_enter(trib_handle *h, trib_access access, trib_session_var
     h->vars = vars;
     h->ticket = 0;
     h->wrote = false;
+    h->rows_read = h->rows_written = 0;
     h->entered = true;
     trib_stmt_enter(h);
     return TRIB_OK;
@@ -543,6 +573,14 @@ void trib_handle_after_step(trib_handle *h, int rc) {
 }
 
 void trib_handle_count_rows(trib_handle *h, uint64_t read, uint64_t written) {
+    h->rows_read += read;
+    h->rows_written += written;
     atomic_fetch_add_explicit(&h->db->rows_read, read, memory_order_relaxed);
     atomic_fetch_add_explicit(&h->db->rows_written, written, memory_order_relaxed);
+}
+
+void trib_handle_take_rows(trib_handle *h, uint64_t *ret_read, uint64_t *ret_written) {
+    *ret_read = h->rows_read;
+    *ret_written = h->rows_written;
+    h->rows_read = h->rows_written = 0;
 }

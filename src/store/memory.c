@@ -41,7 +41,8 @@ trib_policy *trib_memory_watch(trib_policy *policy) {
 static bool charge(trib_mem_account *account, int64_t bytes) {
     if (!account) return true;
     int64_t now = atomic_fetch_add_explicit(&account->used_bytes, bytes, memory_order_relaxed) + bytes;
-    if (bytes <= 0 || account->limit_bytes <= 0 || now <= account->limit_bytes) return true;
+    int64_t limit = atomic_load_explicit(&account->limit_bytes, memory_order_relaxed);
+    if (bytes <= 0 || limit <= 0 || now <= limit) return true;
     atomic_fetch_sub_explicit(&account->used_bytes, bytes, memory_order_relaxed);
     return false;
 }

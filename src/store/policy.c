@@ -215,9 +215,8 @@ static const char *base_name(int rc) {
 
 static trib_code stop_error(trib_policy *policy, trib_error *err) {
     if (policy->stop_code != TRIB_STATEMENT_TIMEOUT) return trib_error_set(err, policy->stop_code, NULL);
-    const trib_db_settings *settings = trib_db_settings_of(policy->handle->db);
-    uint32_t ms =
-        settings && settings->statement_timeout_ms ? settings->statement_timeout_ms : TRIB_STATEMENT_TIMEOUT_MS_DEFAULT;
+    uint32_t ms = trib_db_settings_of(policy->handle->db).statement_timeout_ms;
+    if (ms == 0) ms = TRIB_STATEMENT_TIMEOUT_MS_DEFAULT;
     return trib_error_set(err, TRIB_STATEMENT_TIMEOUT,
                           "the statement ran longer than %u ms and was interrupted; make it "
                           "touch fewer rows, or add an index",
@@ -442,8 +441,7 @@ void trib_policy_detach(trib_handle *handle) {
 
 /* The database's size limit as SQLite's bound on pages. SQLite keeps no less than what the file already has. */
 static void apply_page_budget(trib_handle *handle) {
-    const trib_db_settings *settings = trib_db_settings_of(handle->db);
-    uint64_t max_bytes = settings ? settings->max_bytes : 0;
+    uint64_t max_bytes = trib_db_settings_of(handle->db).max_bytes;
     if (handle->policy->max_bytes == max_bytes) return;
     int64_t page_bytes = pragma_value(handle->sqlite, "page_size");
     if (page_bytes <= 0) return; /* tried again at the next enter */

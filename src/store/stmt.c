@@ -16,9 +16,8 @@
 enum { NS_PER_MS = 1000000 };
 
 static int64_t timeout_ns(const trib_handle *handle) {
-    const trib_db_settings *settings = trib_db_settings_of(handle->db);
-    int64_t ms =
-        settings && settings->statement_timeout_ms ? settings->statement_timeout_ms : TRIB_STATEMENT_TIMEOUT_MS_DEFAULT;
+    uint32_t set_ms = trib_db_settings_of(handle->db).statement_timeout_ms;
+    int64_t ms = set_ms ? set_ms : TRIB_STATEMENT_TIMEOUT_MS_DEFAULT;
     return ms * NS_PER_MS;
 }
 

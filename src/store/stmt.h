@@ -27,6 +27,9 @@ trib_code trib_stmt_prepare(trib_handle *handle, trib_str sql, trib_stmt **ret, 
 trib_code trib_stmt_prepare_next(trib_handle *handle, trib_str *sql, trib_stmt **ret, trib_error *err);
 /* Resets and returns it to the handle's cache. Releases the turn if no transaction is open any more. Takes NULL. */
 void trib_stmt_free(trib_stmt *stmt);
+/* For an owner that cannot get inside the handle any more (the database is out of service): the statement ends with its
+ * connection. Takes NULL. Thread: any. */
+void trib_stmt_drop(trib_stmt *stmt);
 
 typedef struct trib_arg {
     trib_str name; /* len 0: positional. With or without its prefix : @ $ */

@@ -55,9 +55,14 @@ void trib_stmt_cache_free(trib_stmt_cache *cache) {
         stmt->closed = true;
         stmt->keep = false;
         trib_list_remove(&stmt->link);
+        if (atomic_exchange(&stmt->alone, true)) destroy(stmt);
     }
     if (cache->handle->cache == cache) cache->handle->cache = NULL;
     free(cache);
+}
+
+void trib_stmt_drop(trib_stmt *stmt) {
+    if (stmt && atomic_exchange(&stmt->alone, true)) destroy(stmt);
 }
 
 trib_stmt *trib_stmt_cache_take(trib_handle *handle, trib_str sql) {

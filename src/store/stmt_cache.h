@@ -38,7 +38,8 @@ struct trib_stmt {
     trib_str pragma; /* into sql */
 
     /* this run */
-    bool closed; /* the connection went away under it */
+    bool closed;        /* the connection went away under it */
+    _Atomic bool alone; /* its owner, or its connection, has let go of it: the second one to do so frees it */
     bool started, done;
     int64_t left_ns; /* of the statement's time */
     uint64_t rows_read, rows_written;

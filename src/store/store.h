@@ -141,6 +141,9 @@ struct trib_handle_waiter {
 /* As trib_handle_take, but AGAIN when all are in use: `granted` will be called, in order. Errors also:
  * TOO_MANY_REQUESTS (the queue is full). Thread: worker. */
 trib_code trib_handle_wait(trib_db *db, trib_handle_waiter *waiter, trib_handle **ret, trib_error *err);
+/* Takes a waiter out of the queue; false if `granted` was or is being called. The db reference must be held. Thread:
+ * any. */
+bool trib_handle_withdraw(trib_db *db, trib_handle_waiter *waiter);
 /* Rolls back, resets everything a client can set, releases the turn. Thread: worker, not between enter and leave. */
 void trib_handle_give(trib_handle *handle);
 /* The worker that called enter owns the handle until leave. enter answers TRANSACTION_TIMEOUT once if the transaction
@@ -153,6 +156,9 @@ void trib_handle_leave(trib_handle *handle);
 bool trib_handle_stateful(const trib_handle *handle);
 bool trib_handle_autocommit(const trib_handle *handle);
 trib_db *trib_handle_db(const trib_handle *handle);
+/* What the statements that ended since enter, or since the last call, have read and written. The database's own counts
+ * (trib_db_get_stats) begin again when it was closed meanwhile. Thread: inside. */
+void trib_handle_take_rows(trib_handle *handle, uint64_t *ret_read, uint64_t *ret_written);
 /* Makes the running statement stop with STATEMENT_TIMEOUT or CANCELLED soon. Thread: any, between enter and leave. */
 void trib_handle_interrupt(trib_handle *handle, trib_code why);
 
@@ -172,6 +178,8 @@ struct trib_turn_waiter {
 trib_code trib_turn_wait(trib_handle *handle, trib_turn_waiter *waiter, trib_error *err);
 /* Takes a waiter out of the queue; false if `granted` was or is being called. Thread: any. */
 bool trib_turn_cancel(trib_handle *handle, trib_turn_waiter *waiter);
+/* The same where the handle may have moved on; the db reference must be held. Thread: any. */
+bool trib_turn_withdraw(trib_db *db, trib_turn_waiter *waiter);
 
 /* ---- the gate ---- */
 

@@ -26,6 +26,7 @@ struct trib_handle {
     trib_code interrupt_code; /* why trib_handle_interrupt was called; guarded by the db's lock */
     _Atomic bool interrupted;
     int64_t statement_deadline_ns;
+    uint64_t rows_read, rows_written; /* since enter or the last trib_handle_take_rows */
 
     uint64_t ticket;       /* trib_handle_ticket of the last stay, set by leave */
     bool entered;          /* between enter and leave; touched by the owner only */
@@ -68,7 +69,7 @@ trib_code trib_policy_init_process(trib_error *err);
 /* The account that SQLite allocations of this thread are charged to from now on; NULL: the process. `limit`: bytes. */
 typedef struct trib_mem_account {
     _Atomic int64_t used_bytes;
-    int64_t limit_bytes;
+    _Atomic int64_t limit_bytes;
 } trib_mem_account;
 void trib_policy_set_account(trib_mem_account *account);
 /* Brings every pragma that a client can set back to its default; called between two clients, outside a transaction. */
@@ -89,6 +90,6 @@ trib_code trib_sqlite_error(trib_handle *handle, int rc, trib_error *err);
 
 /* The memory account of the handle's database. */
 trib_mem_account *trib_db_account(trib_db *db);
-const trib_db_settings *trib_db_settings_of(trib_db *db);
+trib_db_settings trib_db_settings_of(trib_db *db);
 
 #endif

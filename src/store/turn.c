@@ -9,9 +9,10 @@
  * log. */
 #include "store/db_int.h"
 
-static int64_t steal_ns(const trib_db *db) {
-    uint32_t ms = db->settings.txn_steal_ms;
-    if (ms == 0) ms = db->settings.system ? TRIB_TXN_STEAL_MS_SYSTEM : TRIB_TXN_STEAL_MS_DEFAULT;
+static int64_t steal_ns(trib_db *db) {
+    trib_db_settings settings = trib_db_settings_of(db);
+    uint32_t ms = settings.txn_steal_ms;
+    if (ms == 0) ms = settings.system ? TRIB_TXN_STEAL_MS_SYSTEM : TRIB_TXN_STEAL_MS_DEFAULT;
     return (int64_t)ms * 1000000;
 }
 
@@ -212,8 +213,7 @@ trib_code trib_turn_wait(trib_handle *handle, trib_turn_waiter *waiter, trib_err
     return code;
 }
 
-bool trib_turn_cancel(trib_handle *handle, trib_turn_waiter *waiter) {
-    trib_db *db = handle->db;
+bool trib_turn_withdraw(trib_db *db, trib_turn_waiter *waiter) {
     bool found = true;
     trib_db_lock(db);
     if (contains(db->turn_first, waiter)) {
@@ -224,7 +224,11 @@ bool trib_turn_cancel(trib_handle *handle, trib_turn_waiter *waiter) {
     } else {
         found = false;
     }
-    if (found) handle->waits_turn = false;
+    if (found) waiter->handle->waits_turn = false;
     trib_db_unlock(db);
     return found;
+}
+
+bool trib_turn_cancel(trib_handle *handle, trib_turn_waiter *waiter) {
+    return trib_turn_withdraw(handle->db, waiter);
 }

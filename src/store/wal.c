@@ -62,6 +62,24 @@ static bool frame_valid(const trib_wal_header *h, const uint8_t *frame, uint32_t
     return sum[0] == trib_be32(frame + 16) && sum[1] == trib_be32(frame + 20);
 }
 
+static trib_code read_error(int rc, trib_error *err) {
+    return trib_error_set(err, (rc & 0xff) == SQLITE_NOMEM || rc == SQLITE_IOERR_NOMEM ? TRIB_NOMEM : TRIB_IO,
+                          "a log could not be read (%s); look at the disk", sqlite3_errstr(rc));
+}
+
+/* A lost frame need not be the last: each one's header is looked at, to the end of the file. */
+static trib_code look_for_tail(sqlite3_file *file, uint64_t size, uint8_t *space, trib_wal_scan_result *r,
+                               trib_error *err) {
+    for (uint32_t i = r->frames + 1; !r->has_tail; i++) {
+        uint64_t at = trib_wal_frame_offset(r->header.page_bytes, i);
+        if (at + TRIB_WAL_FRAME_HEADER_BYTES > size) break;
+        int rc = file->pMethods->xRead(file, space, TRIB_WAL_FRAME_HEADER_BYTES, (sqlite3_int64)at);
+        if (rc != SQLITE_OK) return read_error(rc, err);
+        r->has_tail = trib_be32(space + 8) == r->header.salt[0] && trib_be32(space + 12) == r->header.salt[1];
+    }
+    return TRIB_OK;
+}
+
 static trib_code scan_frames(sqlite3_file *file, uint64_t size, trib_wal_on_commit on_commit, void *ctx,
                              trib_wal_scan_result *r, trib_error *err) {
     size_t frame_bytes = TRIB_WAL_FRAME_HEADER_BYTES + r->header.page_bytes;
@@ -74,8 +92,7 @@ static trib_code scan_frames(sqlite3_file *file, uint64_t size, trib_wal_on_comm
         if (at + frame_bytes > size) break;
         int rc = file->pMethods->xRead(file, frame, (int)frame_bytes, (sqlite3_int64)at);
         if (rc != SQLITE_OK) {
-            code = trib_error_set(err, rc == SQLITE_IOERR_NOMEM ? TRIB_NOMEM : TRIB_IO,
-                                  "a log could not be read (%s); look at the disk", sqlite3_errstr(rc));
+            code = read_error(rc, err);
             break;
         }
         if (!frame_valid(&r->header, frame, sum)) break;
@@ -91,6 +108,7 @@ static trib_code scan_frames(sqlite3_file *file, uint64_t size, trib_wal_on_comm
         r->end = at + frame_bytes;
         s.count = 0;
     }
+    if (code == TRIB_OK) code = look_for_tail(file, size, frame, r, err);
     free(s.pages);
     free(frame);
     return code;
@@ -106,8 +124,7 @@ trib_code trib_wal_scan(sqlite3_file *file, trib_wal_on_commit on_commit, void *
         rc = file->pMethods->xRead(file, header, sizeof header, 0);
         r.has_header = rc == SQLITE_OK && trib_wal_header_parse(header, &r.header);
     }
-    if (rc != SQLITE_OK)
-        return trib_error_set(err, TRIB_IO, "a log could not be read (%s); look at the disk", sqlite3_errstr(rc));
+    if (rc != SQLITE_OK) return read_error(rc, err);
     trib_code code = TRIB_OK;
     if (r.has_header) code = scan_frames(file, (uint64_t)size, on_commit, ctx, &r, err);
     if (code == TRIB_OK) *ret = r;

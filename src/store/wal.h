@@ -41,7 +41,8 @@ typedef struct trib_wal_scan_result {
     trib_wal_header header;
     uint32_t frames; /* index of the last commit's frame; 0: none */
     uint32_t commits;
-    uint64_t end; /* byte behind the last commit; 0 without one */
+    uint64_t end;  /* byte behind the last commit; 0 without one */
+    bool has_tail; /* behind it stand frames with this log's salts: of lost commits, or of one that never ended */
 } trib_wal_scan_result;
 
 /* Called for each valid commit in order, with the pages of its frames first_frame .. last_frame. A code but OK ends the

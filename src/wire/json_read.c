@@ -134,7 +134,7 @@ static char *put_utf8(char *out, unsigned c) {
 /* Behind "\u". A lone surrogate has no UTF-8 form (RFC 3629 §3), so it is refused rather than replaced. */
 static bool read_unicode_escape(parser *p, char **out) {
     const char *start = p->at - 2;
-    unsigned c, low;
+    unsigned c = 0, low = 0;
     if (!read_hex4(p, &c)) return false;
     if (c >= 0xDC00 && c <= 0xDFFF) return refuse_at(p, start, "a \\u low surrogate without its high surrogate");
     if (c >= 0xD800 && c <= 0xDBFF) {

@@ -58,7 +58,8 @@ typedef struct trib_jwt_claims {
     trib_jwt_access a;
     trib_jwt_scope p[TRIB_JWT_RIGHT_COUNT];
     int64_t exp_s, nbf_s, iat_s;
-    int64_t gen; /* epoch for mass revocation, our own claim: the caller compares it with the tenant's */
+    int64_t
+        gen; /* our own claim, compared by the caller: with id the tenant's epoch, with p the time of making in ms */
 } trib_jwt_claims;
 
 /* A key that tokens may be signed with. kid empty: it has no name. */

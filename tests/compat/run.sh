@@ -7,6 +7,7 @@
 #   tests/compat/run.sh [CLIENT...]     only these, e.g. libsql-client-http
 #   COMPAT_CLIENT_SECONDS=120           how long one client may take
 #   COMPAT_KEEP=1                       keep the data folder and the logs, and say where they are
+#   COMPAT_WRITE_PAGE=1                 write docs/reference/compatibility.md from what passed, instead of comparing it
 set -u
 cd "$(dirname "$0")" || exit 2
 root=$(cd ../.. && pwd)
@@ -22,15 +23,28 @@ done
 for variable in $(env | sed -n 's/^\(TRIB_[A-Za-z0-9_]*\)=.*/\1/p'); do unset "$variable"; done
 client_s=${COMPAT_CLIENT_SECONDS:-120}
 
-# npm writes this file last, so that it is newer than a lock file that it was made from.
-if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+# Installs what package-lock.json pins. Without the registry nothing here can run: that is a failure, told with its cure.
+install_packages() {
     command -v npm >/dev/null 2>&1 || {
         echo "tests/compat/run.sh: npm is missing; install it (apt-get install npm)" >&2
-        exit 2
+        return 1
     }
     echo "npm ci ..."
-    npm ci --no-progress --loglevel=error || exit 2
-    touch node_modules/.package-lock.json
+    npm ci --no-progress --loglevel=error --fetch-retries=2 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=10000 \
+        --fetch-timeout=60000 && touch node_modules/.package-lock.json && return
+    cat >&2 <<TEXT
+tests/compat/run.sh: the client packages could not be installed, so no client was tested. npm's reason is above.
+Missing, as pinned in tests/compat/package-lock.json:
+$(sed -n '/"dependencies"/,/}/s/^ *"\(.*\)": "\(.*\)",*$/  \1 \2/p' package.json)
+npm asks $(npm config get registry 2>/dev/null). If this machine cannot reach it, do one of these:
+  - name a mirror: npm_config_registry=URL (and npm_config_proxy=URL for a proxy), then run this again
+  - run 'npm ci' in tests/compat on a machine of the same kind that can, and copy its node_modules here
+TEXT
+    return 1
+}
+# npm writes this file last, so that it is newer than a lock file that it was made from.
+if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+    install_packages || exit 2
 fi
 node=$PWD/node_modules/.bin/node
 
@@ -57,12 +71,13 @@ while [ -z "$url" ] || [ -z "$admin" ]; do
     url=$(sed -n 's/^listening \(http:.*\)$/\1/p' "$work/out")
     admin=$(sed -n 's/^admin \(http:.*\)$/\1/p' "$work/out")
 done
-export COMPAT_URL="$url" COMPAT_ADMIN_URL="$admin"
+export COMPAT_URL="$url" COMPAT_ADMIN_URL="$admin" COMPAT_BIN="$bin"
 COMPAT_ADMIN_KEY=$(cat "$work/data/admin.key") || exit 2
 export COMPAT_ADMIN_KEY
 
 all_passed=0 all_failed=0
 : >"$work/table"
+whole=$#
 [ $# -gt 0 ] || set -- $(ls clients | sed -n 's/\.js$//p')
 for client in "$@"; do
     begin=$(date +%s)
@@ -97,6 +112,18 @@ else
     printf '%-26s %6s %6s\n' "server ends cleanly" 0 1 >>"$work/table"
     echo "---- the server ended with status $code; its log:"
     tail -n 60 "$work/server.log"
+fi
+# The page says what this run shows; a part of a run, or one with failures, shows nothing new.
+page=$root/docs/reference/compatibility.md
+if [ "$whole" -eq 0 ] && [ $all_failed -eq 0 ]; then
+    [ -z "${COMPAT_WRITE_PAGE:-}" ] || "$node" lib/page.js write "$work" "$page"
+    if "$node" lib/page.js check "$work" "$page"; then
+        all_passed=$((all_passed + 1))
+        printf '%-26s %6s %6s\n' "the page says the same" 1 0 >>"$work/table"
+    else
+        all_failed=$((all_failed + 1))
+        printf '%-26s %6s %6s\n' "the page says the same" 0 1 >>"$work/table"
+    fi
 fi
 printf '\n%-26s %6s %6s %7s\n' client passed failed time
 cat "$work/table"

@@ -4,6 +4,8 @@
  *
  *   powercut_test [--cuts N] [--seed S] [--mutation NAME|all] [--verbose 1]
  *
+ * Cuts: --cuts, else TRIB_TEST_POWER_CUTS, else 5,000.
+ *
  * One round: open the store, check what is there, write and read for a while, then the machine stops at some disk
  * operation (power cut: unsynced sectors, sizes, names survive not at all, fully, or by chance; or kill: only the
  * process is gone), which may also happen while the last cut is being recovered. Oracle:
@@ -28,6 +30,9 @@ enum {
     PAGE = 4096
 };
 
+/* Bytes that depend on nothing but their length and `seq`: a transaction that is sent again writes the same pages. */
+#define BYTES "substr(replace(hex(zeroblob(%d)), '00', '%d,'), 1, %d)"
+
 static const char db_id[] = "0123456789abcdef0123456789abcdef";
 
 typedef enum fate {
@@ -48,7 +53,7 @@ typedef struct waiter {
 } waiter;
 
 typedef struct world {
-    uint64_t seed, rng;
+    uint64_t seed, rng, life_seed;
     trib_env_test env;
     sim_disk *disk;
     trib_store *store;
@@ -57,7 +62,8 @@ typedef struct world {
     trib_session_vars vars;
     uint32_t faults;
     uint8_t fates[SEQ_MAX];
-    int next_seq;
+    int next_seq; /* the next to send */
+    int end_seq;  /* none from here on was ever sent */
     waiter waiters[WAITERS_MAX];
     /* the replica */
     uint8_t *replica;
@@ -117,6 +123,7 @@ static void deliver(world *w) {
         if (!a->used || !a->resolved) continue;
         a->used = false;
         if (a->failed) { /* the error has passed the gate: it holds */
+            TRACE(w, "  failed %d: %s\n", a->write_seq, trib_code_name(a->code));
             if (a->code == TRIB_OK || a->code == TRIB_NOT_COMMITTED) w->fates[a->write_seq] = FATE_GONE;
         } else if (a->code == TRIB_OK && a->write_seq) {
             if (w->fates[a->write_seq] == FATE_GONE) wrong(w, "commit %d was refused, then acknowledged", a->write_seq);
@@ -130,7 +137,7 @@ static void deliver(world *w) {
         } else if (a->code == TRIB_NOT_COMMITTED && a->write_seq) {
             w->fates[a->write_seq] = FATE_GONE;
             w->refusals++;
-            w->stop_soon |= dice(w, 3) == 0; /* what was refused must stay away, whatever comes next */
+            w->stop_soon |= dice(w, 3) != 0; /* what was refused must stay away, whatever comes next */
             TRACE(w, "  refused %d\n", a->write_seq);
         }
     }
@@ -194,19 +201,23 @@ static bool number(world *w, trib_handle *h, const char *sql, int64_t *ret) {
 
 /* ---- work ---- */
 
-/* One transaction: a row, a count, some pages of padding, sometimes an old row less. */
+/* One transaction: a row, a count, some pages of padding, sometimes an old row less. All but its end follows from
+ * seq. */
 static trib_code transaction(world *w, int seq) {
     char sql[400];
-    bool explicit = dice(w, 3) == 0;
+    uint64_t lot = w->life_seed + (uint64_t)seq;
+    bool explicit = sim_random(&lot) % 3 == 0;
     if (explicit && run(w, w->w, "BEGIN IMMEDIATE") != TRIB_OK) return TRIB_TRANSACTION_BUSY;
-    int extra = explicit ? (int)dice(w, 4) : 0;
+    int extra = explicit ? (int)(sim_random(&lot) % 4) : 0;
     trib_code code = TRIB_OK;
     for (int i = 0; i < extra && code == TRIB_OK; i++) {
-        snprintf(sql, sizeof sql, "INSERT OR REPLACE INTO pad VALUES (%d, randomblob(%d))", (int)dice(w, 40),
-                 (int)dice(w, 9000));
+        int key = (int)(sim_random(&lot) % 40);
+        int len = (int)(sim_random(&lot) % 9000);
+        snprintf(sql, sizeof sql, "INSERT OR REPLACE INTO pad VALUES (%d, " BYTES ")", key, len, seq, len);
         code = run(w, w->w, sql);
     }
-    snprintf(sql, sizeof sql, "INSERT INTO t VALUES (%d, randomblob(%d))", seq, (int)dice(w, 300));
+    int len = (int)(sim_random(&lot) % 300);
+    snprintf(sql, sizeof sql, "INSERT INTO t VALUES (%d, " BYTES ")", seq, len, seq, len);
     if (code == TRIB_OK) code = run(w, w->w, sql); /* the trigger counts it */
     if (!explicit) return code;
     bool back = code != TRIB_OK || dice(w, 8) == 0;
@@ -217,6 +228,9 @@ static trib_code transaction(world *w, int seq) {
 static void write_one(world *w) {
     if (w->next_seq >= SEQ_MAX || !enter(w, w->w)) return;
     int seq = w->next_seq++;
+    w->stop_soon |=
+        w->fates[seq] == FATE_GONE && dice(w, 4) == 0; /* sent again: what was sent after it must stay away */
+    if (w->next_seq > w->end_seq) w->end_seq = w->next_seq;
     w->commits++;
     trib_code code = transaction(w, seq);
     TRACE(w, "  write %d: %s, op %llu\n", seq, trib_code_name(code), (unsigned long long)sim_disk_ops(w->disk));
@@ -248,12 +262,12 @@ static void check_fates(world *w, sqlite3 *sqlite) {
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         int seq = sqlite3_column_int(stmt, 0);
         if (seq > 0 && seq < SEQ_MAX) there[seq] = true;
-        if (seq <= 0 || seq >= w->next_seq) wrong(w, "row %d was never sent", seq);
+        if (seq <= 0 || seq >= w->end_seq) wrong(w, "row %d was never sent", seq);
     }
     sqlite3_finalize(stmt);
     if (rc != SQLITE_DONE) return;
     int hole = 0;
-    for (int i = 1; i < w->next_seq; i++) {
+    for (int i = 1; i < w->end_seq; i++) {
         if (w->fates[i] == FATE_ACKED && !there[i]) wrong(w, "acknowledged commit %d is lost", i);
         if (w->fates[i] == FATE_GONE && there[i])
             wrong(w, "commit %d was refused or absent before, and is there now", i);
@@ -261,9 +275,16 @@ static void check_fates(world *w, sqlite3 *sqlite) {
         if (there[i] && hole) wrong(w, "commit %d is there, the earlier %d is not", i, hole);
     }
     /* what this answered read showed holds from now on */
-    for (int i = 1; i < w->next_seq; i++) {
-        if (w->fates[i] == FATE_SENT || w->fates[i] == FATE_TRIED) w->fates[i] = there[i] ? FATE_ACKED : FATE_GONE;
+    for (int i = 1; i < w->end_seq; i++) {
+        if (w->fates[i] == FATE_SENT || w->fates[i] == FATE_TRIED) {
+            w->fates[i] = there[i] ? FATE_ACKED : FATE_GONE;
+            TRACE(w, "  %d is %s\n", i, there[i] ? "there" : "gone");
+        }
         w->in_life_acked |= w->fates[i] == FATE_ACKED;
+    }
+    if (dice(w, 2) == 0) { /* clients send again what was lost */
+        w->next_seq = w->end_seq;
+        while (w->next_seq > 1 && w->fates[w->next_seq - 1] == FATE_GONE) w->next_seq--;
     }
 }
 
@@ -350,7 +371,7 @@ static void check(world *w) {
         trib_store_run_pending(w->store);
     }
     if (there && !off(w) && tables == 0) {
-        for (int i = 1; i < w->next_seq; i++) {
+        for (int i = 1; i < w->end_seq; i++) {
             if (w->fates[i] == FATE_ACKED) wrong(w, "acknowledged commit %d is lost with the whole database", i);
             w->fates[i] = FATE_GONE;
         }
@@ -373,8 +394,8 @@ static void make_schema(world *w) {
             "INSERT INTO head VALUES (0)",
             "CREATE TABLE pad(k INTEGER PRIMARY KEY, body)",
             "CREATE TRIGGER trig AFTER INSERT ON t BEGIN UPDATE head SET n = n + 1; "
-            "DELETE FROM pad WHERE k = new.seq % 40; INSERT INTO pad VALUES (new.seq % 40, randomblob(new.seq * 37 % "
-            "5000)); END",
+            "DELETE FROM pad WHERE k = new.seq % 40; INSERT INTO pad VALUES (new.seq % 40, "
+            "substr(replace(hex(zeroblob(new.seq * 37 % 5000)), '00', new.seq || ','), 1, new.seq * 37 % 5000)); END",
             "COMMIT",
         };
         trib_code code = TRIB_OK;
@@ -405,6 +426,7 @@ static bool start(world *w) {
     if (code == TRIB_OK) code = trib_handle_take(w->db, &w->r, &err);
     w->quarantined = code == TRIB_DATABASE_QUARANTINED && w->may_quarantine;
     if (code != TRIB_OK && !off(w) && !w->quarantined) wrong(w, "cannot be opened: %s", err.message);
+    TRACE(w, "  opened: %s, op %llu\n", trib_code_name(code), (unsigned long long)sim_disk_ops(w->disk));
     return code == TRIB_OK;
 }
 
@@ -426,12 +448,21 @@ static void stop(world *w) {
 /* The second one in a round may hit the cut-back of the first; the rule is then to quarantine. */
 static void arm_sync_failure(world *w) {
     w->may_quarantine |= w->armed++ > 0;
-    sim_disk_fail_sync_at(w->disk, 1 + dice(w, 3));
+    /* 2: the first commit's, after its log's header */
+    uint64_t n = w->db->log.appended_end == 0 && dice(w, 2) ? 2 : 1 + dice(w, 3);
+    sim_disk_fail_sync_at(w->disk, n, dice(w, 3) == 0 ? 1 + dice(w, 12) : 0);
+}
+
+/* Moments when a failed sync does most harm: the next commit begins a log, which would be cut back to nothing; or a
+ * checkpoint is about to run. */
+static bool is_delicate(const world *w) {
+    return w->db->state == TRIB_DB_READY && (w->db->log.appended_end == 0 || w->db->ckpt != TRIB_CKPT_NONE);
 }
 
 static void work(world *w) {
     int steps = (int)dice(w, 40);
     for (int i = 0; i < steps && !off(w) && !w->failure[0] && !w->stop_soon; i++) {
+        if (w->armed == 0 && is_delicate(w) && dice(w, 5) == 0) arm_sync_failure(w);
         uint64_t what = dice(w, 20);
         if (what < 12) write_one(w);
         else if (what < 15) read_one(w);
@@ -439,7 +470,10 @@ static void work(world *w) {
         else if (what == 18) trib_store_tick(w->store);
         else if (dice(w, 3) == 0) arm_sync_failure(w);
         deliver(w);
-        if (sim_disk_sync_failed(w->disk)) w->sync_failures++;
+        if (sim_disk_sync_failed(w->disk)) {
+            w->sync_failures++;
+            TRACE(w, "  a sync failed, op %llu\n", (unsigned long long)sim_disk_ops(w->disk));
+        }
     }
 }
 
@@ -455,7 +489,7 @@ static void one_round(world *w) {
         work(w);
     }
     deliver(w);
-    bool kill = !w->stop_soon && dice(w, 4) == 0;
+    bool kill = !w->stop_soon && dice(w, 3) == 0;
     bool clean = !off(w) && !w->stop_soon && dice(w, 6) == 0;
     if (!clean) sim_disk_stop(w->disk);
     stop(w);
@@ -477,7 +511,8 @@ static bool begin_life(world *w) {
     w->disk = sim_disk_new("sim", w->rng);
     memset(w->fates, 0, sizeof w->fates);
     memset(w->waiters, 0, sizeof w->waiters);
-    w->next_seq = 1;
+    w->next_seq = w->end_seq = 1;
+    w->life_seed = sim_random(&w->rng);
     w->epoch = w->replica_no = 0;
     w->has_offset = w->in_life_acked = w->may_quarantine = w->quarantined = false;
     unsigned seed = (unsigned)dice(w, 1U << 31);
@@ -531,7 +566,8 @@ static int report(const world *w, const char *mutation) {
 }
 
 int main(int argc, char **argv) {
-    uint64_t cuts = 1000;
+    const char *wish = getenv("TRIB_TEST_POWER_CUTS");
+    uint64_t cuts = wish && *wish ? strtoull(wish, NULL, 10) : 5000;
     uint64_t seed = 1;
     const char *mutation = NULL;
     bool verbose = false;

@@ -28,6 +28,7 @@ trap cleanup EXIT
 
 # start_server [SERVE OPTION...]: sets url and admin_url.
 start_server() {
+    : >"$work/out"
     "$TRIB" serve --data "$data" --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --log-level warn "$@" \
         >"$work/out" 2>"$work/err" &
     server_pid=$!
@@ -50,7 +51,7 @@ t() {
 failed() {
     echo "FAILED: $1"
     echo "  status ${status:-}; output:"
-    echo "${output:-}" | sed 's/^/  | /'
+    printf '%s\n' "${output:-}" | sed 's/^/  | /'
     exit 1
 }
 
@@ -70,6 +71,17 @@ has() {
 lacks() {
     checks=$((checks + 1))
     case $output in *"$1"*) failed "$2 (not wanted: $1)" ;; *) ;; esac
+}
+
+# valid_json WHAT: every line of the last output is JSON, by SQLite's own parser in the shell at $json_at (a tenant of the
+# server on our data folder, or a URL).
+json_at=streams
+valid_json() {
+    checks=$((checks + 1))
+    [ -n "$output" ] || failed "$1 (no output)"
+    printf '%s\n' "$output" | sed "s/'/''/g; s/^/SELECT json_valid('/; s/\$/') AS valid;/" >"$work/valid.sql"
+    verdict=$("$TRIB" shell "$json_at" --data "$data" --mode csv <"$work/valid.sql" 2>&1) || verdict="$verdict status $?"
+    [ "$(echo "$verdict" | sort -u | tr '\n' ' ')" = "1 valid " ] || failed "$1 (not JSON: $verdict)"
 }
 
 finish() {

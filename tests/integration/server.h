@@ -31,32 +31,30 @@ static inline void die(const char *what) {
     exit(1);
 }
 
-/* "<word> http://127.0.0.1:<port>/" */
+/* "<word> http://127.0.0.1:<port>/"; -1 if that is not what comes. */
 static inline int read_port(FILE *from, const char *word) {
     char line[256], want[64];
     snprintf(want, sizeof want, "%s http://127.0.0.1:", word);
-    if (!fgets(line, sizeof line, from) || strncmp(line, want, strlen(want)) != 0) die("the server did not get ready");
+    if (!fgets(line, sizeof line, from) || strncmp(line, want, strlen(want)) != 0) return -1;
     long port = strtol(line + strlen(want), NULL, 10);
-    if (port <= 0 || port > 65535) die("the server printed no port");
-    return (int)port;
+    return port <= 0 || port > 65535 ? -1 : (int)port;
 }
 
-/* extra: more arguments, NULL at the end; may be NULL. Logs go to <folder>/log. */
-static inline server server_start(const char *const *extra) {
-    server s = {0};
+/* Starts the program on s->folder and returns at once; *ret_out gets what it prints. Logs go to <folder>/log. extra:
+ * more arguments, NULL at the end; may be NULL. */
+static inline void server_spawn(server *s, const char *const *extra, int *ret_out) {
     int out[2];
-    const char *bin = getenv("TRIB_BIN"), *tmp = getenv("TMPDIR");
+    const char *bin = getenv("TRIB_BIN");
     if (!bin) bin = "build/dev/trib";
-    snprintf(s.folder, sizeof s.folder, "%s/trib-it-XXXXXX", tmp ? tmp : "/tmp");
-    if (!mkdtemp(s.folder) || pipe2(out, O_CLOEXEC)) die("no folder or pipe");
+    if (pipe2(out, O_CLOEXEC)) die("no pipe");
     char data[160], log[160];
-    snprintf(data, sizeof data, "%s/data", s.folder);
-    snprintf(log, sizeof log, "%s/log", s.folder);
+    snprintf(data, sizeof data, "%s/data", s->folder);
+    snprintf(log, sizeof log, "%s/log", s->folder);
     const char *argv[32] = {bin, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data", data};
     for (int n = 8; extra && *extra && n < 31; n++) argv[n] = *extra++;
-    s.pid = fork();
-    if (s.pid < 0) die("fork");
-    if (s.pid == 0) {
+    s->pid = fork();
+    if (s->pid < 0) die("fork");
+    if (s->pid == 0) {
         int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
         dup2(fd, 2);
         dup2(out[1], 1);
@@ -64,10 +62,41 @@ static inline server server_start(const char *const *extra) {
         _exit(127);
     }
     close(out[1]);
-    FILE *lines = fdopen(out[0], "r");
-    s.port = read_port(lines, "listening");
-    s.admin_port = read_port(lines, "admin");
+    *ret_out = out[0];
+}
+
+static inline void server_make_folder(server *s) {
+    const char *tmp = getenv("TMPDIR");
+    snprintf(s->folder, sizeof s->folder, "%s/trib-it-XXXXXX", tmp ? tmp : "/tmp");
+    if (!mkdtemp(s->folder)) die("no folder");
+}
+
+static inline void server_show_log(const server *s) {
+    char path[160], line[512];
+    snprintf(path, sizeof path, "%s/log", s->folder);
+    FILE *log = fopen(path, "r");
+    while (log && fgets(line, sizeof line, log)) fprintf(stderr, "  log: %s", line);
+    if (log) fclose(log);
+}
+
+/* On the folder that s has already: a restart. */
+static inline void server_start_again(server *s, const char *const *extra) {
+    int out;
+    server_spawn(s, extra, &out);
+    FILE *lines = fdopen(out, "r");
+    s->port = read_port(lines, "listening");
+    s->admin_port = s->port < 0 ? -1 : read_port(lines, "admin");
     fclose(lines);
+    if (s->admin_port > 0) return;
+    server_show_log(s);
+    die("the server did not get ready");
+}
+
+/* On a folder of its own. */
+static inline server server_start(const char *const *extra) {
+    server s = {0};
+    server_make_folder(&s);
+    server_start_again(&s, extra);
     return s;
 }
 
@@ -146,14 +175,6 @@ static inline int server_wait(const server *s, int seconds) {
         usleep(10000);
     }
     return -1;
-}
-
-static inline void server_show_log(const server *s) {
-    char path[160], line[512];
-    snprintf(path, sizeof path, "%s/log", s->folder);
-    FILE *log = fopen(path, "r");
-    while (log && fgets(line, sizeof line, log)) fprintf(stderr, "  log: %s", line);
-    if (log) fclose(log);
 }
 
 /* Ends it with SIGTERM and removes its folder; false if it did not end cleanly (sanitizers report by the status,

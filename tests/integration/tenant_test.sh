@@ -21,6 +21,19 @@ fails_with 1 "nor deleted"
 t tenant create a1 a2 a3 a4 a5
 ok "several at once"
 
+t tenant create b1 a1 b2
+fails_with 6 "one of several that exists is a conflict"
+has "created b1" "those before it are made"
+t tenant show b2
+fails_with 4 "those behind it are not"
+t tenant delete b1 --yes
+t tenant create b1 b2 --json
+valid_json "with --json each is one object on a line"
+t tenant delete b1 --yes
+t tenant delete b2 --yes
+t tenant delete b2 --yes
+fails_with 4 "what is gone cannot be deleted"
+
 t tenant list
 ok "the list"
 for name in acme a1 a2 a3 a4 a5 streams discovery; do has "$name" "holds $name"; done
@@ -29,6 +42,15 @@ has '"name":"a3"' "a page begins behind its cursor"
 has '"name":"a4"' "and has as many as asked for"
 lacks '"name":"a5"' "and no more"
 lacks '"name":"a2"' "and not the cursor itself"
+t tenant list --limit 0
+fails_with 2 "a limit of nothing is a wrong option"
+status=0
+output=$("$TRIB" tenant list --data "$work/nothing" 2>&1) || status=$?
+fails_with 3 "a folder without a server"
+status=0
+output=$(TRIB_ADMIN_KEY=wrong "$TRIB" tenant list --admin-url "$admin_url" 2>&1) || status=$?
+fails_with 5 "a wrong key"
+lacks NAME "shows no list"
 
 key=$(cat "$data/admin.key")
 [ "$(stat -c %a "$data/admin.key")" = 600 ] || failed "the admin key is for its owner alone"

@@ -87,12 +87,52 @@ old=$made
 token acme
 sql "$made" acme 'SELECT 1'
 has '[200]' "and so is what the new one signs"
+t token rotate-keys --drop-old --drop-all
+fails_with 2 "old and all at once is refused"
 t token rotate-keys --drop-old
 ok "the old keys are dropped"
-for each in "$old" "$made" "$two" "$all"; do
+sql "$made" acme 'SELECT 1'
+has '[200]' "what was made since the rotation is still good"
+for each in "$old" "$two" "$all"; do
     sql "$each" acme 'SELECT 1'
-    has '[401]' "every token made before is void"
+    has '[401]' "what an older key signed is void"
 done
+t token rotate-keys --drop-old
+fails_with 1 "there is nothing to drop any more"
+has 'no older key' "and it says so"
+sql "$made" acme 'SELECT 1'
+has '[200]' "the present key stays"
+t token rotate-keys --drop-all
+ok "all keys are dropped"
+sql "$made" acme 'SELECT 1'
+has '[401]' "every token made before is void"
+
+# a name that is used again: no token of the first tenant opens the second
+t tenant create twin
+token twin
+alone=$made
+token twin acme
+listed=$made
+token --all
+all=$made
+for each in "$alone" "$listed" "$all"; do
+    sql "$each" twin 'SELECT 1'
+    has '[200]' "the tokens work"
+done
+t tenant delete twin --yes
+t tenant create twin
+ok "a tenant is made again"
+sql "$alone" twin 'SELECT 1'
+has '[401]' "the token for the first alone is void"
+sql "$listed" twin 'SELECT 1'
+has '[404]' "for a token that lists its name it is not there"
+sql "$listed" acme 'SELECT 1'
+has '[200]' "the others in the list are"
+sql "$all" twin 'SELECT 1'
+has '[200]' "a token for all is for later ones, too"
+token twin acme
+sql "$made" twin 'SELECT 1'
+has '[200]' "a new list works"
 token acme
 keep=$made
 stop_server

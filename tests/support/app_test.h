@@ -31,6 +31,12 @@ typedef struct http_test {
     int status;
     char content_type[64];
     trib_buf body; /* NUL-terminated behind its length */
+    /* of an answer that comes in chunks */
+    bool hold; /* the reader takes nothing: no credit after a chunk */
+    bool aborted;
+    int chunks;
+    size_t largest_chunk;
+    void (*on_credit)(trib_http_request *request);
 } http_test;
 
 static inline void app_test_post(trib_home *home, trib_job *job) {
@@ -67,6 +73,31 @@ static inline void http_test_send(trib_http_request *request, const trib_http_an
     if (answer->body) trib_buf_deinit(answer->body);
 }
 
+static inline bool http_test_chunk(trib_http_request *request, trib_buf *chunk) {
+    http_test *h = (http_test *)(void *)request;
+    h->chunks++;
+    if (chunk->len > h->largest_chunk) h->largest_chunk = chunk->len;
+    trib_buf_add(&h->body, trib_buf_str(chunk));
+    trib_buf_clear(chunk);
+    return !h->hold;
+}
+
+static inline void http_test_stream(trib_http_request *request, const trib_http_answer *head,
+                                    void (*on_credit)(trib_http_request *)) {
+    http_test *h = (http_test *)(void *)request;
+    h->status = head->status;
+    snprintf(h->content_type, sizeof h->content_type, "%s", head->content_type);
+    h->on_credit = on_credit;
+    if (head->body) trib_buf_add(&h->body, trib_buf_str(head->body));
+}
+
+static inline void http_test_stream_end(trib_http_request *request, bool aborted) {
+    http_test *h = (http_test *)(void *)request;
+    h->answered = true;
+    h->aborted = aborted;
+    trib_buf_add_char(&h->body, '\0');
+}
+
 static inline int app_test_remove(const char *path, const struct stat *st, int type, struct FTW *at) {
     (void)st;
     (void)type;
@@ -91,6 +122,9 @@ static inline trib_code app_test_start(app_test *t, bool fresh, trib_error *err)
     t->app.settings.worker_threads = 2;
     t->app.http.header = http_test_header;
     t->app.http.send = http_test_send;
+    t->app.http.stream_begin = http_test_stream;
+    t->app.http.stream_chunk = http_test_chunk;
+    t->app.http.stream_end = http_test_stream_end;
     return trib_app_start(&t->app, err);
 }
 
@@ -144,6 +178,12 @@ static inline void http_test_begin(app_test *t, http_test *h, void (*handle)(tri
                                      .principal = principal,
                                      .request_id = TRIB_STR("test")};
     handle(&h->request);
+}
+
+/* The connection is gone. */
+static inline void http_test_leave(http_test *h) {
+    h->request.cancelled = true;
+    if (h->request.on_cancel) h->request.on_cancel(&h->request);
 }
 
 static inline const char *http_test_wait(app_test *t, http_test *h) {

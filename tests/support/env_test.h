@@ -9,6 +9,7 @@
 #define TRIB_TESTS_SUPPORT_ENV_TEST_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ typedef struct trib_env_test {
     bool threads;
     _Atomic int64_t offset_ns; /* added to the clock; the whole clock when inline */
     uint64_t seed;
+    _Atomic int lowered, started; /* threads put to the background; threads started */
 } trib_env_test;
 
 static inline int64_t env_test_mono(void *ctx) {
@@ -162,6 +164,7 @@ static inline trib_thread *env_test_thread_start(void *ctx, const char *name, vo
     if (!t) return NULL;
     t->main = main;
     t->arg = arg;
+    atomic_fetch_add(&((trib_env_test *)ctx)->started, 1);
     if (pthread_create(&t->id, NULL, env_test_thread_main, t) != 0) {
         free(t);
         return NULL;
@@ -176,9 +179,11 @@ static inline void env_test_thread_join(void *ctx, trib_thread *thread) {
     free(t);
 }
 
-static inline void env_test_background(void *ctx, bool background) {
-    (void)ctx;
-    (void)background;
+/* As for an ordinary user: down is allowed, up is not. */
+static inline bool env_test_background(void *ctx, trib_thread *thread, bool background) {
+    (void)thread;
+    if (background) atomic_fetch_add(&((trib_env_test *)ctx)->lowered, 1);
+    return background;
 }
 
 static inline void trib_env_test_init(trib_env_test *t, bool threads, uint64_t seed) {

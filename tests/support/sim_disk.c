@@ -49,7 +49,7 @@ struct sim_disk {
     names seen, durable;
     change *changes;
     int change_count;
-    uint64_t ops, cut_at, sync_at, syncs, fail_at;
+    uint64_t ops, cut_at, sync_at, syncs, then_cut, fail_at;
     bool off, sync_failed, fail_sticky, fail_full, op_failed;
     int open_files;
 };
@@ -264,13 +264,15 @@ static int sim_sync(sqlite3_file *file, int flags) {
     sim_file *f = sim_of(file);
     sim_disk *d = f->disk;
     (void)flags;
-    if (op(d, false) != SQLITE_OK) return SQLITE_IOERR_FSYNC;
+    int rc = op(d, false);
+    if (d->off) return SQLITE_IOERR_FSYNC;
     d->syncs++;
-    if (d->sync_at && d->syncs == d->sync_at) {
-        flush(d, f->node, KEEP_RANDOM);
+    if (rc != SQLITE_OK || (d->sync_at && d->syncs == d->sync_at)) {
+        flush(d, f->node, sim_random(&d->seed) % 4 == 0 ? KEEP_ALL : KEEP_RANDOM); /* all of it, and yet an error */
         /* The kernel calls the rest clean: it will never be written unless somebody writes it again. */
-        memset(f->node->dirty, 0, f->node->cap / SECTOR);
+        if (f->node->cap) memset(f->node->dirty, 0, f->node->cap / SECTOR);
         d->sync_failed = true;
+        if (d->then_cut) d->cut_at = d->ops + d->then_cut;
         return SQLITE_IOERR_FSYNC;
     }
     flush(d, f->node, KEEP_ALL);
@@ -426,8 +428,8 @@ static int sim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int 
     sim_disk *d = disk_of(vfs);
     sim_file *f = sim_of(file);
     memset(f, 0, sizeof *f);
-    if (op(d, false) != SQLITE_OK) return SQLITE_CANTOPEN;
     entry *e = name ? find(&d->seen, name) : NULL;
+    if (op(d, !e && (flags & SQLITE_OPEN_CREATE)) != SQLITE_OK) return SQLITE_CANTOPEN;
     if (name && !e && !(flags & SQLITE_OPEN_CREATE)) return SQLITE_CANTOPEN;
     if (name && !e) {
         char folder[NAME];
@@ -489,7 +491,8 @@ static int sim_time(sqlite3_vfs *vfs, double *ret) {
 
 static int sim_make_folder(void *ctx, const char *path) {
     sim_disk *d = ctx;
-    if (op(d, false) != SQLITE_OK) return EIO;
+    int rc = op(d, !find(&d->seen, path));
+    if (rc != SQLITE_OK) return rc == SQLITE_FULL ? ENOSPC : EIO;
     if (!find(&d->seen, path)) create(d, path, true);
     return 0;
 }
@@ -516,7 +519,8 @@ static int sim_sync_folder(void *ctx, const char *path) {
 
 static int sim_rename(void *ctx, const char *from, const char *to) {
     sim_disk *d = ctx;
-    if (op(d, false) != SQLITE_OK) return EIO;
+    int rc = op(d, true);
+    if (rc != SQLITE_OK) return rc == SQLITE_FULL ? ENOSPC : EIO;
     entry *e = find(&d->seen, from);
     if (!e) return ENOENT;
     inode *node = link_node(e->node);
@@ -625,8 +629,9 @@ bool sim_disk_is_off(const sim_disk *d) {
 uint64_t sim_disk_ops(const sim_disk *d) {
     return d->ops;
 }
-void sim_disk_fail_sync_at(sim_disk *d, uint64_t n) {
+void sim_disk_fail_sync_at(sim_disk *d, uint64_t n, uint64_t then_cut) {
     d->sync_at = n ? d->syncs + n : 0;
+    d->then_cut = then_cut;
 }
 int sim_disk_open_files(const sim_disk *d) {
     return d->open_files;
@@ -679,8 +684,11 @@ void sim_disk_power_cut(sim_disk *d, sim_survival survival) {
         }
         n->mem_size = n->least_size = n->disk_size;
         n->size_dirty = false;
-        /* bytes behind the end are not there, whatever the sectors hold */
-        if (n->mem_size < n->cap) memset(n->mem + n->mem_size, 0, n->cap - n->mem_size);
+        /* bytes behind the end are not there, whatever the sectors hold, and do not come back when the file grows */
+        if (n->mem_size < n->cap) {
+            memset(n->mem + n->mem_size, 0, n->cap - n->mem_size);
+            memset(n->disk + n->mem_size, 0, n->cap - n->mem_size);
+        }
     }
     for (int i = d->durable.count - 1; i >= 0; i--) {
         if (!find(&d->seen, d->durable.at[i]->name)) set_name(&d->durable, d->durable.at[i]->name, NULL);

@@ -8,7 +8,7 @@
  *   sync of a file    its dirty sectors and its size become durable, its name does not (POSIX)
  *   sync of a folder  its changes become durable
  *   power cut         of everything that is not durable: nothing, all, or a random part survives
- *   failed sync       EIO; a random part became durable, and all of it is called clean, as Linux does
+ *   failed sync       EIO; a random part, or all, became durable, and all of it is called clean, as Linux does
  *
  * Every operation counts; at operation `cut_at` the machine stops: from then on everything fails until
  * sim_disk_reboot. */
@@ -43,8 +43,9 @@ void sim_disk_power_cut(sim_disk *disk, sim_survival survival);
 void sim_disk_stop(sim_disk *disk);
 void sim_disk_resume(sim_disk *disk);
 
-/* The n-th sync of a file from now fails once; 0: none. */
-void sim_disk_fail_sync_at(sim_disk *disk, uint64_t n);
+/* The n-th sync of a file from now fails once; 0: none. then_cut: the machine stops so many operations later; 0:
+ * not. */
+void sim_disk_fail_sync_at(sim_disk *disk, uint64_t n, uint64_t then_cut);
 bool sim_disk_sync_failed(sim_disk *disk); /* since the last call */
 
 /* The n-th operation from now fails with an I/O error (or, full: SQLITE_FULL if it writes), once or from then on. 0:

@@ -8,6 +8,12 @@
 
 /* 200 and empty, as sqld: load balancers and clients look at the status only. */
 static void get_health(trib_http_request *request) {
+    trib_error err;
+    if (atomic_load(&request->app->draining)) {
+        trib_error_set(&err, TRIB_SHUTTING_DOWN, NULL);
+        trib_http_answer_error(request, &err);
+        return;
+    }
     trib_http_answer answer = {.status = 200};
     trib_http_answer_send(request, &answer);
 }
@@ -38,7 +44,7 @@ static const trib_route routes[] = {
      .listeners = TRIB_LISTENER_USER | TRIB_LISTENER_ADMIN,
      .auth = TRIB_AUTH_NONE,
      .handle = get_health,
-     .summary = "200 while the server takes requests"},
+     .summary = "200 while the server takes requests, 503 while it ends"},
     {.method = "GET",
      .path = "/version",
      .listeners = TRIB_LISTENER_USER | TRIB_LISTENER_ADMIN,

@@ -247,6 +247,8 @@ static trib_code decode_root(trib_arena *arena, trib_str body, const trib_json *
     const trib_json *baton = trib_json_get(*ret, "baton");
     *ret_baton = (trib_str){0};
     if (!trib_json_absent(baton) && !trib_json_str(baton, ret_baton)) return bad(err, "\"baton\" is a string or null");
+    /* taken for none, it would run outside of any transaction what was meant for one */
+    if (ret_baton->ptr && ret_baton->len == 0) return trib_error_set(err, TRIB_BATON_INVALID, NULL);
     return TRIB_OK;
 }
 

@@ -26,8 +26,9 @@ static trib_code prepare(hrana_exec *x, trib_handle *handle, const hrana_stmt *s
     return code;
 }
 
-/* The output is bounded; past the bound, or without memory, the statement fails and its result is taken back. */
-static trib_code check_output(hrana_exec *x, size_t row_start, trib_error *err) {
+/* The output is bounded; past the bound, or without memory, the statement fails and its result is taken back. What is
+ * handed over in chunks is bounded by them. */
+static trib_code check_output(hrana_exec *x, const hrana_sink *sink, size_t row_start, trib_error *err) {
     if (x->out.failed) {
         return trib_error_set(err, TRIB_RESPONSE_TOO_LARGE,
                               "the answer does not fit the server's memory or limit of %zu bytes; "
@@ -40,7 +41,7 @@ static trib_code check_output(hrana_exec *x, size_t row_start, trib_error *err) 
                               "substr()",
                               x->out.len - row_start, x->max_row_bytes);
     }
-    if (x->out.len > x->max_response_bytes) {
+    if (x->out.len > x->max_response_bytes && !sink->chunk_bytes) {
         return trib_error_set(err, TRIB_RESPONSE_TOO_LARGE,
                               "the answer is over the limit of %zu bytes; add LIMIT or read in pages",
                               x->max_response_bytes);
@@ -50,32 +51,52 @@ static trib_code check_output(hrana_exec *x, size_t row_start, trib_error *err) 
 
 static trib_code step_rows(hrana_exec *x, trib_stmt *prepared, const hrana_stmt *stmt, const hrana_sink *sink,
                            trib_error *err) {
-    bool row, begun = false;
+    bool row;
     for (;;) {
         trib_code code = trib_stmt_step(prepared, &row, err);
         if (code != TRIB_OK) return code;
-        if (!begun) sink->begin(x, prepared);
-        begun = true;
+        if (!x->begun) sink->begin(x, prepared);
+        x->begun = true;
         if (!row) break;
         if (!stmt->want_rows) continue;
         size_t start = x->out.len;
         sink->row(x, prepared);
-        code = check_output(x, start, err);
+        code = check_output(x, sink, start, err);
         if (code != TRIB_OK) return code;
+        if (sink->chunk_bytes && x->out.len >= sink->chunk_bytes) {
+            x->job.chunk = true;
+            return TRIB_AGAIN;
+        }
     }
     sink->end(x, prepared);
-    return check_output(x, x->out.len, err);
+    return check_output(x, sink, x->out.len, err);
+}
+
+trib_code hrana_refused(const hrana_exec *x, trib_code code, trib_error *err) {
+    if (code != TRIB_SQL_ERROR || x->blocked.code != TRIB_BLOCKED ||
+        strcmp(trib_error_wire_code(err), "SQLITE_READONLY") != 0)
+        return code;
+    *err = x->blocked;
+    return TRIB_BLOCKED;
 }
 
 trib_code hrana_run_stmt(hrana_exec *x, trib_handle *handle, const hrana_stmt *stmt, const hrana_sink *sink,
                          bool keep_partial, trib_error *err) {
-    trib_stmt *prepared = NULL;
+    trib_stmt *prepared = x->running;
     size_t mark = x->out.len;
     trib_json_writer writer = x->w;
+    x->running = NULL;
+    if (!prepared) x->begun = false;
     trib_code code = trib_db_job_take_pending(&x->job, err);
-    if (code == TRIB_OK) code = prepare(x, handle, stmt, &prepared, err);
+    if (code == TRIB_OK && trib_db_job_is_cancelled(&x->job)) code = trib_error_set(err, TRIB_CANCELLED, NULL);
+    if (code == TRIB_OK && !prepared) code = prepare(x, handle, stmt, &prepared, err);
     if (code == TRIB_OK) code = step_rows(x, prepared, stmt, sink, err);
+    if (code == TRIB_AGAIN && x->job.chunk) {
+        x->running = prepared;
+        return code;
+    }
     trib_stmt_free(prepared);
+    code = hrana_refused(x, code, err);
     if (code != TRIB_OK && (!keep_partial || x->out.failed)) {
         x->out.len = mark;
         x->out.failed = false;
@@ -115,11 +136,32 @@ trib_code hrana_batch_begin(hrana_exec *x, const hrana_batch *batch, trib_error 
     return TRIB_OK;
 }
 
+trib_code hrana_batch_check(const hrana_exec *x, const hrana_batch *batch, trib_error *err) {
+    if (batch->count <= x->max_batch_steps) return TRIB_OK;
+    return trib_error_set(err, TRIB_PROTOCOL,
+                          "a batch of %zu steps is over this server's limit of %zu (max_batch_steps); send several",
+                          batch->count, x->max_batch_steps);
+}
+
 void hrana_batch_failed(hrana_exec *x, const trib_error *err) {
     trib_error *kept = trib_arena_alloc(x->arena, sizeof *kept);
     if (kept) *kept = *err;
     x->step_errors[x->step] = kept;
     x->step_state[x->step] = HRANA_STEP_FAILED;
+}
+
+/* The job was cancelled or is doomed while a statement's rows were on their way. */
+static void stop(trib_db_job *job, trib_handle *handle) {
+    hrana_exec *x = (hrana_exec *)(void *)job;
+    if (handle) trib_stmt_free(x->running);
+    else trib_stmt_drop(x->running);
+    x->running = NULL;
+}
+
+/* The connection is gone while the job waits or runs. */
+static void on_cancel(trib_http_request *http) {
+    hrana_exec *x = http->feature;
+    trib_db_job_cancel(&x->job);
 }
 
 hrana_exec *hrana_exec_new(trib_http_request *http) {
@@ -135,14 +177,17 @@ hrana_exec *hrana_exec_new(trib_http_request *http) {
     x->arena = http->arena;
     x->max_response_bytes = settings->max_response_bytes ? settings->max_response_bytes : TRIB_HRANA_RESPONSE_MAX_BYTES;
     x->max_row_bytes = settings->max_row_bytes ? settings->max_row_bytes : TRIB_HRANA_ROW_MAX_BYTES;
+    x->max_batch_steps = settings->max_batch_steps ? settings->max_batch_steps : TRIB_HRANA_STEPS_MAX;
     /* a row is checked after it was written, and an error must still fit behind a full answer */
     trib_buf_init(&x->out, x->max_response_bytes + x->max_row_bytes + 65536);
     x->job.app = http->app;
     x->job.tenant = http->tenant;
     x->job.job.home = http->home;
     int64_t now_ms = trib_env_wall_ms(http->app->env);
-    bool may_write = trib_may(http->principal, http->tenant, TRIB_ACTION_WRITE, now_ms, &err) == TRIB_OK;
-    x->job.access = may_write ? TRIB_ACCESS_WRITE : TRIB_ACCESS_READ;
+    trib_code code = trib_may(http->principal, http->tenant, TRIB_ACTION_WRITE, now_ms, &err);
+    x->job.access = code == TRIB_OK ? TRIB_ACCESS_WRITE : TRIB_ACCESS_READ;
+    if (code == TRIB_BLOCKED) x->blocked = err;
+    x->job.stop = stop;
     return x;
 }
 
@@ -169,10 +214,14 @@ void hrana_exec_submit(hrana_exec *x, trib_str baton, trib_code (*work)(trib_db_
         fail(x, &err);
         return;
     }
+    x->by_baton = baton.len > 0;
     x->job.work = work;
     x->job.finished = finished;
+    http->feature = x;
+    http->on_cancel = on_cancel;
     code = trib_db_job_submit(&x->job, &err);
     if (code != TRIB_OK) {
+        http->on_cancel = NULL;
         trib_session_close(sessions, x->job.session);
         fail(x, &err);
     }
@@ -182,8 +231,12 @@ bool hrana_exec_settle(hrana_exec *x, bool keep, char ret_baton[TRIB_BATON_BYTES
     trib_sessions *sessions = x->http->app->sessions;
     trib_error err = x->job.err;
     trib_code code = x->job.code;
+    x->http->on_cancel = NULL;
     ret_baton[0] = '\0';
-    if (code != TRIB_OK || !keep) trib_session_close(sessions, x->job.session);
+    /* who lost the connection may come back for a session that was there before; a new one nobody can name */
+    bool lives_on = code == TRIB_CANCELLED && x->by_baton;
+    if (lives_on) (void)trib_session_release(sessions, x->job.session, ret_baton, NULL);
+    else if (code != TRIB_OK || !keep) trib_session_close(sessions, x->job.session);
     else code = trib_session_release(sessions, x->job.session, ret_baton, &err);
     if (code == TRIB_OK && x->out.failed) {
         code = trib_error_set(&err, TRIB_NOMEM, NULL);

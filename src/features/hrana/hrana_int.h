@@ -17,7 +17,10 @@ enum {
     TRIB_HRANA_COND_DEPTH_MAX = 32, /* nesting of conditions: they are walked by recursion */
     TRIB_HRANA_BODY_MAX_BYTES = 16 << 20,
     TRIB_HRANA_RESPONSE_MAX_BYTES = 10 << 20,
-    TRIB_HRANA_ROW_MAX_BYTES = 5 << 20
+    TRIB_HRANA_ROW_MAX_BYTES = 5 << 20,
+    /* A cursor hands its rows over when so many bytes of them are written: what a reader that never reads makes us keep
+     * is this, a row, and TRIB_HTTP_UNSENT_MAX_BYTES. */
+    TRIB_HRANA_CHUNK_BYTES = 64 << 10
 };
 
 typedef struct hrana_stmt {
@@ -102,7 +105,9 @@ struct hrana_exec {
     trib_arena *arena; /* the request's */
     trib_buf out;      /* the answer's body */
     trib_json_writer w;
-    size_t max_response_bytes, max_row_bytes;
+    size_t max_response_bytes, max_row_bytes, max_batch_steps;
+    trib_error blocked; /* code BLOCKED: why the tenant takes no writes; else OK */
+    bool by_baton;      /* the session was there before */
 
     hrana_pipeline pipeline;
     size_t index; /* request that runs */
@@ -116,19 +121,27 @@ struct hrana_exec {
 
     trib_str script; /* what is left of a sequence */
     bool script_begun;
+
+    trib_stmt *running; /* a cursor's statement while its rows are handed over */
+    bool begun;         /* it has written its columns */
+    /* what a cursor's connection has; loop only */
+    bool streaming; /* the head is sent */
+    bool starved;   /* the next chunk waits for credit */
 };
 
 typedef enum hrana_step_state { HRANA_STEP_SKIPPED, HRANA_STEP_OK, HRANA_STEP_FAILED } hrana_step_state;
 
 /* What a statement's rows are written as. */
 typedef struct hrana_sink {
+    size_t chunk_bytes; /* hand over (AGAIN with job.chunk) once the output is so long; 0: never */
     void (*begin)(hrana_exec *x, const trib_stmt *stmt);
     void (*row)(hrana_exec *x, const trib_stmt *stmt);
     void (*end)(hrana_exec *x, const trib_stmt *stmt);
 } hrana_sink;
 
-/* Runs one statement. OK: its result is written. AGAIN: it needs the turn, nothing was written. Other: *err is the
- * statement's error and nothing of its result is left in the output (a cursor keeps what it has sent: keep_partial). */
+/* Runs one statement, or goes on with x->running. OK: its result is written. AGAIN: it needs the turn, nothing was
+ * written; or, with job.chunk, the output is to be handed over. Other: *err is the statement's error and nothing of its
+ * result is left in the output (a cursor keeps what it has sent: keep_partial). */
 trib_code hrana_run_stmt(hrana_exec *x, trib_handle *handle, const hrana_stmt *stmt, const hrana_sink *sink,
                          bool keep_partial, trib_error *err);
 /* Evaluates a condition of the running batch. */
@@ -136,6 +149,14 @@ bool hrana_cond_true(const hrana_exec *x, const trib_handle *handle, const hrana
 /* Prepares x->step_state for `batch`. Errors: NOMEM. */
 trib_code hrana_batch_begin(hrana_exec *x, const hrana_batch *batch, trib_error *err);
 void hrana_batch_failed(hrana_exec *x, const trib_error *err);
+/* Errors: PROTOCOL, more steps than the server's setting allows. */
+trib_code hrana_batch_check(const hrana_exec *x, const hrana_batch *batch, trib_error *err);
+/* A write that was refused because the tenant is blocked is told so, with the operator's reason; else `code`. */
+trib_code hrana_refused(const hrana_exec *x, trib_code code, trib_error *err);
+/* Codes that end the whole request, not only a statement. */
+static inline bool hrana_is_fatal(trib_code code) {
+    return code == TRIB_PROTOCOL || code == TRIB_CANCELLED;
+}
 /* SQL text of a statement: given or stored. */
 trib_code hrana_sql_of(const hrana_exec *x, const hrana_stmt *stmt, trib_str *ret, trib_error *err);
 

@@ -21,7 +21,7 @@ static void result_end(hrana_exec *x, const trib_stmt *stmt) {
     trib_jw_object_end(&x->w);
 }
 
-static const hrana_sink result_sink = {result_begin, result_row, result_end};
+static const hrana_sink result_sink = {0, result_begin, result_row, result_end};
 
 static void ok_begin(hrana_exec *x, hrana_request_type type) {
     trib_jw_object_begin(&x->w);
@@ -90,7 +90,7 @@ static trib_code run_batch(hrana_exec *x, trib_handle *handle, const hrana_reque
         const hrana_step *step = &x->batch->steps[x->step];
         if (hrana_cond_true(x, handle, step->condition)) {
             trib_code code = hrana_run_stmt(x, handle, &step->stmt, &result_sink, false, err);
-            if (code == TRIB_AGAIN) return code;
+            if (code == TRIB_AGAIN || code == TRIB_CANCELLED) return code;
             if (code == TRIB_OK) {
                 x->step_state[x->step] = HRANA_STEP_OK;
                 continue;
@@ -117,6 +117,7 @@ static trib_code run_sequence(hrana_exec *x, trib_handle *handle, const hrana_re
         trib_stmt *stmt = NULL;
         bool row = true;
         code = trib_db_job_take_pending(&x->job, err);
+        if (code == TRIB_OK && trib_db_job_is_cancelled(&x->job)) code = trib_error_set(err, TRIB_CANCELLED, NULL);
         if (code == TRIB_OK) code = trib_stmt_prepare_next(handle, &rest, &stmt, err);
         if (code == TRIB_OK && !stmt) break;
         if (code == TRIB_OK) code = trib_stmt_bind(stmt, NULL, 0, err);
@@ -126,7 +127,7 @@ static trib_code run_sequence(hrana_exec *x, trib_handle *handle, const hrana_re
         x->script = rest;
     }
     if (code != TRIB_AGAIN) x->script_begun = false;
-    if (code != TRIB_OK) return code;
+    if (code != TRIB_OK) return hrana_refused(x, code, err);
     ok_begin(x, HRANA_SEQUENCE);
     ok_end(x);
     return TRIB_OK;
@@ -145,7 +146,7 @@ static trib_code run_describe(hrana_exec *x, trib_handle *handle, const hrana_re
         ok_end(x);
     }
     trib_stmt_free(stmt);
-    return code;
+    return hrana_refused(x, code, err);
 }
 
 static trib_code run_request(hrana_exec *x, trib_handle *handle, const hrana_request *request, trib_error *err) {
@@ -186,7 +187,7 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
             x->w = writer;
         }
         if (code == TRIB_AGAIN) return code;
-        if (code == TRIB_PROTOCOL) {
+        if (hrana_is_fatal(code)) {
             *err = failure;
             return code;
         }
@@ -215,6 +216,9 @@ void hrana_handle_pipeline(trib_http_request *http) {
     hrana_exec *x = hrana_exec_new(http);
     if (!x) return;
     trib_code code = hrana_decode_pipeline(http->arena, http->body, &x->pipeline, &err);
+    for (size_t i = 0; code == TRIB_OK && i < x->pipeline.count; i++) {
+        code = hrana_batch_check(x, &x->pipeline.requests[i].batch, &err);
+    }
     if (code != TRIB_OK) {
         hrana_exec_free(x);
         trib_http_answer_error(http, &err);

@@ -161,8 +161,12 @@ static void delete_finished(trib_control_op *op) {
     call->remove.done = remove_done;
     call->remove.home = call->http->home;
     call->remove.queue = call->tenant->queue;
-    call->remove_code = trib_job_submit(&call->remove, &call->remove_err);
-    if (call->remove_code != TRIB_OK) delete_answer(call);
+    trib_error err;
+    trib_code code = trib_job_submit(&call->remove, &err); /* a worker owns the call from here on, unless it failed */
+    if (code == TRIB_OK) return;
+    call->remove_code = code;
+    call->remove_err = err;
+    delete_answer(call);
 }
 
 void tenants_handle_delete(trib_http_request *http) {
@@ -228,7 +232,7 @@ void tenants_handle_revoke(trib_http_request *http) {
     if (code != TRIB_OK) trib_http_answer_error(http, &err);
 }
 
-static void rotate_finished(trib_control_op *op) {
+static void keys_finished(trib_control_op *op) {
     change_call *call = op->owner;
     tenants_reply reply;
     if (op->code != TRIB_OK) {
@@ -239,29 +243,36 @@ static void rotate_finished(trib_control_op *op) {
     tenants_reply_begin(&reply);
     trib_jw_member_str(&reply.w, "kid", trib_str_c(op->kid));
     trib_jw_member_i64(&reply.w, "keys", (int64_t)keys->count);
-    trib_jw_member_bool(&reply.w, "dropped_old", op->drop_old);
+    trib_jw_member_bool(&reply.w, "new_key", op->type == TRIB_CONTROL_ROTATE_KEY);
     trib_control_keys_release(keys);
     tenants_reply_send(&reply, call->http);
 }
 
+static trib_code read_switch(const trib_json *body, const char *name, bool *ret, trib_error *err) {
+    const trib_json *member = trib_json_get(body, name);
+    if (trib_json_absent(member) || trib_json_bool(member, ret)) return TRIB_OK;
+    return trib_error_set(err, TRIB_BAD_REQUEST, "\"%s\" must be true or false, it is %s", name,
+                          trib_json_kind_text(member));
+}
+
 void tenants_handle_rotate(trib_http_request *http) {
-    static const char *const members[] = {"drop_old", NULL};
+    static const char *const members[] = {"drop_old", "drop_all", NULL};
     const trib_json *body;
-    bool drop_old = false;
+    bool drop_old = false, drop_all = false;
     trib_error err;
     trib_code code = tenants_parse_body(http, members, &body, &err);
-    const trib_json *member = code == TRIB_OK ? trib_json_get(body, "drop_old") : NULL;
-    if (!trib_json_absent(member) && !trib_json_bool(member, &drop_old)) {
-        code = trib_error_set(&err, TRIB_BAD_REQUEST, "\"drop_old\" must be true or false, it is %s",
-                              trib_json_kind_text(member));
-    }
+    if (code == TRIB_OK) code = read_switch(body, "drop_old", &drop_old, &err);
+    if (code == TRIB_OK) code = read_switch(body, "drop_all", &drop_all, &err);
+    if (code == TRIB_OK && drop_old && drop_all)
+        code = trib_error_set(&err, TRIB_BAD_REQUEST,
+                              "\"drop_old\" keeps the key that signs, \"drop_all\" does not: send one of them");
     if (code != TRIB_OK) {
         trib_http_answer_error(http, &err);
         return;
     }
-    change_call *call = call_new(http, TRIB_CONTROL_ROTATE_KEY, rotate_finished);
+    change_call *call = call_new(http, drop_old ? TRIB_CONTROL_DROP_OLD_KEYS : TRIB_CONTROL_ROTATE_KEY, keys_finished);
     if (!call) return;
-    call->op.drop_old = drop_old;
+    call->op.drop_all = drop_all;
     code = trib_control_submit(http->app->control, &call->op, &err);
     if (code != TRIB_OK) trib_http_answer_error(http, &err);
 }

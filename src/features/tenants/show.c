@@ -118,8 +118,8 @@ static void member_u64(trib_json_writer *w, const char *key, uint64_t value) {
 
 static void write_show(tenants_reply *reply, const stats_call *call) {
     tenants_write_registry(&reply->w, call->http->app, call->tenant);
-    member_u64(&reply->w, "rows_read", call->stats.rows_read);
-    member_u64(&reply->w, "rows_written", call->stats.rows_written);
+    member_u64(&reply->w, "rows_read", atomic_load(&call->tenant->rows_read));
+    member_u64(&reply->w, "rows_written", atomic_load(&call->tenant->rows_written));
     member_u64(&reply->w, "requests", atomic_load(&call->tenant->requests));
     member_u64(&reply->w, "storage_bytes", call->stats.database_bytes + call->stats.log_bytes);
     member_u64(&reply->w, "commit_no", call->stats.commit_no);
@@ -129,8 +129,8 @@ static void write_show(tenants_reply *reply, const stats_call *call) {
 static void write_stats(tenants_reply *reply, const stats_call *call) {
     trib_json_writer *w = &reply->w;
     trib_jw_member_str(w, "id", trib_str_c(call->tenant->name));
-    member_u64(w, "rows_read_count", call->stats.rows_read);
-    member_u64(w, "rows_written_count", call->stats.rows_written);
+    member_u64(w, "rows_read_count", atomic_load(&call->tenant->rows_read));
+    member_u64(w, "rows_written_count", atomic_load(&call->tenant->rows_written));
     member_u64(w, "storage_bytes_used", call->stats.database_bytes + call->stats.log_bytes);
     member_u64(w, "write_requests_delegated", 0);
     member_u64(w, "replication_index", call->stats.commit_no);

@@ -2,7 +2,8 @@
 /* Makes tokens and shows the public keys.
  *
  *   one tenant       {"id":"acme","a":"rw","gen":3}              void once the tenant's token_epoch is above gen
- *   several, or all  {"p":{"ro":{"ns":["streams","ali"]}}}       "*" is every tenant; void when the key is dropped
+ *   several, or all  {"p":{"ro":{"ns":["streams","ali"]}},"gen":1795278300000}
+ *                    "*" is every tenant; void when the key is dropped, and for tenants made after `gen` (ms) by name
  *
  * Both have `iat`, and `exp` if asked. Signing takes about 30 us, so it is done on the loop. */
 #include "base/time.h"
@@ -102,7 +103,7 @@ void tenants_handle_token(trib_http_request *http) {
 
 /* Names must exist: a token for a name that somebody may take later would open that tenant's data to its holder. */
 static trib_code parse_names(trib_http_request *http, const trib_json *list, trib_str *names, size_t count,
-                             trib_error *err) {
+                             int64_t *gen_ms, trib_error *err) {
     const trib_json *item = trib_json_first(list);
     for (size_t i = 0; i < count; i++, item = trib_json_next(item)) {
         if (!trib_json_str(item, &names[i])) {
@@ -114,8 +115,10 @@ static trib_code parse_names(trib_http_request *http, const trib_json *list, tri
             return trib_error_set(err, TRIB_BAD_REQUEST, "\"*\" means every namespace and stands alone");
         }
         trib_tenant *known = trib_control_find(http->app->control, names[i]);
+        bool exists = known != NULL;
+        if (exists && known->created_ms > *gen_ms) *gen_ms = known->created_ms; /* the clock was set back since */
         trib_tenant_unref(known);
-        if (known) continue;
+        if (exists) continue;
         trib_str shown = trib_str_sub(names[i], 0, TRIB_TENANT_NAME_BYTES);
         return trib_error_set(err, TRIB_TENANT_NOT_FOUND, "tenant \"%.*s\" doesn't exist; create it before the token",
                               TRIB_STR_ARG(shown));
@@ -127,6 +130,7 @@ void tenants_handle_wide_token(trib_http_request *http) {
     static const char *const members[] = {"access", "expires", "namespaces", NULL};
     const trib_json *body;
     trib_str *names = NULL;
+    int64_t gen_ms = 0;
     token_ask ask;
     trib_error err;
     trib_code code = tenants_parse_body(http, members, &body, &err);
@@ -140,13 +144,14 @@ void tenants_handle_wide_token(trib_http_request *http) {
     }
     if (code == TRIB_OK) {
         names = trib_arena_zalloc(http->arena, count, sizeof *names);
-        code = names ? parse_names(http, list, names, count, &err) : trib_error_set(&err, TRIB_NOMEM, NULL);
+        gen_ms = ask.now_ms;
+        code = names ? parse_names(http, list, names, count, &gen_ms, &err) : trib_error_set(&err, TRIB_NOMEM, NULL);
     }
     if (code != TRIB_OK) {
         trib_http_answer_error(http, &err);
         return;
     }
-    trib_jwt_claims claims = {.has_p = true};
+    trib_jwt_claims claims = {.has_p = true, .has_gen = true, .gen = gen_ms};
     claims.p[ask.read_only ? TRIB_JWT_RIGHT_RO : TRIB_JWT_RIGHT_RW] = (trib_jwt_scope){.ns = names, .ns_count = count};
     set_times(&claims, &ask);
     answer_token(http, &claims, &ask);

@@ -272,6 +272,22 @@ test("10,000 rows in and out, in order and complete", async () => {
     for (const [i, row] of rows.entries()) assert.deepEqual([row.id, row.name, row.weight], [i, `row ${i}`, i / 4]);
 });
 
+test("full-text search and R*Tree tables, in a transaction too", async () => {
+    await db.executeMultiple("CREATE VIRTUAL TABLE menu USING fts5(name, body); CREATE VIRTUAL TABLE place USING rtree(id, lat0, lat1, lng0, lng1);");
+    await db.batch([
+        "INSERT INTO menu VALUES ('kibbeh', 'bulgur and lamb'), ('fattoush', 'bread and tomato')",
+        "INSERT INTO place VALUES (1, 25.26, 25.27, 55.33, 55.34), (2, 24, 24, 54, 54)",
+    ], "write");
+    const found = await db.execute({ sql: "SELECT name, highlight(menu, 1, '<', '>') AS body FROM menu WHERE menu MATCH ?", args: ["lamb"] });
+    assert.deepEqual(found.rows.map((row) => Array.from(row)), [["kibbeh", "bulgur and <lamb>"]]);
+    assert.equal((await db.execute("SELECT id FROM place WHERE lat0 <= 25.265 AND lat1 >= 25.265")).rows[0].id, 1);
+    const tx = await db.transaction("write");
+    await tx.execute("UPDATE menu SET body = 'lentils' WHERE name = 'kibbeh'");
+    assert.equal((await tx.execute("SELECT count(*) AS n FROM menu('lamb')")).rows[0].n, 0);
+    await tx.rollback();
+    assert.equal((await db.execute("SELECT count(*) AS n FROM menu('lamb')")).rows[0].n, 1);
+});
+
 test("200 calls at once: with the client's own limit, and each on a connection of its own", async () => {
     await db.execute("CREATE TABLE hit (id INTEGER PRIMARY KEY, who INTEGER NOT NULL UNIQUE)");
     const wild = createClient({ url, authToken: token, concurrency: 200 });

@@ -75,12 +75,12 @@ static void values_come_back_exactly(void **state) {
         read(&arena,
              "{\"cols\":[{\"name\":\"a\"},{\"name\":null}],\"rows\":[[{\"type\":\"integer\",\"value\":"
              "\"-9223372036854775808\"},{\"type\":\"float\",\"value\":0.1}],[{\"type\":\"text\",\"value\":\"x\"},"
-             "{\"type\":\"blob\",\"base64\":\"AQID\"}],[{\"type\":\"null\"},{\"type\":\"blob\",\"base64\":\"\"}]],"
-             "\"affected_row_count\":7}",
+             "{\"type\":\"blob\",\"base64\":\"AQID\"}],[{\"type\":\"null\"},{\"type\":\"blob\",\"base64\":\"\"}],"
+             "[{\"type\":\"float\",\"value\":null},{\"type\":\"float\",\"value\":46}]],\"affected_row_count\":7}",
              &rows, &err);
     assert_int_equal(code, TRIB_OK);
     assert_int_equal(rows.col_count, 2);
-    assert_int_equal(rows.row_count, 3);
+    assert_int_equal(rows.row_count, 4);
     assert_int_equal(rows.affected_rows, 7);
     assert_true(trib_str_eq_c(rows.cols[0], "a"));
     assert_true(rows.values[0].integer == INT64_MIN);
@@ -89,6 +89,8 @@ static void values_come_back_exactly(void **state) {
     assert_true(trib_str_eq_c(rows.values[3].bytes, "\x01\x02\x03"));
     assert_int_equal(rows.values[4].type, TRIB_VALUE_NULL);
     assert_int_equal(rows.values[5].bytes.len, 0);
+    assert_int_equal(rows.values[6].type, TRIB_VALUE_NULL); /* an infinity */
+    assert_int_equal(rows.values[7].type, TRIB_VALUE_REAL);
     trib_arena_deinit(&arena);
 }
 

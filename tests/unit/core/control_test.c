@@ -130,6 +130,68 @@ static void keys_survive_a_restart_and_rotate(void **state) {
     trib_control_keys_release(keys);
 }
 
+static void signing_kid(char out[40]) {
+    trib_control_keys *keys = trib_control_get_keys(t.app.control);
+    snprintf(out, 40, "%s", keys->kids[0]);
+    trib_control_keys_release(keys);
+}
+
+static size_t key_count(void) {
+    trib_control_keys *keys = trib_control_get_keys(t.app.control);
+    size_t count = keys->count;
+    trib_control_keys_release(keys);
+    return count;
+}
+
+static void dropping_old_keys_keeps_the_one_that_signs(void **state) {
+    (void)state;
+    char signs[40], after[40];
+    trib_error err;
+    assert_int_equal(app_test_change(&t, TRIB_CONTROL_DROP_OLD_KEYS, "", &err), TRIB_BAD_REQUEST);
+    assert_non_null(strstr(err.message, "no older key"));
+    for (int i = 0; i < 3; i++) assert_int_equal(app_test_change(&t, TRIB_CONTROL_ROTATE_KEY, "", NULL), TRIB_OK);
+    signing_kid(signs);
+    assert_int_equal(key_count(), 4);
+    assert_int_equal(app_test_change(&t, TRIB_CONTROL_DROP_OLD_KEYS, "", NULL), TRIB_OK);
+    assert_int_equal(key_count(), 1);
+    signing_kid(after);
+    assert_string_equal(after, signs);
+    restart();
+    assert_int_equal(key_count(), 1);
+    signing_kid(after);
+    assert_string_equal(after, signs);
+}
+
+static void the_newest_key_signs_also_when_the_clock_was_set_back(void **state) {
+    (void)state;
+    char signs[40], after[40];
+    t.env.offset_ns -= INT64_C(3600) * 1000000000;
+    assert_int_equal(app_test_change(&t, TRIB_CONTROL_ROTATE_KEY, "", NULL), TRIB_OK);
+    signing_kid(signs);
+    restart();
+    signing_kid(after);
+    assert_string_equal(after, signs);
+    assert_int_equal(key_count(), 2);
+}
+
+static void keys_change_one_change_at_a_time(void **state) {
+    (void)state;
+    bool finished = false;
+    trib_error err;
+    trib_control_op first = {.type = TRIB_CONTROL_ROTATE_KEY,
+                             .drop_all = true,
+                             .home = &t.home,
+                             .finished = app_test_op_finished,
+                             .owner = &finished};
+    assert_int_equal(trib_control_submit(t.app.control, &first, NULL), TRIB_OK);
+    assert_int_equal(app_test_change(&t, TRIB_CONTROL_ROTATE_KEY, "", &err), TRIB_TOO_MANY_REQUESTS);
+    while (!finished) app_test_pump(&t);
+    assert_int_equal(first.code, TRIB_OK);
+    assert_int_equal(key_count(), 1); /* drop_all */
+    assert_int_equal(app_test_change(&t, TRIB_CONTROL_ROTATE_KEY, "", NULL), TRIB_OK);
+    assert_int_equal(key_count(), 2);
+}
+
 static void a_tenant_made_again_does_not_take_the_tokens_of_the_first(void **state) {
     (void)state;
     uint32_t epochs[2];
@@ -167,6 +229,9 @@ int main(void) {
         TEST(bad_names_and_system_names_are_refused),
         TEST(a_list_comes_in_pages_by_name),
         TEST(keys_survive_a_restart_and_rotate),
+        TEST(dropping_old_keys_keeps_the_one_that_signs),
+        TEST(the_newest_key_signs_also_when_the_clock_was_set_back),
+        TEST(keys_change_one_change_at_a_time),
         TEST(a_tenant_made_again_does_not_take_the_tokens_of_the_first),
         TEST(a_revocation_is_counted_for_good),
     };

@@ -339,6 +339,45 @@ static void a_stuck_worker_gets_a_stand_in(void **state) {
     home_deinit(&home);
 }
 
+static void a_stuck_thread_goes_to_the_background_and_is_replaced_by_a_fresh_one(void **state) {
+    (void)state;
+    trib_workers *workers;
+    test_home home;
+    home_init(&home);
+    assert_int_equal(trib_workers_new(&env.env, 1, &workers, NULL), TRIB_OK);
+    trib_work_queue *a = trib_work_queue_new(workers), *b = trib_work_queue_new(workers);
+    /* more rounds than there are places for threads: those that ended are used again */
+    for (int round = 1; round <= 100; round++) {
+        _Atomic bool hold = true;
+        _Atomic int inside = 0, most = 0;
+        finished_count = 0;
+        test_job stuck = make(&home, a, 1, run_plain), other = make(&home, b, 2, run_plain);
+        stuck.hold = &hold;
+        stuck.inside = &inside;
+        stuck.most = &most;
+        assert_int_equal(trib_job_submit(&stuck.job, NULL), TRIB_OK);
+        while (atomic_load(&inside) == 0) sched_yield();
+        assert_int_equal(atomic_load(&env.lowered), round - 1);
+        env.offset_ns += (int64_t)(TRIB_STUCK_STATEMENT_MS + 10) * 1000000;
+        trib_workers_tick(workers);
+        assert_int_equal(atomic_load(&env.lowered), round);
+        assert_int_equal(trib_workers_count_stuck(workers), 1);
+        assert_int_equal(trib_job_submit(&other.job, NULL), TRIB_OK);
+        home_wait(&home, 2 * round - 1);
+        assert_int_equal(finished_tags[0], 2);
+        atomic_store(&hold, false);
+        home_wait(&home, 2 * round);
+        while (trib_workers_count_stuck(workers)) sched_yield();
+    }
+    /* the first one, and one for each that went to the background */
+    assert_int_equal(atomic_load(&env.started), 101);
+    trib_workers_stop(workers);
+    trib_work_queue_free(a);
+    trib_work_queue_free(b);
+    trib_workers_free(workers);
+    home_deinit(&home);
+}
+
 static void after_stop_a_job_is_refused(void **state) {
     (void)state;
     trib_workers *workers;
@@ -364,6 +403,7 @@ int main(void) {
         cmocka_unit_test_setup(an_answer_never_waits_for_the_next_job, setup),
         cmocka_unit_test_setup(what_was_put_off_runs_when_the_home_says_so, setup),
         cmocka_unit_test_setup(a_stuck_worker_gets_a_stand_in, setup),
+        cmocka_unit_test_setup(a_stuck_thread_goes_to_the_background_and_is_replaced_by_a_fresh_one, setup),
         cmocka_unit_test_setup(after_stop_a_job_is_refused, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,10 @@
 /* Tests of connections over loopback sockets: bytes, bounds, pauses, ends, timeouts. */
 #include "conn_test.h"
 
-enum { BIG_BYTES = 4 * 1024 * 1024 };
+enum {
+    BIG_BYTES = 4 * 1024 * 1024,
+    STREAM_BYTES = 4 * BIG_BYTES, /* several times what the kernel takes for a connection */
+};
 
 static char pattern(size_t at) {
     return (char)('a' + at * 7 % 26 + at / 65536 % 3);
@@ -172,12 +175,12 @@ static void a_full_buffer_of_which_nothing_is_used_closes(void **state) {
 
 /* ---- writing ---- */
 
-/* Writes the pattern until BIG_BYTES are produced, stopping whenever told to. */
+/* Writes the pattern until STREAM_BYTES are produced, stopping whenever told to. */
 static void produce(trib_conn *conn) {
     server *s = server_of(conn);
-    while (s->produced < BIG_BYTES && !trib_conn_write_blocked(conn)) {
+    while (s->produced < STREAM_BYTES && !trib_conn_write_blocked(conn)) {
         char piece[10000];
-        size_t n = BIG_BYTES - s->produced < sizeof piece ? BIG_BYTES - s->produced : sizeof piece;
+        size_t n = STREAM_BYTES - s->produced < sizeof piece ? STREAM_BYTES - s->produced : sizeof piece;
         for (size_t i = 0; i < n; i++) piece[i] = pattern(s->produced + i);
         s->produced += n;
         if (s->produced / 10000 % 2) {
@@ -215,11 +218,22 @@ static void a_slow_reader_pauses_the_writer_and_gets_every_byte(void **state) {
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &(int){8192}, sizeof(int));
     client_send(fd, "go", 2);
     await(&s.blocked, 1);
-    assert_true(s.produced < BIG_BYTES);
-    char *in = malloc(BIG_BYTES);
+    assert_true(s.produced < STREAM_BYTES);
+    /* The small window was for the block alone: it is below a segment of the loopback, so that each piece would wait
+     * for the sender's probe of 200 ms. */
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &(int){1 << 18}, sizeof(int));
+    char *in = malloc(STREAM_BYTES);
     assert_non_null(in);
-    assert_int_equal(client_read(fd, in, BIG_BYTES), BIG_BYTES);
-    for (size_t i = 0; i < BIG_BYTES; i++) assert_int_equal(in[i], pattern(i));
+    size_t at = 0;
+    for (int pauses = 2; pauses <= 3; pauses++, at += BIG_BYTES) {
+        assert_int_equal(client_read(fd, in + at, BIG_BYTES), BIG_BYTES);
+        await(&s.blocked, pauses);
+        assert_true(s.produced < STREAM_BYTES);
+    }
+    assert_int_equal(client_read(fd, in + at, STREAM_BYTES - at), STREAM_BYTES - at);
+    size_t wrong = 0;
+    for (size_t i = 0; i < STREAM_BYTES; i++) wrong += in[i] != pattern(i);
+    assert_int_equal(wrong, 0);
     client_expect_end(fd);
     free(in);
     close(fd);

@@ -401,6 +401,48 @@ static void a_half_closed_peer_still_gets_its_answer(void **state) {
     loop_end(&l);
 }
 
+static int warnings;
+static char last_line[512];
+
+static void note_line(void *ctx, trib_log_level level, const char *line, size_t len) {
+    (void)ctx;
+    warnings += level == TRIB_LOG_WARN;
+    snprintf(last_line, sizeof last_line, "%.*s", (int)len, line);
+}
+
+static void what_the_server_could_not_do_is_logged_with_its_request_id(void **state) {
+    (void)state;
+    static const int statuses[] = {200, 404, 500};
+    for (int i = 0; i < 3; i++) {
+        trib_log log;
+        START(l, TRIB_LISTENER_USER);
+        trib_log_init(&log, &l.env.env, TRIB_LOG_INFO, TRIB_LOG_JSON, note_line, NULL);
+        l.app.log = &log;
+        warnings = 0;
+        loop_feed(&l, "POST /acme/v3/cursor HTTP/1.1\r\nHost: a\r\nx-request-id: my-7\r\nContent-Length: 2\r\n\r\n{}");
+        trib_http_answer_text(held, statuses[i], "text/plain", TRIB_STR("x"));
+        assert_int_equal(warnings, statuses[i] == 500);
+        loop_end(&l);
+    }
+    assert_non_null(strstr(last_line, "\"request_id\":\"my-7\""));
+    assert_non_null(strstr(last_line, "\"status\":500"));
+}
+
+static void a_stream_whose_job_is_at_work_is_not_idle(void **state) {
+    (void)state;
+    START(l, TRIB_LISTENER_USER);
+    loop_feed(&l, "GET /acme/dump HTTP/1.1\r\nHost: a\r\n\r\n");
+    trib_http_conn_timeout(l.conn);
+    assert_false(l.aborted);
+    l.stuck = true;
+    send_chunk("more", true);
+    trib_http_conn_timeout(l.conn);
+    assert_true(l.aborted);
+    loop_lose(&l);
+    trib_http_stream_end(held, true);
+    loop_end(&l);
+}
+
 static void a_half_closed_peer_is_gone_when_its_time_is_over(void **state) {
     (void)state;
     START(l, TRIB_LISTENER_USER);
@@ -538,6 +580,8 @@ int main(void) {
         cmocka_unit_test(a_tenant_that_a_worker_loads_delays_only_the_answer),
         cmocka_unit_test(a_tenant_that_cannot_be_loaded_is_refused),
         cmocka_unit_test(a_peer_that_leaves_while_its_tenant_is_loaded_leaks_nothing),
+        cmocka_unit_test(what_the_server_could_not_do_is_logged_with_its_request_id),
+        cmocka_unit_test(a_stream_whose_job_is_at_work_is_not_idle),
         cmocka_unit_test(a_stream_goes_out_in_chunks),
         cmocka_unit_test(a_stream_to_an_old_client_ends_with_the_connection),
         cmocka_unit_test(a_reader_that_is_too_slow_gets_no_more_until_it_took_some),

@@ -43,8 +43,8 @@ void trib_handle_count_rows(trib_handle *handle, uint64_t read, uint64_t written
 trib_mem_account *trib_db_account(trib_db *db) {
     return &db->account;
 }
-const trib_db_settings *trib_db_settings_of(trib_db *db) {
-    return &db->settings;
+trib_db_settings trib_db_settings_of(trib_db *db) {
+    return db->settings;
 }
 
 static int64_t support_mono_ns(void *ctx) {

@@ -504,6 +504,25 @@ static void paths_refuse_anything_but_ids(void **state) {
     assert_string_equal(paths.db, "/data/db/00/11/00112233445566778899aabbccddeeff.db");
 }
 
+/* Virtual tables prepare statements of their own on the connection, and finalize them when it disconnects them. */
+static void statements_of_virtual_tables_are_left_to_them_when_a_connection_closes(void **state) {
+    fixture *f = *state;
+    trib_db *db = get_db(f);
+    trib_handle *h = take(db);
+    enter(f, h);
+    assert_int_equal(exec(h, "CREATE VIRTUAL TABLE f USING fts5(x)", true), TRIB_OK);
+    assert_int_equal(exec(h, "INSERT INTO f VALUES ('quick brown')", true), TRIB_OK);
+    assert_int_equal(exec(h, "CREATE VIRTUAL TABLE r USING rtree(id, a, b)", true), TRIB_OK);
+    assert_int_equal(exec(h, "INSERT INTO r VALUES (1, 2, 3)", true), TRIB_OK);
+    assert_int_equal(number(h, "SELECT count(*) FROM f, r WHERE f MATCH 'brown' AND a >= 1"), 1);
+    assert_non_null(sqlite3_next_stmt(h->sqlite, NULL)); /* else this shows nothing */
+    trib_handle_leave(h);
+    trib_handle_disconnect(h);
+    assert_null(h->sqlite);
+    trib_handle_give(h);
+    trib_db_unref(db);
+}
+
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -522,6 +541,7 @@ int main(void) {
         T(damaged_file_is_quarantined_for_good),
         T(database_is_deleted_only_when_nobody_uses_it),
         T(second_store_on_the_same_folder_is_refused),
+        T(statements_of_virtual_tables_are_left_to_them_when_a_connection_closes),
         cmocka_unit_test(paths_refuse_anything_but_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

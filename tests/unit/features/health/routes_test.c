@@ -25,9 +25,12 @@ static void take(trib_http_request *request, const trib_http_answer *answer) {
     snprintf(sent.body, sizeof sent.body, "%.*s", TRIB_STR_ARG(body));
 }
 
+static bool draining;
+
 static const trib_route *ask(const char *path) {
     trib_error err;
     trib_app app = {.http = {.send = take}, .version = "9.9"};
+    atomic_store(&app.draining, draining);
     trib_arena arena;
     trib_arena_init(&arena, 1 << 16);
     assert_int_equal(trib_metrics_new(&app.metrics, &err), TRIB_OK);
@@ -52,6 +55,15 @@ static void health_is_200_and_empty_for_anybody(void **state) {
     assert_string_equal(sent.body, "");
 }
 
+static void health_says_when_the_server_ends(void **state) {
+    (void)state;
+    draining = true;
+    ask("/health");
+    draining = false;
+    assert_int_equal(sent.status, 503);
+    assert_non_null(strstr(sent.body, "\"code\":\"SHUTTING_DOWN\""));
+}
+
 static void version_is_text(void **state) {
     (void)state;
     ask("/version");
@@ -72,6 +84,7 @@ static void metrics_are_for_operators_only(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(health_is_200_and_empty_for_anybody),
+        cmocka_unit_test(health_says_when_the_server_ends),
         cmocka_unit_test(version_is_text),
         cmocka_unit_test(metrics_are_for_operators_only),
     };

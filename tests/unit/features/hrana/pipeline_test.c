@@ -109,6 +109,8 @@ static void a_baton_is_worth_nothing_to_others(void **state) {
     assert_has("BATON_INVALID");
     assert_int_equal(pipeline("AAAAAAAAAAAAAAAAAAAAAAAAAAA", EXEC("SELECT 1")), 400);
     assert_has("BATON_INVALID");
+    assert_int_equal(pipeline("", EXEC("SELECT 1")), 400);
+    assert_has("BATON_INVALID");
     assert_int_equal(pipeline(baton, CLOSE), 200);
 }
 
@@ -266,6 +268,25 @@ static void an_answer_past_its_limit_is_an_error_not_a_flood(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void a_draining_server_lets_no_session_hold_a_turn(void **state) {
+    (void)state;
+    char idle[TRIB_BATON_BYTES];
+    assert_int_equal(
+        pipeline(NULL, EXEC("CREATE TABLE d(x)") "," EXEC("BEGIN IMMEDIATE") "," EXEC("INSERT INTO d VALUES (1)")),
+        200);
+    snprintf(idle, sizeof idle, "%s", last_baton);
+    trib_sessions_drain(t.app.sessions);
+    assert_int_equal(pipeline(idle, EXEC("COMMIT")), 503);
+    assert_has("SHUTTING_DOWN");
+    /* the turn is free, and the session of this request ends with it */
+    assert_int_equal(pipeline(NULL, EXEC("BEGIN IMMEDIATE") "," EXEC("INSERT INTO d VALUES (2)")), 200);
+    assert_has("\"baton\":null");
+    assert_has_not("\"type\":\"error\"");
+    assert_int_equal(pipeline(NULL, EXEC("INSERT INTO d VALUES (3)") "," EXEC("SELECT sum(x)+40 FROM d") "," CLOSE),
+                     200);
+    assert_has("\"value\":\"43\"");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(values_come_back_in_their_exact_form),
@@ -282,6 +303,7 @@ int main(void) {
         TEST(an_overdue_transaction_loses_the_turn_and_is_told),
         TEST(a_reader_may_not_write),
         TEST(an_answer_past_its_limit_is_an_error_not_a_flood),
+        TEST(a_draining_server_lets_no_session_hold_a_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
