@@ -383,6 +383,7 @@ size_t trib_http_conn_input(trib_http_conn *conn, trib_str bytes) {
 void trib_http_conn_drained(trib_http_conn *conn) {
     if (conn->state == HTTP_STREAMING && conn->wants_credit) {
         conn->wants_credit = false;
+        set_deadline(conn, 0);
         conn->on_credit(&conn->request);
         return;
     }

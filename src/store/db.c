@@ -64,6 +64,9 @@ trib_db_settings trib_db_settings_of(trib_db *db) {
         .heap_bytes = atomic_load_explicit(&db->settings.heap_bytes, memory_order_relaxed),
     };
 }
+_Atomic uint64_t *trib_db_schema_version(trib_db *db) {
+    return &db->schema_version;
+}
 
 /* ---- quarantine ---- */
 
@@ -354,13 +357,12 @@ void trib_db_close_connections(trib_db *db, trib_code lost) {
 
 void trib_db_close(trib_db *db) {
     trib_db_lock(db);
-    trib_db_state state = db->state;
     db->state = TRIB_DB_CLOSED;
     db->turn_owner = NULL;
     db->turn_taken = false;
     db->ckpt = TRIB_CKPT_NONE;
+    trib_turn_flush_locked(db, TRIB_SHUTTING_DOWN);
     trib_db_unlock(db);
-    (void)state;
     trib_db_close_connections(db, TRIB_SHUTTING_DOWN);
     atomic_store(&db->exists, false);
     db->log.has_header = false;

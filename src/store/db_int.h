@@ -122,6 +122,8 @@ struct trib_db {
 
     /* guarded by store->lock */
     uint32_t refs;
+    uint32_t held;     /* by trib_store_tick: keeps the struct, not the files */
+    bool out_of_table; /* closed for good; whoever holds it last frees it */
     int64_t last_used_ns;
 
     /* guarded by lock */
@@ -161,8 +163,9 @@ struct trib_db {
     uint64_t appended_no, durable_no;
     bool fail_posted;
 
-    _Atomic uint64_t raised; /* ticket of the newest commit whose frame may be in the log */
-    _Atomic bool exists;     /* the files are there */
+    _Atomic uint64_t schema_version; /* trib_db_schema_version */
+    _Atomic uint64_t raised;         /* ticket of the newest commit whose frame may be in the log */
+    _Atomic bool exists;             /* the files are there */
 
     trib_db_log log;
     trib_db_map map;
@@ -224,7 +227,8 @@ trib_code trib_db_new(trib_store *store, trib_str id, trib_db **ret, trib_error 
 void trib_db_free(trib_db *db);
 /* Opens the files if there are any: sync at open, recovery, page map, first handle. Under open_lock. */
 trib_code trib_db_open(trib_db *db, trib_error *err);
-/* Closes handles and descriptors; the log stays as it is. Nobody may be inside. Under open_lock. */
+/* Closes handles and descriptors; the log stays as it is. Nobody may be inside; whoever waits is told SHUTTING_DOWN.
+ * Under open_lock. */
 void trib_db_close(trib_db *db);
 /* Makes the files of a database that has none, durably, and one handle. Takes open_lock. */
 trib_code trib_db_materialise(trib_db *db, trib_error *err);

@@ -91,6 +91,8 @@ void trib_handle_rollback(trib_handle *h) {
         (void)sqlite3_exec(h->sqlite, "ROLLBACK", NULL, NULL, NULL);
         h->access = access;
     }
+    if (h->schema_changed) atomic_fetch_add(&h->db->schema_version, 1);
+    h->schema_changed = false;
     h->txn_readonly = false;
     atomic_store(&h->txn_began_ns, 0);
     /* Without memory even a ROLLBACK can fail; closing the connection cannot. */
@@ -110,14 +112,25 @@ static trib_handle_waiter *pop_waiter(trib_db *db) {
     return w;
 }
 
-/* Hands it to who has waited longest. NULL: there is room for a new one. `granted` only queues a job, so it may run
- * here. */
+/* Hands it to who has waited longest. `granted` only queues a job, so it may run here. */
 static bool lend_locked(trib_db *db, trib_handle *h) {
     trib_handle_waiter *w = pop_waiter(db);
     if (!w) return false;
     w->handle = h;
     w->granted(w, TRIB_OK);
     return true;
+}
+
+/* One more in the list, without a connection. NULL: no memory. */
+static trib_handle *add_locked(trib_db *db) {
+    trib_handle *h = calloc(1, sizeof *h);
+    if (!h) return NULL;
+    h->db = db;
+    h->env = db->store->env;
+    h->next = db->handles;
+    db->handles = h;
+    db->handle_count++;
+    return h;
 }
 
 static trib_code queue_locked(trib_db *db, trib_handle_waiter *waiter, trib_error *err) {
@@ -168,17 +181,6 @@ void trib_handle_expire_waiters(trib_db *db) {
 
 /* ---- lists ---- */
 
-static void unlink_handle(trib_db *db, trib_handle *h) {
-    for (trib_handle **p = &db->handles; *p; p = &(*p)->next) {
-        if (*p == h) {
-            *p = h->next;
-            db->handle_count--;
-            if (db->handle_count < TRIB_HANDLES_PER_DB_MAX) (void)lend_locked(db, NULL);
-            return;
-        }
-    }
-}
-
 static void push_idle(trib_db *db, trib_handle *h) {
     h->next_idle = db->idle;
     db->idle = h;
@@ -194,6 +196,35 @@ static trib_handle *pop_idle(trib_db *db) {
         if (db->idle_low > db->idle_count) db->idle_low = db->idle_count;
     }
     return h;
+}
+
+/* There may be room: who has waited longest gets an idle handle or a new one, which connects when it is entered.
+ * Telling them to try again instead would put them behind whoever comes first. */
+static void use_room_locked(trib_db *db) {
+    if (!db->handle_first || db->state != TRIB_DB_READY || db->handle_count > TRIB_HANDLES_PER_DB_MAX) return;
+    trib_handle *h = pop_idle(db);
+    if (!h) {
+        if (db->handle_count == TRIB_HANDLES_PER_DB_MAX) return;
+        h = add_locked(db);
+        if (h) h->access = TRIB_ACCESS_SYSTEM;
+    }
+    if (h) {
+        (void)lend_locked(db, h);
+    } else {
+        trib_handle_waiter *w = pop_waiter(db);
+        w->granted(w, TRIB_NOMEM);
+    }
+}
+
+static void unlink_handle(trib_db *db, trib_handle *h) {
+    for (trib_handle **p = &db->handles; *p; p = &(*p)->next) {
+        if (*p == h) {
+            *p = h->next;
+            db->handle_count--;
+            use_room_locked(db);
+            return;
+        }
+    }
 }
 
 static trib_code state_error(const trib_db *db, trib_error *err) {
@@ -267,16 +298,13 @@ void trib_handle_trim(trib_db *db) {
 static trib_code claim_locked(trib_db *db, bool own_work, trib_handle **ret, trib_error *err) {
     trib_code code = state_error(db, err);
     if (code != TRIB_OK) return code;
-    trib_handle *h = pop_idle(db);
+    /* More than the bound, of which one is idle: the store needed one of its own for a cut-back. */
+    bool over = db->handle_count > TRIB_HANDLES_PER_DB_MAX;
+    trib_handle *h = own_work || !over ? pop_idle(db) : NULL;
     if (!h) {
         if (!own_work && db->handle_count >= TRIB_HANDLES_PER_DB_MAX) return TRIB_AGAIN;
-        h = calloc(1, sizeof *h);
+        h = add_locked(db);
         if (!h) return trib_error_set(err, TRIB_NOMEM, NULL);
-        h->db = db;
-        h->env = db->store->env;
-        h->next = db->handles;
-        db->handles = h;
-        db->handle_count++;
     }
     h->inside = true;
     h->own_work = own_work; /* before connecting: may open the files before others see that they exist */
@@ -320,7 +348,8 @@ void trib_handle_give_inside(trib_handle *h) {
     h->ticket = 0;
     trib_db_lock(db);
     h->own_work = false;
-    bool keep = db->state == TRIB_DB_READY && h->sqlite;
+    /* The store's own handles come on top of the bound; lending them on would let each checkpoint add one. */
+    bool keep = db->state == TRIB_DB_READY && h->sqlite && db->handle_count <= TRIB_HANDLES_PER_DB_MAX;
     if (keep) {
         if (h->has_turn) trib_turn_release_locked(db);
         h->lost = TRIB_OK;

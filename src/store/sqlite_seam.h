@@ -12,6 +12,10 @@
 /* changes() and total_changes() of a connection: a session's values follow it from connection to connection. */
 void trib_sqlite_set_changes(sqlite3 *db, sqlite3_int64 changes, sqlite3_int64 total_changes);
 
+/* Drops what the connection has in memory of a schema that another connection has changed; SQLite itself notices only
+ * when a statement is stepped or does not compile. Opens no snapshot that stays. */
+void trib_sqlite_refresh_schema(sqlite3 *db);
+
 /* Tells the planner that the function `name` of this connection is LIKE or GLOB, so that `x LIKE 'abc%'` still finds an
  * index after sqlite3_create_function replaced the built-in. Its user data must begin with the three wildcards. */
 int trib_sqlite_mark_like(sqlite3 *db, const char *name, int arg_count, int case_sensitive);
@@ -32,6 +36,9 @@ int trib_sqlite_guard_json(sqlite3 *db);
 
 static inline void trib_sqlite_set_changes(sqlite3 *db, sqlite3_int64 changes, sqlite3_int64 total_changes) {
     (void)db, (void)changes, (void)total_changes;
+}
+static inline void trib_sqlite_refresh_schema(sqlite3 *db) {
+    (void)db;
 }
 static inline int trib_sqlite_mark_like(sqlite3 *db, const char *name, int arg_count, int case_sensitive) {
     (void)db, (void)name, (void)arg_count, (void)case_sensitive;

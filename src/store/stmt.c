@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/sqlite_seam.h"
 #include "store/stmt_cache.h"
 
 enum { NS_PER_MS = 1000000 };
@@ -112,6 +113,16 @@ static void take_facts(trib_stmt *stmt, trib_stmt_head head, const trib_policy *
     stmt->needs_turn = stmt->writes || (stmt->kind == TRIB_STMT_BEGIN_IMMEDIATE && !head.explain);
 }
 
+/* SQLite looks at the schema again when a statement does not compile, once; while others change it all the time, that
+ * is not enough, and SQLITE_SCHEMA would be told instead of what is wrong. */
+static int prepare_sqlite(sqlite3 *sqlite, trib_str sql, sqlite3_stmt **ret, const char **ret_tail) {
+    enum { TRIES = 20 };
+    int rc = SQLITE_SCHEMA;
+    for (int i = 0; i < TRIES && (rc & 0xff) == SQLITE_SCHEMA; i++)
+        rc = sqlite3_prepare_v3(sqlite, sql.ptr, (int)sql.len + 1, SQLITE_PREPARE_PERSISTENT, ret, ret_tail);
+    return rc;
+}
+
 /* Prepares the first statement of stmt->sql. from: where that begins in the client's text. *ret_used: bytes of it up to
  * and with that statement. */
 static trib_code prepare_text(trib_stmt *stmt, size_t from, size_t *ret_used, trib_error *err) {
@@ -132,9 +143,7 @@ static trib_code prepare_text(trib_stmt *stmt, size_t from, size_t *ret_used, tr
     if (instead.len > 0)
         rc = sqlite3_prepare_v3(handle->sqlite, instead.ptr, (int)instead.len, SQLITE_PREPARE_PERSISTENT, &stmt->sqlite,
                                 NULL);
-    else if (!stmt->sets_pragma)
-        rc = sqlite3_prepare_v3(handle->sqlite, sql.ptr, (int)sql.len + 1, SQLITE_PREPARE_PERSISTENT, &stmt->sqlite,
-                                &tail);
+    else if (!stmt->sets_pragma) rc = prepare_sqlite(handle->sqlite, sql, &stmt->sqlite, &tail);
     if (rc != SQLITE_OK) return prepare_error(handle, rc, from, err);
     *ret_used = (size_t)(tail - stmt->sql);
     take_facts(stmt, head, handle->policy);
@@ -181,6 +190,7 @@ static void begin_run(trib_stmt *stmt) {
 
 trib_code trib_stmt_prepare(trib_handle *handle, trib_str sql, trib_stmt **ret, trib_error *err) {
     if (!handle->sqlite) return closed_error(err);
+    trib_stmt_cache_sync(handle);
     trib_stmt *stmt = trib_stmt_cache_take(handle, sql);
     if (!stmt) {
         trib_code code = check_text(sql, err);
@@ -201,6 +211,7 @@ trib_code trib_stmt_prepare(trib_handle *handle, trib_str sql, trib_stmt **ret, 
 
 trib_code trib_stmt_prepare_next(trib_handle *handle, trib_str *sql, trib_stmt **ret, trib_error *err) {
     if (!handle->sqlite) return closed_error(err);
+    trib_stmt_cache_sync(handle);
     /* Cut first: SQLite would copy the whole rest of the script for each of its statements. */
     trib_str rest = trib_sql_without_lead(*sql);
     trib_str first = trib_str_sub(rest, 0, trib_sql_first_len(rest));
@@ -218,11 +229,55 @@ trib_code trib_stmt_prepare_next(trib_handle *handle, trib_str *sql, trib_stmt *
     return TRIB_OK;
 }
 
+/* ---- taking back ---- */
+
+/* INSERT ... RETURNING has changed everything before it gives its first row, and SQLite keeps that when it is reset
+ * before its last one. Whoever does not read to the end has told its client that the statement failed; so it must have
+ * failed. Outside a transaction the interrupt rolls it back (all of it: the statement is the transaction); inside one
+ * it would take the client's transaction with it, so there a savepoint stands around the statement. */
+static trib_code guard(trib_stmt *stmt, trib_error *err) {
+    sqlite3 *sqlite = stmt->handle->sqlite;
+    stmt->guarded = false;
+    stmt->total_before = sqlite3_total_changes64(sqlite);
+    if (!stmt->writes || trib_stmt_col_count(stmt) == 0 || sqlite3_get_autocommit(sqlite)) return TRIB_OK;
+    int rc = sqlite3_exec(sqlite, "SAVEPOINT _trib_stmt", NULL, NULL, NULL);
+    if (rc != SQLITE_OK) return trib_sqlite_error(stmt->handle, rc, err);
+    stmt->guarded = true;
+    return TRIB_OK;
+}
+
+/* The statement has ended, well or with an error of its own. */
+static void unguard(trib_stmt *stmt) {
+    if (!stmt->guarded) return;
+    stmt->guarded = false;
+    sqlite3 *sqlite = stmt->handle->sqlite;
+    if (!sqlite3_get_autocommit(sqlite)) (void)sqlite3_exec(sqlite, "RELEASE _trib_stmt", NULL, NULL, NULL);
+}
+
+static int take_back(trib_stmt *stmt) {
+    sqlite3 *sqlite = stmt->handle->sqlite;
+    sqlite3_stmt *back = NULL;
+    if (!stmt->writes) return sqlite3_reset(stmt->sqlite);
+    bool whole = !stmt->guarded || sqlite3_prepare_v2(sqlite, "ROLLBACK TO _trib_stmt", -1, &back, NULL) != SQLITE_OK;
+    if (whole) { /* without memory for less, the transaction goes: nothing may stay of a statement that failed */
+        sqlite3_interrupt(sqlite);
+        (void)sqlite3_step(stmt->sqlite);
+    }
+    int rc = sqlite3_reset(stmt->sqlite);
+    if (!whole && !sqlite3_get_autocommit(sqlite)) {
+        (void)sqlite3_step(back);
+        rc = sqlite3_finalize(back);
+    }
+    trib_sqlite_set_changes(sqlite, 0, stmt->total_before); /* as after any statement that failed */
+    unguard(stmt);
+    return rc;
+}
+
 void trib_stmt_free(trib_stmt *stmt) {
     if (!stmt) return;
     trib_handle *handle = stmt->handle;
     if (stmt->sqlite && !stmt->closed) {
-        int rc = sqlite3_reset(stmt->sqlite);
+        int rc = stmt->started && !stmt->done ? take_back(stmt) : sqlite3_reset(stmt->sqlite);
         sqlite3_clear_bindings(stmt->sqlite);
         if (stmt->started && !stmt->done) {
             trib_handle_count_rows(handle, stmt->rows_read, 0);
@@ -238,6 +293,7 @@ static trib_code start(trib_stmt *stmt, trib_error *err) {
     trib_handle *handle = stmt->handle;
     if (handle->txn_readonly && stmt->needs_turn) return trib_policy_readonly_error(err);
     trib_code code = trib_handle_before_step(handle, stmt->needs_turn, err);
+    if (code == TRIB_OK) code = guard(stmt, err);
     if (code != TRIB_OK) return code;
     stmt->started = true;
     return TRIB_OK;
@@ -282,6 +338,20 @@ static void note_done(trib_stmt *stmt) {
         trib_policy_note_txn_end(handle->policy);
 }
 
+/* The schema may be another one now, for this connection, and behind the transaction for the others. */
+static void note_schema(trib_stmt *stmt) {
+    trib_handle *handle = stmt->handle;
+    trib_stmt_kind kind = stmt->kind;
+    bool changes = !stmt->explain && (kind == TRIB_STMT_CREATE || kind == TRIB_STMT_ALTER || kind == TRIB_STMT_DROP);
+    if (changes) handle->schema_changed = true;
+    if (changes) stmt->keep = false; /* a second CREATE must fail as it is prepared, as the first time it would */
+    if (!handle->schema_changed) return;
+    if (changes || kind == TRIB_STMT_ROLLBACK_TO) trib_stmt_cache_forget(handle);
+    if (!sqlite3_get_autocommit(handle->sqlite)) return;
+    handle->schema_changed = false;
+    atomic_fetch_add(trib_db_schema_version(handle->db), 1);
+}
+
 static trib_code finish(trib_stmt *stmt, int rc, trib_error *err) {
     trib_handle *handle = stmt->handle;
     trib_code code = TRIB_OK;
@@ -295,6 +365,8 @@ static trib_code finish(trib_stmt *stmt, int rc, trib_error *err) {
         if (sqlite3_get_autocommit(handle->sqlite)) handle->txn_readonly = false;
     }
     if (stmt->sqlite) sqlite3_reset(stmt->sqlite);
+    unguard(stmt);
+    note_schema(stmt);
     trib_handle_after_step(handle, rc);
     return code;
 }

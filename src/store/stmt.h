@@ -25,7 +25,9 @@ trib_code trib_stmt_prepare(trib_handle *handle, trib_str sql, trib_stmt **ret, 
 /* For scripts: prepares the first statement of *sql and advances *sql behind it; *ret NULL when only blanks and
  * comments were left. */
 trib_code trib_stmt_prepare_next(trib_handle *handle, trib_str *sql, trib_stmt **ret, trib_error *err);
-/* Resets and returns it to the handle's cache. Releases the turn if no transaction is open any more. Takes NULL. */
+/* Resets and returns it to the handle's cache. A statement that writes and was not stepped to its end is taken back, as
+ * if it had failed; a transaction around it stays open. Releases the turn if no transaction is open any more. Takes
+ * NULL. */
 void trib_stmt_free(trib_stmt *stmt);
 /* For an owner that cannot get inside the handle any more (the database is out of service): the statement ends with its
  * connection. Takes NULL. Thread: any. */

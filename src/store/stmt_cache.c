@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/sqlite_seam.h"
+
 struct trib_stmt_cache {
     trib_handle *handle;
+    uint64_t schema; /* trib_db_schema_version that the idle ones were prepared for */
     trib_hash_key key;
     trib_list used, idle;
     size_t idle_count, idle_bytes;
@@ -20,6 +23,7 @@ trib_code trib_stmt_cache_new(trib_handle *handle, trib_stmt_cache **ret, trib_e
         return trib_error_set(err, TRIB_IO, "there is no randomness to key the statement cache with");
     }
     cache->handle = handle;
+    cache->schema = atomic_load(trib_db_schema_version(handle->db));
     trib_list_init(&cache->used);
     trib_list_init(&cache->idle);
     *ret = cache;
@@ -63,6 +67,19 @@ void trib_stmt_cache_free(trib_stmt_cache *cache) {
 
 void trib_stmt_drop(trib_stmt *stmt) {
     if (stmt && atomic_exchange(&stmt->alone, true)) destroy(stmt);
+}
+
+void trib_stmt_cache_forget(trib_handle *handle) {
+    trib_stmt_cache *cache = handle->cache;
+    TRIB_LIST_EACH_SAFE(link, &cache->idle) evict(cache, TRIB_LIST_ITEM(link, trib_stmt, link));
+}
+
+void trib_stmt_cache_sync(trib_handle *handle) {
+    uint64_t schema = atomic_load(trib_db_schema_version(handle->db));
+    if (handle->cache->schema == schema) return;
+    trib_stmt_cache_forget(handle);
+    trib_sqlite_refresh_schema(handle->sqlite);
+    handle->cache->schema = schema;
 }
 
 trib_stmt *trib_stmt_cache_take(trib_handle *handle, trib_str sql) {

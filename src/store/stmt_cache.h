@@ -5,7 +5,9 @@
  *   idle:  stmt - stmt - stmt     newest first; at most TRIB_STMT_CACHE_MAX and TRIB_STMT_CACHE_BYTES
  *
  * The key is the text and who asks: the authorizer runs at prepare, so what was prepared for a writer would step for a
- * reader. Settings need no part in the key: SQLite prepares again by itself when one changes what a program must do. */
+ * reader. Settings need no part in the key: SQLite prepares again by itself when one changes what a program must do. It
+ * does so for a changed schema too, but only when it steps, and then with other errors than a fresh statement has; what
+ * describe shows would be the old columns. So the idle ones go when the schema has changed. */
 #ifndef TRIB_STORE_STMT_CACHE_H
 #define TRIB_STORE_STMT_CACHE_H
 
@@ -41,11 +43,17 @@ struct trib_stmt {
     bool closed;        /* the connection went away under it */
     _Atomic bool alone; /* its owner, or its connection, has let go of it: the second one to do so frees it */
     bool started, done;
-    int64_t left_ns; /* of the statement's time */
+    bool guarded;         /* a savepoint stands around it */
+    int64_t total_before; /* total_changes() when it began */
+    int64_t left_ns;      /* of the statement's time */
     uint64_t rows_read, rows_written;
     trib_stmt_counts counts;
 };
 
+/* Before a statement is prepared: forgets those of an older schema, and lets SQLite look at the new one. */
+void trib_stmt_cache_sync(trib_handle *handle);
+/* Forgets all idle ones. */
+void trib_stmt_cache_forget(trib_handle *handle);
 /* An idle statement with this text, moved to those in use; NULL: none. */
 trib_stmt *trib_stmt_cache_take(trib_handle *handle, trib_str sql);
 /* A new statement in use, with a copy of the text. NULL: no memory. */

@@ -40,6 +40,7 @@ struct trib_handle {
     bool txn_ended;        /* the interrupt's code was answered and the transaction rolled back */
     bool txn_readonly;     /* BEGIN TRANSACTION READONLY is open */
     bool settings_changed; /* a pragma changed state since take */
+    bool schema_changed;   /* the open transaction, or the last one, has changed the schema */
     trib_code lost;        /* what the next enter must answer: TRANSACTION_TIMEOUT, ... */
     _Atomic int64_t txn_began_ns; /* since when a snapshot is open; 0: none */
 
@@ -91,5 +92,8 @@ trib_code trib_sqlite_error(trib_handle *handle, int rc, trib_error *err);
 /* The memory account of the handle's database. */
 trib_mem_account *trib_db_account(trib_db *db);
 trib_db_settings trib_db_settings_of(trib_db *db);
+/* Goes up behind every transaction that may have changed the schema: what connections have prepared for another version
+ * is not to be trusted. */
+_Atomic uint64_t *trib_db_schema_version(trib_db *db);
 
 #endif

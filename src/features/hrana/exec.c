@@ -26,34 +26,46 @@ static trib_code prepare(hrana_exec *x, trib_handle *handle, const hrana_stmt *s
     return code;
 }
 
-/* The output is bounded; past the bound, or without memory, the statement fails and its result is taken back. What is
- * handed over in chunks is bounded by them. */
-static trib_code check_output(hrana_exec *x, const hrana_sink *sink, size_t row_start, trib_error *err) {
+/* The output is bounded; past the bound, or without memory, the statement fails and its result is taken back. */
+trib_code hrana_output_full(const hrana_exec *x, trib_error *err) {
     if (x->out.failed) {
         return trib_error_set(err, TRIB_RESPONSE_TOO_LARGE,
                               "the answer does not fit the server's memory or limit of %zu bytes; "
                               "add LIMIT or select fewer columns",
                               x->max_response_bytes);
     }
-    if (x->out.len - row_start > x->max_row_bytes) {
-        return trib_error_set(err, TRIB_ROW_TOO_LARGE,
-                              "a row of %zu bytes is over the limit of %zu; select fewer columns or use "
-                              "substr()",
-                              x->out.len - row_start, x->max_row_bytes);
-    }
-    if (x->out.len > x->max_response_bytes && !sink->chunk_bytes) {
-        return trib_error_set(err, TRIB_RESPONSE_TOO_LARGE,
-                              "the answer is over the limit of %zu bytes; add LIMIT or read in pages",
-                              x->max_response_bytes);
-    }
+    return trib_error_set(err, TRIB_RESPONSE_TOO_LARGE,
+                          "the answer is over the limit of %zu bytes; add LIMIT or read in pages",
+                          x->max_response_bytes);
+}
+
+/* Before a step, which may be the one that commits: what is written behind the last row must fit then. Statements
+ * without rows (COMMIT, ROLLBACK, most writes) may use what is kept free behind the limit. What is handed over in
+ * chunks is bounded by them. */
+static trib_code check_room(hrana_exec *x, const trib_stmt *prepared, const hrana_sink *sink, trib_error *err) {
+    size_t limit = x->max_response_bytes + (trib_stmt_col_count(prepared) == 0 ? x->max_row_bytes : 0);
+    bool full = x->out.len > limit && !sink->chunk_bytes;
+    if (full || !trib_buf_reserve(&x->out, TRIB_HRANA_RESULT_END_BYTES)) return hrana_output_full(x, err);
     return TRIB_OK;
 }
 
+static trib_code check_row(hrana_exec *x, size_t row_start, trib_error *err) {
+    size_t row_bytes = x->out.len - row_start;
+    if (x->out.failed || row_bytes <= x->max_row_bytes) return x->out.failed ? hrana_output_full(x, err) : TRIB_OK;
+    x->out.len = row_start; /* a cursor keeps the rows before it, not this one */
+    return trib_error_set(err, TRIB_ROW_TOO_LARGE,
+                          "a row of %zu bytes is over the limit of %zu; select fewer columns or use "
+                          "substr()",
+                          row_bytes, x->max_row_bytes);
+}
+
+/* A statement that ends here before its last row is taken back when it is freed, as if it had failed. */
 static trib_code step_rows(hrana_exec *x, trib_stmt *prepared, const hrana_stmt *stmt, const hrana_sink *sink,
                            trib_error *err) {
     bool row;
     for (;;) {
-        trib_code code = trib_stmt_step(prepared, &row, err);
+        trib_code code = check_room(x, prepared, sink, err);
+        if (code == TRIB_OK) code = trib_stmt_step(prepared, &row, err);
         if (code != TRIB_OK) return code;
         if (!x->begun) sink->begin(x, prepared);
         x->begun = true;
@@ -61,7 +73,7 @@ static trib_code step_rows(hrana_exec *x, trib_stmt *prepared, const hrana_stmt 
         if (!stmt->want_rows) continue;
         size_t start = x->out.len;
         sink->row(x, prepared);
-        code = check_output(x, sink, start, err);
+        code = check_row(x, start, err);
         if (code != TRIB_OK) return code;
         if (sink->chunk_bytes && x->out.len >= sink->chunk_bytes) {
             x->job.chunk = true;
@@ -69,7 +81,7 @@ static trib_code step_rows(hrana_exec *x, trib_stmt *prepared, const hrana_stmt 
         }
     }
     sink->end(x, prepared);
-    return check_output(x, sink, x->out.len, err);
+    return x->out.failed ? hrana_output_full(x, err) : TRIB_OK;
 }
 
 trib_code hrana_refused(const hrana_exec *x, trib_code code, trib_error *err) {
@@ -85,6 +97,7 @@ trib_code hrana_run_stmt(hrana_exec *x, trib_handle *handle, const hrana_stmt *s
     trib_stmt *prepared = x->running;
     size_t mark = x->out.len;
     trib_json_writer writer = x->w;
+    if (x->out.failed) return hrana_output_full(x, err); /* the answer is lost: nothing more may happen */
     x->running = NULL;
     if (!prepared) x->begun = false;
     trib_code code = trib_db_job_take_pending(&x->job, err);
@@ -238,9 +251,8 @@ bool hrana_exec_settle(hrana_exec *x, bool keep, char ret_baton[TRIB_BATON_BYTES
     if (lives_on) (void)trib_session_release(sessions, x->job.session, ret_baton, NULL);
     else if (code != TRIB_OK || !keep) trib_session_close(sessions, x->job.session);
     else code = trib_session_release(sessions, x->job.session, ret_baton, &err);
-    if (code == TRIB_OK && x->out.failed) {
-        code = trib_error_set(&err, TRIB_NOMEM, NULL);
-    }
+    /* not OUT_OF_MEMORY, which invites to send the same again: some of it has been done */
+    if (code == TRIB_OK && x->out.failed) code = hrana_output_full(x, &err);
     if (code == TRIB_OK) return true;
     fail(x, &err);
     return false;

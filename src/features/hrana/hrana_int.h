@@ -20,7 +20,8 @@ enum {
     TRIB_HRANA_ROW_MAX_BYTES = 5 << 20,
     /* A cursor hands its rows over when so many bytes of them are written: what a reader that never reads makes us keep
      * is this, a row, and TRIB_HTTP_UNSENT_MAX_BYTES. */
-    TRIB_HRANA_CHUNK_BYTES = 64 << 10
+    TRIB_HRANA_CHUNK_BYTES = 64 << 10,
+    TRIB_HRANA_RESULT_END_BYTES = 512 /* what follows a result's last row; kept free before each step */
 };
 
 typedef struct hrana_stmt {
@@ -144,6 +145,8 @@ typedef struct hrana_sink {
  * result is left in the output (a cursor keeps what it has sent: keep_partial). */
 trib_code hrana_run_stmt(hrana_exec *x, trib_handle *handle, const hrana_stmt *stmt, const hrana_sink *sink,
                          bool keep_partial, trib_error *err);
+/* RESPONSE_TOO_LARGE: the output is at its bound, or there was no memory for it. */
+trib_code hrana_output_full(const hrana_exec *x, trib_error *err);
 /* Evaluates a condition of the running batch. */
 bool hrana_cond_true(const hrana_exec *x, const trib_handle *handle, const hrana_cond *cond);
 /* Prepares x->step_state for `batch`. Errors: NOMEM. */

@@ -179,6 +179,7 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
         trib_json_writer writer = x->w;
         bool in_batch = x->batch != NULL;
         if (x->closed) return trib_error_set(err, TRIB_PROTOCOL, "Stream for this baton was closed");
+        if (x->out.failed) return hrana_output_full(x, err);
         trib_code code = run_request(x, handle, &x->pipeline.requests[x->index], &failure);
         if (code == TRIB_OK) continue;
         /* a batch has been opened and waits inside it; anything else starts again */

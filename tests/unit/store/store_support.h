@@ -25,6 +25,7 @@ struct trib_db {
     trib_code before_step; /* what a statement that needs the turn is told */
     int turns_asked, after_steps;
     uint64_t rows_read, rows_written;
+    _Atomic uint64_t schema_version;
 };
 
 trib_code trib_handle_before_step(trib_handle *handle, bool needs_turn, trib_error *err) {
@@ -45,6 +46,10 @@ trib_mem_account *trib_db_account(trib_db *db) {
 }
 trib_db_settings trib_db_settings_of(trib_db *db) {
     return db->settings;
+}
+
+_Atomic uint64_t *trib_db_schema_version(trib_db *db) {
+    return &db->schema_version;
 }
 
 static int64_t support_mono_ns(void *ctx) {
