@@ -4,7 +4,8 @@
 # "N passed, N failed", counting test programs (a build or a check of the rules counts as one). Exit status 1 if any failed.
 #
 #   TRIB_TEST_STAGES="rules unit"   only these stages (default: all of ALL below)
-#   TRIB_TEST_FUZZ_SECONDS=30 TRIB_TEST_CRASH_CYCLES=50 TRIB_TEST_POWER_CUTS=5000   how long the long ones run; tests read the last two
+#   TRIB_TEST_FUZZ_SECONDS=30 TRIB_TEST_CRASH_CYCLES=50 TRIB_TEST_POWER_CUTS=5000
+#   TRIB_TEST_SESSION_STEPS=50000   how long the long ones run; tests read the last three
 #
 # Logs are kept in build/test-logs. A stage for which nothing is written yet says so and counts nothing.
 set -u
@@ -13,6 +14,7 @@ ALL="rules release unit fault integration tsan clang fuzz compat"
 export TRIB_TEST_FUZZ_SECONDS="${TRIB_TEST_FUZZ_SECONDS:-30}"
 export TRIB_TEST_CRASH_CYCLES="${TRIB_TEST_CRASH_CYCLES:-50}"
 export TRIB_TEST_POWER_CUTS="${TRIB_TEST_POWER_CUTS:-5000}"
+export TRIB_TEST_SESSION_STEPS="${TRIB_TEST_SESSION_STEPS:-50000}"
 export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_stack_use_after_return=1}"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
 export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=1 second_deadlock_stack=1}"
@@ -167,7 +169,7 @@ left_out() {
     cat <<TEXT
 
 Left out here, and run in full by 'make soak': crash loop ($TRIB_TEST_CRASH_CYCLES kill cycles of 500), power cut ($TRIB_TEST_POWER_CUTS cuts of
-100,000), fuzzing ($TRIB_TEST_FUZZ_SECONDS s a target of 600 s), one run per client instead of many. 'make analyze' and 'make tidy' apart.
+100,000), sessions against plain SQLite ($TRIB_TEST_SESSION_STEPS steps of 1,000,000), fuzzing ($TRIB_TEST_FUZZ_SECONDS s a target of 600 s), one run per client instead of many. 'make analyze' and 'make tidy' apart.
 TEXT
 }
 

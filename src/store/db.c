@@ -369,6 +369,12 @@ void trib_db_close(trib_db *db) {
 }
 
 void trib_db_set_settings(trib_db *db, const trib_db_settings *settings) {
+    trib_db_settings now = trib_db_settings_of(db);
+    /* called for every job: what nothing writes, all cores can keep in their caches */
+    if (db->account.limit_bytes && now.system == settings->system && now.max_bytes == settings->max_bytes &&
+        now.txn_steal_ms == settings->txn_steal_ms && now.statement_timeout_ms == settings->statement_timeout_ms &&
+        now.heap_bytes == settings->heap_bytes)
+        return;
     atomic_store_explicit(&db->settings.system, settings->system, memory_order_relaxed);
     atomic_store_explicit(&db->settings.max_bytes, settings->max_bytes, memory_order_relaxed);
     atomic_store_explicit(&db->settings.txn_steal_ms, settings->txn_steal_ms, memory_order_relaxed);

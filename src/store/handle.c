@@ -80,7 +80,14 @@ int trib_handle_touch(trib_handle *h) {
 void trib_handle_rollback(trib_handle *h) {
     if (!h->sqlite) return;
     for (sqlite3_stmt *s = sqlite3_next_stmt(h->sqlite, NULL); s; s = sqlite3_next_stmt(h->sqlite, s)) {
-        if (sqlite3_stmt_busy(s)) sqlite3_reset(s);
+        if (!sqlite3_stmt_busy(s)) continue;
+        /* A reset would commit what a statement of its own transaction has written so far (INSERT ... RETURNING), and
+         * its client is told that it failed. */
+        if (!sqlite3_stmt_readonly(s) && sqlite3_get_autocommit(h->sqlite)) {
+            sqlite3_interrupt(h->sqlite);
+            (void)sqlite3_step(s);
+        }
+        sqlite3_reset(s);
     }
     atomic_store(&h->interrupted, false);
     /* A reset ends a statement of its own transaction, which may commit it (INSERT ... RETURNING). */
@@ -193,6 +200,7 @@ static trib_handle *pop_idle(trib_db *db) {
         db->idle = h->next_idle;
         h->next_idle = NULL;
         db->idle_count--;
+        if (db->idle_low > db->idle_count) db->idle_low = db->idle_count;
     }
     return h;
 }
@@ -261,10 +269,28 @@ static void drop(trib_handle *h) {
     free(h);
 }
 
-void trib_handle_trim(trib_db *db, uint32_t keep) {
-    for (;;) {
+/* How many idle handles nobody has needed since the last time this was asked. */
+static uint32_t count_spare(trib_db *db) {
+    int64_t now = trib_env_mono_ns(db->store->env);
+    uint32_t spare = 0;
+    trib_db_lock(db);
+    if (now - db->idle_low_ns >= (int64_t)TRIB_HANDLES_SPARE_MS * 1000000) {
+        if (db->idle_low > TRIB_HANDLES_IDLE_MAX) spare = db->idle_low - TRIB_HANDLES_IDLE_MAX;
+        if (spare > TRIB_HANDLES_TRIM_MAX) spare = TRIB_HANDLES_TRIM_MAX;
+        db->idle_low -= spare;
+        if (spare < TRIB_HANDLES_TRIM_MAX) { /* else the rest goes with the next ticks */
+            db->idle_low_ns = now;
+            db->idle_low = db->idle_count - spare;
+        }
+    }
+    trib_db_unlock(db);
+    return spare;
+}
+
+void trib_handle_trim(trib_db *db) {
+    for (uint32_t left = count_spare(db); left > 0; left--) {
         trib_db_lock(db);
-        trib_handle *h = db->state == TRIB_DB_READY && db->idle_count > keep ? pop_idle(db) : NULL;
+        trib_handle *h = db->state == TRIB_DB_READY && db->idle_count > TRIB_HANDLES_IDLE_MAX ? pop_idle(db) : NULL;
         if (h) {
             h->inside = true;
             db->inside_count++;
@@ -330,8 +356,7 @@ void trib_handle_give_inside(trib_handle *h) {
     trib_db_lock(db);
     h->own_work = false;
     /* The store's own handles come on top of the bound; lending them on would let each checkpoint add one. */
-    bool keep = db->state == TRIB_DB_READY && h->sqlite && db->handle_count <= TRIB_HANDLES_PER_DB_MAX &&
-                (db->handle_first || db->idle_count < TRIB_HANDLES_IDLE_MAX);
+    bool keep = db->state == TRIB_DB_READY && h->sqlite && db->handle_count <= TRIB_HANDLES_PER_DB_MAX;
     if (keep) {
         if (h->has_turn) trib_turn_release_locked(db);
         h->lost = TRIB_OK;

@@ -257,7 +257,11 @@ static void unguard(trib_stmt *stmt) {
 static int take_back(trib_stmt *stmt) {
     sqlite3 *sqlite = stmt->handle->sqlite;
     sqlite3_stmt *back = NULL;
-    if (!stmt->writes) return sqlite3_reset(stmt->sqlite);
+    bool running = stmt->writes && sqlite3_stmt_busy(stmt->sqlite); /* the store may have ended it while it rested */
+    if (!running) {
+        unguard(stmt);
+        return sqlite3_reset(stmt->sqlite);
+    }
     bool whole = !stmt->guarded || sqlite3_prepare_v2(sqlite, "ROLLBACK TO _trib_stmt", -1, &back, NULL) != SQLITE_OK;
     if (whole) { /* without memory for less, the transaction goes: nothing may stay of a statement that failed */
         sqlite3_interrupt(sqlite);

@@ -65,10 +65,6 @@ void trib_stmt_cache_free(trib_stmt_cache *cache) {
     free(cache);
 }
 
-void trib_stmt_drop(trib_stmt *stmt) {
-    if (stmt && atomic_exchange(&stmt->alone, true)) destroy(stmt);
-}
-
 void trib_stmt_cache_forget(trib_handle *handle) {
     trib_stmt_cache *cache = handle->cache;
     TRIB_LIST_EACH_SAFE(link, &cache->idle) evict(cache, TRIB_LIST_ITEM(link, trib_stmt, link));
@@ -80,6 +76,10 @@ void trib_stmt_cache_sync(trib_handle *handle) {
     trib_stmt_cache_forget(handle);
     trib_sqlite_refresh_schema(handle->sqlite);
     handle->cache->schema = schema;
+}
+
+void trib_stmt_drop(trib_stmt *stmt) {
+    if (stmt && atomic_exchange(&stmt->alone, true)) destroy(stmt);
 }
 
 trib_stmt *trib_stmt_cache_take(trib_handle *handle, trib_str sql) {
@@ -125,10 +125,12 @@ void trib_stmt_cache_give(trib_stmt *stmt) {
         return;
     }
     trib_stmt_cache *cache = stmt->handle->cache;
-    stmt->hash = trib_hash_str(cache->key, trib_str_make(stmt->sql, stmt->sql_len));
+    if (!stmt->bytes) { /* the first time; neither changes much later */
+        stmt->hash = trib_hash_str(cache->key, trib_str_make(stmt->sql, stmt->sql_len));
+        stmt->bytes = bytes_of(stmt);
+    }
     trib_list_push_front(&cache->idle, &stmt->link);
     cache->idle_count++;
-    stmt->bytes = bytes_of(stmt);
     cache->idle_bytes += stmt->bytes;
     for (trib_list *last; (last = trib_list_last(&cache->idle)) != NULL;) {
         if (cache->idle_count <= TRIB_STMT_CACHE_MAX && cache->idle_bytes <= TRIB_STMT_CACHE_BYTES) break;

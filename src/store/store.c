@@ -248,6 +248,7 @@ void trib_store_tick(trib_store *store) {
         trib_turn_steal_overdue(db);
         trib_turn_end_old_reads(db);
         trib_handle_expire_waiters(db);
+        trib_handle_trim(db);
         trib_db_lock(db);
         trib_ckpt_want_locked(db, false);
         trib_db_unlock(db);
@@ -340,6 +341,18 @@ void trib_store_free(trib_store *store) {
     free(store);
 }
 
+/* The file, and what a crash may have left of its replacement. */
+static trib_code delete_file(trib_store *store, const char *path, trib_error *err) {
+    char tmp[TRIB_PATH_MAX_BYTES + 8];
+    snprintf(tmp, sizeof tmp, "%s.tmp", path);
+    const char *const paths[] = {tmp, path};
+    for (size_t i = 0; i < 2; i++) {
+        int rc = store->base->xDelete(store->base, paths[i], 1);
+        if (rc != SQLITE_OK && rc != SQLITE_IOERR_DELETE_NOENT) return trib_file_error("delete", paths[i], rc, err);
+    }
+    return TRIB_OK;
+}
+
 trib_code trib_store_db_delete(trib_store *store, trib_str id, trib_error *err) {
     trib_db *db = NULL;
     trib_code code = find(store, id, &db, err);
@@ -354,10 +367,8 @@ trib_code trib_store_db_delete(trib_store *store, trib_str id, trib_error *err) 
         trib_db_close(db);
         /* The log goes last but one: a database file without its log would open as an older state. */
         const char *paths[] = {db->paths.db, db->paths.wal, db->paths.map, db->paths.quarantine};
-        for (size_t i = 0; i < sizeof paths / sizeof *paths && code == TRIB_OK; i++) {
-            int rc = store->base->xDelete(store->base, paths[i], 1);
-            if (rc != SQLITE_OK && rc != SQLITE_IOERR_DELETE_NOENT) code = trib_file_error("delete", paths[i], rc, err);
-        }
+        for (size_t i = 0; i < sizeof paths / sizeof *paths && code == TRIB_OK; i++)
+            code = delete_file(store, paths[i], err);
         trib_db_map_deinit(&db->map);
     }
     trib_mutex_unlock(store->env, db->open_lock);

@@ -162,6 +162,12 @@ static enum verdict fail_prepare(const ss_slot *slot, int rc, trib_error *err) {
     return fail_sqlite(slot, rc, err);
 }
 
+/* The reader of this test is a tenant whose writes are switched off: it is told so. */
+static enum verdict refused(const ss_slot *slot, enum verdict verdict, trib_error *err) {
+    if (verdict != FAILED || !slot->reader || strcmp(err->text_code, "SQLITE_READONLY") != 0) return verdict;
+    return fail_with(err, "BLOCKED", any_message);
+}
+
 static void write_error(ss_slot *slot, const trib_error *err) {
     trib_jw_object_begin(&slot->w);
     trib_jw_member_str(&slot->w, "message", trib_str_c(err->message));
@@ -497,6 +503,7 @@ static enum verdict run_batch(ss_slot *slot, const ss_entry *entry, bool cursor)
         slot->state[slot->step] = HRANA_STEP_SKIPPED;
         if (cond_true(slot, stmt->cond, slot->step)) {
             enum verdict verdict = run_stmt(slot, stmt, cursor, &slot->errors[slot->step]);
+            verdict = refused(slot, verdict, &slot->errors[slot->step]);
             if (verdict == WAITS) return WAITS;
             slot->state[slot->step] = verdict == PASSED ? HRANA_STEP_OK : HRANA_STEP_FAILED;
             if (verdict == PASSED) continue;
@@ -653,7 +660,7 @@ bool ss_model_continue(ss_slot *slot) {
     }
     for (; slot->entry < request->count; slot->entry++) {
         trib_error err;
-        enum verdict verdict = run_entry(slot, &request->entries[slot->entry], &err);
+        enum verdict verdict = refused(slot, run_entry(slot, &request->entries[slot->entry], &err), &err);
         if (verdict == WAITS) return false;
         if (verdict == BREACH) {
             slot->broken = true;

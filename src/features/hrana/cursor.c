@@ -65,7 +65,7 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     for (; x->step < x->batch->count; x->step++) {
         const hrana_step *step = &x->batch->steps[x->step];
         trib_error failure;
-        if (!x->running && x->out.failed) return hrana_output_full(x, err);
+        if (x->out.failed && !x->running) return hrana_output_full(x, err);
         if (!x->running && x->out.len >= TRIB_HRANA_CHUNK_BYTES) {
             job->chunk = true;
             return TRIB_AGAIN;

@@ -26,7 +26,8 @@ static trib_code prepare(hrana_exec *x, trib_handle *handle, const hrana_stmt *s
     return code;
 }
 
-/* The output is bounded; past the bound, or without memory, the statement fails and its result is taken back. */
+/* The output is bounded; past the bound, or without memory, the statement fails and its result is taken back. What is
+ * handed over in chunks is bounded by them. */
 trib_code hrana_output_full(const hrana_exec *x, trib_error *err) {
     if (x->out.failed) {
         return trib_error_set(err, TRIB_RESPONSE_TOO_LARGE,
@@ -40,18 +41,17 @@ trib_code hrana_output_full(const hrana_exec *x, trib_error *err) {
 }
 
 /* Before a step, which may be the one that commits: what is written behind the last row must fit then. Statements
- * without rows (COMMIT, ROLLBACK, most writes) may use what is kept free behind the limit. What is handed over in
- * chunks is bounded by them. */
-static trib_code check_room(hrana_exec *x, const trib_stmt *prepared, const hrana_sink *sink, trib_error *err) {
+ * without rows (COMMIT, ROLLBACK, most writes) may use what is kept free behind the limit. */
+static trib_code check_room(hrana_exec *x, const hrana_sink *sink, const trib_stmt *prepared, trib_error *err) {
     size_t limit = x->max_response_bytes + (trib_stmt_col_count(prepared) == 0 ? x->max_row_bytes : 0);
-    bool full = x->out.len > limit && !sink->chunk_bytes;
-    if (full || !trib_buf_reserve(&x->out, TRIB_HRANA_RESULT_END_BYTES)) return hrana_output_full(x, err);
-    return TRIB_OK;
+    if (x->out.len > limit && !sink->chunk_bytes) return hrana_output_full(x, err);
+    return trib_buf_reserve(&x->out, TRIB_HRANA_RESULT_END_BYTES) ? TRIB_OK : hrana_output_full(x, err);
 }
 
 static trib_code check_row(hrana_exec *x, size_t row_start, trib_error *err) {
     size_t row_bytes = x->out.len - row_start;
-    if (x->out.failed || row_bytes <= x->max_row_bytes) return x->out.failed ? hrana_output_full(x, err) : TRIB_OK;
+    if (x->out.failed) return hrana_output_full(x, err);
+    if (row_bytes <= x->max_row_bytes) return TRIB_OK;
     x->out.len = row_start; /* a cursor keeps the rows before it, not this one */
     return trib_error_set(err, TRIB_ROW_TOO_LARGE,
                           "a row of %zu bytes is over the limit of %zu; select fewer columns or use "
@@ -64,7 +64,7 @@ static trib_code step_rows(hrana_exec *x, trib_stmt *prepared, const hrana_stmt 
                            trib_error *err) {
     bool row;
     for (;;) {
-        trib_code code = check_room(x, prepared, sink, err);
+        trib_code code = check_room(x, sink, prepared, err);
         if (code == TRIB_OK) code = trib_stmt_step(prepared, &row, err);
         if (code != TRIB_OK) return code;
         if (!x->begun) sink->begin(x, prepared);
@@ -97,10 +97,11 @@ trib_code hrana_run_stmt(hrana_exec *x, trib_handle *handle, const hrana_stmt *s
     trib_stmt *prepared = x->running;
     size_t mark = x->out.len;
     trib_json_writer writer = x->w;
-    if (x->out.failed) return hrana_output_full(x, err); /* the answer is lost: nothing more may happen */
     x->running = NULL;
     if (!prepared) x->begun = false;
-    trib_code code = trib_db_job_take_pending(&x->job, err);
+    /* once the answer is lost nothing more may happen */
+    trib_code code = x->out.failed ? hrana_output_full(x, err) : trib_db_job_take_pending(&x->job, err);
+    bool lost = x->out.failed;
     if (code == TRIB_OK && trib_db_job_is_cancelled(&x->job)) code = trib_error_set(err, TRIB_CANCELLED, NULL);
     if (code == TRIB_OK && !prepared) code = prepare(x, handle, stmt, &prepared, err);
     if (code == TRIB_OK) code = step_rows(x, prepared, stmt, sink, err);
@@ -110,7 +111,7 @@ trib_code hrana_run_stmt(hrana_exec *x, trib_handle *handle, const hrana_stmt *s
     }
     trib_stmt_free(prepared);
     code = hrana_refused(x, code, err);
-    if (code != TRIB_OK && (!keep_partial || x->out.failed)) {
+    if (code != TRIB_OK && !lost && (!keep_partial || x->out.failed)) {
         x->out.len = mark;
         x->out.failed = false;
         x->w = writer;

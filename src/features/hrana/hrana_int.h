@@ -18,10 +18,10 @@ enum {
     TRIB_HRANA_BODY_MAX_BYTES = 16 << 20,
     TRIB_HRANA_RESPONSE_MAX_BYTES = 10 << 20,
     TRIB_HRANA_ROW_MAX_BYTES = 5 << 20,
+    TRIB_HRANA_RESULT_END_BYTES = 512, /* what follows a result's last row; kept free before each step */
     /* A cursor hands its rows over when so many bytes of them are written: what a reader that never reads makes us keep
      * is this, a row, and TRIB_HTTP_UNSENT_MAX_BYTES. */
-    TRIB_HRANA_CHUNK_BYTES = 64 << 10,
-    TRIB_HRANA_RESULT_END_BYTES = 512 /* what follows a result's last row; kept free before each step */
+    TRIB_HRANA_CHUNK_BYTES = 64 << 10
 };
 
 typedef struct hrana_stmt {

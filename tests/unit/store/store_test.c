@@ -373,6 +373,35 @@ static void idle_database_is_closed_and_opens_again(void **state) {
     trib_db_unref(db);
 }
 
+/* The virtual clock stands while the ticks of one moment run. */
+static void tick_after(fixture *f, int64_t ms) {
+    f->env.offset_ns += ms * 1000000;
+    for (int i = 0; i < 10; i++) trib_store_tick(f->store);
+}
+
+static void connections_stay_while_they_are_needed_and_go_when_not(void **state) {
+    fixture *f = *state;
+    enum { MANY = 20, FEW = 5 };
+    trib_db *db = get_db(f);
+    trib_handle *lent[MANY];
+    for (int round = 0; round < 3; round++) { /* all are needed at once again and again */
+        for (int i = 0; i < MANY; i++) lent[i] = take(db);
+        for (int i = 0; i < MANY; i++) trib_handle_give(lent[i]);
+        tick_after(f, TRIB_HANDLES_SPARE_MS);
+        assert_int_equal(db->handle_count, MANY);
+    }
+    /* a few are still needed, once since the last look: the others go */
+    for (int i = 0; i < FEW; i++) lent[i] = take(db);
+    for (int i = 0; i < FEW; i++) trib_handle_give(lent[i]);
+    tick_after(f, TRIB_HANDLES_SPARE_MS);
+    assert_int_equal(db->handle_count, FEW + TRIB_HANDLES_IDLE_MAX);
+    tick_after(f, TRIB_HANDLES_SPARE_MS);
+    assert_int_equal(db->handle_count, TRIB_HANDLES_IDLE_MAX);
+    tick_after(f, TRIB_HANDLES_SPARE_MS);
+    assert_int_equal(db->handle_count, TRIB_HANDLES_IDLE_MAX);
+    trib_db_unref(db);
+}
+
 static void log_is_reset_by_checkpoints(void **state) {
     fixture *f = *state;
     trib_store_free(f->store);
@@ -624,6 +653,7 @@ int main(void) {
         T(old_read_transaction_is_ended),
         T(numbers_and_epoch_survive_restarts_and_checkpoints),
         T(idle_database_is_closed_and_opens_again),
+        T(connections_stay_while_they_are_needed_and_go_when_not),
         T(log_is_reset_by_checkpoints),
         T(damaged_file_is_quarantined_for_good),
         T(database_is_deleted_only_when_nobody_uses_it),

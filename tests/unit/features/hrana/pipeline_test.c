@@ -266,6 +266,143 @@ static void an_answer_past_its_limit_is_an_error_not_a_flood(void **state) {
     t.app.settings.max_response_bytes = 0;
 }
 
+/* The statement has changed all its rows before the first of them is found too large. */
+static void a_write_whose_rows_do_not_fit_has_not_happened(void **state) {
+    (void)state;
+    t.app.settings.max_response_bytes = 4096;
+    t.app.settings.max_row_bytes = 1024;
+    static const char *const writes[] = {
+        EXEC("INSERT INTO big SELECT value FROM json_each('[5,6,7]') RETURNING hex(zeroblob(1000))"),
+        EXEC("UPDATE big SET x=x+100 RETURNING hex(zeroblob(1000))"),
+        EXEC("DELETE FROM big RETURNING hex(zeroblob(1000))"),
+        EXEC("WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM c LIMIT 100) INSERT INTO big SELECT n FROM c "
+             "RETURNING hex(zeroblob(200))"),
+    };
+    assert_int_equal(pipeline(NULL, EXEC("CREATE TABLE big(x)") "," EXEC("INSERT INTO big VALUES (1),(2)") "," CLOSE),
+                     200);
+    for (size_t i = 0; i < sizeof writes / sizeof writes[0]; i++) {
+        char requests[4096];
+        snprintf(
+            requests, sizeof requests,
+            "%s," EXEC(
+                "SELECT 'sum', sum(x), changes(), total_changes() FROM big") ",{\"type\":\"get_autocommit\"}," CLOSE,
+            writes[i]);
+        assert_int_equal(pipeline(NULL, requests), 200);
+        assert_has("_TOO_LARGE");
+        assert_has(
+            "{\"type\":\"integer\",\"value\":\"3\"},{\"type\":\"integer\",\"value\":\"0\"},{\"type\":\"integer\","
+            "\"value\":\"0\"}");
+        /* inside a transaction only the statement goes */
+        snprintf(
+            requests, sizeof requests,
+            EXEC("BEGIN") "," EXEC("INSERT INTO big VALUES (10)") ",%s,{\"type\":\"get_autocommit\"}," EXEC(
+                "SELECT "
+                "sum(x), "
+                "changes(),"
+                " total_"
+                "changes() "
+                "FROM big") "," EXEC("COMMIT") "," EXEC("SELECT 'kept' || sum(x) FROM big") "," EXEC("DELETE FROM "
+                                                                                                     "big WHERE "
+                                                                                                     "x=10") "," CLOSE,
+            writes[i]);
+        assert_int_equal(pipeline(NULL, requests), 200);
+        assert_has("_TOO_LARGE");
+        assert_has("\"is_autocommit\":false");
+        assert_has(
+            "{\"type\":\"integer\",\"value\":\"13\"},{\"type\":\"integer\",\"value\":\"0\"},{\"type\":\"integer\","
+            "\"value\":\"1\"}");
+        assert_has("kept13");
+    }
+    t.app.settings.max_response_bytes = 0;
+    t.app.settings.max_row_bytes = 0;
+}
+
+/* COMMIT must not be lost for want of room behind a full answer, and what fails must not make it longer for ever. */
+static void a_full_answer_still_lets_a_transaction_end(void **state) {
+    (void)state;
+    t.app.settings.max_response_bytes = 4096;
+    t.app.settings.max_row_bytes = 4000;
+    assert_int_equal(
+        pipeline(
+            NULL,
+            EXEC("CREATE TABLE f(x)") "," EXEC("BEGIN") "," EXEC("SELECT hex(zeroblob(1650))") "," EXEC(
+                "INSERT "
+                "INTO f "
+                "VALUES "
+                "(1)") "," EXEC("INSERT INTO f VALUES (2)") "," EXEC("SELECT 'no room'") "," EXEC("COMMIT") "," CLOSE),
+        200);
+    assert_has("RESPONSE_TOO_LARGE");
+    assert_has_not("no room\"");
+    assert_int_equal(pipeline(NULL, EXEC("SELECT 'rows' || count(*) FROM f") "," CLOSE), 200);
+    assert_has("rows2");
+    t.app.settings.max_response_bytes = 0;
+    t.app.settings.max_row_bytes = 0;
+}
+
+static void an_answer_without_any_room_left_is_one_error(void **state) {
+    (void)state;
+    enum { REQUESTS = 900, ROOM = REQUESTS * 100 };
+    t.app.settings.max_response_bytes = 4096;
+    t.app.settings.max_row_bytes = 4096;
+    char *requests = malloc(ROOM);
+    size_t n = (size_t)snprintf(requests, ROOM, EXEC("CREATE TABLE IF NOT EXISTS o(x)"));
+    for (int i = 0; i < REQUESTS; i++) n += (size_t)snprintf(requests + n, ROOM - n, "," EXEC("SELECT * FROM nowhere"));
+    n += (size_t)snprintf(requests + n, ROOM - n, "," EXEC("INSERT INTO o VALUES (1)"));
+    char *body = malloc(ROOM + 100);
+    snprintf(body, ROOM + 100, "{\"requests\":[%s]}", requests);
+    http_test h;
+    http_test_begin(&t, &h, hrana_handle_pipeline, tenant, &me, body);
+    const char *answer = http_test_wait(&t, &h);
+    assert_int_equal(h.status, 413);
+    assert_non_null(strstr(answer, "RESPONSE_TOO_LARGE"));
+    http_test_end(&h);
+    free(requests);
+    free(body);
+    t.app.settings.max_response_bytes = 0;
+    t.app.settings.max_row_bytes = 0;
+    /* nothing runs once the answer is lost */
+    assert_int_equal(pipeline(NULL, EXEC("SELECT 'rows' || count(*) FROM o") "," CLOSE), 200);
+    assert_has("rows0");
+}
+
+/* As libSQL does: a text without a statement is an error where one is needed, and a script of nothing is none. */
+static void a_text_without_a_statement_is_named_as_such(void **state) {
+    (void)state;
+    static const char *const texts[] = {"", ";", "-- hi", "/* hi */", " ; ;; -- hi", "\\n\\t"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        char requests[1024];
+        snprintf(requests, sizeof requests,
+                 "{\"type\":\"execute\",\"stmt\":{\"sql\":\"%s\"}},{\"type\":\"describe\",\"sql\":\"%s\"},"
+                 "{\"type\":\"batch\",\"batch\":{\"steps\":[{\"stmt\":{\"sql\":\"%s\"}}]}},"
+                 "{\"type\":\"sequence\",\"sql\":\"%s\"}," CLOSE,
+                 texts[i], texts[i], texts[i], texts[i]);
+        assert_int_equal(pipeline(NULL, requests), 200);
+        static const char want[] =
+            "{\"message\":\"SQL string does not contain any statement\",\"code\":\"SQL_NO_STATEMENT\"}";
+        const char *at = last_body;
+        int count = 0;
+        for (; (at = strstr(at, want)) != NULL; at++) count++;
+        if (count != 3) fail_msg("'%s': %s", texts[i], last_body);
+        assert_has("{\"type\":\"ok\",\"response\":{\"type\":\"sequence\"}}");
+    }
+    assert_int_equal(pipeline(NULL, EXEC("-- hi\\nSELECT 'one' -- more") "," EXEC("; SELECT 'two';;") "," CLOSE), 200);
+    assert_has("\"one\"");
+    assert_has("\"two\"");
+}
+
+static void describe_shows_the_schema_as_it_is_now(void **state) {
+    (void)state;
+    char baton[TRIB_BATON_BYTES];
+    assert_int_equal(pipeline(NULL, EXEC("CREATE TABLE d(a)") "," EXEC("BEGIN") "," EXEC("SELECT * FROM d")), 200);
+    snprintf(baton, sizeof baton, "%s", last_baton);
+    /* another connection changes the schema, the first one has the statement in its cache */
+    assert_int_equal(pipeline(baton, EXEC("COMMIT") "," EXEC("BEGIN")), 200);
+    snprintf(baton, sizeof baton, "%s", last_baton);
+    assert_int_equal(pipeline(NULL, EXEC("ALTER TABLE d ADD COLUMN b TEXT") "," CLOSE), 200);
+    assert_int_equal(pipeline(baton, "{\"type\":\"describe\",\"sql\":\"SELECT * FROM d\"}," CLOSE), 200);
+    assert_has("{\"name\":\"b\",\"decltype\":\"TEXT\"}");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 static void a_draining_server_lets_no_session_hold_a_turn(void **state) {
@@ -303,6 +440,11 @@ int main(void) {
         TEST(an_overdue_transaction_loses_the_turn_and_is_told),
         TEST(a_reader_may_not_write),
         TEST(an_answer_past_its_limit_is_an_error_not_a_flood),
+        TEST(a_write_whose_rows_do_not_fit_has_not_happened),
+        TEST(a_full_answer_still_lets_a_transaction_end),
+        TEST(an_answer_without_any_room_left_is_one_error),
+        TEST(a_text_without_a_statement_is_named_as_such),
+        TEST(describe_shows_the_schema_as_it_is_now),
         TEST(a_draining_server_lets_no_session_hold_a_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
