@@ -29,8 +29,9 @@ else()
     list(TRANSFORM sqlite_sanitize PREPEND "-fsanitize=")
     target_compile_options(trib_sqlite PRIVATE ${sqlite_sanitize} -fno-omit-frame-pointer)
   endif()
+  # HAVE_FDATASYNC: without it SQLite calls fsync, which also writes the times of the file.
   target_compile_definitions(trib_sqlite PRIVATE
-    _GNU_SOURCE
+    _GNU_SOURCE HAVE_FDATASYNC=1
     SQLITE_THREADSAFE=2 SQLITE_DQS=3 SQLITE_OMIT_LOAD_EXTENSION SQLITE_DEFAULT_MEMSTATUS=0
     SQLITE_ENABLE_FTS5 SQLITE_ENABLE_RTREE SQLITE_ENABLE_STAT4 SQLITE_ENABLE_MATH_FUNCTIONS
     SQLITE_ENABLE_DBSTAT_VTAB SQLITE_ENABLE_DBPAGE_VTAB SQLITE_ENABLE_COLUMN_METADATA SQLITE_LIKE_DOESNT_MATCH_BLOBS

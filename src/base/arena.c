@@ -20,18 +20,42 @@ void trib_arena_init(trib_arena *arena, size_t budget_bytes) {
     *arena = (trib_arena){.budget_bytes = budget_bytes};
 }
 
-void trib_arena_reset(trib_arena *arena) {
-    while (arena->head) {
+static void free_chunks(trib_arena *arena, const trib_arena_chunk *keep) {
+    while (arena->head && arena->head != keep) {
         trib_arena_chunk *next = arena->head->next;
         free(arena->head);
         arena->head = next;
     }
+}
+
+/* The first chunk, if it is the usual small one: the next request needs it again. With AddressSanitizer none is kept,
+ * so that it sees who uses memory of a request that is over. */
+static trib_arena_chunk *reusable(const trib_arena *arena) {
+#ifdef __SANITIZE_ADDRESS__
+    (void)arena;
+    return NULL;
+#else
+    trib_arena_chunk *last = arena->head;
+    while (last && last->next) last = last->next;
+    return last && last->size == CHUNK_BYTES - sizeof *last ? last : NULL;
+#endif
+}
+
+void trib_arena_reset(trib_arena *arena) {
+    trib_arena_chunk *kept = reusable(arena);
+    free_chunks(arena, kept);
     arena->used_bytes = 0;
     arena->failed = false;
+    if (!kept) return;
+    kept->used = 0;
+    arena->used_bytes = kept->size + sizeof *kept;
 }
 
 void trib_arena_deinit(trib_arena *arena) {
-    if (arena) trib_arena_reset(arena);
+    if (!arena) return;
+    free_chunks(arena, NULL);
+    arena->used_bytes = 0;
+    arena->failed = false;
 }
 
 static void *fail(trib_arena *arena) {

@@ -24,9 +24,8 @@ void trib_buf_clear(trib_buf *buf) {
     buf->failed = false;
 }
 
-bool trib_buf_reserve(trib_buf *buf, size_t n) {
+bool trib_buf_grow(trib_buf *buf, size_t n) {
     if (buf->failed) return false;
-    if (buf->cap - buf->len >= n) return true;
     if (n > buf->max_bytes || buf->len > buf->max_bytes - n) {
         buf->failed = true;
         return false;
@@ -44,22 +43,8 @@ bool trib_buf_reserve(trib_buf *buf, size_t n) {
     return true;
 }
 
-void trib_buf_add_bytes(trib_buf *buf, const void *bytes, size_t n) {
-    if (n == 0 || !trib_buf_reserve(buf, n)) return;
-    memcpy(buf->ptr + buf->len, bytes, n);
-    buf->len += n;
-}
-
-void trib_buf_add(trib_buf *buf, trib_str s) {
-    trib_buf_add_bytes(buf, s.ptr, s.len);
-}
-
 void trib_buf_add_c(trib_buf *buf, const char *text) {
     trib_buf_add(buf, trib_str_c(text));
-}
-
-void trib_buf_add_char(trib_buf *buf, char c) {
-    trib_buf_add_bytes(buf, &c, 1);
 }
 
 void trib_buf_add_u64(trib_buf *buf, uint64_t value) {

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/str.h"
 
@@ -22,12 +23,24 @@ void trib_buf_deinit(trib_buf *buf);
 /* Empties it, keeps the memory and clears `failed`. */
 void trib_buf_clear(trib_buf *buf);
 
+/* The slow part of trib_buf_reserve. */
+bool trib_buf_grow(trib_buf *buf, size_t n);
 /* Room for n more bytes; false (and failed) if that is past the maximum or memory. */
-bool trib_buf_reserve(trib_buf *buf, size_t n);
-void trib_buf_add(trib_buf *buf, trib_str s);
+static inline bool trib_buf_reserve(trib_buf *buf, size_t n) {
+    return (!buf->failed && buf->cap - buf->len >= n) || trib_buf_grow(buf, n);
+}
+static inline void trib_buf_add_bytes(trib_buf *buf, const void *bytes, size_t n) {
+    if (n == 0 || !trib_buf_reserve(buf, n)) return;
+    memcpy(buf->ptr + buf->len, bytes, n);
+    buf->len += n;
+}
+static inline void trib_buf_add(trib_buf *buf, trib_str s) {
+    trib_buf_add_bytes(buf, s.ptr, s.len);
+}
+static inline void trib_buf_add_char(trib_buf *buf, char c) {
+    if (trib_buf_reserve(buf, 1)) buf->ptr[buf->len++] = c;
+}
 void trib_buf_add_c(trib_buf *buf, const char *text);
-void trib_buf_add_char(trib_buf *buf, char c);
-void trib_buf_add_bytes(trib_buf *buf, const void *bytes, size_t n);
 void trib_buf_add_u64(trib_buf *buf, uint64_t value);
 void trib_buf_add_i64(trib_buf *buf, int64_t value);
 void trib_buf_printf(trib_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));

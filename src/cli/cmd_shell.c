@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* trib shell: SQL against one tenant's database, over Hrana, from the terminal or from a pipe. All statements run in
- * one session, so transactions go over several lines. Lines are edited by the terminal itself. */
+/* trib shell: SQL against one tenant's database, over Hrana, or against a file that no server has open, from the
+ * terminal or from a pipe. All statements run in one session, so transactions go over several lines. Lines are edited
+ * by the terminal itself. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "cli/admin.h"
 #include "cli/rows.h"
 #include "cli/shell.h"
+#include "server/local_file.h"
 
 extern const trib_command trib_cmd_shell;
 
@@ -22,6 +24,7 @@ typedef struct shell {
     trib_cli *cli;
     trib_remote db;
     trib_sql_session session;
+    trib_local_file local; /* instead of db and session, when a file was named */
     trib_arena arena;
     trib_rows_format format;
     bool interactive, stop_on_error, quit;
@@ -38,13 +41,23 @@ static void print_error(shell_state *sh, const trib_error *err) {
     sh->status = trib_cli_exit_status(err->code);
 }
 
+static trib_code execute(shell_state *sh, const trib_sql_stmt *stmt, trib_sql_rows *ret, trib_error *err) {
+    trib_plain_rows rows;
+    if (!sh->local.file) return trib_sql_execute(&sh->db, &sh->session, stmt, &sh->arena, ret, err);
+    trib_code code =
+        trib_plain_file_execute(sh->local.file, stmt->sql, stmt->args, stmt->arg_count, &sh->arena, &rows, err);
+    if (code == TRIB_OK)
+        *ret = (trib_sql_rows){rows.col_count, rows.row_count, rows.cols, rows.values, rows.affected_rows};
+    return code;
+}
+
 static void run_sql(shell_state *sh, trib_str sql, const trib_value *args, size_t arg_count) {
     const trib_sql_stmt stmt = {sql, args, arg_count};
     trib_sql_rows rows;
     trib_error err;
     trib_buf text;
     trib_arena_reset(&sh->arena);
-    trib_code code = trib_sql_execute(&sh->db, &sh->session, &stmt, &sh->arena, &rows, &err);
+    trib_code code = execute(sh, &stmt, &rows, &err);
     if (code != TRIB_OK) {
         print_error(sh, &err);
         return;
@@ -100,7 +113,7 @@ static void dot_schema(shell_state *sh, trib_str line) {
     trib_sql_rows rows;
     trib_error err;
     trib_arena_reset(&sh->arena);
-    if (trib_sql_execute(&sh->db, &sh->session, &stmt, &sh->arena, &rows, &err) != TRIB_OK) {
+    if (execute(sh, &stmt, &rows, &err) != TRIB_OK) {
         print_error(sh, &err);
         return;
     }
@@ -225,6 +238,11 @@ static void dot_read(shell_state *sh, trib_str line) {
 
 /* ---- the command ---- */
 
+/* No tenant's name has a slash or a dot. */
+static bool is_file(const char *target) {
+    return !strstr(target, "://") && strpbrk(target, "/.") != NULL;
+}
+
 /* A URL as it is; a name as a tenant of the server on the data folder, with a token made for this shell. */
 static trib_code connect_to(shell_state *sh, trib_http_client *http, trib_error *err) {
     trib_cli *cli = sh->cli;
@@ -257,7 +275,7 @@ static trib_code connect_to(shell_state *sh, trib_http_client *http, trib_error 
 }
 
 static int run_shell(trib_cli *cli) {
-    shell_state sh = {.cli = cli, .format = cli->json ? TRIB_ROWS_JSON : TRIB_ROWS_TABLE};
+    shell_state sh = {.cli = cli, .local = {.lock_fd = -1}, .format = cli->json ? TRIB_ROWS_JSON : TRIB_ROWS_TABLE};
     trib_http_client *http = NULL;
     trib_error err;
     const char *mode = trib_cli_get(cli, "mode"), *sql = trib_cli_get(cli, "sql");
@@ -268,19 +286,25 @@ static int run_shell(trib_cli *cli) {
     if (mode && !trib_rows_format_from_text(trib_str_c(mode), &sh.format)) {
         code = trib_error_set(&err, TRIB_USAGE, "--mode takes table, json or csv, not \"%s\"", mode);
     }
-    if (code == TRIB_OK) code = trib_http_client_new(&http, &err);
-    if (code == TRIB_OK) code = connect_to(&sh, http, &err);
+    if (code == TRIB_OK && is_file(cli->args[0])) {
+        code = trib_local_file_open(cli->args[0], &sh.local, &err);
+    } else {
+        if (code == TRIB_OK) code = trib_http_client_new(&http, &err);
+        if (code == TRIB_OK) code = connect_to(&sh, http, &err);
+    }
     if (code == TRIB_OK && sql) {
         FILE *text = fmemopen((void *)(uintptr_t)sql, strlen(sql), "r");
         if (text) run_file(&sh, text);
         else sh.status = TRIB_EXIT_FAILURE;
         if (text) fclose(text);
     } else if (code == TRIB_OK) {
-        if (sh.interactive) fprintf(cli->out, "%s  (.help for help, .quit to end)\n", sh.db.url);
+        const char *where = sh.local.file ? cli->args[0] : sh.db.url;
+        if (sh.interactive) fprintf(cli->out, "%s  (.help for help, .quit to end)\n", where);
         run_file(&sh, stdin);
     }
     if (http) trib_sql_session_close(&sh.db, &sh.session, &sh.arena);
     trib_http_client_free(http);
+    trib_local_file_close(&sh.local);
     trib_arena_deinit(&sh.arena);
     if (code != TRIB_OK) return trib_cli_fail(cli, &err);
     return sh.interactive ? TRIB_EXIT_OK : sh.status;
@@ -298,16 +322,18 @@ static const trib_cli_example examples[] = {
     {"TRIB_TOKEN=... trib shell https://db.example.com/acme/", "a tenant of a server elsewhere"},
     {"trib shell acme --sql 'SELECT count(*) FROM nodes' --mode csv", "one answer for a script"},
     {"trib shell acme < schema.sql", "runs a file; the first error ends it"},
+    {"trib shell ./backup.db --sql 'PRAGMA integrity_check'", "a database file that no server has open"},
 };
 
 const trib_command trib_cmd_shell = {
     .name = "shell",
-    .args = "URL|TENANT",
-    .summary = "Run SQL against a tenant's database",
+    .args = "URL|TENANT|FILE",
+    .summary = "Run SQL against a tenant's database, or a file",
     .description = "Statements end with a semicolon; commands begin with a dot, .help lists them. From a terminal an "
                    "error is shown\n"
                    "and the shell goes on; from a pipe, a file or --sql the first error ends it with exit status 1.\n"
-                   "Database files are not opened directly: their server is the only process that may do that.",
+                   "What has a slash or a dot and is no URL is a FILE, opened with SQLite's own locks. The files of a "
+                   "running server are\nrefused: it is the only process that may open them.",
     .options = options,
     .option_count = sizeof options / sizeof *options,
     .examples = examples,

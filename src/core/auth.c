@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names the principal and the tenant of a request; see auth.h.
  *
- *   1. who:    --no-auth | admin key | token (verified once, then found in the cache by its SHA-256)
+ *   1. who:    --no-auth | admin key | token (verified once, then found in the cache by its SHA-256; the one that a
+ *              connection sent last is compared with its memo first)
  *   2. where:  path, host label, x-namespace must agree; else x-namespace-bin; else the token's `id`
  *   3. may:    trib_may, the only door; a tenant that may not be seen is answered like one that is not there
  *
@@ -20,7 +21,8 @@
 
 enum {
     TOKEN_CACHE_MAX = 10000, /* principals kept; full: emptied, so that a flood of tokens costs bounded memory */
-    TOKEN_ID_BYTES = 16
+    TOKEN_ID_BYTES = 16,
+    MEMO_TOKEN_MAX_BYTES = 1024 /* longer tokens are hashed each time: idle connections stay small */
 };
 
 typedef struct claims {
@@ -223,19 +225,66 @@ static void cache_put(trib_auth *auth, uint64_t generation, trib_principal *prin
     trib_principal_unref(old); /* the reference taken for the map, or the map's own */
 }
 
-static trib_code by_token(trib_auth *auth, trib_str token, int64_t now_ms, trib_principal **ret, trib_error *err) {
+/* ---- the memo of a connection ---- */
+
+void trib_auth_memo_deinit(trib_auth_memo *memo) {
+    if (!memo) return;
+    trib_principal_unref(memo->principal);
+    free(memo->token);
+    *memo = (trib_auth_memo){0};
+}
+
+/* A reference, NULL if the memo knows another token. Proxies send the requests of many people over one connection, so a
+ * guess must not be able to feel its way along the last token: the comparison always takes its whole length. */
+static trib_principal *memo_get(const trib_auth_memo *memo, uint64_t generation, trib_str token) {
+    if (!memo || !memo->principal || memo->generation != generation) return NULL;
+    if (!trib_str_eq_secret(token, trib_str_make(memo->token, memo->token_len))) return NULL;
+    return trib_principal_ref(memo->principal);
+}
+
+static void memo_put(trib_auth_memo *memo, uint64_t generation, trib_str token, trib_principal *principal) {
+    if (!memo || token.len == 0 || token.len > MEMO_TOKEN_MAX_BYTES) return;
+    if (!memo->token || memo->token_cap < token.len) {
+        char *grown = realloc(memo->token, token.len);
+        if (!grown) return; /* the old memo stays as it was */
+        memo->token = grown;
+        memo->token_cap = token.len;
+    }
+    memcpy(memo->token, token.ptr, token.len);
+    memo->token_len = token.len;
+    memo->generation = generation;
+    trib_principal_unref(memo->principal);
+    memo->principal = trib_principal_ref(principal);
+}
+
+/* From the cache of all connections, or by verifying. */
+static trib_code look_up(trib_auth *auth, const trib_control_keys *keys, trib_str token, int64_t now_ms,
+                         trib_principal **ret, trib_error *err) {
     uint8_t digest[TRIB_SHA256_BYTES];
-    if (token.len > TRIB_JWT_MAX_BYTES) return trib_error_set(err, TRIB_AUTH_JWT_INVALID, "The JWT is too long");
     trib_code code = trib_crypto_sha256(token, digest);
     if (code != TRIB_OK) return trib_error_set(err, code, NULL);
-    trib_control_keys *keys = trib_control_get_keys(auth->app->control);
     trib_principal *principal = cache_get(auth, keys->generation, trib_str_make((const char *)digest, TOKEN_ID_BYTES));
     if (!principal) {
         code = verify(auth, keys, token, digest, now_ms, &principal, err);
         if (principal) cache_put(auth, keys->generation, principal);
     }
+    if (principal) *ret = principal;
+    return code;
+}
+
+static trib_code by_token(trib_auth *auth, trib_str token, const trib_auth_query *query, trib_principal **ret,
+                          trib_error *err) {
+    if (token.len > TRIB_JWT_MAX_BYTES) return trib_error_set(err, TRIB_AUTH_JWT_INVALID, "The JWT is too long");
+    int64_t now_ms = query->now_ms;
+    trib_code code = TRIB_OK;
+    trib_control_keys *keys = trib_control_get_keys(auth->app->control);
+    trib_principal *principal = memo_get(query->memo, keys->generation, token);
+    if (!principal) {
+        code = look_up(auth, keys, token, now_ms, &principal, err);
+        if (code == TRIB_OK) memo_put(query->memo, keys->generation, token, principal);
+    }
     trib_control_keys_release(keys);
-    if (!principal) return code;
+    if (code != TRIB_OK) return code;
     // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cache_put gives up the map's reference, not this one
     if (principal->expires_ms && now_ms > principal->expires_ms) {
         trib_principal_unref(principal);
@@ -285,7 +334,7 @@ static trib_code who(trib_auth *auth, const trib_auth_query *query, trib_princip
         return trib_error_set(err, TRIB_AUTH_HEADER_INVALID,
                               "Unauthorized: the Authorization header is not `Bearer TOKEN`");
     }
-    return by_token(auth, token, query->now_ms, ret, err);
+    return by_token(auth, token, query, ret, err);
 }
 
 /* ---- tenants ---- */

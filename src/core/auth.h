@@ -18,6 +18,17 @@
 #include "core/http.h"
 #include "core/job.h"
 
+/* The last token of a connection and whom it named, so that the next request with the same one costs no hashing. What
+ * may change is asked anew each time: signing keys, expiry, the tenant's token epoch. Begins zeroed. Thread: the
+ * connection's loop. */
+typedef struct trib_auth_memo {
+    trib_principal *principal;
+    uint64_t generation; /* of the signing keys */
+    char *token;
+    size_t token_len, token_cap;
+} trib_auth_memo;
+void trib_auth_memo_deinit(trib_auth_memo *memo);
+
 /* What a request says about itself. Strings are borrowed; an absent header has ptr NULL. */
 typedef struct trib_auth_query {
     trib_auth_class auth_class; /* of the route that was found behind the tenant prefix, if there is one */
@@ -26,7 +37,8 @@ typedef struct trib_auth_query {
     trib_str host; /* as sent, with the port */
     trib_str x_namespace, x_namespace_bin;
     trib_str authorization;
-    int64_t now_ms; /* wall clock: token expiry */
+    int64_t now_ms;       /* wall clock: token expiry */
+    trib_auth_memo *memo; /* NULL: none */
 } trib_auth_query;
 
 /* Splits `path` into the tenant it names and the path behind it: "/acme/v2/pipeline" -> "acme", "/v2/pipeline";

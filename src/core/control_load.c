@@ -17,6 +17,10 @@ static const char *const schema[] = {
     " statement_timeout_ms INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS signing_key(kid TEXT PRIMARY KEY, seed BLOB NOT NULL, created_ms INTEGER NOT NULL)",
     "CREATE TABLE IF NOT EXISTS setting(name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    /* whose files must go: written with the deletion itself, so that a crash between the two leaves no data behind */
+    "CREATE TABLE IF NOT EXISTS removal(id TEXT PRIMARY KEY) WITHOUT ROWID",
+    "CREATE TRIGGER IF NOT EXISTS tenant_removal AFTER DELETE ON tenant"
+    " BEGIN INSERT OR IGNORE INTO removal VALUES (old.id); END",
 };
 
 trib_code trib_control_run(trib_handle *handle, const char *sql, const trib_arg *args, size_t arg_count,
@@ -123,6 +127,41 @@ static trib_code make_first_keys(trib_control *control, trib_handle *handle, tri
     return code;
 }
 
+static trib_code load_removal(void *ctx, const trib_stmt *stmt, trib_error *err) {
+    char *id = ctx;
+    trib_str found = trib_stmt_col_value(stmt, 0).bytes;
+    if (found.len == 0 || found.len > TRIB_DB_ID_BYTES)
+        return trib_error_set(err, TRIB_INTERNAL, "the control database has a malformed id in its list of removals");
+    memcpy(id, found.ptr, found.len);
+    id[found.len] = '\0';
+    return TRIB_OK;
+}
+
+/* Removes what is left of deleted tenants. Most of it is gone already: then the list is only shortened. What cannot be
+ * removed stays in the list for the next start. */
+static trib_code finish_removals(trib_control *control, trib_handle *handle, trib_error *err) {
+    char last[TRIB_DB_ID_BYTES + 1] = "", id[TRIB_DB_ID_BYTES + 1];
+    for (;;) {
+        trib_arg arg = {.value = {.type = TRIB_VALUE_TEXT, .bytes = trib_str_c(last)}};
+        trib_error why;
+        id[0] = '\0';
+        trib_code code = run_now(handle,
+                                 "SELECT id FROM removal WHERE id > ?1 AND id NOT IN (SELECT id FROM tenant) "
+                                 "ORDER BY id LIMIT 1",
+                                 &arg, 1, load_removal, id, err);
+        if (code != TRIB_OK || !id[0]) return code;
+        memcpy(last, id, sizeof last);
+        if (trib_store_db_delete(control->app->store, trib_str_c(id), &why) != TRIB_OK) {
+            trib_log_event(control->app->log, TRIB_LOG_WARN, "tenant_files_left", TRIB_LOG_C("id", id),
+                           TRIB_LOG_ERR(&why));
+            continue;
+        }
+        arg.value.bytes = trib_str_c(id);
+        code = run_now(handle, "DELETE FROM removal WHERE id = ?1", &arg, 1, NULL, NULL, err);
+        if (code != TRIB_OK) return code;
+    }
+}
+
 static trib_code load(trib_control *control, trib_handle *handle, trib_error *err) {
     trib_code code = TRIB_OK;
     for (size_t i = 0; code == TRIB_OK && i < sizeof schema / sizeof schema[0]; i++) {
@@ -142,6 +181,7 @@ static trib_code load(trib_control *control, trib_handle *handle, trib_error *er
         code = run_now(handle, "SELECT value FROM setting WHERE name = 'admin_key'", NULL, 0, load_admin_key, control,
                        err);
     }
+    if (code == TRIB_OK) code = finish_removals(control, handle, err);
     return code == TRIB_OK ? make_first_keys(control, handle, err) : code;
 }
 

@@ -349,7 +349,8 @@ void trib_workers_tick(trib_workers *pool) {
     int64_t now_ns = trib_env_mono_ns(pool->env);
     bool over = false;
     lock(pool);
-    /* a signal can be lost in the C library (glibc bug 25847); nothing may hang on it */
+    /* some C libraries lose a signal now and then (glibc bug 25847): a thing like that costs a tick, it hangs
+     * nothing */
     pool->waking = false;
     if (wake_claim(pool)) wake(pool);
     pay_owed(pool);

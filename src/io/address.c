@@ -84,3 +84,14 @@ size_t trib_address_text(int family, const uint8_t *ip, uint16_t port, char *tex
     }
     return n < 0 ? 0 : (size_t)n < cap ? (size_t)n : cap - 1;
 }
+
+void trib_address_to_reach(const char *address, char *text, size_t cap) {
+    static const char *const any[][2] = {{"0.0.0.0:", "127.0.0.1:"}, {"[::]:", "[::1]:"}};
+    for (size_t i = 0; i < sizeof any / sizeof *any; i++) {
+        size_t n = strlen(any[i][0]);
+        if (strncmp(address, any[i][0], n) != 0) continue;
+        snprintf(text, cap, "%s%s", any[i][1], address + n);
+        return;
+    }
+    snprintf(text, cap, "%s", address);
+}

@@ -1,15 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The environment of the real machine; see env_native.h. Condition variables count on CLOCK_MONOTONIC, so that a jump
- * of the wall clock neither cuts a wait short nor prolongs it. */
+/* The environment of the real machine; see env_native.h.
+ *
+ * Condition variables are a counter and a futex, because the C library's cost a system call more for every wake (a
+ * woken thread takes the mutex as if it were contended, so its unlock calls the kernel) and can lose a signal (glibc
+ * bug 25847, up to 2.40):
+ *
+ *   wait    n = turn; unlock; sleep while turn == n; lock        signal    turn++; if somebody waits: wake one sleeper
+ *
+ * A waiter counts itself under the mutex, before it lets go of it. So a signaller that changed the guarded state under
+ * the mutex either sees the waiter, or the waiter has seen the new state. Waits count on CLOCK_MONOTONIC: a jump of the
+ * wall clock neither cuts them short nor prolongs them. */
 #include "io/env_native.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,8 +34,11 @@ struct trib_mutex {
 };
 
 struct trib_cond {
-    pthread_cond_t os;
+    _Atomic uint32_t turn; /* the futex; a wait that sleeps through 2^32 signals would miss one */
+    _Atomic uint32_t waiters;
 };
+
+_Static_assert(sizeof(_Atomic uint32_t) == 4, "the kernel reads 32 bits");
 
 struct trib_thread {
     pthread_t os;
@@ -81,42 +96,45 @@ static void mutex_unlock(void *ctx, trib_mutex *m) {
 
 static trib_cond *cond_new(void *ctx) {
     (void)ctx;
-    pthread_condattr_t attr;
-    if (pthread_condattr_init(&attr) != 0) return NULL;
-    trib_cond *c = malloc(sizeof *c);
-    if (c && (pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) != 0 || pthread_cond_init(&c->os, &attr) != 0)) {
-        free(c);
-        c = NULL;
-    }
-    pthread_condattr_destroy(&attr);
-    return c;
+    return calloc(1, sizeof(trib_cond));
 }
 
 static void cond_free(void *ctx, trib_cond *c) {
     (void)ctx;
-    pthread_cond_destroy(&c->os);
     free(c);
 }
 
 static bool cond_wait(void *ctx, trib_cond *c, trib_mutex *m, int64_t timeout_ns) {
-    if (timeout_ns < 0) {
-        pthread_cond_wait(&c->os, &m->os);
-        return true;
+    struct timespec at, *until = NULL;
+    if (timeout_ns >= 0) {
+        int64_t now = mono_ns(ctx), ns = timeout_ns > INT64_MAX - now ? INT64_MAX : now + timeout_ns;
+        at = (struct timespec){.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+        until = &at;
     }
-    int64_t now = mono_ns(ctx);
-    int64_t until = timeout_ns > INT64_MAX - now ? INT64_MAX : now + timeout_ns;
-    struct timespec at = {.tv_sec = until / 1000000000, .tv_nsec = until % 1000000000};
-    return pthread_cond_timedwait(&c->os, &m->os, &at) != ETIMEDOUT;
+    uint32_t turn = atomic_load(&c->turn);
+    atomic_fetch_add(&c->waiters, 1);
+    pthread_mutex_unlock(&m->os);
+    /* the bitset form takes a point in time and not a length, on CLOCK_MONOTONIC */
+    long slept = syscall(SYS_futex, &c->turn, FUTEX_WAIT_BITSET_PRIVATE, turn, until, NULL, FUTEX_BITSET_MATCH_ANY);
+    bool in_time = slept == 0 || errno != ETIMEDOUT;
+    pthread_mutex_lock(&m->os);
+    atomic_fetch_sub(&c->waiters, 1);
+    return in_time;
+}
+
+static void cond_wake(trib_cond *c, int most) {
+    atomic_fetch_add(&c->turn, 1);
+    if (atomic_load(&c->waiters)) syscall(SYS_futex, &c->turn, FUTEX_WAKE_PRIVATE, most, NULL, NULL, 0);
 }
 
 static void cond_signal(void *ctx, trib_cond *c) {
     (void)ctx;
-    pthread_cond_signal(&c->os);
+    cond_wake(c, 1);
 }
 
 static void cond_broadcast(void *ctx, trib_cond *c) {
     (void)ctx;
-    pthread_cond_broadcast(&c->os);
+    cond_wake(c, INT_MAX);
 }
 
 static void *thread_main(void *arg) {

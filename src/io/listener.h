@@ -48,6 +48,9 @@ void trib_listener_close(trib_listener *listener, uint32_t grace_ms, void (*clos
 
 /* The address with the port that is in use: "127.0.0.1:43211". Thread: any, until close. */
 const char *trib_listener_address(const trib_listener *listener);
+/* Where to connect to what listens on `address`: "0.0.0.0:80" -> "127.0.0.1:80", "[::]:80" -> "[::1]:80", others as
+ * they are. Writes at most `cap` bytes with the NUL. Thread: any. */
+void trib_address_to_reach(const char *address, char *text, size_t cap);
 /* 0 for a unix socket. */
 uint16_t trib_listener_port(const trib_listener *listener);
 void trib_listener_get_stats(const trib_listener *listener, trib_listener_stats *ret);

@@ -107,6 +107,7 @@ static bool stream_chunk(trib_http_request *request, trib_buf *chunk) {
     if (!conn->in_input || !has_credit(conn)) trib_http_flush(conn);
     if (has_credit(conn)) return true;
     conn->wants_credit = true;
+    conn->transport->set_deadline(conn->transport_ctx, TRIB_HTTP_CREDIT_TIMEOUT_MS);
     return false;
 }
 
@@ -133,6 +134,7 @@ static void stream_begin(trib_http_request *request, const trib_http_answer *hea
 static void stream_end(trib_http_request *request, bool aborted) {
     trib_http_conn *conn = request->conn;
     conn->owes = false;
+    if (conn->state == HTTP_STREAMING && conn->wants_credit) conn->transport->set_deadline(conn->transport_ctx, 0);
     if (conn->state == HTTP_STREAMING && aborted) {
         /* no last chunk: the client must see that something is missing */
         conn->must_close = true;

@@ -71,6 +71,7 @@ void trib_http_conn_try_free(trib_http_conn *conn) {
     if (conn->state != HTTP_GONE || conn->owes) return;
     trib_http1_parser_deinit(&conn->parser);
     trib_arena_deinit(&conn->arena);
+    trib_auth_memo_deinit(&conn->memo);
     trib_buf_deinit(&conn->body);
     trib_buf_deinit(&conn->out);
     atomic_fetch_sub(&conn->hub->live, 1);
@@ -233,19 +234,18 @@ static void on_resolved(trib_auth_wait *wait) {
 
 static void authenticate(trib_http_conn *conn) {
     trib_auth *auth = conn->hub->app->auth;
-    conn->wait = (trib_auth_wait){
-        .query = {.auth_class = conn->match.route->auth,
-                  .listener = conn->listener,
-                  .path = conn->full_path,
-                  .host = conn->request.host,
-                  .x_namespace = known(conn, TRIB_HTTP1_X_NAMESPACE),
-                  .x_namespace_bin = known(conn, TRIB_HTTP1_X_NAMESPACE_BIN),
-                  .authorization = known(conn, TRIB_HTTP1_AUTHORIZATION),
-                  .now_ms = trib_env_wall_ms(conn->hub->app->env)},
-        .home = conn->hub->home,
-        .resolved = on_resolved,
-        .owner = conn,
-    };
+    conn->wait.query = (trib_auth_query){.auth_class = conn->match.route->auth,
+                                         .listener = conn->listener,
+                                         .path = conn->full_path,
+                                         .host = conn->request.host,
+                                         .x_namespace = known(conn, TRIB_HTTP1_X_NAMESPACE),
+                                         .x_namespace_bin = known(conn, TRIB_HTTP1_X_NAMESPACE_BIN),
+                                         .authorization = known(conn, TRIB_HTTP1_AUTHORIZATION),
+                                         .now_ms = trib_env_wall_ms(conn->hub->app->env),
+                                         .memo = &conn->memo};
+    conn->wait.home = conn->hub->home;
+    conn->wait.resolved = on_resolved;
+    conn->wait.owner = conn;
     trib_error err;
     trib_str rest;
     trib_code code =
@@ -383,6 +383,7 @@ size_t trib_http_conn_input(trib_http_conn *conn, trib_str bytes) {
 void trib_http_conn_drained(trib_http_conn *conn) {
     if (conn->state == HTTP_STREAMING && conn->wants_credit) {
         conn->wants_credit = false;
+        set_deadline(conn, 0);
         conn->on_credit(&conn->request);
         return;
     }

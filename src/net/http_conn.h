@@ -31,6 +31,8 @@ enum {
     TRIB_HTTP_IDLE_TIMEOUT_MS =
         75 * 1000, /* between requests: stops hoarded connections; longer than clients keep theirs */
     TRIB_HTTP_WRITE_TIMEOUT_MS = 30 * 1000, /* without a byte taken: stops a peer that never reads */
+    TRIB_HTTP_CREDIT_TIMEOUT_MS =
+        30 * 1000, /* for half of TRIB_HTTP_UNSENT_MAX_BYTES: stops a reader that trickles while its job rests */
     TRIB_HTTP_HALF_CLOSED_MS =
         2 * 1000, /* a peer that sent its end gets its answer if it comes so soon; then it is gone */
     TRIB_HTTP_DISCARD_MAX_BYTES =

@@ -39,8 +39,13 @@ static bool is_sane_id(trib_str id) {
 trib_str trib_http_hub_request_id(trib_http_hub *hub, trib_str given, char out[40]) {
     if (is_sane_id(given)) return given;
     /* random per loop and counted from there: unique without asking for randomness each time */
-    int n = snprintf(out, 40, "%s-%llx", hub->id_prefix, (unsigned long long)++hub->next_id);
-    return trib_str_make(out, (size_t)n);
+    char digits[16];
+    size_t n = strlen(hub->id_prefix), first = sizeof digits;
+    for (uint64_t id = ++hub->next_id; id; id >>= 4) digits[--first] = "0123456789abcdef"[id & 15];
+    memcpy(out, hub->id_prefix, n);
+    out[n++] = '-';
+    memcpy(out + n, digits + first, sizeof digits - first);
+    return trib_str_make(out, n + sizeof digits - first);
 }
 
 void trib_http_hub_record(trib_http_hub *hub, const trib_http_conn *conn) {
@@ -55,6 +60,7 @@ void trib_http_hub_record(trib_http_hub *hub, const trib_http_conn *conn) {
     }
     /* what the server could not do is for its operator, whatever the level */
     trib_log_level level = conn->answer_status >= 500 ? TRIB_LOG_WARN : TRIB_LOG_DEBUG;
+    if (!trib_log_wants(hub->app->log, level)) return; /* saves putting the fields together */
     trib_log_event(hub->app->log, level, "request", TRIB_LOG_S("request_id", request->request_id),
                    TRIB_LOG_S("method", request->method), TRIB_LOG_S("path", conn->full_path),
                    TRIB_LOG_I("status", conn->answer_status), TRIB_LOG_U("answer_bytes", conn->answer_bytes),

@@ -17,6 +17,7 @@
 #include "core/metrics.h"
 #include "core/session.h"
 #include "io/env_native.h"
+#include "io/listener.h"
 #include "net/server.h"
 #include "server/modules.h"
 #include "server/server_file.h"
@@ -118,18 +119,6 @@ static void fill_settings(const trib_serve_options *options, trib_settings *sett
     };
 }
 
-/* "0.0.0.0:8080" is where to listen, not where to connect: a client is told the loopback, if nothing better is set. */
-static const char *reachable(const char *address, char out[URL_BYTES]) {
-    static const char *const any[][2] = {{"0.0.0.0:", "127.0.0.1:"}, {"[::]:", "[::1]:"}};
-    for (size_t i = 0; i < sizeof any / sizeof *any; i++) {
-        size_t n = strlen(any[i][0]);
-        if (strncmp(address, any[i][0], n) != 0) continue;
-        snprintf(out, URL_BYTES, "%s%s", any[i][1], address + n);
-        return out;
-    }
-    return address;
-}
-
 static void make_url(char out[URL_BYTES], const char *address) {
     if (!address) out[0] = '\0';
     else if (strncmp(address, "unix:", 5) == 0) snprintf(out, URL_BYTES, "%s", address);
@@ -143,7 +132,8 @@ static void on_listening(void *ctx, trib_listener_kind kind, const char *address
     make_url(kind == TRIB_LISTENER_USER ? serving->user_url : serving->admin_url, address);
     if (kind == TRIB_LISTENER_USER && !serving->app.settings.public_url && strncmp(address, "unix:", 5) != 0) {
         char near[URL_BYTES];
-        make_url(serving->client_url, reachable(address, near));
+        trib_address_to_reach(address, near, sizeof near);
+        make_url(serving->client_url, near);
         serving->app.settings.public_url = serving->client_url;
     }
 }

@@ -357,19 +357,24 @@ void trib_db_close_connections(trib_db *db, trib_code lost) {
 
 void trib_db_close(trib_db *db) {
     trib_db_lock(db);
-    trib_db_state state = db->state;
     db->state = TRIB_DB_CLOSED;
     db->turn_owner = NULL;
     db->turn_taken = false;
     db->ckpt = TRIB_CKPT_NONE;
+    trib_turn_flush_locked(db, TRIB_SHUTTING_DOWN);
     trib_db_unlock(db);
-    (void)state;
     trib_db_close_connections(db, TRIB_SHUTTING_DOWN);
     atomic_store(&db->exists, false);
     db->log.has_header = false;
 }
 
 void trib_db_set_settings(trib_db *db, const trib_db_settings *settings) {
+    trib_db_settings now = trib_db_settings_of(db);
+    /* called for every job: what nothing writes, all cores can keep in their caches */
+    if (db->account.limit_bytes && now.system == settings->system && now.max_bytes == settings->max_bytes &&
+        now.txn_steal_ms == settings->txn_steal_ms && now.statement_timeout_ms == settings->statement_timeout_ms &&
+        now.heap_bytes == settings->heap_bytes)
+        return;
     atomic_store_explicit(&db->settings.system, settings->system, memory_order_relaxed);
     atomic_store_explicit(&db->settings.max_bytes, settings->max_bytes, memory_order_relaxed);
     atomic_store_explicit(&db->settings.txn_steal_ms, settings->txn_steal_ms, memory_order_relaxed);

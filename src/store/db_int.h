@@ -22,7 +22,9 @@
 #include "store/wal.h"
 
 enum {
-    TRIB_HANDLES_IDLE_MAX = 2,     /* clean handles that a database keeps */
+    TRIB_HANDLES_IDLE_MAX = 2,     /* clean handles that a database keeps for nothing */
+    TRIB_HANDLES_SPARE_MS = 1000,  /* those beyond that go when this time passed without all of them in use at once */
+    TRIB_HANDLES_TRIM_MAX = 8,     /* connections that one tick closes of a database: it must come round to all */
     TRIB_DB_IDLE_CLOSE_MS = 60000, /* a database nobody uses is closed after this time */
     TRIB_READ_TXN_TIGHT_MS = 5000, /* life of a read transaction once the log exceeds TRIB_LOG_TIGHT_BYTES */
     TRIB_RESET_HOLD_MS = 20,       /* longest that new reads are held back for a log reset */
@@ -120,6 +122,8 @@ struct trib_db {
 
     /* guarded by store->lock */
     uint32_t refs;
+    uint32_t held;     /* by trib_store_tick: keeps the struct, not the files */
+    bool out_of_table; /* closed for good; whoever holds it last frees it */
     int64_t last_used_ns;
 
     /* guarded by lock */
@@ -133,6 +137,8 @@ struct trib_db {
     trib_handle *handles; /* all */
     trib_handle *idle;    /* clean ones, newest first */
     uint32_t handle_count, idle_count, inside_count;
+    uint32_t idle_low; /* the fewest idle ones since idle_low_ns */
+    int64_t idle_low_ns;
     trib_handle_waiter *handle_first, *handle_last; /* jobs that wait for a connection */
     uint32_t handle_waiters;
     _Atomic uint64_t rows_read, rows_written;
@@ -221,7 +227,8 @@ trib_code trib_db_new(trib_store *store, trib_str id, trib_db **ret, trib_error 
 void trib_db_free(trib_db *db);
 /* Opens the files if there are any: sync at open, recovery, page map, first handle. Under open_lock. */
 trib_code trib_db_open(trib_db *db, trib_error *err);
-/* Closes handles and descriptors; the log stays as it is. Nobody may be inside. Under open_lock. */
+/* Closes handles and descriptors; the log stays as it is. Nobody may be inside; whoever waits is told SHUTTING_DOWN.
+ * Under open_lock. */
 void trib_db_close(trib_db *db);
 /* Makes the files of a database that has none, durably, and one handle. Takes open_lock. */
 trib_code trib_db_materialise(trib_db *db, trib_error *err);
@@ -247,8 +254,9 @@ void trib_handle_rollback(trib_handle *handle);
  * does not bind: a checkpoint must not starve because many clients wait. */
 trib_code trib_handle_take_inside(trib_db *db, bool own_work, trib_handle **ret, trib_error *err);
 void trib_handle_give_inside(trib_handle *handle);
-/* Ends idle handles beyond the number kept. */
-void trib_handle_trim(trib_db *db, uint32_t keep);
+/* Ends idle handles that were not needed lately; making a connection costs as much as twenty small statements, so they
+ * are not ended sooner. Called with every tick. */
+void trib_handle_trim(trib_db *db);
 /* Under db->lock: everybody who waits for a connection is told `code`. */
 void trib_handle_flush_locked(trib_db *db, trib_code code);
 /* Those who have waited too long are told so. Thread: any, no lock held. */

@@ -38,10 +38,24 @@ void trib_fail_begin(trib_db *db) {
     trib_db_unlock(db);
 }
 
+/* A log that is cut back to nothing loses its header first, durably: an empty file is not synced at the next open, so
+ * if the process died right after a plain truncation, a power cut later could still bring the whole log back. */
+static int cut_header(trib_db *db) {
+    static const uint8_t none[TRIB_WAL_HEADER_BYTES];
+    sqlite3_file *f = db->sync_file;
+    sqlite3_int64 size = 0;
+    int rc = f->pMethods->xFileSize(f, &size);
+    if (rc != SQLITE_OK || size == 0) return rc;
+    rc = f->pMethods->xWrite(f, none, sizeof none, 0);
+    if (rc == SQLITE_OK && !trib_db_fault(db, TRIB_FAULT_NO_CUT_SYNC)) rc = f->pMethods->xSync(f, SQLITE_SYNC_NORMAL);
+    return rc;
+}
+
 /* Step 3. rc is SQLite's. */
 static int cut(trib_db *db, uint64_t end) {
     sqlite3_file *f = db->sync_file;
-    int rc = f->pMethods->xTruncate(f, (sqlite3_int64)end);
+    int rc = end == 0 ? cut_header(db) : SQLITE_OK;
+    if (rc == SQLITE_OK) rc = f->pMethods->xTruncate(f, (sqlite3_int64)end);
     if (rc == SQLITE_OK && end > 0) {
         uint64_t from = (end - 1) / TRIB_CUT_BLOCK_BYTES * TRIB_CUT_BLOCK_BYTES;
         size_t n = (size_t)(end - from);

@@ -30,6 +30,17 @@ static int native_sync_folder(void *ctx, const char *path) {
     return rc;
 }
 
+/* SQLite's own new files would be readable for all. Only ever called for *.tmp files, which carry no POSIX locks that
+ * this close could drop; -wal files take their mode from the database file. */
+static int native_make_file(void *ctx, const char *path) {
+    (void)ctx;
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0) return errno;
+    int rc = fchmod(fd, 0600) == 0 ? 0 : errno;
+    close(fd);
+    return rc;
+}
+
 static int native_rename(void *ctx, const char *from, const char *to) {
     (void)ctx;
     return rename(from, to) == 0 ? 0 : errno;
@@ -79,6 +90,7 @@ const trib_disk *trib_disk_native(void) {
         .make_folder = native_make_folder,
         .sync_folder = native_sync_folder,
         .rename = native_rename,
+        .make_file = native_make_file,
         .lock = native_lock,
         .unlock = native_unlock,
         .evict = native_evict,
@@ -214,10 +226,17 @@ trib_code trib_file_replace(sqlite3_vfs *base, const trib_disk *disk, const char
     char tmp[TRIB_PATH_MAX_BYTES + 8];
     int n = snprintf(tmp, sizeof tmp, "%s.tmp", path);
     if (n < 0 || (size_t)n >= sizeof tmp) return trib_error_set(err, TRIB_INTERNAL, "a path is too long");
+    int made = disk->make_file(disk->ctx, tmp);
+    if (made == ENOSPC || made == EDQUOT) return trib_file_error("make", tmp, SQLITE_FULL, err);
+    if (made != 0) {
+        trib_error_set(err, TRIB_IO, "could not make %s (errno %d); look at the disk and the server's log", tmp, made);
+        if (err) err->detail = made;
+        return TRIB_IO;
+    }
     sqlite3_file *file = NULL;
-    trib_code code = trib_file_open(base, tmp, SQLITE_OPEN_CREATE, &file, err);
+    trib_code code = trib_file_open(base, tmp, 0, &file, err);
     if (code != TRIB_OK) return code;
-    int rc = file->pMethods->xTruncate(file, 0);
+    int rc = SQLITE_OK;
     for (size_t at = 0; rc == SQLITE_OK && at < bytes.len; at += CHUNK) {
         size_t part = bytes.len - at < CHUNK ? bytes.len - at : CHUNK;
         rc = file->pMethods->xWrite(file, bytes.ptr + at, (int)part, (sqlite3_int64)at);

@@ -32,6 +32,9 @@ typedef struct trib_disk {
     int (*make_folder)(void *ctx, const char *path); /* 0 also if it exists */
     int (*sync_folder)(void *ctx, const char *path); /* its entries become durable */
     int (*rename)(void *ctx, const char *from, const char *to);
+    /* An empty file that only its owner may read (0600), whatever the umask; one that is there is emptied. Never a
+     * database that is open: see native_make_file. */
+    int (*make_file)(void *ctx, const char *path);
     /* Exclusive for this process until unlock; EWOULDBLOCK: somebody else has it. */
     int (*lock)(void *ctx, const char *path, void **ret);
     void (*unlock)(void *ctx, void *lock);

@@ -119,14 +119,25 @@ static trib_handle_waiter *pop_waiter(trib_db *db) {
     return w;
 }
 
-/* Hands it to who has waited longest. NULL: there is room for a new one. `granted` only queues a job, so it may run
- * here. */
+/* Hands it to who has waited longest. `granted` only queues a job, so it may run here. */
 static bool lend_locked(trib_db *db, trib_handle *h) {
     trib_handle_waiter *w = pop_waiter(db);
     if (!w) return false;
     w->handle = h;
     w->granted(w, TRIB_OK);
     return true;
+}
+
+/* One more in the list, without a connection. NULL: no memory. */
+static trib_handle *add_locked(trib_db *db) {
+    trib_handle *h = calloc(1, sizeof *h);
+    if (!h) return NULL;
+    h->db = db;
+    h->env = db->store->env;
+    h->next = db->handles;
+    db->handles = h;
+    db->handle_count++;
+    return h;
 }
 
 static trib_code queue_locked(trib_db *db, trib_handle_waiter *waiter, trib_error *err) {
@@ -177,17 +188,6 @@ void trib_handle_expire_waiters(trib_db *db) {
 
 /* ---- lists ---- */
 
-static void unlink_handle(trib_db *db, trib_handle *h) {
-    for (trib_handle **p = &db->handles; *p; p = &(*p)->next) {
-        if (*p == h) {
-            *p = h->next;
-            db->handle_count--;
-            if (db->handle_count < TRIB_HANDLES_PER_DB_MAX) (void)lend_locked(db, NULL);
-            return;
-        }
-    }
-}
-
 static void push_idle(trib_db *db, trib_handle *h) {
     h->next_idle = db->idle;
     db->idle = h;
@@ -200,8 +200,38 @@ static trib_handle *pop_idle(trib_db *db) {
         db->idle = h->next_idle;
         h->next_idle = NULL;
         db->idle_count--;
+        if (db->idle_low > db->idle_count) db->idle_low = db->idle_count;
     }
     return h;
+}
+
+/* There may be room: who has waited longest gets an idle handle or a new one, which connects when it is entered.
+ * Telling them to try again instead would put them behind whoever comes first. */
+static void use_room_locked(trib_db *db) {
+    if (!db->handle_first || db->state != TRIB_DB_READY || db->handle_count > TRIB_HANDLES_PER_DB_MAX) return;
+    trib_handle *h = pop_idle(db);
+    if (!h) {
+        if (db->handle_count == TRIB_HANDLES_PER_DB_MAX) return;
+        h = add_locked(db);
+        if (h) h->access = TRIB_ACCESS_SYSTEM;
+    }
+    if (h) {
+        (void)lend_locked(db, h);
+    } else {
+        trib_handle_waiter *w = pop_waiter(db);
+        w->granted(w, TRIB_NOMEM);
+    }
+}
+
+static void unlink_handle(trib_db *db, trib_handle *h) {
+    for (trib_handle **p = &db->handles; *p; p = &(*p)->next) {
+        if (*p == h) {
+            *p = h->next;
+            db->handle_count--;
+            use_room_locked(db);
+            return;
+        }
+    }
 }
 
 static trib_code state_error(const trib_db *db, trib_error *err) {
@@ -239,10 +269,28 @@ static void drop(trib_handle *h) {
     free(h);
 }
 
-void trib_handle_trim(trib_db *db, uint32_t keep) {
-    for (;;) {
+/* How many idle handles nobody has needed since the last time this was asked. */
+static uint32_t count_spare(trib_db *db) {
+    int64_t now = trib_env_mono_ns(db->store->env);
+    uint32_t spare = 0;
+    trib_db_lock(db);
+    if (now - db->idle_low_ns >= (int64_t)TRIB_HANDLES_SPARE_MS * 1000000) {
+        if (db->idle_low > TRIB_HANDLES_IDLE_MAX) spare = db->idle_low - TRIB_HANDLES_IDLE_MAX;
+        if (spare > TRIB_HANDLES_TRIM_MAX) spare = TRIB_HANDLES_TRIM_MAX;
+        db->idle_low -= spare;
+        if (spare < TRIB_HANDLES_TRIM_MAX) { /* else the rest goes with the next ticks */
+            db->idle_low_ns = now;
+            db->idle_low = db->idle_count - spare;
+        }
+    }
+    trib_db_unlock(db);
+    return spare;
+}
+
+void trib_handle_trim(trib_db *db) {
+    for (uint32_t left = count_spare(db); left > 0; left--) {
         trib_db_lock(db);
-        trib_handle *h = db->state == TRIB_DB_READY && db->idle_count > keep ? pop_idle(db) : NULL;
+        trib_handle *h = db->state == TRIB_DB_READY && db->idle_count > TRIB_HANDLES_IDLE_MAX ? pop_idle(db) : NULL;
         if (h) {
             h->inside = true;
             db->inside_count++;
@@ -257,16 +305,13 @@ void trib_handle_trim(trib_db *db, uint32_t keep) {
 static trib_code claim_locked(trib_db *db, bool own_work, trib_handle **ret, trib_error *err) {
     trib_code code = state_error(db, err);
     if (code != TRIB_OK) return code;
-    trib_handle *h = pop_idle(db);
+    /* More than the bound, of which one is idle: the store needed one of its own for a cut-back. */
+    bool over = db->handle_count > TRIB_HANDLES_PER_DB_MAX;
+    trib_handle *h = own_work || !over ? pop_idle(db) : NULL;
     if (!h) {
         if (!own_work && db->handle_count >= TRIB_HANDLES_PER_DB_MAX) return TRIB_AGAIN;
-        h = calloc(1, sizeof *h);
+        h = add_locked(db);
         if (!h) return trib_error_set(err, TRIB_NOMEM, NULL);
-        h->db = db;
-        h->env = db->store->env;
-        h->next = db->handles;
-        db->handles = h;
-        db->handle_count++;
     }
     h->inside = true;
     h->own_work = own_work; /* before connecting: may open the files before others see that they exist */
@@ -310,7 +355,8 @@ void trib_handle_give_inside(trib_handle *h) {
     h->ticket = 0;
     trib_db_lock(db);
     h->own_work = false;
-    bool keep = db->state == TRIB_DB_READY && (db->handle_first || db->idle_count < TRIB_HANDLES_IDLE_MAX) && h->sqlite;
+    /* The store's own handles come on top of the bound; lending them on would let each checkpoint add one. */
+    bool keep = db->state == TRIB_DB_READY && h->sqlite && db->handle_count <= TRIB_HANDLES_PER_DB_MAX;
     if (keep) {
         if (h->has_turn) trib_turn_release_locked(db);
         h->lost = TRIB_OK;

@@ -101,11 +101,10 @@ static void local_append(trib_log_driver *driver, uint32_t lane, const trib_log_
     (void)lane;
     trib_db *db = record->db;
     trib_db_lock(db);
-    if (!db->log.sync_in_flight && db->state == TRIB_DB_READY) {
-        db->log.sync_in_flight = true;
-        trib_pool_post(db->store->pool, &db->sync_task);
-    }
+    bool posts = !db->log.sync_in_flight && db->state == TRIB_DB_READY;
+    if (posts) db->log.sync_in_flight = true;
     trib_db_unlock(db);
+    if (posts) trib_pool_post(db->store->pool, &db->sync_task); /* without the lock that it takes first */
 }
 
 void trib_log_local_sync(trib_task *task) {

@@ -198,7 +198,7 @@ trib_code trib_policy_denied(trib_policy *policy, trib_error *err) {
     return trib_error_set(err, TRIB_SQL_DENIED, NULL);
 }
 
-static const char *base_name(int rc) {
+const char *trib_sqlite_base_name(int rc) {
     static const char *const names[] = {
         [SQLITE_ERROR] = "ERROR",       [SQLITE_INTERNAL] = "INTERNAL", [SQLITE_PERM] = "PERM",
         [SQLITE_ABORT] = "ABORT",       [SQLITE_BUSY] = "BUSY",         [SQLITE_LOCKED] = "LOCKED",
@@ -256,7 +256,7 @@ trib_code trib_sqlite_error(trib_handle *handle, int rc, trib_error *err) {
     if (err) {
         int extended = sqlite3_extended_errcode(handle->sqlite);
         err->detail = (extended & 0xff) == base ? extended : rc;
-        const char *name = base_name(rc);
+        const char *name = trib_sqlite_base_name(rc);
         memcpy(err->text_code, "SQLITE_", 7);
         memcpy(err->text_code + 7, name, strlen(name) + 1);
     }

@@ -138,4 +138,7 @@ int trib_memory_install(void);
  * NULL: nobody asks. Returns what was set before. */
 trib_policy *trib_memory_watch(trib_policy *policy);
 
+/* "CONSTRAINT" for SQLITE_CONSTRAINT and all its extended codes. Pure. */
+const char *trib_sqlite_base_name(int rc);
+
 #endif

@@ -89,8 +89,8 @@ void trib_pool_post(trib_pool *pool, trib_task *task) {
     if (pool->last) pool->last->next = task;
     else pool->first = task;
     pool->last = task;
-    trib_cond_signal(pool->env, pool->wake);
     trib_mutex_unlock(pool->env, pool->lock);
+    trib_cond_signal(pool->env, pool->wake); /* not sooner, or the woken one only runs into the lock */
 }
 
 /* Threads would finish the tasks in any order; so that tests meet all of them, an inline pool draws lots. */

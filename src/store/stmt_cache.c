@@ -125,10 +125,12 @@ void trib_stmt_cache_give(trib_stmt *stmt) {
         return;
     }
     trib_stmt_cache *cache = stmt->handle->cache;
-    stmt->hash = trib_hash_str(cache->key, trib_str_make(stmt->sql, stmt->sql_len));
+    if (!stmt->bytes) { /* the first time; neither changes much later */
+        stmt->hash = trib_hash_str(cache->key, trib_str_make(stmt->sql, stmt->sql_len));
+        stmt->bytes = bytes_of(stmt);
+    }
     trib_list_push_front(&cache->idle, &stmt->link);
     cache->idle_count++;
-    stmt->bytes = bytes_of(stmt);
     cache->idle_bytes += stmt->bytes;
     for (trib_list *last; (last = trib_list_last(&cache->idle)) != NULL;) {
         if (cache->idle_count <= TRIB_STMT_CACHE_MAX && cache->idle_bytes <= TRIB_STMT_CACHE_BYTES) break;

@@ -188,6 +188,8 @@ static void close_idle(trib_store *store, trib_db *db) {
     db->refs--;
     bool gone = db->refs == 0 && db->state == TRIB_DB_CLOSED;
     if (gone) (void)trib_map_take(&store->dbs, trib_str_c(db->id));
+    db->out_of_table = gone;
+    gone = gone && db->held == 0; /* else the tick frees it */
     trib_mutex_unlock(store->env, store->lock);
     if (gone) trib_db_free(db);
 }
@@ -212,36 +214,47 @@ void trib_store_run_pending(trib_store *store) {
     trib_pool_run_pending(store->pool);
 }
 
-/* A reference to each open database in turn; *cursor is the map's. */
-static trib_db *next_open(trib_store *store, size_t *cursor) {
+/* All databases of the table as it is now, each held; the table may change while the list is walked. Owns: *ret by
+ * free. Returns how many; without memory none, the next tick comes soon. */
+static size_t hold_all(trib_store *store, trib_db ***ret) {
     void *value = NULL;
-    trib_db *db = NULL;
+    size_t cursor = 0;
+    size_t count = 0;
     trib_mutex_lock(store->env, store->lock);
-    if (trib_map_next(&store->dbs, cursor, NULL, &value)) {
-        db = value;
-        db->refs++;
+    trib_db **list = store->dbs.count ? malloc(store->dbs.count * sizeof(trib_db *)) : NULL;
+    while (list && trib_map_next(&store->dbs, &cursor, NULL, &value)) {
+        list[count] = value;
+        list[count++]->held++;
     }
     trib_mutex_unlock(store->env, store->lock);
-    return db;
+    *ret = list;
+    return count;
 }
 
-static void unref_quietly(trib_db *db) {
-    trib_mutex_lock(db->store->env, db->store->lock);
-    db->refs--;
-    trib_mutex_unlock(db->store->env, db->store->lock);
+/* Frees it if it left the table meanwhile. */
+static void let_go(trib_store *store, trib_db *db) {
+    trib_mutex_lock(store->env, store->lock);
+    db->held--;
+    bool gone = db->held == 0 && db->out_of_table;
+    trib_mutex_unlock(store->env, store->lock);
+    if (gone) trib_db_free(db);
 }
 
 void trib_store_tick(trib_store *store) {
-    size_t cursor = 0;
-    for (trib_db *db; (db = next_open(store, &cursor)) != NULL;) {
+    trib_db **list = NULL;
+    size_t count = hold_all(store, &list);
+    for (size_t i = 0; i < count; i++) {
+        trib_db *db = list[i];
         trib_turn_steal_overdue(db);
         trib_turn_end_old_reads(db);
         trib_handle_expire_waiters(db);
+        trib_handle_trim(db);
         trib_db_lock(db);
         trib_ckpt_want_locked(db, false);
         trib_db_unlock(db);
-        unref_quietly(db);
+        let_go(store, db);
     }
+    free(list);
     int64_t before = trib_env_mono_ns(store->env) - (int64_t)TRIB_DB_IDLE_CLOSE_MS * 1000000;
     for (int i = 0; i < 4; i++) {
         trib_db *db = next_to_close(store, before);
@@ -250,42 +263,74 @@ void trib_store_tick(trib_store *store) {
     }
 }
 
-/* Waits until everything of it is durable. */
-static void settle(trib_store *store, trib_db *db) {
+/* Waits until everything of it is durable and, until the time is over, until its handles came back. */
+static void settle(trib_store *store, trib_db *db, int64_t until_ns) {
     while (!is_quiet(db)) {
+        bool late = trib_env_mono_ns(store->env) >= until_ns;
         if (trib_pool_inline(store->pool)) {
             trib_pool_run_pending(store->pool);
             if (!is_quiet(db)) break; /* a driver that never answers; what waits was never acknowledged */
-        } else {
-            trib_db_lock(db);
-            trib_cond_wait(store->env, db->changed, db->lock, 5000000);
-            trib_db_unlock(db);
         }
+        trib_db_lock(db);
+        bool busy = db->log.sync_in_flight || db->fail_posted || db->ckpt == TRIB_CKPT_RUNNING;
+        if (late && !busy) trib_handle_interrupt_all(db, TRIB_SHUTTING_DOWN);
+        if (!late || busy) trib_cond_wait(store->env, db->changed, db->lock, 5000000);
+        trib_db_unlock(db);
+        if (late && !busy) break;
     }
+}
+
+/* false: somebody is still inside a handle. */
+static bool report_lent(trib_store *store, trib_db *db) {
+    trib_db_lock(db);
+    uint32_t lent = db->handle_count - db->idle_count;
+    bool inside = db->inside_count > 0;
+    trib_db_unlock(db);
+    if (lent > 0)
+        trib_log_event(store->log, TRIB_LOG_ERROR, "handles_not_given_back", TRIB_LOG_C("database", db->id),
+                       TRIB_LOG_I("handles", lent), TRIB_LOG_I("inside", inside));
+    return !inside;
+}
+
+/* Makes everything durable and empties the logs. false: see settle. */
+static bool settle_all(trib_store *store) {
+    size_t cursor = 0;
+    void *value = NULL;
+    bool free_to_go = true;
+    int64_t until_ns = trib_env_mono_ns(store->env) + (int64_t)TRIB_STOP_WAIT_MS * 1000000;
+    trib_mutex_lock(store->env, store->lock);
+    store->stopping = true; /* the table does not change any more */
+    trib_mutex_unlock(store->env, store->lock);
+    while (trib_map_next(&store->dbs, &cursor, NULL, &value)) {
+        trib_db *db = value;
+        settle(store, db, until_ns);
+        if (!report_lent(store, db)) {
+            free_to_go = false;
+            continue;
+        }
+        trib_mutex_lock(store->env, db->open_lock);
+        if (db->state == TRIB_DB_READY) clean_log(db);
+        trib_mutex_unlock(store->env, db->open_lock);
+        settle(store, db, until_ns);
+    }
+    return free_to_go;
 }
 
 void trib_store_free(trib_store *store) {
     if (!store) return;
     size_t cursor = 0;
     void *value = NULL;
-    if (store->pool && store->lock) {
-        trib_mutex_lock(store->env, store->lock);
-        store->stopping = true;
-        trib_mutex_unlock(store->env, store->lock);
-        while (trib_map_next(&store->dbs, &cursor, NULL, &value)) {
-            trib_db *db = value;
-            settle(store, db);
-            trib_mutex_lock(store->env, db->open_lock);
-            if (db->state == TRIB_DB_READY) clean_log(db);
-            trib_mutex_unlock(store->env, db->open_lock);
-            settle(store, db);
-        }
-    }
+    if (store->pool && store->lock && !settle_all(store)) return;
     trib_pool_free(store->pool);
-    cursor = 0;
     while (trib_map_next(&store->dbs, &cursor, NULL, &value)) {
-        trib_db_close(value);
-        trib_db_free(value);
+        trib_db *db = value;
+        trib_db_close(db);
+        while (db->handles) { /* nobody gave them back */
+            trib_handle *h = db->handles;
+            db->handles = h->next;
+            trib_handle_free(h);
+        }
+        trib_db_free(db);
     }
     trib_map_deinit(&store->dbs);
     if (store->driver) store->driver->free(store->driver);
@@ -294,6 +339,18 @@ void trib_store_free(trib_store *store) {
     trib_mutex_free(store->env, store->lock);
     free(store->data_dir);
     free(store);
+}
+
+/* The file, and what a crash may have left of its replacement. */
+static trib_code delete_file(trib_store *store, const char *path, trib_error *err) {
+    char tmp[TRIB_PATH_MAX_BYTES + 8];
+    snprintf(tmp, sizeof tmp, "%s.tmp", path);
+    const char *const paths[] = {tmp, path};
+    for (size_t i = 0; i < 2; i++) {
+        int rc = store->base->xDelete(store->base, paths[i], 1);
+        if (rc != SQLITE_OK && rc != SQLITE_IOERR_DELETE_NOENT) return trib_file_error("delete", paths[i], rc, err);
+    }
+    return TRIB_OK;
 }
 
 trib_code trib_store_db_delete(trib_store *store, trib_str id, trib_error *err) {
@@ -310,10 +367,8 @@ trib_code trib_store_db_delete(trib_store *store, trib_str id, trib_error *err) 
         trib_db_close(db);
         /* The log goes last but one: a database file without its log would open as an older state. */
         const char *paths[] = {db->paths.db, db->paths.wal, db->paths.map, db->paths.quarantine};
-        for (size_t i = 0; i < sizeof paths / sizeof *paths && code == TRIB_OK; i++) {
-            int rc = store->base->xDelete(store->base, paths[i], 1);
-            if (rc != SQLITE_OK && rc != SQLITE_IOERR_DELETE_NOENT) code = trib_file_error("delete", paths[i], rc, err);
-        }
+        for (size_t i = 0; i < sizeof paths / sizeof *paths && code == TRIB_OK; i++)
+            code = delete_file(store, paths[i], err);
         trib_db_map_deinit(&db->map);
     }
     trib_mutex_unlock(store->env, db->open_lock);

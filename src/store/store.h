@@ -37,6 +37,7 @@ enum {
     TRIB_HANDLES_PER_DB_MAX = 64, /* connections of one database: stops a tenant from eating descriptors */
     TRIB_HANDLE_QUEUE_MAX = 1024, /* jobs that may wait for one of them: as for the turn */
     TRIB_HANDLE_WAIT_MS = 10000,  /* and how long: idle sessions with open transactions may hold all of them */
+    TRIB_STOP_WAIT_MS = 5000,     /* longest wait for connections at the end: a lost one must not hang the process */
     TRIB_SYNC_THREADS_DEFAULT = 16,
     TRIB_TXN_STEAL_MS_DEFAULT = 5000, /* an older transaction loses the turn when somebody waits */
     TRIB_TXN_STEAL_MS_SYSTEM = 1000,
@@ -73,7 +74,9 @@ typedef struct trib_db_settings {
 /* Errors: DATA_FOLDER_LOCKED, IO, NOMEM. Owns: *ret is the caller's. Thread: main. */
 trib_code trib_store_new(const trib_store_config *config, const trib_env *env, trib_log *log, trib_store **ret,
                          trib_error *err);
-/* All handles must have been given back. Takes NULL. */
+/* Waits until everything is durable and closes it. All handles must have been given back: after TRIB_STOP_WAIT_MS those
+ * that were not are closed (touching them later is an error of the caller); while somebody is still inside one, the
+ * store cannot be freed and is left as it is, which loses nothing. Both are logged. Takes NULL. */
 void trib_store_free(trib_store *store);
 /* Only with inline_sync: runs every queued sync and checkpoint. */
 void trib_store_run_pending(trib_store *store);
@@ -129,9 +132,9 @@ trib_code trib_handle_take(trib_db *db, trib_handle **ret, trib_error *err);
 
 typedef struct trib_handle_waiter trib_handle_waiter;
 struct trib_handle_waiter {
-    /* OK: `handle` is lent, or, where that is NULL, there may be room now: call trib_handle_wait again. Else there will
-     * be none: TOO_MANY_REQUESTS (waited too long), NOT_COMMITTED, DATABASE_QUARANTINED. Runs on any thread, under a
-     * lock of the store; must only queue the job. Exactly once. */
+    /* OK: `handle` is lent; it must be given back even if the job was cancelled meanwhile. Else there is none:
+     * TOO_MANY_REQUESTS (waited too long), NOMEM, NOT_COMMITTED, DATABASE_QUARANTINED, SHUTTING_DOWN. Runs on any
+     * thread, under a lock of the store; must only queue the job. Exactly once. */
     void (*granted)(trib_handle_waiter *waiter, trib_code code);
     trib_handle *handle;
     /* private to the store */

@@ -194,6 +194,27 @@ static void cycle(loop *l) {
     one_life(l, kind);
 }
 
+/* Deletes every tenant and kills the server: what the kill left of their files must go with the next start. */
+static void nothing_is_left_of_deleted_tenants(loop *l) {
+    char path[200];
+    talk admin;
+    talk_init(&admin, l->server.admin_port);
+    for (size_t i = 0; i < l->run.name_count + CRASH_TENANTS; i++) {
+        const char *name = i < CRASH_TENANTS ? l->run.tenants[i]->name : l->run.names[i - CRASH_TENANTS].name;
+        snprintf(path, sizeof path, "/v1/namespaces/%s", name);
+        if (talk_ask(&admin, "DELETE", path, l->run.admin_key, "{}") != 200)
+            crash_fail(&l->totals.other, "end", "DELETE %s: %d", path, admin.status);
+    }
+    talk_deinit(&admin);
+    kill_and_wait(&l->server);
+    started(l, &l->server);
+    snprintf(path, sizeof path, "find '%s/data/db' -type f", l->server.folder);
+    FILE *files = popen(path, "r");
+    while (files && fgets(path, sizeof path, files))
+        crash_fail(&l->totals.other, "end", "of a deleted tenant there is %.*s", (int)strcspn(path, "\n"), path);
+    if (files) pclose(files);
+}
+
 /* True if the server wrote of something that must not happen. */
 static bool log_is_bad(const server *s) {
     static const char *const words[] = {"Sanitizer", "runtime error", "quarantin", "Assertion"};
@@ -247,6 +268,7 @@ int main(int argc, char **argv) {
     for (; done < cycles && failures(&l) == 0; done++) cycle(&l);
     started(&l, &l.server);
     verify(&l);
+    if (failures(&l) == 0) nothing_is_left_of_deleted_tenants(&l);
     for (int i = 0; i < CRASH_TENANTS; i++) crash_tenant_deinit(l.run.tenants[i]);
     free(l.run.names);
     if (log_is_bad(&l.server)) atomic_fetch_add(&l.totals.other, 1);

@@ -2,9 +2,9 @@
 /* Power cuts, kills and failed syncs against the store on a simulated disk. One thread, a virtual clock, one seed:
  * every run can be repeated.
  *
- *   powercut_test [--cuts N] [--seed S] [--mutation NAME|all] [--verbose 1]
+ *   powercut_test [--cuts N] [--seed S] [--mutation NAME|all] [--seconds S] [--verbose 1]
  *
- * Cuts: --cuts, else TRIB_TEST_POWER_CUTS, else 5,000.
+ * Cuts: --cuts, else TRIB_TEST_POWER_CUTS, else 5,000. --seconds S ends it earlier.
  *
  * One round: open the store, check what is there, write and read for a while, then the machine stops at some disk
  * operation (power cut: unsynced sectors, sizes, names survive not at all, fully, or by chance; or kill: only the
@@ -79,6 +79,7 @@ typedef struct world {
     bool quarantined;
     bool stop_soon;
     bool verbose;
+    time_t until; /* 0: no end but the cuts */
 } world;
 
 static uint64_t dice(world *w, uint64_t n) {
@@ -524,7 +525,7 @@ static bool begin_life(world *w) {
 static void campaign(world *w, uint64_t cuts) {
     w->rng = w->seed;
     w->replica = calloc(REPLICA_PAGES_MAX, PAGE);
-    while (w->cuts < cuts && !w->failure[0] && w->replica && begin_life(w)) {
+    while (w->cuts < cuts && !w->failure[0] && w->replica && (!w->until || time(NULL) < w->until) && begin_life(w)) {
         for (int i = 0; i < ROUNDS_PER_LIFE && w->cuts < cuts && !w->failure[0] && !w->quarantined; i++) one_round(w);
         /* the last state must open, be whole and complete */
         if (!w->failure[0]) {
@@ -570,10 +571,12 @@ int main(int argc, char **argv) {
     uint64_t cuts = wish && *wish ? strtoull(wish, NULL, 10) : 5000;
     uint64_t seed = 1;
     const char *mutation = NULL;
+    long seconds = 0;
     bool verbose = false;
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--cuts") == 0) cuts = strtoull(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--seed") == 0) seed = strtoull(argv[i + 1], NULL, 10);
+        else if (strcmp(argv[i], "--seconds") == 0) seconds = strtol(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--mutation") == 0) mutation = argv[i + 1];
         else if (strcmp(argv[i], "--verbose") == 0) verbose = strcmp(argv[i + 1], "1") == 0;
     }
@@ -584,6 +587,7 @@ int main(int argc, char **argv) {
     if (!mutation) {
         w.seed = seed;
         w.verbose = verbose;
+        w.until = seconds > 0 ? time(NULL) + seconds : 0;
         campaign(&w, cuts);
         return report(&w, NULL);
     }

@@ -103,6 +103,22 @@ static void commit_behind_a_torn_one_stays_away_when_that_one_is_sent_again(void
     assert_value(f, "PRAGMA integrity_check", "ok");
 }
 
+/* Starts, tells a client what sql shows, and loses its power at once: the same must be there again. */
+static void next_process_keeps_what_it_shows(fixture *f, const char *sql) {
+    char shown[64];
+    int rc;
+    start(f);
+    assert_int_equal(trib_handle_enter(f->h, TRIB_ACCESS_READ, &f->vars, NULL), TRIB_OK);
+    assert_int_equal(store_test_exec(f->h, sql, false, shown, sizeof shown, &rc), TRIB_OK);
+    assert_int_equal(trib_gate_wait(f->db, trib_handle_ticket(f->h), NULL), TRIB_OK); /* told to a client */
+    trib_handle_leave(f->h);
+    sim_disk_stop(f->disk);
+    end(f);
+    sim_disk_power_cut(f->disk, SIM_KEEP_NONE);
+    start(f);
+    assert_value(f, sql, shown);
+}
+
 /* How much of the failed sync got to the disk differs from seed to seed. */
 static void one_failed_sync(fixture *f, uint64_t seed) {
     end(f);
@@ -117,22 +133,32 @@ static void one_failed_sync(fixture *f, uint64_t seed) {
     trib_store_run_pending(f->store);
     assert_true(sim_disk_sync_failed(f->disk));
     kill_it(f);
-    start(f);
-    char shown[64];
-    int rc;
-    assert_int_equal(trib_handle_enter(f->h, TRIB_ACCESS_READ, &f->vars, NULL), TRIB_OK);
-    assert_int_equal(store_test_exec(f->h, "SELECT x FROM t", false, shown, sizeof shown, &rc), TRIB_OK);
-    assert_int_equal(trib_gate_wait(f->db, trib_handle_ticket(f->h), NULL), TRIB_OK); /* told to a client */
-    trib_handle_leave(f->h);
-    sim_disk_stop(f->disk);
-    end(f);
-    sim_disk_power_cut(f->disk, SIM_KEEP_NONE);
-    start(f);
-    assert_value(f, "SELECT x FROM t", shown);
+    next_process_keeps_what_it_shows(f, "SELECT x FROM t");
 }
 
 static void commits_whose_sync_failed_are_not_shown_by_the_next_process(void **state) {
     for (uint64_t seed = 1; seed <= 16; seed++) one_failed_sync(*state, seed);
+}
+
+static void cut_back_to_nothing_holds_when_the_process_dies_in_it(void **state) {
+    fixture *f = *state;
+    for (uint64_t after = 1; after <= 12; after++) {
+        for (uint64_t seed = 1; seed <= 8; seed++) {
+            end(f);
+            sim_disk_free(f->disk);
+            f->disk = sim_disk_new("sim", seed);
+            start(f);
+            run(f, "CREATE TABLE t(x)");
+            trib_store_run_pending(f->store);
+            end(f); /* copies and empties the log */
+            start(f);
+            run(f, "INSERT INTO t VALUES (1)");
+            sim_disk_fail_sync_at(f->disk, 1, after);
+            trib_store_run_pending(f->store);
+            kill_it(f);
+            next_process_keeps_what_it_shows(f, "SELECT count(*) FROM t");
+        }
+    }
 }
 
 int main(void) {
@@ -140,6 +166,7 @@ int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(commit_behind_a_torn_one_stays_away_when_that_one_is_sent_again),
+        T(cut_back_to_nothing_holds_when_the_process_dies_in_it),
         T(commits_whose_sync_failed_are_not_shown_by_the_next_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

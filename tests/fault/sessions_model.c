@@ -124,6 +124,15 @@ static enum verdict fail_with(trib_error *err, const char *code, const char *mes
     return FAILED;
 }
 
+/* A slot whose tenant has its writes switched off is told so. */
+static enum verdict fail_readonly(const ss_slot *slot, trib_error *err) {
+    if (!slot->request.reader)
+        return fail_with(err, "SQLITE_READONLY", "SQLite error: attempt to write a readonly database");
+    char message[TRIB_ERROR_MESSAGE_BYTES];
+    snprintf(message, sizeof message, "Operation was blocked: writes of \"%s\" are switched off", slot->tenant->name);
+    return fail_with(err, "BLOCKED", message);
+}
+
 static enum verdict fail_sqlite(const ss_slot *slot, int rc, trib_error *err) {
     static const struct {
         int base;
@@ -136,21 +145,18 @@ static enum verdict fail_sqlite(const ss_slot *slot, int rc, trib_error *err) {
         {SQLITE_ABORT, "SQLITE_ABORT"},
     };
     char message[TRIB_ERROR_MESSAGE_BYTES];
+    if ((rc & 0xff) == SQLITE_READONLY) return fail_readonly(slot, err);
     snprintf(message, sizeof message, "SQLite error: %s", sqlite3_errmsg(slot->db));
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (names[i].base == (rc & 0xff)) return fail_with(err, names[i].code, message);
     ss_fail("the model has no name for %d (%s)", rc, message);
 }
 
-static enum verdict fail_readonly(trib_error *err) {
-    return fail_with(err, "SQLITE_READONLY", "SQLite error: attempt to write a readonly database");
-}
-
 static enum verdict fail_prepare(const ss_slot *slot, int rc, trib_error *err) {
     char message[TRIB_ERROR_MESSAGE_BYTES];
     const char *text = sqlite3_errmsg(slot->db);
     int offset = sqlite3_error_offset(slot->db);
-    if (slot->denied) return fail_readonly(err);
+    if (slot->denied) return fail_readonly(slot, err);
     if ((rc & 0xff) == SQLITE_ERROR && offset >= 0) {
         snprintf(message, sizeof message, "SQL input error: %s (at offset %d)", text, offset);
         return fail_with(err, "SQL_INPUT_ERROR", message);
@@ -259,7 +265,7 @@ static enum verdict prepare(ss_slot *slot, const ss_stmt *stmt, const char *sql,
     const char *text = row->instead ? row->instead : sql, *tail = NULL;
     bool immediate = (row->flags & SS_IMMEDIATE) || starts_with(sql, "BEGIN IMMEDIATE");
     if (immediate && slot->reader) {
-        if (!(row->flags & SS_CONCURRENT)) return fail_readonly(err);
+        if (!(row->flags & SS_CONCURRENT)) return fail_readonly(slot, err);
         text = "BEGIN";
     }
     slot->denied = false;
@@ -321,7 +327,7 @@ static enum verdict may_begin(ss_slot *slot, const ss_stmt *stmt, const char *sq
     bool writes = !sqlite3_stmt_isexplain(sqlite) && !sqlite3_stmt_readonly(sqlite);
     if ((stmt->row->flags & SS_SETS) || (stmt->row->instead && starts_with(sql, "PRAGMA"))) writes = false;
     *ret_writes = writes;
-    if (slot->txn_readonly && (writes || immediate)) return fail_readonly(err);
+    if (slot->txn_readonly && (writes || immediate)) return fail_readonly(slot, err);
     if ((writes || immediate) && must_wait(slot)) return WAITS;
     if (writes && slot->has_snapshot && sqlite3_txn_state(slot->db, "main") == SQLITE_TXN_READ &&
         (slot->snapshot != slot->tenant->commits || busy_without_commit(slot)))

@@ -219,6 +219,50 @@ fails_with 4 "another tenant looks unknown"
 t shell "${url}acme/" --token nonsense --sql 'SELECT 1'
 fails_with 5 "a token that is none"
 
+# ---- a file ----
+
+local_in() {
+    status=0
+    output=$("$TRIB" shell "$@" 2>&1) || status=$?
+}
+: >"$work/own.db"
+local_in "$work/own.db" <<'SQL'
+CREATE TABLE t (a INTEGER PRIMARY KEY, b);
+INSERT INTO t VALUES (1, 'é'), (2, x'00ff');
+BEGIN; INSERT INTO t VALUES (3, 9e999); COMMIT;
+BEGIN; DELETE FROM t;
+SQL
+ok "a file can be written"
+local_in "$work/own.db" --mode json --sql 'SELECT * FROM t'
+[ "$output" = '[{"a":1,"b":"é"},{"a":2,"b":"AP8"},{"a":3,"b":null}]' ] || failed "and read; what was not committed is not there"
+(cd "$work" && printf '.tables\n.schema t\n' | "$TRIB" shell own.db) >"$work/told" 2>&1
+output=$(cat "$work/told")
+has "t     table" "the commands with a dot work there"
+has "CREATE TABLE t (a INTEGER PRIMARY KEY, b);" "too"
+local_in "$work/own.db" --sql 'SELECT * FROM nope'
+fails_with 1 "an error of a file"
+has "Error: SQLite error: no such table: nope (SQLITE_ERROR)" "looks as one of a server"
+local_in "$work/none.db" --sql 'SELECT 1'
+fails_with 4 "a file that is not there is not made"
+[ ! -e "$work/none.db" ] || failed "it was made"
+echo 'no database, but long enough to be looked at as one by somebody who reads a hundred bytes of it, or a few more' >"$work/text.db"
+local_in "$work/text.db" --sql 'SELECT 1'
+fails_with 1 "a file that is no database"
+has "file is not a database" "is told"
+file=$(find "$data/db" -name '*.db' | head -n 1)
+local_in "$file" --sql 'SELECT 1'
+fails_with 1 "a running server's file is refused"
+has "a server runs on the data folder" "and why"
+has "trib shell TENANT --data" "and what to do"
+stop_server
+local_in "$file" --mode csv --sql 'INSERT INTO n VALUES (50); SELECT count(*) AS c FROM n'
+has "c
+2" "a stopped server's file may be opened"
+start_server
+t shell acme --mode csv --sql 'SELECT max(a) AS m FROM n'
+has "m
+50" "and its server sees what was written"
+
 # ---- all commands ----
 
 json_at=acme

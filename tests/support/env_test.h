@@ -21,7 +21,7 @@ typedef struct trib_env_test {
     trib_env env;
     bool threads;
     _Atomic int64_t offset_ns; /* added to the clock; the whole clock when inline */
-    uint64_t seed;
+    _Atomic uint64_t seed;
     _Atomic int lowered, started; /* threads put to the background; threads started */
 } trib_env_test;
 
@@ -40,17 +40,19 @@ static inline int64_t env_test_wall(void *ctx) {
     return 1700000000000 + env_test_mono(ctx) / 1000000;
 }
 
+#define ENV_TEST_STEP UINT64_C(0x9e3779b97f4a7c15)
+
 /* splitmix64 */
 static inline uint64_t env_test_next(uint64_t *state) {
-    uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
+    uint64_t z = (*state += ENV_TEST_STEP);
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
     return z ^ (z >> 31);
 }
 
 static inline bool env_test_random(void *ctx, void *out, size_t n) {
-    trib_env_test *t = ctx;
-    for (size_t i = 0; i < n; i++) ((unsigned char *)out)[i] = (unsigned char)env_test_next(&t->seed);
+    uint64_t state = atomic_fetch_add(&((trib_env_test *)ctx)->seed, n * ENV_TEST_STEP);
+    for (size_t i = 0; i < n; i++) ((unsigned char *)out)[i] = (unsigned char)env_test_next(&state);
     return true;
 }
 

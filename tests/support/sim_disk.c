@@ -63,6 +63,26 @@ typedef struct sim_file {
     uint16_t shm_shared, shm_exclusive;
 } sim_file;
 
+static void (*alloc_guard)(int step);
+
+void sim_disk_set_alloc_guard(void (*guard)(int step)) {
+    alloc_guard = guard;
+}
+
+static void *sure_calloc(size_t count, size_t size) {
+    if (alloc_guard) alloc_guard(1);
+    void *ptr = calloc(count, size);
+    if (alloc_guard) alloc_guard(-1);
+    return ptr;
+}
+
+static void *sure_realloc(void *old, size_t size) {
+    if (alloc_guard) alloc_guard(1);
+    void *ptr = realloc(old, size);
+    if (alloc_guard) alloc_guard(-1);
+    return ptr;
+}
+
 uint64_t sim_random(uint64_t *state) {
     uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -118,7 +138,7 @@ static void set_name(names *list, const char *name, inode *node) {
         free(list->at[list->count]);
     } else if (node) {
         if (list->count == FILES_MAX) abort();
-        e = calloc(1, sizeof *e);
+        e = sure_calloc(1, sizeof *e);
         snprintf(e->name, sizeof e->name, "%s", name);
         e->node = link_node(node);
         list->at[list->count++] = e;
@@ -145,7 +165,7 @@ static void apply_change(sim_disk *d, change *c) {
 }
 
 static inode *create(sim_disk *d, const char *name, bool folder) {
-    inode *n = calloc(1, sizeof *n);
+    inode *n = sure_calloc(1, sizeof *n);
     n->folder = folder;
     set_name(&d->seen, name, n);
     note_change(d, name, NULL, n);
@@ -156,9 +176,9 @@ static void grow(inode *n, size_t size) {
     if (size <= n->cap) return;
     size_t cap = n->cap ? n->cap : 8192;
     while (cap < size) cap *= 2;
-    n->mem = realloc(n->mem, cap);
-    n->disk = realloc(n->disk, cap);
-    n->dirty = realloc(n->dirty, cap / SECTOR);
+    n->mem = sure_realloc(n->mem, cap);
+    n->disk = sure_realloc(n->disk, cap);
+    n->dirty = sure_realloc(n->dirty, cap / SECTOR);
     memset(n->mem + n->cap, 0, cap - n->cap);
     memset(n->disk + n->cap, 0, cap - n->cap);
     memset(n->dirty + n->cap / SECTOR, 0, (cap - n->cap) / SECTOR);
@@ -241,22 +261,24 @@ static int sim_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int64
     return rc == SQLITE_OK ? SQLITE_OK : SQLITE_IOERR_WRITE;
 }
 
-static int sim_truncate(sqlite3_file *file, sqlite3_int64 size) {
-    sim_file *f = sim_of(file);
-    inode *node = f->node;
-    if (op(f->disk, false) != SQLITE_OK) return SQLITE_IOERR_TRUNCATE;
-    if ((size_t)size < node->mem_size) {
+static void truncate_node(inode *node, size_t size) {
+    if (size < node->mem_size) {
         /* A file system frees the blocks, it does not write zeros: if the new size is lost, the old bytes are still
          * there. */
-        memset(node->mem + size, 0, node->mem_size - (size_t)size);
-        for (size_t s = ((size_t)size + SECTOR - 1) / SECTOR; s < node->cap / SECTOR; s++) node->dirty[s] = 0;
+        memset(node->mem + size, 0, node->mem_size - size);
+        for (size_t s = (size + SECTOR - 1) / SECTOR; s < node->cap / SECTOR; s++) node->dirty[s] = 0;
     }
-    if ((size_t)size != node->mem_size) {
-        grow(node, (size_t)size);
-        node->mem_size = (size_t)size;
+    if (size != node->mem_size) {
+        grow(node, size);
+        node->mem_size = size;
         node->size_dirty = true;
-        if ((size_t)size < node->least_size) node->least_size = (size_t)size;
+        if (size < node->least_size) node->least_size = size;
     }
+}
+
+static int sim_truncate(sqlite3_file *file, sqlite3_int64 size) {
+    if (op(sim_of(file)->disk, false) != SQLITE_OK) return SQLITE_IOERR_TRUNCATE;
+    truncate_node(sim_of(file)->node, (size_t)size);
     return SQLITE_OK;
 }
 
@@ -344,7 +366,7 @@ static int sim_shm_map(sqlite3_file *file, int region, int bytes, int extend, vo
         f->shm = true;
         f->node->shm_users++;
     }
-    if (!f->node->shm[region] && extend) f->node->shm[region] = calloc(1, (size_t)bytes);
+    if (!f->node->shm[region] && extend) f->node->shm[region] = sure_calloc(1, (size_t)bytes);
     *ret = f->node->shm[region];
     return SQLITE_OK;
 }
@@ -438,7 +460,7 @@ static int sim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int 
         if (!parent || !parent->node->folder) return SQLITE_CANTOPEN;
     }
     f->disk = d;
-    f->node = link_node(e ? e->node : name ? create(d, name, false) : calloc(1, sizeof(inode)));
+    f->node = link_node(e ? e->node : name ? create(d, name, false) : sure_calloc(1, sizeof(inode)));
     f->file.pMethods = &methods;
     d->open_files++;
     if (ret_flags) *ret_flags = flags;
@@ -531,6 +553,16 @@ static int sim_rename(void *ctx, const char *from, const char *to) {
     return 0;
 }
 
+static int sim_make_file(void *ctx, const char *path) {
+    sim_disk *d = ctx;
+    int rc = op(d, !find(&d->seen, path));
+    if (rc != SQLITE_OK) return rc == SQLITE_FULL ? ENOSPC : EIO;
+    entry *e = find(&d->seen, path);
+    if (!e) create(d, path, false);
+    else truncate_node(e->node, 0);
+    return 0;
+}
+
 static int sim_lock_folder(void *ctx, const char *path, void **ret) {
     (void)path;
     *ret = ctx;
@@ -558,8 +590,8 @@ static int64_t sim_path_size(void *ctx, const char *path) {
 }
 
 sim_disk *sim_disk_new(const char *name, uint64_t seed) {
-    sim_disk *d = calloc(1, sizeof *d);
-    change *changes = calloc(CHANGES_MAX, sizeof *changes);
+    sim_disk *d = sure_calloc(1, sizeof *d);
+    change *changes = sure_calloc(CHANGES_MAX, sizeof *changes);
     if (!d || !changes) {
         free(d);
         free(changes);
@@ -581,8 +613,9 @@ sim_disk *sim_disk_new(const char *name, uint64_t seed) {
         .xCurrentTime = sim_time,
     };
     d->folders = (trib_disk){
-        d, sim_make_folder, sim_sync_folder, sim_rename, sim_lock_folder, sim_unlock_folder, sim_evict, sim_path_size};
-    inode *root = calloc(1, sizeof *root);
+        d,         sim_make_folder, sim_sync_folder, sim_rename, sim_make_file, sim_lock_folder, sim_unlock_folder,
+        sim_evict, sim_path_size};
+    inode *root = sure_calloc(1, sizeof *root);
     root->folder = true;
     set_name(&d->seen, SIM_DISK_ROOT, root);
     set_name(&d->durable, SIM_DISK_ROOT, root);

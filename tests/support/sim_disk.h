@@ -53,6 +53,9 @@ bool sim_disk_sync_failed(sim_disk *disk); /* since the last call */
 void sim_disk_fail_op_at(sim_disk *disk, uint64_t n, bool sticky, bool full);
 bool sim_disk_op_failed(const sim_disk *disk);
 
+/* For tests that let allocations fail: called with 1 before and -1 after each of the disk's own, which must not. */
+void sim_disk_set_alloc_guard(void (*guard)(int step));
+
 /* Files that are open now, for leak checks. */
 int sim_disk_open_files(const sim_disk *disk);
 

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -57,6 +59,33 @@ static void a_deleted_tenant_stays_deleted(void **state) {
     assert_false(known("gone"));
     restart();
     assert_false(known("gone"));
+}
+
+/* A crash may come between the two: what is left goes at the next start, and nothing else does. */
+static void files_of_deleted_tenants_go_at_the_next_start(void **state) {
+    (void)state;
+    char paths[2][400], folder[300];
+    static const char *const names[] = {"kept", "left"};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(app_test_change(&t, TRIB_CONTROL_CREATE, names[i], NULL), TRIB_OK);
+        trib_tenant *tenant = trib_control_find(t.app.control, trib_str_c(names[i]));
+        snprintf(folder, sizeof folder, "%s/db", t.folder);
+        mkdir(folder, 0700);
+        snprintf(folder, sizeof folder, "%s/db/%.2s", t.folder, tenant->id);
+        mkdir(folder, 0700);
+        snprintf(folder, sizeof folder, "%s/db/%.2s/%.2s", t.folder, tenant->id, tenant->id + 2);
+        mkdir(folder, 0700);
+        snprintf(paths[i], sizeof paths[i], "%s/%s.db", folder, tenant->id);
+        trib_tenant_unref(tenant);
+        FILE *file = fopen(paths[i], "w");
+        assert_non_null(file);
+        fclose(file);
+    }
+    assert_int_equal(app_test_change(&t, TRIB_CONTROL_DELETE, "left", NULL), TRIB_OK);
+    assert_int_equal(access(paths[1], F_OK), 0);
+    restart();
+    assert_int_equal(access(paths[0], F_OK), 0);
+    assert_int_not_equal(access(paths[1], F_OK), 0);
 }
 
 static void a_name_is_given_once(void **state) {
@@ -224,6 +253,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_created_tenant_is_there_at_once_and_after_a_restart),
         TEST(a_deleted_tenant_stays_deleted),
+        TEST(files_of_deleted_tenants_go_at_the_next_start),
         TEST(a_name_is_given_once),
         TEST(two_creates_at_once_give_one_tenant),
         TEST(bad_names_and_system_names_are_refused),

@@ -84,11 +84,25 @@ static void addresses_are_shown_as_people_write_them(void **state) {
     assert_string_equal(small, "127.0");
 }
 
+static void a_wildcard_is_reached_through_the_loopback(void **state) {
+    (void)state;
+    static const char *const rows[][2] = {
+        {"0.0.0.0:8080", "127.0.0.1:8080"}, {"[::]:8080", "[::1]:8080"},          {"10.0.0.0:80", "10.0.0.0:80"},
+        {"[::1]:8080", "[::1]:8080"},       {"127.0.0.1:8080", "127.0.0.1:8080"}, {"unix:/a/b", "unix:/a/b"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[64];
+        trib_address_to_reach(rows[i][0], text, sizeof text);
+        assert_string_equal(text, rows[i][1]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_that_cannot_be_read_are_refused),
         cmocka_unit_test(good_addresses_become_what_they_say),
         cmocka_unit_test(addresses_are_shown_as_people_write_them),
+        cmocka_unit_test(a_wildcard_is_reached_through_the_loopback),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

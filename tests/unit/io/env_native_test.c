@@ -3,6 +3,7 @@
 #include "io/env_native.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -96,12 +97,75 @@ static void a_wait_without_a_signal_times_out(void **state) {
     trib_mutex_free(env, mutex);
 }
 
+/* ---- a queue that many threads fill and empty, each signal for one item ---- */
+
+enum { CROWD = 4, ITEMS = 5000 };
+
+typedef struct crowd {
+    const trib_env *env;
+    trib_mutex *mutex;
+    trib_cond *filled;
+    int waiting_items, taken, missed; /* guarded by mutex */
+    bool end;
+} crowd;
+
+static void take_items(void *arg) {
+    crowd *c = arg;
+    trib_mutex_lock(c->env, c->mutex);
+    while (c->waiting_items || !c->end) {
+        if (c->waiting_items) {
+            c->waiting_items--;
+            c->taken++;
+        } else if (!trib_cond_wait(c->env, c->filled, c->mutex, INT64_C(20000000000))) {
+            c->missed++; /* 20 s without a signal: one was lost */
+        }
+    }
+    trib_mutex_unlock(c->env, c->mutex);
+}
+
+static void put_items(void *arg) {
+    crowd *c = arg;
+    for (int i = 0; i < ITEMS; i++) {
+        trib_mutex_lock(c->env, c->mutex);
+        c->waiting_items++;
+        trib_mutex_unlock(c->env, c->mutex);
+        trib_cond_signal(c->env, c->filled); /* without the mutex, as the workers' pool does it */
+        while (i % 64 == 0) {                /* let the takers fall asleep now and then */
+            trib_mutex_lock(c->env, c->mutex);
+            bool empty = c->waiting_items == 0;
+            trib_mutex_unlock(c->env, c->mutex);
+            if (empty) break;
+            sched_yield();
+        }
+    }
+}
+
+static void no_signal_is_lost_between_many_threads(void **state) {
+    (void)state;
+    const trib_env *env = trib_env_native();
+    crowd c = {.env = env, .mutex = trib_mutex_new(env), .filled = trib_cond_new(env)};
+    trib_thread *takers[CROWD], *putters[CROWD];
+    for (int i = 0; i < CROWD; i++) takers[i] = env->thread_start(env->ctx, "taker", take_items, &c);
+    for (int i = 0; i < CROWD; i++) putters[i] = env->thread_start(env->ctx, "putter", put_items, &c);
+    for (int i = 0; i < CROWD; i++) env->thread_join(env->ctx, putters[i]);
+    trib_mutex_lock(env, c.mutex);
+    c.end = true;
+    trib_mutex_unlock(env, c.mutex);
+    trib_cond_broadcast(env, c.filled);
+    for (int i = 0; i < CROWD; i++) env->thread_join(env->ctx, takers[i]);
+    assert_int_equal(c.taken, CROWD * ITEMS);
+    assert_int_equal(c.missed, 0);
+    trib_cond_free(env, c.filled);
+    trib_mutex_free(env, c.mutex);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clocks_go_forward),
         cmocka_unit_test(random_fills_every_byte),
         cmocka_unit_test(threads_meet_through_mutex_and_condition),
         cmocka_unit_test(a_wait_without_a_signal_times_out),
+        cmocka_unit_test(no_signal_is_lost_between_many_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -443,6 +443,28 @@ static void a_stream_whose_job_is_at_work_is_not_idle(void **state) {
     loop_end(&l);
 }
 
+static void a_reader_that_trickles_has_a_deadline(void **state) {
+    (void)state;
+    static char big[TRIB_HTTP_UNSENT_MAX_BYTES + 1];
+    memset(big, 'x', sizeof big - 1);
+    START(l, TRIB_LISTENER_USER);
+    loop_feed(&l, "GET /acme/dump HTTP/1.1\r\nHost: a\r\n\r\n");
+    send_chunk("abc", true);
+    assert_int_equal(l.deadline_ms, 0);
+    l.stuck = true;
+    send_chunk(big, false);
+    assert_int_equal(l.deadline_ms, TRIB_HTTP_CREDIT_TIMEOUT_MS);
+    trib_buf_clear(&l.out);
+    trib_http_conn_drained(l.conn);
+    assert_int_equal(l.deadline_ms, 0);
+    assert_int_equal(credits, 1);
+    send_chunk(big, false);
+    l.stuck = false;
+    trib_http_stream_end(held, false); /* the rest is the write timeout's business */
+    assert_int_equal(l.deadline_ms, 0);
+    loop_end(&l);
+}
+
 static void a_half_closed_peer_is_gone_when_its_time_is_over(void **state) {
     (void)state;
     START(l, TRIB_LISTENER_USER);
@@ -582,6 +604,7 @@ int main(void) {
         cmocka_unit_test(a_peer_that_leaves_while_its_tenant_is_loaded_leaks_nothing),
         cmocka_unit_test(what_the_server_could_not_do_is_logged_with_its_request_id),
         cmocka_unit_test(a_stream_whose_job_is_at_work_is_not_idle),
+        cmocka_unit_test(a_reader_that_trickles_has_a_deadline),
         cmocka_unit_test(a_stream_goes_out_in_chunks),
         cmocka_unit_test(a_stream_to_an_old_client_ends_with_the_connection),
         cmocka_unit_test(a_reader_that_is_too_slow_gets_no_more_until_it_took_some),

@@ -68,6 +68,10 @@ trib_code trib_auth_resolve_async(trib_auth *unused, trib_auth_wait *wait, trib_
     return TRIB_OK;
 }
 
+void trib_auth_memo_deinit(trib_auth_memo *memo) {
+    (void)memo;
+}
+
 void trib_auth_release(trib_auth *unused, trib_tenant *tenant, trib_principal *principal) {
     (void)unused;
     (void)tenant;

@@ -37,6 +37,10 @@ trib_code trib_auth_resolve_async(trib_auth *auth, trib_auth_wait *wait, trib_er
     return trib_error_set(err, TRIB_INTERNAL, NULL);
 }
 
+void trib_auth_memo_deinit(trib_auth_memo *memo) {
+    (void)memo;
+}
+
 void trib_auth_release(trib_auth *auth, trib_tenant *tenant, trib_principal *principal) {
     (void)auth;
     (void)tenant;

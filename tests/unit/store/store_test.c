@@ -5,6 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <ftw.h>
+#include <sys/stat.h>
+
 #include <cmocka.h>
 
 #include "store/db_int.h"
@@ -18,11 +21,12 @@ typedef struct fixture {
     char folder[300];
     trib_session_vars vars;
     uint64_t commits_heard;
+    bool any_id;
 } fixture;
 
 static void heard(void *ctx, const char *id, uint64_t no) {
     fixture *f = ctx;
-    assert_string_equal(id, id_a);
+    if (!f->any_id) assert_string_equal(id, id_a);
     assert_int_equal(no, f->commits_heard + 1); /* each one once, in order */
     f->commits_heard = no;
 }
@@ -369,6 +373,35 @@ static void idle_database_is_closed_and_opens_again(void **state) {
     trib_db_unref(db);
 }
 
+/* The virtual clock stands while the ticks of one moment run. */
+static void tick_after(fixture *f, int64_t ms) {
+    f->env.offset_ns += ms * 1000000;
+    for (int i = 0; i < 10; i++) trib_store_tick(f->store);
+}
+
+static void connections_stay_while_they_are_needed_and_go_when_not(void **state) {
+    fixture *f = *state;
+    enum { MANY = 20, FEW = 5 };
+    trib_db *db = get_db(f);
+    trib_handle *lent[MANY];
+    for (int round = 0; round < 3; round++) { /* all are needed at once again and again */
+        for (int i = 0; i < MANY; i++) lent[i] = take(db);
+        for (int i = 0; i < MANY; i++) trib_handle_give(lent[i]);
+        tick_after(f, TRIB_HANDLES_SPARE_MS);
+        assert_int_equal(db->handle_count, MANY);
+    }
+    /* a few are still needed, once since the last look: the others go */
+    for (int i = 0; i < FEW; i++) lent[i] = take(db);
+    for (int i = 0; i < FEW; i++) trib_handle_give(lent[i]);
+    tick_after(f, TRIB_HANDLES_SPARE_MS);
+    assert_int_equal(db->handle_count, FEW + TRIB_HANDLES_IDLE_MAX);
+    tick_after(f, TRIB_HANDLES_SPARE_MS);
+    assert_int_equal(db->handle_count, TRIB_HANDLES_IDLE_MAX);
+    tick_after(f, TRIB_HANDLES_SPARE_MS);
+    assert_int_equal(db->handle_count, TRIB_HANDLES_IDLE_MAX);
+    trib_db_unref(db);
+}
+
 static void log_is_reset_by_checkpoints(void **state) {
     fixture *f = *state;
     trib_store_free(f->store);
@@ -456,6 +489,119 @@ static void second_store_on_the_same_folder_is_refused(void **state) {
     assert_int_equal(trib_store_new(&config, &f->env.env, NULL, &other, NULL), TRIB_DATA_FOLDER_LOCKED);
 }
 
+static int found_modes;
+
+static int look_at_mode(const char *path, const struct stat *st, int type, struct FTW *ftw) {
+    (void)type, (void)ftw;
+    mode_t want = S_ISDIR(st->st_mode) ? 0700 : 0600;
+    if ((st->st_mode & 0777) != want) fail_msg("%s has the mode %o", path, (unsigned)(st->st_mode & 0777));
+    found_modes++;
+    return 0;
+}
+
+static void files_and_folders_are_for_their_owner_alone(void **state) {
+    fixture *f = *state;
+    static const char *const ids[] = {id_a, "control"};
+    mode_t before = umask(0);
+    trib_store_free(f->store);
+    size_t len = strlen(f->folder);
+    snprintf(f->folder + len, sizeof f->folder - len, "/made-by-us");
+    open_store(f, 10000);
+    for (int i = 0; i < 2; i++) {
+        trib_db *db = NULL;
+        f->commits_heard = 0;
+        f->any_id = true;
+        assert_int_equal(trib_store_db_get(f->store, trib_str_c(ids[i]), NULL, &db, NULL), TRIB_OK);
+        trib_handle *h = take(db);
+        enter(f, h);
+        assert_int_equal(exec(h, "CREATE TABLE t(x)", true), TRIB_OK);
+        trib_store_run_pending(f->store);
+        assert_int_equal(exec(h, "INSERT INTO t VALUES (randomblob(20000))", true), TRIB_OK);
+        trib_store_run_pending(f->store); /* a checkpoint, hence a map */
+        assert_int_equal(exec(h, "INSERT INTO t VALUES (1)", true), TRIB_OK);
+        trib_handle_leave(h);
+        trib_handle_give(h);
+        trib_store_run_pending(f->store);
+        if (i == 0) trib_db_quarantine(db, "a test");
+        trib_db_unref(db);
+    }
+    assert_int_equal(nftw(f->folder, look_at_mode, 8, FTW_PHYS), 0);
+    umask(before);
+    assert_in_range(found_modes, 12, 20); /* 4 folders, the lock, 4 files of the tenant, 3 of the control database */
+}
+
+static void handle_that_is_never_given_back_does_not_hang_the_end(void **state) {
+    fixture *f = *state;
+    trib_db *db = get_db(f);
+    trib_handle *h = take(db);
+    enter(f, h);
+    assert_int_equal(exec(h, "CREATE TABLE t(x)", true), TRIB_OK);
+    assert_int_equal(exec(h, "BEGIN IMMEDIATE", true), TRIB_OK); /* with the turn, too */
+    trib_handle_leave(h);
+    trib_store_free(f->store);
+    open_store(f, 0);
+    db = get_db(f);
+    h = take(db);
+    enter(f, h);
+    assert_int_equal(number(h, "SELECT count(*) FROM t"), 0);
+    trib_handle_leave(h);
+    trib_handle_give(h);
+    trib_db_unref(db);
+}
+
+/* The same with sync threads, which nobody runs by hand. */
+static void handle_that_is_never_given_back_does_not_hang_sync_threads(void **state) {
+    fixture *f = *state;
+    trib_env_test env;
+    trib_store_config config = {.data_dir = f->folder, .sync_threads = 2};
+    trib_store *store = NULL;
+    trib_db *db = NULL;
+    trib_handle *h = NULL;
+    trib_store_free(f->store);
+    f->store = NULL;
+    trib_env_test_init(&env, true, 9);
+    assert_int_equal(trib_store_new(&config, &env.env, NULL, &store, NULL), TRIB_OK);
+    assert_int_equal(trib_store_db_get(store, trib_str_c(id_a), NULL, &db, NULL), TRIB_OK);
+    assert_int_equal(trib_handle_take(db, &h, NULL), TRIB_OK);
+    enter(f, h);
+    assert_int_equal(exec(h, "CREATE TABLE t(x)", true), TRIB_OK);
+    trib_handle_leave(h);
+    trib_store_free(store); /* takes TRIB_STOP_WAIT_MS */
+    open_store(f, 0);
+    assert_true(file_exists(f, ".db"));
+}
+
+static void tick_reaches_every_database(void **state) {
+    enum { COUNT = 40 };
+    fixture *f = *state;
+    trib_db *dbs[COUNT];
+    trib_handle *h[COUNT];
+    f->any_id = true;
+    for (int i = 0; i < COUNT; i++) {
+        char id[TRIB_DB_ID_BYTES + 1];
+        snprintf(id, sizeof id, "%032x", i * 7 + 1);
+        assert_int_equal(trib_store_db_get(f->store, trib_str_c(id), NULL, &dbs[i], NULL), TRIB_OK);
+        h[i] = take(dbs[i]);
+        enter(f, h[i]);
+        assert_int_equal(exec(h[i], "CREATE TABLE t(x)", true), TRIB_OK);
+        assert_int_equal(exec(h[i], "BEGIN", false), TRIB_OK);
+        assert_int_equal(number(h[i], "SELECT count(*) FROM t"), 0);
+        trib_handle_leave(h[i]);
+        f->commits_heard = 0;
+        trib_store_run_pending(f->store);
+    }
+    f->env.offset_ns += (int64_t)TRIB_READ_TXN_MAX_MS * 1000000;
+    trib_store_tick(f->store);
+    for (int i = 0; i < COUNT; i++) {
+        assert_int_equal(trib_handle_enter(h[i], TRIB_ACCESS_WRITE, &f->vars, NULL), TRIB_SNAPSHOT_TOO_OLD);
+        trib_handle_give(h[i]);
+        trib_db_unref(dbs[i]);
+    }
+    f->env.offset_ns += (int64_t)(TRIB_DB_IDLE_CLOSE_MS + 1) * 1000000;
+    for (int i = 0; i < COUNT; i++) trib_store_tick(f->store); /* a few are closed each time */
+    assert_int_equal(f->store->dbs.count, 0);
+}
+
 static void paths_refuse_anything_but_ids(void **state) {
     (void)state;
     static const char *const bad[] = {"",
@@ -507,9 +653,14 @@ int main(void) {
         T(old_read_transaction_is_ended),
         T(numbers_and_epoch_survive_restarts_and_checkpoints),
         T(idle_database_is_closed_and_opens_again),
+        T(connections_stay_while_they_are_needed_and_go_when_not),
         T(log_is_reset_by_checkpoints),
         T(damaged_file_is_quarantined_for_good),
         T(database_is_deleted_only_when_nobody_uses_it),
+        T(files_and_folders_are_for_their_owner_alone),
+        T(handle_that_is_never_given_back_does_not_hang_the_end),
+        T(handle_that_is_never_given_back_does_not_hang_sync_threads),
+        T(tick_reaches_every_database),
         T(second_store_on_the_same_folder_is_refused),
         T(statements_of_virtual_tables_are_left_to_them_when_a_connection_closes),
         cmocka_unit_test(paths_refuse_anything_but_ids),
