@@ -238,6 +238,50 @@ static void a_transaction_taken_away_between_two_chunks_is_told(void **state) {
     http_test_end(&h);
 }
 
+/* The statement is its own transaction, and has changed everything before its first row: a mere reset would commit
+ * it. */
+static void a_write_that_loses_the_turn_between_two_chunks_has_not_happened(void **state) {
+    (void)state;
+    http_test h, other;
+    assert_int_equal(pipeline(RUN("CREATE TABLE rw(x)")), 200);
+    begin(&h, true, CURSOR(STEP("INSERT INTO rw " NUMBERS(20000) " RETURNING x")));
+    until_starved(&h);
+    http_test_begin(&t, &other, hrana_handle_pipeline, tenant, &me, RUN("INSERT INTO rw VALUES (-1)"));
+    t.env.offset_ns += INT64_C(6000) * 1000000;
+    for (int i = 0; i < 5000 && !other.answered; i++) {
+        trib_store_tick(t.app.store);
+        trib_mutex_lock(&t.env.env, t.lock);
+        bool home = !trib_list_is_empty(&t.posted);
+        trib_mutex_unlock(&t.env.env, t.lock);
+        if (home) app_test_pump(&t);
+        else usleep(1000);
+    }
+    assert_true(other.answered);
+    http_test_end(&other);
+    give_credit(&h);
+    const char *body = http_test_wait(&t, &h);
+    assert_non_null(strstr(body, "{\"type\":\"step_error\",\"step\":0,"));
+    assert_non_null(strstr(body, "TRANSACTION_TIMEOUT"));
+    http_test_end(&h);
+    assert_int_equal(pipeline(RUN("SELECT 'rows' || count(*) || 'sum' || sum(x) FROM rw")), 200);
+    assert_non_null(strstr(last_body, "rows1sum-1"));
+}
+
+/* A reader that leaves in the middle has not seen the end: neither has the database. */
+static void a_write_whose_reader_leaves_has_not_happened(void **state) {
+    (void)state;
+    http_test h;
+    assert_int_equal(pipeline(RUN("CREATE TABLE lw(x)")), 200);
+    begin(&h, true, CURSOR(STEP("INSERT INTO lw " NUMBERS(20000) " RETURNING x")));
+    until_starved(&h);
+    h.request.cancelled = true;
+    h.on_credit(&h.request);
+    (void)http_test_wait(&t, &h);
+    http_test_end(&h);
+    assert_int_equal(pipeline(RUN("SELECT 'rows' || count(*) FROM lw")), 200);
+    assert_non_null(strstr(last_body, "rows0"));
+}
+
 static void time_at_rest_is_not_the_statements(void **state) {
     (void)state;
     http_test h;
@@ -279,6 +323,8 @@ int main(void) {
         TEST(an_error_behind_the_first_chunk_is_told_in_its_step),
         TEST(a_peer_that_vanishes_midway_gives_back_turn_and_handle),
         TEST(a_transaction_taken_away_between_two_chunks_is_told),
+        TEST(a_write_that_loses_the_turn_between_two_chunks_has_not_happened),
+        TEST(a_write_whose_reader_leaves_has_not_happened),
         TEST(time_at_rest_is_not_the_statements),
         TEST(a_batch_past_the_servers_limit_is_refused),
     };
