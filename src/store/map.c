@@ -99,8 +99,11 @@ trib_code trib_db_map_load(trib_db *db, const trib_wal_scan_result *scan, trib_e
     }
     trib_buf_deinit(&buf);
     if (code != TRIB_OK || map->file_valid) return code;
-    /* A new epoch: commits count from the beginning of the log that is there. */
+    /* A new epoch: commits count from the beginning of the log that is there, whatever this struct held before. */
     trib_db_map_deinit(map);
+    trib_db_lock(db);
+    db->appended_no = 0;
+    trib_db_unlock(db);
     code = new_epoch(db, err);
     if (code != TRIB_OK) return code;
     return trib_db_map_write(db, scan->header.salt, 0, scan->frames == 0, err);

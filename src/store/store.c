@@ -358,7 +358,11 @@ trib_code trib_store_db_delete(trib_store *store, trib_str id, trib_error *err) 
             int rc = store->base->xDelete(store->base, paths[i], 1);
             if (rc != SQLITE_OK && rc != SQLITE_IOERR_DELETE_NOENT) code = trib_file_error("delete", paths[i], rc, err);
         }
+        trib_db_lock(db); /* whoever makes it again begins at nothing; nobody can hold a ticket of before */
         trib_db_map_deinit(&db->map);
+        db->appended_no = db->durable_no = 0;
+        atomic_store(&db->raised, trib_ticket(db->incarnation, 0));
+        trib_db_unlock(db);
     }
     trib_mutex_unlock(store->env, db->open_lock);
     trib_db_unref(db);
