@@ -142,6 +142,21 @@ static void map_continues_only_where_nothing_can_be_missing(void **state) {
     }
 }
 
+static void map_of_a_log_that_never_began_serves_the_one_before(void **state) {
+    fixture *f = *state;
+    uint64_t epoch = load(f, salt_1, 0);
+    commit(f, 9, 1, 2);
+    commit(f, 9, 3, 4);
+    assert_int_equal(trib_db_map_write(f->db, salt_2, 0, true, NULL), TRIB_OK); /* its header did not get to the disk */
+    assert_true(load(f, salt_1, 4) == epoch);
+    assert_int_equal(f->db->map.file_commit_no, 2);
+    assert_int_equal(f->db->map.replay_after, 4);
+    /* from then on it is the map of that log: what is appended to it counts, also after another crash */
+    assert_true(load(f, salt_1, 6) == epoch);
+    assert_int_equal(f->db->map.replay_after, 4);
+    assert_changed(f, 0, "1 2 3 4 ");
+}
+
 static void damaged_file_begins_a_new_epoch(void **state) {
     fixture *f = *state;
     for (long at = 0; at < 64 + 8 * 3; at++) {
@@ -187,6 +202,7 @@ int main(void) {
         T(changed_pages_come_from_file_and_delta),
         T(commits_that_were_cut_are_forgotten),
         T(map_continues_only_where_nothing_can_be_missing),
+        T(map_of_a_log_that_never_began_serves_the_one_before),
         T(damaged_file_begins_a_new_epoch),
         T(log_may_begin_only_under_a_map_that_continues_into_it),
     };
