@@ -19,8 +19,8 @@ static const char *const schema[] = {
     "CREATE TABLE IF NOT EXISTS setting(name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     /* whose files must go: written with the deletion itself, so that a crash between the two leaves no data behind */
     "CREATE TABLE IF NOT EXISTS removal(id TEXT PRIMARY KEY) WITHOUT ROWID",
-    "CREATE TRIGGER IF NOT EXISTS tenant_removal AFTER DELETE ON tenant"
-    " BEGIN INSERT OR IGNORE INTO removal VALUES (old.id); END",
+    ("CREATE TRIGGER IF NOT EXISTS tenant_removal AFTER DELETE ON tenant"
+     " BEGIN INSERT OR IGNORE INTO removal VALUES (old.id); END"),
 };
 
 trib_code trib_control_run(trib_handle *handle, const char *sql, const trib_arg *args, size_t arg_count,

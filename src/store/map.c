@@ -79,6 +79,13 @@ static bool continues(const trib_db_map *map, const trib_wal_scan_result *scan, 
     return map->file_full && map->frame == 0 && scan->frames == 0;
 }
 
+/* The map was written for the log that was about to follow this one, and that log's header did not make it: all of this
+ * log is in the map and in the database file. */
+static bool is_of_next_log(const trib_db_map *map, const trib_wal_scan_result *scan) {
+    return map->file_full && map->frame == 0 && scan->has_header && scan->frames > 0 &&
+           map->salt[0] == scan->header.salt[0] + 1;
+}
+
 trib_code trib_db_map_load(trib_db *db, const trib_wal_scan_result *scan, trib_error *err) {
     trib_db_map *map = &db->map;
     trib_buf buf;
@@ -98,9 +105,21 @@ trib_code trib_db_map_load(trib_db *db, const trib_wal_scan_result *scan, trib_e
         map->replay_after = frame;
     }
     trib_buf_deinit(&buf);
+    if (code == TRIB_OK && ok && !map->file_valid && is_of_next_log(map, scan)) {
+        /* The next commits go behind this log after all, so the map must say where they begin. */
+        trib_db_lock(db);
+        db->appended_no = map->file_commit_no;
+        trib_db_unlock(db);
+        map->file_valid = true;
+        map->replay_after = scan->frames;
+        return trib_db_map_write(db, scan->header.salt, scan->frames, true, err);
+    }
     if (code != TRIB_OK || map->file_valid) return code;
-    /* A new epoch: commits count from the beginning of the log that is there. */
+    /* A new epoch: commits count from the beginning of the log that is there, whatever this struct held before. */
     trib_db_map_deinit(map);
+    trib_db_lock(db);
+    db->appended_no = 0;
+    trib_db_unlock(db);
     code = new_epoch(db, err);
     if (code != TRIB_OK) return code;
     return trib_db_map_write(db, scan->header.salt, 0, scan->frames == 0, err);

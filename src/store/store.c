@@ -369,7 +369,11 @@ trib_code trib_store_db_delete(trib_store *store, trib_str id, trib_error *err) 
         const char *paths[] = {db->paths.db, db->paths.wal, db->paths.map, db->paths.quarantine};
         for (size_t i = 0; i < sizeof paths / sizeof *paths && code == TRIB_OK; i++)
             code = delete_file(store, paths[i], err);
+        trib_db_lock(db); /* whoever makes it again begins at nothing; nobody can hold a ticket of before */
         trib_db_map_deinit(&db->map);
+        db->appended_no = db->durable_no = 0;
+        atomic_store(&db->raised, trib_ticket(db->incarnation, 0));
+        trib_db_unlock(db);
     }
     trib_mutex_unlock(store->env, db->open_lock);
     trib_db_unref(db);

@@ -477,6 +477,14 @@ static void database_is_deleted_only_when_nobody_uses_it(void **state) {
     h = take(db);
     enter(f, h);
     assert_int_equal(number(h, "SELECT count(*) FROM sqlite_schema"), 0);
+    assert_int_equal(trib_gate_wait(db, trib_handle_ticket(h), NULL), TRIB_OK);
+    trib_db_stats stats;
+    trib_db_get_stats(db, &stats);
+    assert_int_equal(stats.commit_no, 0);
+    f->commits_heard = 0;
+    assert_int_equal(exec(h, "CREATE TABLE t(x)", true), TRIB_OK); /* is commit 1 again */
+    trib_store_run_pending(f->store);
+    assert_int_equal(f->commits_heard, 1);
     trib_handle_leave(h);
     trib_handle_give(h);
     trib_db_unref(db);

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The turn: its queue's bound, owners that are inside when their time is over, reads held back, and who is told at the
+ * end. Order, cancelling and stealing from idle owners are in store_test.c. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "store/db_int.h"
+#include "support/store_test.h"
+
+static const char id_a[] = "00112233445566778899aabbccddeeff";
+
+typedef struct fixture {
+    trib_env_test env;
+    trib_store *store;
+    trib_db *db;
+    trib_handle *a, *b;
+    char folder[300];
+    trib_session_vars vars;
+} fixture;
+
+static trib_code exec(trib_handle *h, const char *sql, bool turn) {
+    int rc;
+    return store_test_exec(h, sql, turn, NULL, 0, &rc);
+}
+
+/* Two handles, both entered; a table. */
+static int setup(void **state) {
+    fixture *f = calloc(1, sizeof *f);
+    trib_env_test_init(&f->env, false, 7);
+    trib_test_folder_make(f->folder, sizeof f->folder);
+    trib_store_config config = {.data_dir = f->folder, .inline_sync = true};
+    assert_int_equal(trib_store_new(&config, &f->env.env, NULL, &f->store, NULL), TRIB_OK);
+    assert_int_equal(trib_store_db_get(f->store, trib_str_c(id_a), NULL, &f->db, NULL), TRIB_OK);
+    assert_int_equal(trib_handle_take(f->db, &f->a, NULL), TRIB_OK);
+    assert_int_equal(trib_handle_take(f->db, &f->b, NULL), TRIB_OK);
+    assert_int_equal(trib_handle_enter(f->a, TRIB_ACCESS_WRITE, &f->vars, NULL), TRIB_OK);
+    assert_int_equal(exec(f->a, "CREATE TABLE t(x)", true), TRIB_OK);
+    assert_int_equal(trib_handle_enter(f->b, TRIB_ACCESS_WRITE, &f->vars, NULL), TRIB_OK);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state) {
+    fixture *f = *state;
+    if (f->a->entered) trib_handle_leave(f->a);
+    if (f->b->entered) trib_handle_leave(f->b);
+    trib_handle_give(f->a);
+    trib_handle_give(f->b);
+    trib_db_unref(f->db);
+    trib_store_free(f->store);
+    store_test_remove_folder(f->folder);
+    free(f);
+    return 0;
+}
+
+static void queue_has_a_bound(void **state) {
+    fixture *f = *state;
+    static store_test_wait w[TRIB_TURN_QUEUE_MAX + 1];
+    trib_error err = {0};
+    assert_int_equal(exec(f->a, "BEGIN IMMEDIATE", true), TRIB_OK);
+    for (int i = 0; i <= TRIB_TURN_QUEUE_MAX; i++) {
+        store_test_wait_init(&w[i]);
+        trib_code want = i < TRIB_TURN_QUEUE_MAX ? TRIB_AGAIN : TRIB_TRANSACTION_BUSY;
+        assert_int_equal(trib_turn_wait(f->b, &w[i].turn, &err), want);
+    }
+    assert_true(err.message[0]);
+    for (int i = 0; i < TRIB_TURN_QUEUE_MAX; i++) assert_true(trib_turn_cancel(f->b, &w[i].turn));
+    assert_int_equal(f->db->turn_waiters, 0);
+    assert_int_equal(exec(f->a, "COMMIT", false), TRIB_OK);
+    assert_int_equal(exec(f->b, "INSERT INTO t VALUES (1)", true), TRIB_OK);
+}
+
+static void overdue_owner_that_is_inside_ends_its_own_transaction(void **state) {
+    fixture *f = *state;
+    store_test_wait w;
+    store_test_wait_init(&w);
+    assert_int_equal(exec(f->a, "BEGIN IMMEDIATE", true), TRIB_OK);
+    assert_int_equal(exec(f->a, "INSERT INTO t VALUES (1)", true), TRIB_OK);
+    assert_int_equal(trib_turn_wait(f->b, &w.turn, NULL), TRIB_AGAIN);
+    f->env.offset_ns += (int64_t)TRIB_TXN_STEAL_MS_DEFAULT * 1000000 - 1;
+    trib_store_tick(f->store);
+    assert_false(atomic_load(&f->a->interrupted));
+    f->env.offset_ns += 1;
+    trib_store_tick(f->store);
+    assert_true(atomic_load(&f->a->interrupted)); /* nobody touches a handle that somebody is inside */
+    assert_int_equal(w.calls, 0);
+    assert_int_equal(exec(f->a, "INSERT INTO t VALUES (2)", true), TRIB_TRANSACTION_TIMEOUT);
+    assert_true(trib_handle_autocommit(f->a));
+    assert_int_equal(w.calls, 1);
+    assert_int_equal(w.code, TRIB_OK);
+    assert_int_equal(exec(f->b, "INSERT INTO t VALUES (3)", true), TRIB_OK);
+    char text[20];
+    int rc;
+    assert_int_equal(store_test_exec(f->b, "SELECT group_concat(x) FROM t", false, text, sizeof text, &rc), TRIB_OK);
+    assert_string_equal(text, "3");
+}
+
+static void held_reads_wait_and_open_transactions_do_not(void **state) {
+    fixture *f = *state;
+    store_test_wait w;
+    store_test_wait_init(&w);
+    assert_int_equal(exec(f->a, "BEGIN", false), TRIB_OK);
+    assert_int_equal(exec(f->a, "SELECT * FROM t", false), TRIB_OK);
+    trib_db_lock(f->db);
+    trib_turn_hold_reads_locked(f->db);
+    trib_db_unlock(f->db);
+    assert_int_equal(exec(f->a, "SELECT * FROM t", false), TRIB_OK); /* its snapshot is open already */
+    assert_int_equal(exec(f->b, "SELECT * FROM t", false), TRIB_AGAIN);
+    assert_int_equal(trib_turn_wait(f->b, &w.turn, NULL), TRIB_AGAIN);
+    assert_false(f->db->turn_taken); /* a read waits in a queue of its own */
+    trib_db_lock(f->db);
+    trib_turn_release_reads_locked(f->db, TRIB_OK);
+    trib_db_unlock(f->db);
+    assert_int_equal(w.calls, 1);
+    assert_int_equal(w.code, TRIB_OK);
+    assert_int_equal(exec(f->b, "SELECT * FROM t", false), TRIB_OK);
+    assert_int_equal(exec(f->a, "COMMIT", false), TRIB_OK);
+}
+
+static void quarantine_tells_both_queues(void **state) {
+    fixture *f = *state;
+    store_test_wait writer, reader;
+    store_test_wait_init(&writer);
+    store_test_wait_init(&reader);
+    assert_int_equal(exec(f->a, "BEGIN IMMEDIATE", true), TRIB_OK);
+    assert_int_equal(trib_turn_wait(f->b, &writer.turn, NULL), TRIB_AGAIN);
+    trib_db_lock(f->db);
+    trib_turn_hold_reads_locked(f->db);
+    trib_db_unlock(f->db);
+    assert_int_equal(exec(f->b, "SELECT * FROM t", false), TRIB_AGAIN);
+    assert_int_equal(trib_turn_wait(f->b, &reader.turn, NULL), TRIB_AGAIN);
+    trib_db_quarantine(f->db, "a test");
+    assert_int_equal(writer.code, TRIB_DATABASE_QUARANTINED);
+    assert_int_equal(reader.code, TRIB_DATABASE_QUARANTINED);
+    assert_int_equal(writer.calls + reader.calls, 2);
+    assert_int_equal(f->db->turn_waiters, 0);
+    assert_int_equal(trib_turn_wait(f->b, &writer.turn, NULL), TRIB_DATABASE_QUARANTINED);
+}
+
+int main(void) {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(queue_has_a_bound),
+        T(overdue_owner_that_is_inside_ends_its_own_transaction),
+        T(held_reads_wait_and_open_transactions_do_not),
+        T(quarantine_tells_both_queues),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
