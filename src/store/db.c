@@ -218,9 +218,9 @@ trib_code trib_db_open(trib_db *db, trib_error *err) {
         set_state(db, TRIB_DB_READY);
         return TRIB_OK;
     }
-    db->folder_synced = wal_size > 0;
     code = read_log(db, wal_size, err);
-    if (code == TRIB_OK && !db->folder_synced && !trib_db_fault(db, TRIB_FAULT_NO_FOLDER_SYNC)) {
+    /* A killed process may have renamed a map without syncing it: what is believed from here on must stay. */
+    if (code == TRIB_OK && !trib_db_fault(db, TRIB_FAULT_NO_FOLDER_SYNC)) {
         int e = disk->sync_folder(disk->ctx, db->paths.folder);
         if (e != 0) code = trib_error_set(err, TRIB_IO, "could not sync the folder of a database (errno %d)", e);
     }
@@ -310,7 +310,6 @@ static trib_code materialise_locked(trib_db *db, trib_error *err) {
         db->sync_file = NULL;
         return code;
     }
-    db->folder_synced = true;
     atomic_store(&db->exists, true);
     return TRIB_OK;
 }

@@ -171,7 +171,6 @@ struct trib_db {
     trib_db_map map;
     sqlite3_file *sync_file; /* our own descriptor of -wal: all commit syncs go through it. Under open_lock or
                                  * sync_in_flight */
-    bool folder_synced;      /* the entries of the files are durable */
     trib_task sync_task, ckpt_task, fail_task;
 };
 

@@ -463,7 +463,7 @@ static bool is_delicate(const world *w) {
 static void work(world *w) {
     int steps = (int)dice(w, 40);
     for (int i = 0; i < steps && !off(w) && !w->failure[0] && !w->stop_soon; i++) {
-        if (w->armed == 0 && is_delicate(w) && dice(w, 5) == 0) arm_sync_failure(w);
+        if (w->armed == 0 && is_delicate(w) && dice(w, 3) == 0) arm_sync_failure(w);
         uint64_t what = dice(w, 20);
         if (what < 12) write_one(w);
         else if (what < 15) read_one(w);
@@ -500,7 +500,8 @@ static void one_round(world *w) {
         TRACE(w, "%s\n", clean ? "clean end" : "kill");
         return;
     }
-    uint64_t survival = dice(w, 6);
+    /* nothing survives more often where a refusal must hold */
+    uint64_t survival = w->stop_soon && dice(w, 2) == 0 ? 0 : dice(w, 6);
     sim_disk_power_cut(w->disk, survival == 0 ? SIM_KEEP_NONE : survival == 1 ? SIM_KEEP_ALL : SIM_KEEP_RANDOM);
     w->cuts++;
     TRACE(w, "power cut, survival %llu\n", (unsigned long long)survival);

@@ -290,7 +290,7 @@ static int sim_sync(sqlite3_file *file, int flags) {
     if (d->off) return SQLITE_IOERR_FSYNC;
     d->syncs++;
     if (rc != SQLITE_OK || (d->sync_at && d->syncs == d->sync_at)) {
-        flush(d, f->node, sim_random(&d->seed) % 4 == 0 ? KEEP_ALL : KEEP_RANDOM); /* all of it, and yet an error */
+        flush(d, f->node, sim_random(&d->seed) % 2 == 0 ? KEEP_ALL : KEEP_RANDOM); /* all of it, and yet an error */
         /* The kernel calls the rest clean: it will never be written unless somebody writes it again. */
         if (f->node->cap) memset(f->node->dirty, 0, f->node->cap / SECTOR);
         d->sync_failed = true;
