@@ -331,7 +331,7 @@ static worker *choose_victim(trib_workers *pool, int64_t now_ns) {
         for (uint32_t j = 0; j < pool->count; j++) {
             same += is_overdue(&pool->workers[j], now_ns) && pool->workers[j].queue == w->queue;
         }
-        if (same < weight || (same == weight && victim->since_ns <= w->since_ns)) continue;
+        if (victim && (same < weight || (same == weight && victim->since_ns <= w->since_ns))) continue;
         victim = w;
         weight = same;
     }

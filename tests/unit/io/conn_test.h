@@ -137,6 +137,7 @@ static inline int client_to(const server *s) {
 static inline void client_send(int fd, const char *bytes, size_t n) {
     while (n > 0) {
         ssize_t sent = send(fd, bytes, n, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR) continue;
         assert_true(sent > 0);
         bytes += sent;
         n -= (size_t)sent;
@@ -148,6 +149,7 @@ static inline ssize_t client_read(int fd, char *bytes, size_t n) {
     size_t at = 0;
     while (at < n) {
         ssize_t got = recv(fd, bytes + at, n - at, 0);
+        if (got < 0 && errno == EINTR) continue; /* newer libuv uses io_uring, whose notices end waits with a timeout */
         if (got == 0) break;
         if (got < 0) return -1;
         at += (size_t)got;
