@@ -38,7 +38,8 @@ static inline void trib_buf_add(trib_buf *buf, trib_str s) {
     trib_buf_add_bytes(buf, s.ptr, s.len);
 }
 static inline void trib_buf_add_char(trib_buf *buf, char c) {
-    if (trib_buf_reserve(buf, 1)) buf->ptr[buf->len++] = c;
+    if (trib_buf_reserve(buf, 1))
+        buf->ptr[buf->len++] = c; // NOLINT(clang-analyzer-core.NullDereference): room is not NULL
 }
 void trib_buf_add_c(trib_buf *buf, const char *text);
 void trib_buf_add_u64(trib_buf *buf, uint64_t value);

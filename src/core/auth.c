@@ -15,6 +15,7 @@
 
 #include "core/auth.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -290,7 +291,8 @@ static trib_code by_token(trib_auth *auth, trib_str token, const trib_auth_query
         if (code == TRIB_OK) memo_put(query->memo, keys->generation, token, principal);
     }
     trib_control_keys_release(keys);
-    if (!principal) return code;
+    if (code != TRIB_OK) return code;
+    assert(principal);
     // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cache_put gives up the map's reference, not this one
     if (principal->expires_ms && now_ms > principal->expires_ms) {
         trib_principal_unref(principal);

@@ -117,7 +117,7 @@ static int step_all(sqlite3_stmt *stmt, trib_arena *arena, trib_plain_rows *out)
     out->values = trib_arena_zalloc(arena, out->row_count * out->col_count, sizeof *out->values);
     if (!out->values && out->row_count) return SQLITE_NOMEM;
     trib_value *to = out->values;
-    for (; first; first = first->next) {
+    for (; to && first; first = first->next) {
         memcpy(to, first->values, first->rows * out->col_count * sizeof *to);
         to += first->rows * out->col_count;
     }
