@@ -365,8 +365,11 @@ static trib_code finish(trib_stmt *stmt, int rc, trib_error *err) {
         note_done(stmt);
     } else {
         code = stmt->sets_pragma ? prepare_error(handle, rc, 0, err) : trib_sqlite_error(handle, rc, err);
-        /* SQLite acts on "PRAGMA foreign_keys=0 x" before it finds the x */
-        if (stmt->sets_pragma) trib_policy_note_pragma(handle->policy, stmt->pragma);
+        if (stmt->sets_pragma) {
+            /* SQLite acts on "PRAGMA foreign_keys=0 x" before it finds the x, but does not tell what it has prepared */
+            trib_policy_note_pragma(handle->policy, stmt->pragma);
+            trib_stmt_cache_forget(handle);
+        }
         trib_handle_count_rows(handle, stmt->rows_read, 0);
         if (sqlite3_get_autocommit(handle->sqlite)) handle->txn_readonly = false;
     }

@@ -308,6 +308,26 @@ static void foreign_keys_are_enforced_without_asking(void **state) {
     expect_error(f, "INSERT INTO c VALUES(2)", TRIB_SQL_ERROR, "FOREIGN KEY constraint failed");
 }
 
+/* As clients do it: one statement, kept prepared for the next time. */
+static void run_kept(store_fixture *f, const char *sql) {
+    trib_stmt *stmt = NULL;
+    bool row = true;
+    assert_int_equal(trib_stmt_prepare(&f->handle, trib_str_c(sql), &stmt, &f->err), TRIB_OK);
+    while (row) assert_int_equal(trib_stmt_step(stmt, &row, &f->err), TRIB_OK);
+    trib_stmt_free(stmt);
+}
+
+static void a_setting_with_a_syntax_error_behind_it_reaches_kept_statements_too(void **state) {
+    store_fixture *f = *state;
+    expect_ok(f, "CREATE TABLE t(a); CREATE TRIGGER up AFTER INSERT ON t WHEN new.a < 4 BEGIN "
+                 "INSERT INTO t VALUES(new.a + 1); END");
+    run_kept(f, "INSERT INTO t VALUES(1)");
+    expect_rows(f, "SELECT count(*) FROM t", "2");
+    expect_error(f, "PRAGMA recursive_triggers(1) 'x'", TRIB_SQL_INPUT_ERROR, "syntax error");
+    run_kept(f, "INSERT INTO t VALUES(1)");
+    expect_rows(f, "SELECT count(*) FROM t", "6");
+}
+
 static void a_journal_mode_asked_for_is_answered_and_not_taken(void **state) {
     store_fixture *f = *state;
     char mode[64];
@@ -396,6 +416,7 @@ int main(void) {
         store_test(pragma_tables_show_only_what_the_statement_may_show),
         store_test(pragmas_inside_the_session_keep_it_on_its_handle),
         store_test(foreign_keys_are_enforced_without_asking),
+        store_test(a_setting_with_a_syntax_error_behind_it_reaches_kept_statements_too),
         store_test(a_journal_mode_asked_for_is_answered_and_not_taken),
         store_test(statements_stop_at_their_deadline),
         store_test(an_interrupt_stops_with_the_code_it_was_given),
