@@ -48,13 +48,8 @@ void trib_buf_add_c(trib_buf *buf, const char *text) {
 }
 
 void trib_buf_add_u64(trib_buf *buf, uint64_t value) {
-    char digits[20];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
-    trib_buf_add_bytes(buf, digits + at, sizeof digits - at);
+    char space[TRIB_U64_DIGITS];
+    trib_buf_add(buf, trib_str_of_u64(value, space));
 }
 
 void trib_buf_add_i64(trib_buf *buf, int64_t value) {

@@ -62,13 +62,8 @@ static void put_c(line *l, const char *text) {
 }
 
 static void put_u64(line *l, uint64_t value) {
-    char digits[20];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
-    put(l, trib_str_make(digits + at, sizeof digits - at));
+    char space[TRIB_U64_DIGITS];
+    put(l, trib_str_of_u64(value, space));
 }
 
 static void put_i64(line *l, int64_t value) {

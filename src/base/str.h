@@ -42,6 +42,17 @@ trib_str trib_str_trim(trib_str s);
 bool trib_str_u64(trib_str s, uint64_t *ret);
 bool trib_str_i64(trib_str s, int64_t *ret);
 
+enum { TRIB_U64_DIGITS = 20 };
+/* The decimal digits of a number, written to the end of `space`, where the text lies. */
+static inline trib_str trib_str_of_u64(uint64_t value, char space[TRIB_U64_DIGITS]) {
+    size_t at = TRIB_U64_DIGITS;
+    do {
+        space[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value);
+    return (trib_str){space + at, TRIB_U64_DIGITS - at};
+}
+
 /* True when the bytes are well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool trib_str_utf8_valid(trib_str s);
 

@@ -104,14 +104,10 @@ bool trib_json_token_f64(trib_str token, double *ret) {
 /* ---- double to text ---- */
 
 static size_t put_u64(char *out, uint64_t value) {
-    char space[20];
-    size_t at = sizeof space;
-    do {
-        space[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
-    memcpy(out, space + at, sizeof space - at);
-    return sizeof space - at;
+    char space[TRIB_U64_DIGITS];
+    trib_str digits = trib_str_of_u64(value, space);
+    memcpy(out, digits.ptr, digits.len);
+    return digits.len;
 }
 
 /* A value with few decimal places is m / 10^places with both exact, which reads back as the same double; with at most

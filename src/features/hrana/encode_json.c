@@ -85,7 +85,7 @@ void hrana_encode_error(trib_json_writer *w, const trib_error *err) {
 }
 
 void hrana_encode_describe(trib_json_writer *w, const trib_stmt *stmt) {
-    int params = trib_stmt_param_count(stmt), cols = trib_stmt_col_count(stmt);
+    int params = trib_stmt_param_count(stmt);
     trib_jw_object_begin(w);
     trib_jw_key(w, TRIB_STR("params"));
     trib_jw_array_begin(w);
@@ -96,17 +96,7 @@ void hrana_encode_describe(trib_json_writer *w, const trib_stmt *stmt) {
         trib_jw_object_end(w);
     }
     trib_jw_array_end(w);
-    trib_jw_key(w, TRIB_STR("cols"));
-    trib_jw_array_begin(w);
-    for (int i = 0; i < cols; i++) {
-        trib_jw_object_begin(w);
-        trib_jw_key(w, TRIB_STR("name"));
-        trib_jw_str(w, trib_stmt_col_name(stmt, i));
-        trib_jw_key(w, TRIB_STR("decltype"));
-        text_or_null(w, trib_stmt_col_decltype(stmt, i));
-        trib_jw_object_end(w);
-    }
-    trib_jw_array_end(w);
+    hrana_encode_cols(w, stmt);
     trib_jw_member_bool(w, "is_explain", trib_stmt_is_explain(stmt));
     trib_jw_member_bool(w, "is_readonly", trib_stmt_is_readonly(stmt));
     trib_jw_object_end(w);
