@@ -156,6 +156,20 @@ static inline trib_code app_test_change(app_test *t, trib_control_op_type type, 
     return op.code;
 }
 
+/* What most tests begin with: a fresh app and one tenant. Owns: *ret is the caller's. */
+static inline trib_code app_test_start_with_tenant(app_test *t, const char *name, trib_tenant **ret) {
+    trib_code code = app_test_start(t, true, NULL);
+    if (code == TRIB_OK) code = app_test_change(t, TRIB_CONTROL_CREATE, name, NULL);
+    if (code == TRIB_OK) *ret = trib_control_find(t->app.control, trib_str_c(name));
+    return code;
+}
+
+static inline void app_test_end_with_tenant(app_test *t, trib_tenant *tenant) {
+    trib_tenant_unref(tenant);
+    app_test_stop(t);
+    app_test_cleanup(t);
+}
+
 /* A principal that may do everything. */
 static inline void app_test_principal(trib_principal *principal, uint64_t fingerprint) {
     memset(principal, 0, sizeof *principal);

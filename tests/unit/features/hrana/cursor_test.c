@@ -17,18 +17,14 @@ static trib_principal me;
 
 static int setup(void **state) {
     (void)state;
-    if (app_test_start(&t, true, NULL) != TRIB_OK) return -1;
-    if (app_test_change(&t, TRIB_CONTROL_CREATE, "ali", NULL) != TRIB_OK) return -1;
-    tenant = trib_control_find(t.app.control, TRIB_STR("ali"));
+    if (app_test_start_with_tenant(&t, "ali", &tenant) != TRIB_OK) return -1;
     app_test_principal(&me, 1);
     return 0;
 }
 
 static int teardown(void **state) {
     (void)state;
-    trib_tenant_unref(tenant);
-    app_test_stop(&t);
-    app_test_cleanup(&t);
+    app_test_end_with_tenant(&t, tenant);
     return 0;
 }
 
