@@ -9,22 +9,25 @@ void trib_sqlite_set_changes(sqlite3 *db, sqlite3_int64 changes, sqlite3_int64 t
     db->nTotalChange = total_changes;
 }
 
-void trib_sqlite_refresh_schema(sqlite3 *db);
-void trib_sqlite_refresh_schema(sqlite3 *db) {
+int trib_sqlite_refresh_schema(sqlite3 *db);
+int trib_sqlite_refresh_schema(sqlite3 *db) {
     Btree *tree = db->aDb[0].pBt;
     Schema *schema = db->aDb[0].pSchema;
     u32 cookie = 0;
-    if (!tree || !schema || !DbHasProperty(db, 0, DB_SchemaLoaded)) return;
+    if (!tree || !schema) return 0;
     sqlite3_mutex_enter(db->mutex);
     sqlite3BtreeEnterAll(db);
-    int opened = sqlite3BtreeTxnState(tree) == SQLITE_TXN_NONE;
-    if (!opened || sqlite3BtreeBeginTrans(tree, 0, 0) == SQLITE_OK) {
-        sqlite3BtreeGetMeta(tree, BTREE_SCHEMA_VERSION, &cookie);
-        if (cookie != (u32)schema->schema_cookie) sqlite3ResetOneSchema(db, 0);
-        if (opened) sqlite3BtreeCommit(tree);
+    int newest = sqlite3BtreeTxnState(tree) == SQLITE_TXN_NONE;
+    if (DbHasProperty(db, 0, DB_SchemaLoaded)) {
+        int open = !newest;
+        if (newest) newest = open = sqlite3BtreeBeginTrans(tree, 0, 0) == SQLITE_OK;
+        if (open) sqlite3BtreeGetMeta(tree, BTREE_SCHEMA_VERSION, &cookie);
+        if (open && cookie != (u32)schema->schema_cookie) sqlite3ResetOneSchema(db, 0);
+        if (newest) sqlite3BtreeCommit(tree);
     }
     sqlite3BtreeLeaveAll(db);
     sqlite3_mutex_leave(db->mutex);
+    return newest;
 }
 
 int trib_sqlite_mark_like(sqlite3 *db, const char *name, int arg_count, int case_sensitive);

@@ -13,8 +13,9 @@
 void trib_sqlite_set_changes(sqlite3 *db, sqlite3_int64 changes, sqlite3_int64 total_changes);
 
 /* Drops what the connection has in memory of a schema that another connection has changed; SQLite itself notices only
- * when a statement is stepped or does not compile. Opens no snapshot that stays. */
-void trib_sqlite_refresh_schema(sqlite3 *db);
+ * when a statement is stepped or does not compile. Opens no snapshot that stays. 0: what it knows now may be behind the
+ * newest commit, because it is inside a transaction, which has its own snapshot, or because reading failed. */
+int trib_sqlite_refresh_schema(sqlite3 *db);
 
 /* Tells the planner that the function `name` of this connection is LIKE or GLOB, so that `x LIKE 'abc%'` still finds an
  * index after sqlite3_create_function replaced the built-in. Its user data must begin with the three wildcards. */
@@ -37,8 +38,9 @@ int trib_sqlite_guard_json(sqlite3 *db);
 static inline void trib_sqlite_set_changes(sqlite3 *db, sqlite3_int64 changes, sqlite3_int64 total_changes) {
     (void)db, (void)changes, (void)total_changes;
 }
-static inline void trib_sqlite_refresh_schema(sqlite3 *db) {
+static inline int trib_sqlite_refresh_schema(sqlite3 *db) {
     (void)db;
+    return 1;
 }
 static inline int trib_sqlite_mark_like(sqlite3 *db, const char *name, int arg_count, int case_sensitive) {
     (void)db, (void)name, (void)arg_count, (void)case_sensitive;

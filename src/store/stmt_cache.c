@@ -74,8 +74,8 @@ void trib_stmt_cache_sync(trib_handle *handle) {
     uint64_t schema = atomic_load(trib_db_schema_version(handle->db));
     if (handle->cache->schema == schema) return;
     trib_stmt_cache_forget(handle);
-    trib_sqlite_refresh_schema(handle->sqlite);
-    handle->cache->schema = schema;
+    /* Inside a transaction it looks again at every statement, and behind it for the last time. */
+    if (trib_sqlite_refresh_schema(handle->sqlite)) handle->cache->schema = schema;
 }
 
 void trib_stmt_drop(trib_stmt *stmt) {

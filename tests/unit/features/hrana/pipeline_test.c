@@ -412,6 +412,20 @@ static void describe_shows_the_schema_as_it_is_now(void **state) {
     assert_has("{\"name\":\"b\",\"decltype\":\"TEXT\"}");
 }
 
+static void a_schema_that_changed_during_a_transaction_is_known_behind_it(void **state) {
+    (void)state;
+    char baton[TRIB_BATON_BYTES];
+    assert_int_equal(pipeline(NULL, EXEC("CREATE TABLE d(a)") "," EXEC("BEGIN") "," EXEC("SELECT * FROM d")), 200);
+    snprintf(baton, sizeof baton, "%s", last_baton);
+    assert_int_equal(pipeline(NULL, EXEC("CREATE TABLE e(a)") "," CLOSE), 200);
+    /* inside its snapshot there is no e; a second CREATE fails while it is prepared, as on a connection of its own */
+    assert_int_equal(
+        pipeline(baton, EXEC("SELECT * FROM e") "," EXEC("COMMIT") "," EXEC("CREATE TABLE e(a)") "," CLOSE), 200);
+    assert_has("no such table: e");
+    assert_has("table e already exists (at offset 13)");
+    assert_has("SQL_INPUT_ERROR");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 static void a_draining_server_lets_no_session_hold_a_turn(void **state) {
@@ -455,6 +469,7 @@ int main(void) {
         TEST(a_text_without_a_statement_is_named_as_such),
         TEST(a_setting_with_a_mistake_behind_it_stays_with_its_session),
         TEST(describe_shows_the_schema_as_it_is_now),
+        TEST(a_schema_that_changed_during_a_transaction_is_known_behind_it),
         TEST(a_draining_server_lets_no_session_hold_a_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
