@@ -32,8 +32,9 @@ size_t trib_suggest_distance(trib_str a, trib_str b) {
 
 void trib_suggest_offer(trib_suggest *suggest, trib_str candidate) {
     size_t distance = trib_suggest_distance(suggest->word, candidate);
-    /* one slip in three letters is a slip, more is another word; a prefix of some length is one, too */
-    bool prefix = suggest->word.len >= 3 && trib_str_starts(candidate, suggest->word);
+    /* one slip in three letters is a slip, more is another word; an end that is missing or too much is one, too */
+    bool prefix = (suggest->word.len >= 3 && trib_str_starts(candidate, suggest->word)) ||
+                  (candidate.len >= 3 && trib_str_starts(suggest->word, candidate));
     if (distance > 1 + suggest->word.len / 4 && !prefix) return;
     if (suggest->best.len && distance >= suggest->distance) return;
     suggest->best = candidate;

@@ -51,7 +51,9 @@ trib_str trib_cli_suggest_command(trib_str typed) {
 
 int trib_cli_exit_status(trib_code code) {
     if (code == TRIB_OK) return TRIB_EXIT_OK;
-    if (code == TRIB_USAGE || code == TRIB_CONFIG) return TRIB_EXIT_USAGE;
+    bool usage =
+        code == TRIB_USAGE || code == TRIB_CONFIG || code == TRIB_BAD_REQUEST || code == TRIB_TENANT_NAME_INVALID;
+    if (usage) return TRIB_EXIT_USAGE;
     if (code == TRIB_CONNECT) return TRIB_EXIT_CONNECT;
     int status = trib_code_http(code);
     if (status == 404) return TRIB_EXIT_NOT_FOUND;

@@ -222,7 +222,7 @@ trib_code trib_db_open(trib_db *db, trib_error *err) {
     /* A killed process may have renamed a map without syncing it: what is believed from here on must stay. */
     if (code == TRIB_OK && !trib_db_fault(db, TRIB_FAULT_NO_FOLDER_SYNC)) {
         int e = disk->sync_folder(disk->ctx, db->paths.folder);
-        if (e != 0) code = trib_error_set(err, TRIB_IO, "could not sync the folder of a database (errno %d)", e);
+        if (e != 0) code = trib_error_set(err, TRIB_IO, "could not sync the folder of a database (%s)", strerror(e));
     }
     if (code == TRIB_OK) {
         set_state(db, TRIB_DB_READY);
@@ -283,7 +283,8 @@ static trib_code make_folders(trib_db *db, trib_error *err) {
         memcpy(parent, path, sizeof parent);
     }
     if (e != 0)
-        return trib_error_set(err, TRIB_IO, "could not make the folder of a database (errno %d); look at the disk", e);
+        return trib_error_set(err, TRIB_IO, "could not make the folder of a database (%s); look at the disk",
+                              strerror(e));
     trib_mutex_lock(store->env, store->lock);
     store->folder_known[slot / 8] |= (uint8_t)(1U << (slot % 8));
     trib_mutex_unlock(store->env, store->lock);
@@ -302,7 +303,7 @@ static trib_code materialise_locked(trib_db *db, trib_error *err) {
         code = read_log(db, 0, err); /* makes -wal and the map, whose folder sync covers all three entries */
     if (code == TRIB_OK && !trib_db_fault(db, TRIB_FAULT_NO_FOLDER_SYNC)) {
         int e = store->disk->sync_folder(store->disk->ctx, db->paths.folder);
-        if (e != 0) code = trib_error_set(err, TRIB_IO, "could not sync the folder of a database (errno %d)", e);
+        if (e != 0) code = trib_error_set(err, TRIB_IO, "could not sync the folder of a database (%s)", strerror(e));
     }
     if (code == TRIB_OK) code = first_handle(db, err);
     if (code != TRIB_OK) {

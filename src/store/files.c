@@ -229,7 +229,8 @@ trib_code trib_file_replace(sqlite3_vfs *base, const trib_disk *disk, const char
     int made = disk->make_file(disk->ctx, tmp);
     if (made == ENOSPC || made == EDQUOT) return trib_file_error("make", tmp, SQLITE_FULL, err);
     if (made != 0) {
-        trib_error_set(err, TRIB_IO, "could not make %s (errno %d); look at the disk and the server's log", tmp, made);
+        trib_error_set(err, TRIB_IO, "could not make %s (%s); look at the disk and the server's log", tmp,
+                       strerror(made));
         if (err) err->detail = made;
         return TRIB_IO;
     }
@@ -246,7 +247,7 @@ trib_code trib_file_replace(sqlite3_vfs *base, const trib_disk *disk, const char
     if (rc != SQLITE_OK) return trib_file_error("write", tmp, rc, err);
     int e = disk->rename(disk->ctx, tmp, path);
     if (e == 0) return TRIB_OK;
-    trib_error_set(err, TRIB_IO, "could not rename %s (errno %d); look at the disk and the server's log", tmp, e);
+    trib_error_set(err, TRIB_IO, "could not rename %s (%s); look at the disk and the server's log", tmp, strerror(e));
     if (err) err->detail = e;
     return TRIB_IO;
 }

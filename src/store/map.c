@@ -199,7 +199,7 @@ trib_code trib_db_map_write(trib_db *db, const uint32_t salt[2], uint32_t frame,
     if (code == TRIB_OK) code = trib_file_replace(store->base, store->disk, db->paths.map, trib_buf_str(&buf), err);
     if (code == TRIB_OK && !trib_db_fault(db, TRIB_FAULT_NO_FOLDER_SYNC)) {
         int e = store->disk->sync_folder(store->disk->ctx, db->paths.folder);
-        if (e != 0) code = trib_error_set(err, TRIB_IO, "could not sync the folder of a database (errno %d)", e);
+        if (e != 0) code = trib_error_set(err, TRIB_IO, "could not sync the folder of a database (%s)", strerror(e));
     }
     trib_buf_deinit(&buf);
     if (code != TRIB_OK) return code;

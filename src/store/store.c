@@ -28,9 +28,8 @@ static trib_code lock_folder(trib_store *store, trib_error *err) {
                               store->data_dir);
     if (e != 0)
         return trib_error_set(err, TRIB_IO,
-                              "the data folder %s cannot be used (errno %d); make it and give us the right to "
-                              "write there",
-                              store->data_dir, e);
+                              "the data folder %s cannot be used: %s; make it and give us the right to write there",
+                              store->data_dir, strerror(e));
     return TRIB_OK;
 }
 

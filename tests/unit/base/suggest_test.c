@@ -34,8 +34,8 @@ static void the_nearest_word_is_suggested_and_strangers_are_not(void **state) {
     static const char *const words[] = {"serve", "shell", "tenant", "token", "version"};
     static const struct {
         const char *typed, *want;
-    } rows[] = {{"serv", "serve"}, {"sheel", "shell"}, {"tokne", "token"},
-                {"ten", "tenant"}, {"migrate", ""},    {"x", ""}};
+    } rows[] = {{"serv", "serve"}, {"sheel", "shell"}, {"tokne", "token"},    {"ten", "tenant"},
+                {"migrate", ""},   {"x", ""},          {"token-dir", "token"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         trib_suggest suggest = {.word = trib_str_c(rows[i].typed)};
         for (size_t k = 0; k < 5; k++) trib_suggest_offer(&suggest, trib_str_c(words[k]));

@@ -74,7 +74,7 @@ static void each_line_gives_its_status_and_text(void **state) {
         {"help --json", TRIB_EXIT_OK, "[{\"name\":\"serve\",\"args\":\"\",\"summary\":\"Run the server\"", NULL},
         {"help tenant --json", TRIB_EXIT_OK, "[{\"name\":\"tenant create\"", NULL},
         {"help zzzzzz --json", TRIB_EXIT_USAGE, NULL, "\"code\":\"USAGE\"}"},
-        {"dev No_Name", TRIB_EXIT_FAILURE, NULL, "byte 0x4E at position 0"},
+        {"dev No_Name", TRIB_EXIT_USAGE, NULL, "byte 0x4E at position 0"},
         {"config", TRIB_EXIT_USAGE, NULL, "config show"},
         {"config --help", TRIB_EXIT_OK, "config show", NULL},
         {"config shwo", TRIB_EXIT_USAGE, NULL, "did you mean `trib config show`?"},
@@ -148,6 +148,8 @@ static void codes_have_the_documented_statuses(void **state) {
     assert_int_equal(trib_cli_exit_status(TRIB_OK), 0);
     assert_int_equal(trib_cli_exit_status(TRIB_IO), 1);
     assert_int_equal(trib_cli_exit_status(TRIB_CONFIG), 2);
+    assert_int_equal(trib_cli_exit_status(TRIB_BAD_REQUEST), 2); /* by --expires tomorrow */
+    assert_int_equal(trib_cli_exit_status(TRIB_TENANT_NAME_INVALID), 2);
     assert_int_equal(trib_cli_exit_status(TRIB_CONNECT), 3);
     assert_int_equal(trib_cli_exit_status(TRIB_TENANT_NOT_FOUND), 4);
     assert_int_equal(trib_cli_exit_status(TRIB_UNAUTHORIZED), 5);
