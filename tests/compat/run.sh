@@ -57,7 +57,7 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-"$bin" serve --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --data "$work/data" >"$work/out" 2>"$work/server.log" &
+"$bin" serve --log-level debug --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --data "$work/data" >"$work/out" 2>"$work/server.log" &
 server=$!
 url='' admin='' waited=0
 while [ -z "$url" ] || [ -z "$admin" ]; do
