@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // db0's libSQL connectors for Node (libsql/node) and for workers and browsers (libsql/web), both over @libsql/client.
+// Note: db0 names @libsql/client up to 0.17; it runs with 0.18 too.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { createDatabase } from "db0";

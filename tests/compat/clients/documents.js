@@ -28,7 +28,7 @@ async function program(name, code) {
 }
 
 async function dev() {
-    server = await startTrib(["dev"], /Ctrl-C/, { cwd: folder });
+    server = await startTrib(["dev", "--log-level", "debug"], /Ctrl-C/, { cwd: folder });
     url = server.url;
 }
 

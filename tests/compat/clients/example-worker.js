@@ -39,8 +39,8 @@ before(async () => {
         rmSync(copy, { recursive: true, force: true });
         cpSync(path("../../../examples/worker"), copy, { recursive: true, filter: (name) => !/(node_modules|\.local)$/.test(name) });
     }
-    ours = await startTrib(["serve", "--data", join(folder, "ours")], /^admin /m);
-    demo = await startTrib(["demo", "--data", join(folder, "demo")], /a token .*\n/);
+    ours = await startTrib(["serve", "--log-level", "debug", "--data", join(folder, "ours")], /^admin /m);
+    demo = await startTrib(["demo", "--log-level", "warn", "--data", join(folder, "demo")], /a token .*\n/);
     servers.push(ours, demo);
     for (const tenant of ["ali", "bab-hara", "rami"]) await trib("tenant", "create", tenant, "--data", join(folder, "ours"));
     token = await trib("token", "create", "--all", "--data", join(folder, "ours"));

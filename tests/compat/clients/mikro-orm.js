@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // MikroORM's libSQL driver, which uses the package `libsql` for a remote database too: schema, identity map, unit of work.
+// Note: through the package `libsql`; calls block the event loop.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { EntitySchema } from "@mikro-orm/core";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // ObjectStack's driver for Turso in its remote mode, which uses an @libsql/client of its own: schema, records, filters, aggregates.
-// Its transactions do not work in remote mode, whatever the server: it opens one, but sends the operations that belong to it beside
-// it. The last test shows it. (Its start needs a package `better-sqlite3` that it never uses; here `libsql` has that name.)
+// In remote mode it opens transactions, but sends the operations that belong to them beside them, whatever the server; the last test
+// shows it. (Its start needs a package `better-sqlite3` that it never uses there; here `libsql` has that name.)
+// Note: no transactions in remote mode, upstream.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { TursoDriver } from "@objectstack/driver-turso";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // TinyBase's libSQL persister: a store in memory that is kept in a tenant, as one JSON text and as tables of its own.
+// Note: auto-load does not notice what others write; call load(). Upstream: it watches one connection, and HTTP has none.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";

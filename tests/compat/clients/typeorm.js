@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // TypeORM's better-sqlite3 driver with the package `libsql` in place of better-sqlite3, which has the same interface. TypeORM has no
 // libSQL driver of its own, and takes the database's name for a file; the URL is therefore put in when `libsql` is opened.
+// Note: through the package `libsql`; calls block the event loop, as better-sqlite3's do.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import Database from "libsql";
