@@ -69,8 +69,10 @@ typedef struct trib_db_log {
     bool pending;              /* a commit frame was written, not yet taken by trib_log_harvest */
     uint32_t pending_first;    /* its frames: pending_first .. committed_frames */
     uint32_t pending_size_after;
-    bool late_map; /* TRIB_FAULT_LATE_MAP: a map is owed */
-    bool in_doubt; /* SQLite went back behind a raised commit: the log must be cut */
+    bool late_map;    /* TRIB_FAULT_LATE_MAP: a map is owed */
+    bool in_doubt;    /* SQLite went back behind a raised commit: the log must be cut */
+    uint64_t held_at; /* the header of a frame whose page comes with the next write; 0: none */
+    uint8_t held[TRIB_WAL_FRAME_HEADER_BYTES];
 
     /* guarded by db->lock */
     uint32_t salt[2];
