@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Knex with @libsql/knex-libsql, which drives @libsql/sqlite3: callbacks over Hrana 2. Its package `sqlite3` (a native build that only
-// file: URLs need) is replaced by @libsql/sqlite3 itself.
+// Knex with @libsql/sqlite3 in place of sqlite3, as that package's README tells: callbacks over Hrana 2. (@libsql/knex-libsql is these
+// five lines in a package, which wants a native build of sqlite3 besides.)
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import Libsql from "@libsql/knex-libsql";
+import sqlite3 from "@libsql/sqlite3";
 import knex from "knex";
+import Sqlite from "knex/lib/dialects/sqlite3/index.js";
 import { EVERY_BYTE, fails, readOnlyToken, token, url } from "../lib/fixture.js";
 
+class Libsql extends Sqlite {
+    _driver() {
+        return sqlite3;
+    }
+}
 const open = (authToken) => knex({ client: Libsql, connection: { filename: `${url}?authToken=${authToken}` }, useNullAsDefault: true });
 const db = open(token);
 after(() => db.destroy());

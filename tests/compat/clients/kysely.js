@@ -80,7 +80,7 @@ test("migrations: up, again without effect, down", async () => {
 });
 
 test("a read-only token and a URL without the slash change nothing", async () => {
-    for (const [config, message] of [[{ url, authToken: readOnlyToken }, /readonly|read-only/i], [{ url: url.slice(0, -1), authToken: wideToken }, /slash|400/]]) {
+    for (const [config, message] of [[{ url, authToken: readOnlyToken }, /readonly|read-only/i], [{ url: url.slice(0, -1), authToken: wideToken }, /slash/]]) {
         const other = new Kysely({ dialect: new LibsqlDialect(config) });
         await fails(other.deleteFrom("dish").execute(), null, message);
         await other.destroy();
