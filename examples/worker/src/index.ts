@@ -53,6 +53,9 @@ export default {
             return await answer(request, env);
         } catch (error) {
             if (error instanceof Refused) return Response.json({ error: error.message }, { status: error.status });
+            if (error instanceof LibsqlError && error.code === "TENANT_NOT_FOUND") {
+                return Response.json({ error: "no such tenant" }, { status: 404 });
+            }
             console.error(error); // the message belongs into the log: callers need not know our tables
             const code = error instanceof LibsqlError ? error.code : "INTERNAL";
             return Response.json({ error: "the database did not do it", code }, { status: 502 });

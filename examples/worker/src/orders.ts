@@ -185,6 +185,7 @@ async function restaurantNode(env: Env, restaurant: string): Promise<string> {
 async function withPrices(env: Env, restaurant: string, asked: unknown): Promise<Item[]> {
     if (!Array.isArray(asked) || asked.length === 0 || asked.length > 50) throw new Refused(400, '"items" must be a list');
     await restaurantNode(env, restaurant);
+    if (!asked.every((item) => typeof item === "object" && item !== null)) throw new Refused(400, '"items" must have objects');
     const ids = asked.map((item: Body) => textOf(item, "id"));
     if (new Set(ids).size < ids.length) throw new Refused(400, "name each product once, with its qty");
     const points = await pointsOf(env, restaurant, ids);

@@ -130,9 +130,13 @@ test("a step twice, too early, or by somebody else is refused and changes no row
     assert.equal((await ask("rami", "GET", `/api/streams/${id}`)).status, 404);
     assert.equal((await ask(undefined, "GET", `/api/streams/${id}`)).status, 401);
     assert.equal((await ask("ali", "POST", "/api/motion", { lat: 1, lng: 1 })).status, 404, "customers have no position");
-    for (const restaurant of ["streams", "rami", "../ali", ""]) {
-        const { status } = await ask("ali", "POST", "/api/orders", { restaurant, items: [{ id: "prod-lbn", qty: 1 }], deliveryAddress: "x" });
-        assert.ok(status === 400 || status === 404, `${restaurant}: ${status}`);
+    const one = [{ id: "prod-lbn", qty: 1 }];
+    for (const [restaurant, items] of [
+        ["streams", one], ["rami", one], ["nobody", one], ["../ali", one], ["", one], ["bab-hara", []], ["bab-hara", [null]],
+        ["bab-hara", [...one, ...one]], ["bab-hara", [{ id: "prod-lbn", qty: -1 }]], ["bab-hara", [{ id: "rest-01", qty: 1 }]],
+    ]) {
+        const { status } = await ask("ali", "POST", "/api/orders", { restaurant, items, deliveryAddress: "x" });
+        assert.ok(status === 400 || status === 404, `${restaurant} ${JSON.stringify(items)}: ${status}`);
     }
     assert.deepEqual(await contents(ours.url, token), before);
     // ten acceptances at once: one is taken, and the stock falls once
