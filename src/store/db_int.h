@@ -171,7 +171,8 @@ struct trib_db {
     uint16_t incarnation;                  /* cut-backs since open, part of every ticket */
     uint64_t fail_durable[TRIB_FAIL_RING]; /* durable commit at the end of incarnation i % ring */
     trib_code fail_code[TRIB_FAIL_RING];   /* what the commits above it are told */
-    uint64_t appended_no, durable_no;
+    _Atomic uint64_t appended_no;          /* atomic for who reads it without the lock; written under it */
+    uint64_t durable_no;
     bool fail_posted;
 
     _Atomic uint64_t schema_version; /* trib_db_schema_version */
