@@ -35,13 +35,14 @@ static inline void die(const char *what) {
 
 /* "<word> http://127.0.0.1:<port>/" or https; -1 if that is not what comes. */
 static inline int read_port(FILE *from, const char *word) {
-    char line[256];
-    int at = 0;
-    if (!fgets(line, sizeof line, from) || strncmp(line, word, strlen(word)) != 0) return -1;
-    sscanf(line + strlen(word), " http://127.0.0.1:%n", &at);
-    if (!at) sscanf(line + strlen(word), " https://127.0.0.1:%n", &at);
-    if (!at) return -1;
-    long port = strtol(line + strlen(word) + at, NULL, 10);
+    static const char *const schemes[] = {" http://127.0.0.1:", " https://127.0.0.1:"};
+    char line[256], want[64];
+    long port = -1;
+    if (!fgets(line, sizeof line, from)) return -1;
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(want, sizeof want, "%s%s", word, schemes[i]);
+        if (strncmp(line, want, strlen(want)) == 0) port = strtol(line + strlen(want), NULL, 10);
+    }
     return port <= 0 || port > 65535 ? -1 : (int)port;
 }
 
