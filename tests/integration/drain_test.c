@@ -5,6 +5,7 @@
 
 #include "integration/load.h"
 #include "integration/talk.h"
+#include "support/tls_pair.h"
 
 enum { RESTARTS = 100 };
 
@@ -153,72 +154,90 @@ static int manager_socket(int *ret_port) {
     return fd;
 }
 
-/* Makes the tenant acme with a table t, and a request that adds a row to it. */
-static void prepare_rows(const server *s, char *request, size_t cap) {
-    static const char insert[] =
-        "{\"requests\":[{\"type\":\"execute\",\"stmt\":{\"sql\":\"INSERT INTO t VALUES (1)\"}}]}";
-    char key[160], token[1024], bearer[1100];
+/* A pipeline request of one statement to the tenant acme. */
+static void write_request(char *request, size_t cap, const char *token, const char *sql) {
+    char body[256];
+    snprintf(body, sizeof body, "{\"requests\":[{\"type\":\"execute\",\"stmt\":{\"sql\":\"%s\"}}]}", sql);
+    snprintf(request, cap,
+             "POST /acme/v2/pipeline HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\nContent-Length: %zu\r\n\r\n%s",
+             token, strlen(body), body);
+}
+
+/* Makes the tenant acme, and a token for it. */
+static void make_acme(const server *s, char *token, size_t cap) {
+    char key[160];
     talk t;
     talk_admin_key(s, key, sizeof key);
     talk_init(&t, s->admin_port);
     talk_ask(&t, "POST", "/v1/namespaces/acme/create", key, "{}");
     check(talk_ask(&t, "POST", "/v1/namespaces/acme/tokens", key, "{}") == 200, "a tenant is there, and a token");
-    talk_text(&t, "token", token, sizeof token);
-    snprintf(bearer, sizeof bearer, "Bearer %s", token);
+    talk_text(&t, "token", token, cap);
     talk_deinit(&t);
-    talk_init(&t, s->port);
-    talk_ask(&t, "POST", "/acme/v2/pipeline", bearer,
-             "{\"requests\":[{\"type\":\"execute\",\"stmt\":{\"sql\":\"CREATE TABLE t(a)\"}}]}");
-    check(talk_says(&t, "\"type\":\"ok\""), "and a table");
-    talk_deinit(&t);
-    snprintf(request, cap,
-             "POST /acme/v2/pipeline HTTP/1.1\r\nHost: a\r\nAuthorization: %s\r\nContent-Length: %zu\r\n\r\n%s", bearer,
-             sizeof insert - 1, insert);
 }
 
-/* Rows of t, asked with the head of the request that adds one. */
-static int count_rows(const server *s, const char *request) {
-    static const char select[] =
-        "{\"requests\":[{\"type\":\"execute\",\"stmt\":{\"sql\":\"SELECT 'n'||count(*) FROM t\"}}]}";
-    char ask[2048], answer[LOAD_ANSWER_BYTES];
+/* The statement's answer on a connection of its own; false if there is none of status 200. */
+static bool execute(const load *l, const char *token, const char *sql, char answer[LOAD_ANSWER_BYTES]) {
+    char request[2048];
     wire w;
-    const char *bearer = strstr(request, "Authorization:");
-    int n = (int)strcspn(bearer, "\r");
-    snprintf(ask, sizeof ask, "POST /acme/v2/pipeline HTTP/1.1\r\nHost: a\r\n%.*s\r\nContent-Length: %zu\r\n\r\n%s", n,
-             bearer, sizeof select - 1, select);
-    if (!wire_open(&w, s->port, NULL) || wire_ask(&w, ask, answer) != 200) return -1;
+    write_request(request, sizeof request, token, sql);
+    if (!wire_open(&w, l->port, l->tls)) return false;
+    int status = wire_ask(&w, request, answer);
     wire_close(&w);
+    return status == 200 && strstr(answer, "\"type\":\"ok\"");
+}
+
+static int count_rows(const load *l, const char *token) {
+    char answer[LOAD_ANSWER_BYTES];
+    if (!execute(l, token, "SELECT 'n'||count(*) FROM t", answer)) return -1;
     const char *value = strstr(answer, "\"value\":\"n");
     return value ? (int)strtol(value + strlen("\"value\":\"n"), NULL, 10) : -1;
 }
 
-static void restarts_under_load_lose_no_request(void) {
-    const char *setting = getenv("TRIB_TEST_RESTARTS");
-    int restarts = setting ? (int)strtol(setting, NULL, 10) : RESTARTS, clean = 0, port;
-    char request[2048];
-    server s = {.listen_fd = manager_socket(&port)};
-    server_make_folder(&s);
-    server_start_again(&s, NULL);
-    check(s.port == port, "the server takes the socket that it is given");
-    prepare_rows(&s, request, sizeof request);
-    load l = {.port = port, .request = request};
+/* extra: more arguments of the server; tls: how clients speak to it then, NULL for plainly. */
+static void restarts_under_load_lose_no_request(int restarts, SSL_CTX *tls, server *s, const char *const *extra) {
+    char request[2048], token[1024], answer[LOAD_ANSWER_BYTES];
+    load l = {.tls = tls, .request = request};
+    int clean = 0;
+    s->listen_fd = manager_socket(&l.port);
+    server_start_again(s, extra);
+    check(s->port == l.port, "the server takes the socket that it is given");
+    make_acme(s, token, sizeof token);
+    check(execute(&l, token, "CREATE TABLE t(a)", answer), "and a table");
+    write_request(request, sizeof request, token, "INSERT INTO t VALUES (1)");
     load_start(&l);
     for (int i = 0; i < restarts; i++) {
         if (!load_await(&l, 20)) break;
-        kill(s.pid, SIGTERM);
-        clean += server_wait(&s, 20) == 0;
-        server_start_again(&s, NULL);
+        kill(s->pid, SIGTERM);
+        clean += server_wait(s, 20) == 0;
+        server_start_again(s, extra);
     }
     bool busy = load_await(&l, 20);
     load_stop(&l);
     check(clean == restarts, "each time it drains and ends with status 0");
     check(busy && l.failed == 0, "no request failed, and no connection was refused");
-    int rows = count_rows(&s, request);
+    int rows = count_rows(&l, token);
     check(rows == l.answered, "every insert that was answered was made, once");
-    printf("       %d restarts, %d inserts on %d connections, %d rows, %d failed\n", clean, l.answered, l.connected,
-           rows, l.failed);
-    check(server_stop(&s), "the server ends cleanly");
-    close(s.listen_fd);
+    printf("       %d restarts%s, %d inserts on %d connections, %d rows, %d failed\n", clean, tls ? " with TLS" : "",
+           l.answered, l.connected, rows, l.failed);
+    check(server_stop(s), "the server ends cleanly");
+    close(s->listen_fd);
+}
+
+static void restarts_lose_nothing_plain_or_with_tls(void) {
+    const char *setting = getenv("TRIB_TEST_RESTARTS");
+    int restarts = setting ? (int)strtol(setting, NULL, 10) : RESTARTS;
+    char cert[160], key[160];
+    server s = {0}, secure = {0};
+    SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
+    server_make_folder(&s);
+    restarts_under_load_lose_no_request(restarts, NULL, &s, NULL);
+    server_make_folder(&secure);
+    snprintf(cert, sizeof cert, "%s/cert.pem", secure.folder);
+    snprintf(key, sizeof key, "%s/key.pem", secure.folder);
+    if (!tls || !tls_pair_write(cert, key, "drain", -60, 3600, NULL)) die("no certificate");
+    restarts_under_load_lose_no_request(restarts / 4, tls, &secure,
+                                        (const char *const[]){"--tls-cert", cert, "--tls-key", key, NULL});
+    SSL_CTX_free(tls);
 }
 
 /* The next notice, or "". */
@@ -277,7 +296,7 @@ static void a_given_socket_is_refused_without_tokens(void) {
 }
 
 int main(void) {
-    restarts_under_load_lose_no_request();
+    restarts_lose_nothing_plain_or_with_tls();
     the_manager_is_told_what_happens();
     a_given_socket_is_refused_without_tokens();
     sigterm_answers_what_is_in_flight();
