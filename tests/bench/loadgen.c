@@ -3,7 +3,7 @@
  *
  *   loadgen --address 127.0.0.1:8080 [--connections 64] [--duration-s 5 | --requests N] [--warmup-ms 500] [--rate N]
  *           [--path /t%c/v2/pipeline] [--method POST] [--header "Name: value"]... [--number next|uniform|zipf:N]
- *           [--body TEXT | --body-file FILE] [--then-file FILE]... [--expect TEXT]
+ *           [--body TEXT | --body-file FILE] [--then-file FILE]... [--expect TEXT] [--hold-s N]
  *
  * Places in path and bodies: %c becomes the connection's number (0...N-1), so that connections can talk to different
  * tenants; %n seven digits drawn for each request, in order, evenly, or by Zipf's law; %b the baton of the answer
@@ -16,7 +16,8 @@
  * 503 are then counted apart, as shed.
  *
  * An answer is read just far enough to know where it ends. With --expect, answers that come in one piece must hold the
- * text (a refused statement is a 200 too), else they count as wrong. Prints one JSON object.
+ * text (a refused statement is a 200 too), else they count as wrong. Prints one JSON object. --hold-s keeps the
+ * connections open without work after that, to see what they cost.
  *
  * It refuses addresses that are not loopback: it is a tool for measuring, not for flooding. */
 #include <arpa/inet.h>
@@ -52,7 +53,7 @@ typedef struct options {
     char headers[HEADERS_MAX_BYTES];
     size_t headers_len;
     char *bodies[STEPS_MAX];
-    unsigned steps, connections, warmup_ms;
+    unsigned steps, connections, warmup_ms, hold_s;
     double duration_s, rate;
     uint64_t requests; /* 0: by duration */
     bool numbered;
@@ -346,6 +347,7 @@ static void read_option(options *o, const char *name, const char *value) {
     else if (strcmp(name, "--rate") == 0) o->rate = strtod(value, NULL);
     else if (strcmp(name, "--requests") == 0) o->requests = strtoull(value, NULL, 10);
     else if (strcmp(name, "--warmup-ms") == 0) o->warmup_ms = (unsigned)strtoul(value, NULL, 10);
+    else if (strcmp(name, "--hold-s") == 0) o->hold_s = (unsigned)strtoul(value, NULL, 10);
     else if (strcmp(name, "--path") == 0) o->path = value;
     else if (strcmp(name, "--method") == 0) o->method = value;
     else if (strcmp(name, "--expect") == 0) o->expect = value;
@@ -389,6 +391,8 @@ int main(int argc, char **argv) {
     for (unsigned i = 0; i < r.o.connections; i++) make_client(&r, i);
     double seconds = run_all(&r);
     report(&r, seconds);
+    fflush(stdout);
+    if (r.o.hold_s) sleep(r.o.hold_s);
     for (unsigned i = 0; i < r.o.connections; i++) free_client(&r, &r.clients[i]);
     for (unsigned i = 0; i < r.o.steps; i++) free(r.o.bodies[i]);
     numbers_deinit(&r.o.numbers);
