@@ -1,3 +1,4 @@
+#!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh disable=SC2034,SC2154
 # What the scripts of tests/bench share; read by `. tests/bench/lib.sh` from the project's root, with set -eu.
