@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh disable=SC2034,SC2154
-# What the scripts of tests/bench share; read by `. tests/bench/lib.sh` from the project's root, with set -eu.
+# sourced by the scripts of tests/bench, from the project's root, with set -eu: what they share.
 #
 # Everything binds to 127.0.0.1 on free ports, works in a new folder below build/bench ($work) and is ended by its process
 # id. Seconds a figure: TRIB_TEST_BENCH_SECONDS (5). On a machine that does other work only the CPU times mean something.
