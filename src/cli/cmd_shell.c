@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/sql_text.h"
 #include "cli/admin.h"
 #include "cli/rows.h"
 #include "cli/shell.h"
@@ -166,16 +167,16 @@ static bool must_stop(const shell_state *sh) {
 /* Runs every whole statement of `pending` and keeps the rest. */
 static void run_whole(shell_state *sh, trib_buf *pending) {
     size_t end;
-    while (!must_stop(sh) && (end = trib_shell_statement_end(trib_buf_str(pending))) > 0) {
+    while (!must_stop(sh) && (end = trib_sql_whole_len(trib_buf_str(pending))) > 0) {
         trib_str sql = trib_str_sub(trib_buf_str(pending), 0, end);
-        if (!trib_shell_is_blank(sql)) run_sql(sh, sql, NULL, 0);
+        if (!trib_sql_is_blank(sql)) run_sql(sh, sql, NULL, 0);
         trib_buf_consume(pending, end);
     }
 }
 
 static void prompt(const shell_state *sh, const trib_buf *pending) {
     if (!sh->interactive || sh->depth) return;
-    fputs(trib_shell_is_blank(trib_buf_str(pending)) ? "trib> " : "  ... ", sh->cli->out);
+    fputs(trib_sql_is_blank(trib_buf_str(pending)) ? "trib> " : "  ... ", sh->cli->out);
     fflush(sh->cli->out);
 }
 
@@ -187,7 +188,7 @@ static void run_file(shell_state *sh, FILE *file) {
     trib_buf_init(&pending, 2 * STATEMENT_MAX_BYTES);
     for (prompt(sh, &pending); !must_stop(sh) && (n = getline(&line, &cap, file)) >= 0; prompt(sh, &pending)) {
         trib_str text = trib_str_make(line, (size_t)n);
-        if (trib_shell_is_blank(trib_buf_str(&pending)) && n > 0 && line[0] == '.') {
+        if (trib_sql_is_blank(trib_buf_str(&pending)) && n > 0 && line[0] == '.') {
             trib_buf_clear(&pending);
             run_dot(sh, text);
             continue;
@@ -202,7 +203,7 @@ static void run_file(shell_state *sh, FILE *file) {
         run_whole(sh, &pending);
     }
     /* the last statement of a file needs no semicolon */
-    if (!must_stop(sh) && !trib_shell_is_blank(trib_buf_str(&pending))) run_sql(sh, trib_buf_str(&pending), NULL, 0);
+    if (!must_stop(sh) && !trib_sql_is_blank(trib_buf_str(&pending))) run_sql(sh, trib_buf_str(&pending), NULL, 0);
     trib_buf_deinit(&pending);
     free(line);
 }
