@@ -229,8 +229,8 @@ static void offer_columns(trib_complete *c, const trib_catalog_table *table) {
     for (size_t i = 0; i < table->col_count; i++) offer_name(c, table->cols[i]);
 }
 
-/* Columns behind `alias.`; false if it names nothing. */
-static bool offer_behind_dot(trib_complete *c, const trib_catalog *catalog, trib_str alias,
+/* Columns behind `alias.`; of all tables while FROM is still to come. */
+static void offer_behind_dot(trib_complete *c, const trib_catalog *catalog, trib_str alias,
                              const trib_catalog_ref *refs, size_t count) {
     const trib_catalog_table *table = NULL;
     for (size_t i = 0; i < count && !table; i++) {
@@ -238,7 +238,8 @@ static bool offer_behind_dot(trib_complete *c, const trib_catalog *catalog, trib
     }
     if (!table) table = trib_catalog_find(catalog, alias);
     if (table) offer_columns(c, table);
-    return table != NULL;
+    for (size_t i = 0; !table && count == 0 && c->word.len && i < catalog->table_count; i++)
+        offer_columns(c, &catalog->tables[i]);
 }
 
 static void offer_sql(trib_complete *c, const trib_catalog *catalog) {

@@ -32,7 +32,9 @@ static void offers_follow_what_stands_before(void **state) {
         {"current_d", "current_date "},
         {"SELECT 'st", ""}, /* inside a text */
         {"SELECT * FROM orders WHERE state = 'x", ""},
+        {"SELECT o.cus", "customer "}, /* an alias that comes later */
         {"SELECT nope.", ""},
+        {"SELECT nope.cus FROM orders WHERE nope.cus", ""},
         {"-- a comment", ""},
         {".ti", ".timer "},
         {".t", ".tables .timer "},
