@@ -74,6 +74,13 @@ bool trib_cli_error_page(const trib_error *err, char ret_page[TRIB_CLI_PAGE_BYTE
     return false;
 }
 
+void trib_cli_print_error(FILE *out, const char *who, const trib_error *err) {
+    char page[TRIB_CLI_PAGE_BYTES];
+    fprintf(out, "%s: %s (%s)\n", who, err->message, trib_error_wire_code(err));
+    /* wrong words are explained by --help, and a message about them says so */
+    if (err->code != TRIB_USAGE && trib_cli_error_page(err, page)) fprintf(out, "  see %s\n", page);
+}
+
 int trib_cli_fail(const trib_cli *cli, const trib_error *err) {
     if (cli->json) {
         trib_buf text;
@@ -87,7 +94,7 @@ int trib_cli_fail(const trib_cli *cli, const trib_error *err) {
         if (!text.failed) fprintf(cli->err, "%.*s\n", TRIB_STR_ARG(trib_buf_str(&text)));
         trib_buf_deinit(&text);
     } else {
-        fprintf(cli->err, "trib: %s\n", err->message);
+        trib_cli_print_error(cli->err, "trib", err);
     }
     return trib_cli_exit_status(err->code);
 }

@@ -88,6 +88,8 @@ const char *trib_cli_get(const trib_cli *cli, const char *option);
 bool trib_cli_has(const trib_cli *cli, const char *option);
 /* Of the environment; NULL if it is not set. */
 const char *trib_cli_variable(const trib_cli *cli, const char *name);
+/* "trib: MESSAGE (CODE)", and a line with the page that explains the code. who: the first word. */
+void trib_cli_print_error(FILE *out, const char *who, const trib_error *err);
 /* Says what went wrong on cli->err, as JSON with --json; returns the exit status that fits the code. */
 int trib_cli_fail(const trib_cli *cli, const trib_error *err);
 int trib_cli_exit_status(trib_code code);

@@ -190,11 +190,22 @@ void trib_complete_init(trib_complete *c, trib_arena *arena, trib_str text) {
 
 /* ---- offers ---- */
 
+/* Names come from a database or a folder that others may fill: none may steer the terminal. */
+static bool is_safe(trib_str item) {
+    trib_buf safe;
+    trib_buf_init(&safe, item.len + 1);
+    trib_rows_add_safe(&safe, item);
+    bool same = trib_str_eq(trib_buf_str(&safe), item);
+    trib_buf_deinit(&safe);
+    return same;
+}
+
 void trib_complete_offer(trib_complete *c, trib_str item) {
     if (c->count == TRIB_COMPLETE_MAX || !trib_str_ieq(trib_str_sub(item, 0, c->word.len), c->word)) return;
     for (size_t i = 0; i < c->count; i++) {
         if (trib_str_eq(c->items[i], item)) return;
     }
+    if (!is_safe(item)) return;
     trib_str copy = trib_arena_dup(c->arena, item);
     if (!c->arena->failed) c->items[c->count++] = copy;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/sql_text.h"
+#include "cli/rows.h"
 
 /* ---- the tree ---- */
 
@@ -39,7 +40,7 @@ static void write_children(trib_buf *buf, const trib_sql_rows *rows, int64_t par
         bool more = has_sibling_behind(rows, row);
         trib_buf_add_c(buf, lead);
         trib_buf_add_c(buf, more ? "├─ " : "└─ ");
-        trib_buf_add(buf, detail_of(rows, row));
+        trib_rows_add_safe(buf, detail_of(rows, row));
         trib_buf_add_char(buf, '\n');
         snprintf(deeper, sizeof deeper, "%s%s", lead, more ? "│  " : "   ");
         /* a row that names itself as its parent would never end */
@@ -263,7 +264,6 @@ static void add_index(advice *a, trib_str table, const columns *list, const bool
         add_name(&name, list->items[i], true);
     }
     add_name(&line, trib_buf_str(&name), false);
-    trib_buf_deinit(&name);
     trib_buf_add_c(&line, " ON ");
     add_name(&line, table, false);
     for (size_t i = 0; i < list->count; i++) {
@@ -271,13 +271,19 @@ static void add_index(advice *a, trib_str table, const columns *list, const bool
         add_name(&line, list->items[i], false);
         if (descending && descending[i]) trib_buf_add_c(&line, " DESC");
     }
-    trib_buf_add_c(&line, ");\n");
+    trib_buf_add_c(&line, ");");
+    /* a name that would steer the terminal gets no advice: made safe it would be another name */
+    trib_buf_clear(&name);
+    trib_rows_add_safe(&name, trib_buf_str(&line));
+    bool is_safe = trib_str_eq(trib_buf_str(&name), trib_buf_str(&line));
+    trib_buf_add_char(&line, '\n');
     trib_str text = trib_buf_str(&line), sofar = trib_str_sub(trib_buf_str(a->buf), a->begin, a->buf->len);
-    if (text.len && !memmem(sofar.ptr ? sofar.ptr : "", sofar.len, text.ptr, text.len)) {
+    if (is_safe && text.len && !memmem(sofar.ptr ? sofar.ptr : "", sofar.len, text.ptr, text.len)) {
         trib_buf_printf(a->buf, "hint: %s: ", why);
         trib_buf_add(a->buf, text);
         a->written++;
     }
+    trib_buf_deinit(&name);
     trib_buf_deinit(&line);
 }
 

@@ -12,14 +12,9 @@
 /* ---- errors ---- */
 
 void trib_shell_print_error(trib_shell *sh, const trib_error *err) {
-    char page[TRIB_CLI_PAGE_BYTES];
     fflush(sh->out);
-    if (sh->cli->json) {
-        trib_cli_fail(sh->cli, err);
-    } else {
-        fprintf(sh->cli->err, "Error: %s (%s)\n", err->message, trib_error_wire_code(err));
-        if (err->code != TRIB_USAGE && trib_cli_error_page(err, page)) fprintf(sh->cli->err, "  see %s\n", page);
-    }
+    if (sh->cli->json) trib_cli_fail(sh->cli, err);
+    else trib_cli_print_error(sh->cli->err, "Error", err);
     fflush(sh->cli->err);
     sh->status = trib_cli_exit_status(err->code);
     if (err->code == TRIB_CANCELLED) {

@@ -100,7 +100,9 @@ static void offers_share_a_beginning_that_can_be_typed_for_the_user(void **state
     trib_complete_offer(&c, TRIB_STR("abc\xc3\xa9")); /* once */
     assert_int_equal(c.count, 1);
     trib_complete_offer(&c, TRIB_STR("ABc\xc3\xa8"));
-    trib_complete_offer(&c, TRIB_STR("xyz")); /* does not begin with the word */
+    trib_complete_offer(&c, TRIB_STR("abc\x1b[2J"));  /* would steer the terminal */
+    trib_complete_offer(&c, TRIB_STR("abc\xc2\x9b")); /* so would this */
+    trib_complete_offer(&c, TRIB_STR("xyz"));         /* does not begin with the word */
     assert_int_equal(c.count, 2);
     assert_true(trib_str_eq_c(trib_complete_common(&c), "abc")); /* whole characters */
     trib_arena_deinit(&arena);

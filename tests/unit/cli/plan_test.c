@@ -51,6 +51,26 @@ static void steps_hang_below_what_they_are_for(void **state) {
     trib_buf_deinit(&buf);
 }
 
+static void names_in_a_plan_do_not_steer_the_terminal(void **state) {
+    const trib_value values[] = {catalog_text("a\x1b[2J"), catalog_text("table"), catalog_text("b")};
+    const trib_sql_rows columns = {.col_count = 3, .row_count = 1, .values = (trib_value *)(uintptr_t)values};
+    static const step steps[] = {{2, 0, "SCAN x"}, {3, 0, "SCAN \x1b[2J"}, {0, 0, NULL}};
+    trib_value plan_values[STEPS_MAX * 4];
+    trib_sql_rows plan = make_plan(plan_values, steps);
+    trib_catalog catalog;
+    trib_buf buf;
+    (void)state;
+    trib_catalog_init(&catalog);
+    trib_catalog_set(&catalog, &columns, NULL);
+    trib_buf_init(&buf, 65536);
+    trib_plan_write_tree(&buf, &plan);
+    assert_null(memchr(buf.ptr, 0x1b, buf.len));
+    assert_int_equal(
+        trib_plan_write_hints(&buf, &plan, TRIB_STR("SELECT * FROM \"a\x1b[2J\" AS x WHERE x.b = 1"), &catalog), 0);
+    trib_buf_deinit(&buf);
+    trib_catalog_deinit(&catalog);
+}
+
 static void a_plan_that_points_at_itself_ends(void **state) {
     static const step steps[] = {{0, 0, "a"}, {1, 0, "b"}, {2, 1, "c"}, {1, 2, "d"}, {0, 0, NULL}};
     trib_value values[STEPS_MAX * 4];
@@ -151,6 +171,7 @@ static void a_plan_with_a_name_of_two_words_gets_no_wrong_hint(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_hang_below_what_they_are_for),
+        cmocka_unit_test(names_in_a_plan_do_not_steer_the_terminal),
         cmocka_unit_test(a_plan_that_points_at_itself_ends),
         cmocka_unit_test(hints_name_the_index_that_is_missing),
         cmocka_unit_test(a_plan_with_a_name_of_two_words_gets_no_wrong_hint),
