@@ -281,6 +281,8 @@ trib_edit_result trib_edit_read(trib_edit *edit, const char *prompt, trib_buf *l
     edit->result = TRIB_EDIT_END;
     set_signals(SIG_BLOCK);
     el_resize(edit->line); /* while statements ran, nobody looked */
+    /* before the prompt is seen: a Ctrl-D that the terminal still takes for itself would be lost */
+    el_set(edit->line, EL_PREP_TERM, 1);
     const char *text = el_gets(edit->line, &count);
     if (text && count > 0) {
         edit->result = TRIB_EDIT_LINE;

@@ -12,12 +12,14 @@ enum { NAME_BYTES = 128, BODY_MAX_BYTES = 1024 };
 trib_code trib_fleet_open(trib_fleet *fleet, trib_cli *cli, trib_error *err) {
     trib_server_file file = {0};
     trib_error ignored;
-    fleet->url[0] = '\0';
+    fleet->url[0] = fleet->tls_pin[0] = '\0';
     trib_code code = trib_admin_open(&fleet->admin, cli, err);
     bool named = trib_cli_get(cli, "admin-url") || trib_cli_variable(cli, "TRIB_ADMIN_URL");
     /* the server next door is asked directly, not by its public name */
-    if (code == TRIB_OK && !named && trib_server_file_read(trib_admin_data_dir(cli), &file, &ignored) == TRIB_OK)
+    if (code == TRIB_OK && !named && trib_server_file_read(trib_admin_data_dir(cli), &file, &ignored) == TRIB_OK) {
         memcpy(fleet->url, file.url, sizeof fleet->url);
+        memcpy(fleet->tls_pin, file.tls_pin, sizeof fleet->tls_pin);
+    }
     return code;
 }
 

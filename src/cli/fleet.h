@@ -11,6 +11,7 @@ enum { TRIB_FLEET_PAGE = 1000 /* the most that the admin API gives at once */ };
 typedef struct trib_fleet {
     trib_admin admin;
     char url[TRIB_SERVER_FILE_URL_BYTES]; /* the server's own, with its slash; empty: ask the admin API for each */
+    char tls_pin[TRIB_TLS_PIN_BYTES];     /* of that server; for trib_remote_set_pin, "" for none */
 } trib_fleet;
 
 typedef struct trib_names {

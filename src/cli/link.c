@@ -17,6 +17,7 @@ static trib_code open_tenant(trib_link *link, trib_cli *cli, const char *name, c
     trib_code code = trib_fleet_open(&fleet, cli, err);
     if (code == TRIB_OK) code = trib_fleet_url(&fleet, name, url, err);
     if (code == TRIB_OK) code = trib_remote_init(&link->db, link->http, url, "", err);
+    if (code == TRIB_OK) trib_remote_set_pin(&link->db, fleet.tls_pin);
     /* also where a token was given: an unknown tenant is told by its name, not by what its token may */
     if (code == TRIB_OK) code = trib_fleet_token(&fleet, name, "12h", &made, err);
     if (code == TRIB_OK) code = trib_remote_set_token(&link->db, token ? token : made.ptr, err);

@@ -133,6 +133,7 @@ static void run_tenant(each *e, trib_str name, trib_str sql) {
     memcpy(secret, e->link.db.authorization, sizeof secret);
     trib_code code = trib_fleet_url(&e->fleet, name.ptr, url, &err);
     if (code == TRIB_OK) code = trib_remote_init(&e->link.db, e->link.http, url, "", &err);
+    trib_remote_set_pin(&e->link.db, e->fleet.tls_pin);
     memcpy(e->link.db.authorization, secret, sizeof secret);
     if (e->sh->interrupt.fd >= 0) e->link.db.cancel_fd = &e->sh->interrupt.fd;
     if (code == TRIB_OK) code = run_statements(e, sql, &err);
