@@ -45,6 +45,9 @@ typedef struct trib_http_client_request {
      * (CANCELLED). */
     bool (*on_body)(void *ctx, trib_str bytes);
     void *on_body_ctx;
+    /* A descriptor; when it can be read, the call ends at once with CANCELLED and its connection is closed, which is
+     * how the server learns of it. NULL: none. */
+    const int *cancel_fd;
 } trib_http_client_request;
 
 typedef struct trib_http_client_reply {

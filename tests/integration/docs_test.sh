@@ -28,6 +28,13 @@ output=$(tr '\n' ' ' <"$docs/reference/config.md")
 for each in "0 it worked" "1 it did not" "2 wrong words or settings" "3 the server cannot be reached" "4 not found" "5 not allowed" \
     "6 exists already or is busy"; do has "$each" "reference/config.md has the exit statuses"; done
 
+# ---- the shell's commands ----
+
+: >"$work/any.db"
+"$TRIB" shell "$work/any.db" -c .help | sed -n 's/  */ /g; /^\./p' >"$work/dots"
+same "reference/shell.md has every command with a dot, with what it does" "$(cat "$work/dots")" \
+    "$(sed -n 's/^| `\(\.[a-z]*[^`,]*\)` | \(..*\) |$/\1 \2/p' "$docs/reference/shell.md" | sed 's/\\|/|/g')"
+
 # ---- routes: both directions ----
 
 routes() { # LISTENER-less list "METHOD /path" of the tables in the source, namespaced as on the page
