@@ -81,6 +81,8 @@ void trib_http_answer_send(trib_http_request *request, const trib_http_answer *a
 /* {"error","message","code","request_id"} with application/json and the table's status; Retry-After where a retry
  * helps. */
 void trib_http_answer_error(trib_http_request *request, const trib_error *err);
+/* The same with another status, for a protocol that has its own. */
+void trib_http_answer_error_as(trib_http_request *request, const trib_error *err, int status);
 /* Text or JSON without a buffer of one's own. */
 void trib_http_answer_text(trib_http_request *request, int status, const char *content_type, trib_str text);
 

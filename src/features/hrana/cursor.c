@@ -195,8 +195,7 @@ void hrana_handle_cursor(trib_http_request *http) {
     if (code == TRIB_OK) code = hrana_batch_check(x, batch, &err);
     if (code == TRIB_OK) code = hrana_batch_begin(x, batch, &err);
     if (code != TRIB_OK) {
-        hrana_exec_free(x);
-        trib_http_answer_error(http, &err);
+        hrana_exec_fail(x, &err);
         return;
     }
     x->job.handed = handed;

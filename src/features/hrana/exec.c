@@ -210,10 +210,11 @@ void hrana_exec_free(hrana_exec *x) {
     free(x);
 }
 
-static void fail(hrana_exec *x, const trib_error *err) {
+void hrana_exec_fail(hrana_exec *x, const trib_error *err) {
     trib_http_request *http = x->http;
+    int status = x->status_of ? x->status_of(err->code) : trib_code_http(err->code);
     hrana_exec_free(x);
-    trib_http_answer_error(http, err);
+    trib_http_answer_error_as(http, err, status);
 }
 
 void hrana_exec_submit(hrana_exec *x, trib_str baton, trib_code (*work)(trib_db_job *, trib_handle *, trib_error *),
@@ -225,7 +226,7 @@ void hrana_exec_submit(hrana_exec *x, trib_str baton, trib_code (*work)(trib_db_
                          ? trib_session_acquire(sessions, baton, http->tenant, http->principal, &x->job.session, &err)
                          : trib_session_new(sessions, http->tenant, http->principal, &x->job.session, &err);
     if (code != TRIB_OK) {
-        fail(x, &err);
+        hrana_exec_fail(x, &err);
         return;
     }
     x->by_baton = baton.len > 0;
@@ -237,7 +238,7 @@ void hrana_exec_submit(hrana_exec *x, trib_str baton, trib_code (*work)(trib_db_
     if (code != TRIB_OK) {
         http->on_cancel = NULL;
         trib_session_close(sessions, x->job.session);
-        fail(x, &err);
+        hrana_exec_fail(x, &err);
     }
 }
 
@@ -255,6 +256,15 @@ bool hrana_exec_settle(hrana_exec *x, bool keep, char ret_baton[TRIB_BATON_BYTES
     /* not OUT_OF_MEMORY, which invites to send the same again: some of it has been done */
     if (code == TRIB_OK && x->out.failed) code = hrana_output_full(x, &err);
     if (code == TRIB_OK) return true;
-    fail(x, &err);
+    hrana_exec_fail(x, &err);
     return false;
+}
+
+void hrana_exec_finish(trib_db_job *job) {
+    hrana_exec *x = (hrana_exec *)(void *)job;
+    char baton[TRIB_BATON_BYTES];
+    if (!hrana_exec_settle(x, false, baton)) return;
+    trib_http_answer answer = {.status = 200, .content_type = "application/json", .body = &x->out};
+    trib_http_answer_send(x->http, &answer);
+    hrana_exec_free(x);
 }

@@ -87,7 +87,16 @@ typedef struct hrana_pipeline {
  * Errors: BAD_JSON, PROTOCOL, NOMEM. */
 trib_code hrana_decode_pipeline(trib_arena *arena, trib_str body, hrana_pipeline *ret, trib_error *err);
 trib_code hrana_decode_cursor(trib_arena *arena, trib_str body, trib_str *ret_baton, hrana_batch *ret, trib_error *err);
+/* HTTP v1, {"stmt":...} or {"batch":...}: `type` is EXECUTE or BATCH. There is no session, so no stored SQL. */
+trib_code hrana_decode_v1(trib_arena *arena, trib_str body, hrana_request_type type, hrana_request *ret,
+                          trib_error *err);
+trib_code hrana_decode_nomem(trib_error *err); /* in the words for a request that is too large */
 const char *hrana_request_name(hrana_request_type type);
+
+/* ---- decode_v0.c: the body of HTTP v0 as a batch without conditions; as above ----
+ * Errors also: SQL_MANY_STATEMENTS; BAD_REQUEST for a list that would leave a transaction open, or uses RELEASE or
+ * ROLLBACK TO. */
+trib_code hrana_decode_v0(trib_arena *arena, trib_str body, hrana_batch *ret, trib_error *err);
 
 /* ---- encode_json.c ---- */
 void hrana_encode_cols(trib_json_writer *w, const trib_stmt *stmt);
@@ -109,6 +118,8 @@ struct hrana_exec {
     size_t max_response_bytes, max_row_bytes, max_batch_steps;
     trib_error blocked; /* code BLOCKED: why the tenant takes no writes; else OK */
     bool by_baton;      /* the session was there before */
+    /* The HTTP status of a request that fails as a whole; NULL: the error table's. */
+    int (*status_of)(trib_code code);
 
     hrana_pipeline pipeline;
     size_t index; /* request that runs */
@@ -119,6 +130,9 @@ struct hrana_exec {
     size_t step;
     unsigned char *step_state; /* hrana_step_state per step */
     trib_error **step_errors;
+
+    bool failed;        /* HTTP v0: a statement failed, the rest does not run */
+    int64_t started_ns; /* HTTP v0: the statement that runs */
 
     trib_str script; /* what is left of a sequence */
     bool script_begun;
@@ -160,6 +174,15 @@ trib_code hrana_refused(const hrana_exec *x, trib_code code, trib_error *err);
 static inline bool hrana_is_fatal(trib_code code) {
     return code == TRIB_PROTOCOL || code == TRIB_CANCELLED;
 }
+/* ---- result.c ---- */
+
+extern const hrana_sink hrana_result_sink;
+/* Runs a batch, or goes on with x->batch, and writes its result. AGAIN: it waits inside the batch (x->batch is set).
+ * A step's failure is in the result. Errors: NOMEM, CANCELLED. */
+trib_code hrana_run_batch(hrana_exec *x, trib_handle *handle, const hrana_batch *batch, trib_error *err);
+
+/* ---- exec.c ---- */
+
 /* SQL text of a statement: given or stored. */
 trib_code hrana_sql_of(const hrana_exec *x, const hrana_stmt *stmt, trib_str *ret, trib_error *err);
 
@@ -169,13 +192,20 @@ hrana_exec *hrana_exec_new(trib_http_request *http);
 /* Finds or makes the session, then submits; on failure answers and frees. */
 void hrana_exec_submit(hrana_exec *x, trib_str baton, trib_code (*work)(trib_db_job *, trib_handle *, trib_error *),
                        void (*finished)(trib_db_job *));
+/* The request is over before it has begun: frees x, answers with the error. */
+void hrana_exec_fail(hrana_exec *x, const trib_error *err);
 /* After the job: the next baton, or empty when the session ended. On failure answers with the error, frees x, returns
  * false. */
 bool hrana_exec_settle(hrana_exec *x, bool keep, char ret_baton[TRIB_BATON_BYTES]);
+/* `finished` of a request whose session ends with it and whose output is all of the answer. */
+void hrana_exec_finish(trib_db_job *job);
 void hrana_exec_free(hrana_exec *x);
 
 /* ---- handlers ---- */
 void hrana_handle_pipeline(trib_http_request *http);
 void hrana_handle_cursor(trib_http_request *http);
+void hrana_handle_v1_execute(trib_http_request *http);
+void hrana_handle_v1_batch(trib_http_request *http);
+void hrana_handle_v0(trib_http_request *http);
 
 #endif
