@@ -56,4 +56,19 @@ static inline void ask_has_not(const ask_test *a, const char *text) {
     if (strstr(a->body, text)) fail_msg("%s in %s", text, a->body);
 }
 
+/* What a test program of this kind needs once. */
+static ask_test a;
+
+static inline int ask_setup(void **state) {
+    (void)state;
+    return ask_test_begin(&a);
+}
+
+static inline int ask_teardown(void **state) {
+    (void)state;
+    return ask_test_end(&a);
+}
+
+#define ASK_TEST(f) cmocka_unit_test_setup_teardown(f, ask_setup, ask_teardown)
+
 #endif

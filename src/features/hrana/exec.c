@@ -76,8 +76,7 @@ static trib_code step_rows(hrana_exec *x, trib_stmt *prepared, const hrana_stmt 
         code = check_row(x, start, err);
         if (code != TRIB_OK) return code;
         if (sink->chunk_bytes && x->out.len >= sink->chunk_bytes) {
-            x->job.chunk = true;
-            return TRIB_AGAIN;
+            return hrana_chunk(x);
         }
     }
     sink->end(x, prepared);
@@ -213,33 +212,30 @@ void hrana_exec_free(hrana_exec *x) {
 void hrana_exec_fail(hrana_exec *x, const trib_error *err) {
     trib_http_request *http = x->http;
     int status = x->status_of ? x->status_of(err->code) : trib_code_http(err->code);
+    http->on_cancel = NULL;
+    if (x->job.session) trib_session_close(http->app->sessions, x->job.session);
     hrana_exec_free(x);
     trib_http_answer_error_as(http, err, status);
 }
 
-void hrana_exec_submit(hrana_exec *x, trib_str baton, trib_code (*work)(trib_db_job *, trib_handle *, trib_error *),
-                       void (*finished)(trib_db_job *)) {
+trib_code hrana_exec_open(hrana_exec *x, trib_str baton, trib_error *err) {
     trib_http_request *http = x->http;
     trib_sessions *sessions = http->app->sessions;
-    trib_error err;
-    trib_code code = baton.len
-                         ? trib_session_acquire(sessions, baton, http->tenant, http->principal, &x->job.session, &err)
-                         : trib_session_new(sessions, http->tenant, http->principal, &x->job.session, &err);
-    if (code != TRIB_OK) {
-        hrana_exec_fail(x, &err);
-        return;
-    }
     x->by_baton = baton.len > 0;
+    if (baton.len) return trib_session_acquire(sessions, baton, http->tenant, http->principal, &x->job.session, err);
+    return trib_session_new(sessions, http->tenant, http->principal, &x->job.session, err);
+}
+
+void hrana_exec_submit(hrana_exec *x, trib_code (*work)(trib_db_job *, trib_handle *, trib_error *),
+                       void (*finished)(trib_db_job *)) {
+    trib_http_request *http = x->http;
+    trib_error err;
     x->job.work = work;
     x->job.finished = finished;
     http->feature = x;
     http->on_cancel = on_cancel;
-    code = trib_db_job_submit(&x->job, &err);
-    if (code != TRIB_OK) {
-        http->on_cancel = NULL;
-        trib_session_close(sessions, x->job.session);
-        hrana_exec_fail(x, &err);
-    }
+    trib_code code = trib_db_job_submit(&x->job, &err);
+    if (code != TRIB_OK) hrana_exec_fail(x, &err);
 }
 
 bool hrana_exec_settle(hrana_exec *x, bool keep, char ret_baton[TRIB_BATON_BYTES]) {
@@ -253,6 +249,7 @@ bool hrana_exec_settle(hrana_exec *x, bool keep, char ret_baton[TRIB_BATON_BYTES
     if (lives_on) (void)trib_session_release(sessions, x->job.session, ret_baton, NULL);
     else if (code != TRIB_OK || !keep) trib_session_close(sessions, x->job.session);
     else code = trib_session_release(sessions, x->job.session, ret_baton, &err);
+    x->job.session = NULL;
     /* not OUT_OF_MEMORY, which invites to send the same again: some of it has been done */
     if (code == TRIB_OK && x->out.failed) code = hrana_output_full(x, &err);
     if (code == TRIB_OK) return true;
@@ -260,11 +257,14 @@ bool hrana_exec_settle(hrana_exec *x, bool keep, char ret_baton[TRIB_BATON_BYTES
     return false;
 }
 
+void hrana_exec_answer(hrana_exec *x, const char *content_type) {
+    trib_http_answer answer = {.status = 200, .content_type = content_type, .body = &x->out};
+    trib_http_answer_send(x->http, &answer);
+    hrana_exec_free(x);
+}
+
 void hrana_exec_finish(trib_db_job *job) {
     hrana_exec *x = (hrana_exec *)(void *)job;
     char baton[TRIB_BATON_BYTES];
-    if (!hrana_exec_settle(x, false, baton)) return;
-    trib_http_answer answer = {.status = 200, .content_type = "application/json", .body = &x->out};
-    trib_http_answer_send(x->http, &answer);
-    hrana_exec_free(x);
+    if (hrana_exec_settle(x, false, baton)) hrana_exec_answer(x, "application/json");
 }

@@ -137,9 +137,10 @@ struct hrana_exec {
     trib_str script; /* what is left of a sequence */
     bool script_begun;
 
-    trib_stmt *running; /* a cursor's statement while its rows are handed over */
-    bool begun;         /* it has written its columns */
-    /* what a cursor's connection has; loop only */
+    trib_stmt *running;      /* a cursor's or dump's statement while its rows are handed over */
+    bool begun;              /* it has written its columns */
+    struct hrana_dump *dump; /* how far a dump is */
+    /* what the connection of an answer in chunks has; loop only */
     bool streaming; /* the head is sent */
     bool starved;   /* the next chunk waits for credit */
 };
@@ -186,20 +187,32 @@ trib_code hrana_run_batch(hrana_exec *x, trib_handle *handle, const hrana_batch 
 /* SQL text of a statement: given or stored. */
 trib_code hrana_sql_of(const hrana_exec *x, const hrana_stmt *stmt, trib_str *ret, trib_error *err);
 
-/* Makes the exec of a request: session by baton or a new one, access by trib_may. NULL: the request has been
- * answered. */
+/* Makes the exec of a request; access by trib_may. NULL: the request has been answered. */
 hrana_exec *hrana_exec_new(trib_http_request *http);
-/* Finds or makes the session, then submits; on failure answers and frees. */
-void hrana_exec_submit(hrana_exec *x, trib_str baton, trib_code (*work)(trib_db_job *, trib_handle *, trib_error *),
+/* Its session: by the baton, or a new one where that is empty. */
+trib_code hrana_exec_open(hrana_exec *x, trib_str baton, trib_error *err);
+/* Hands the job over; on failure answers and frees. */
+void hrana_exec_submit(hrana_exec *x, trib_code (*work)(trib_db_job *, trib_handle *, trib_error *),
                        void (*finished)(trib_db_job *));
-/* The request is over before it has begun: frees x, answers with the error. */
+/* Answers with the error, ends the session if x has one, frees x. */
 void hrana_exec_fail(hrana_exec *x, const trib_error *err);
 /* After the job: the next baton, or empty when the session ended. On failure answers with the error, frees x, returns
  * false. */
 bool hrana_exec_settle(hrana_exec *x, bool keep, char ret_baton[TRIB_BATON_BYTES]);
+/* Sends the output as the answer and frees x. */
+void hrana_exec_answer(hrana_exec *x, const char *content_type);
 /* `finished` of a request whose session ends with it and whose output is all of the answer. */
 void hrana_exec_finish(trib_db_job *job);
 void hrana_exec_free(hrana_exec *x);
+
+/* ---- stream.c: an answer that goes out while it is made ---- */
+
+/* For work: the output is to be handed over. Returns AGAIN. */
+trib_code hrana_chunk(hrana_exec *x);
+/* All of `handed`: sends the output, after the head if it is the first; the job goes on when there is room for more. */
+void hrana_stream_hand_over(hrana_exec *x);
+/* Sends what is left and frees x. aborted: the peer shall see that something is missing. */
+void hrana_stream_end(hrana_exec *x, bool aborted);
 
 /* ---- handlers ---- */
 void hrana_handle_pipeline(trib_http_request *http);
@@ -207,5 +220,6 @@ void hrana_handle_cursor(trib_http_request *http);
 void hrana_handle_v1_execute(trib_http_request *http);
 void hrana_handle_v1_batch(trib_http_request *http);
 void hrana_handle_v0(trib_http_request *http);
+void hrana_handle_dump(trib_http_request *http);
 
 #endif

@@ -148,9 +148,7 @@ static void finished(trib_db_job *job) {
     if (baton[0]) trib_jw_str_c(&x->w, baton);
     else trib_jw_null(&x->w);
     trib_jw_object_end(&x->w);
-    trib_http_answer answer = {.status = 200, .content_type = "application/json", .body = &x->out};
-    trib_http_answer_send(x->http, &answer);
-    hrana_exec_free(x);
+    hrana_exec_answer(x, "application/json");
 }
 
 void hrana_handle_pipeline(trib_http_request *http) {
@@ -161,6 +159,7 @@ void hrana_handle_pipeline(trib_http_request *http) {
     for (size_t i = 0; code == TRIB_OK && i < x->pipeline.count; i++) {
         code = hrana_batch_check(x, &x->pipeline.requests[i].batch, &err);
     }
+    if (code == TRIB_OK) code = hrana_exec_open(x, x->pipeline.baton, &err);
     if (code != TRIB_OK) {
         hrana_exec_fail(x, &err);
         return;
@@ -170,5 +169,5 @@ void hrana_handle_pipeline(trib_http_request *http) {
     trib_jw_member_null(&x->w, "base_url");
     trib_jw_key(&x->w, TRIB_STR("results"));
     trib_jw_array_begin(&x->w);
-    hrana_exec_submit(x, x->pipeline.baton, work, finished);
+    hrana_exec_submit(x, work, finished);
 }

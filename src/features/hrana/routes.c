@@ -36,6 +36,7 @@ static const trib_route routes[] = {
      "run requests of a session (Hrana 3, JSON)"},
     {"POST", "/v3/cursor", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, TRIB_HRANA_BODY_MAX_BYTES, hrana_handle_cursor,
      "run a batch and read its rows line by line (Hrana 3, JSON)"},
+    {"GET", "/dump", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, 0, hrana_handle_dump, "the whole database as SQL text"},
 };
 
 const trib_module trib_hrana_module = {

@@ -113,6 +113,7 @@ void hrana_handle_v0(trib_http_request *http) {
     trib_code code =
         batch ? hrana_decode_v0(http->arena, http->body, batch, &err) : trib_error_set(&err, TRIB_NOMEM, NULL);
     if (code == TRIB_OK) code = hrana_batch_check(x, batch, &err);
+    if (code == TRIB_OK) code = hrana_exec_open(x, (trib_str){0}, &err);
     if (code != TRIB_OK) {
         hrana_exec_fail(x, &err);
         return;
@@ -120,5 +121,5 @@ void hrana_handle_v0(trib_http_request *http) {
     x->batch = batch;
     trib_jw_init(&x->w, &x->out);
     trib_jw_array_begin(&x->w);
-    hrana_exec_submit(x, (trib_str){0}, work, hrana_exec_finish);
+    hrana_exec_submit(x, work, hrana_exec_finish);
 }

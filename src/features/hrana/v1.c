@@ -43,6 +43,7 @@ static void handle(trib_http_request *http, hrana_request_type type) {
     trib_code code = request ? hrana_decode_v1(http->arena, http->body, type, request, &err)
                              : trib_error_set(&err, TRIB_NOMEM, NULL);
     if (code == TRIB_OK) code = hrana_batch_check(x, &request->batch, &err);
+    if (code == TRIB_OK) code = hrana_exec_open(x, (trib_str){0}, &err);
     if (code != TRIB_OK) {
         hrana_exec_fail(x, &err);
         return;
@@ -51,7 +52,7 @@ static void handle(trib_http_request *http, hrana_request_type type) {
     trib_jw_init(&x->w, &x->out);
     trib_jw_object_begin(&x->w);
     trib_jw_key(&x->w, TRIB_STR("result"));
-    hrana_exec_submit(x, (trib_str){0}, work, hrana_exec_finish);
+    hrana_exec_submit(x, work, hrana_exec_finish);
 }
 
 void hrana_handle_v1_execute(trib_http_request *http) {

@@ -10,18 +10,6 @@
 #include "features/hrana/hrana_int.h"
 #include "support/ask_test.h"
 
-static ask_test a;
-
-static int setup(void **state) {
-    (void)state;
-    return ask_test_begin(&a);
-}
-
-static int teardown(void **state) {
-    (void)state;
-    return ask_test_end(&a);
-}
-
 static int run(const char *statements) {
     char body[4096];
     snprintf(body, sizeof body, "{\"statements\":[%s]}", statements);
@@ -107,13 +95,14 @@ static void a_blocked_tenant_is_told_so(void **state) {
     ask_has(&a, "[[40]]");
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(values_are_plain_json_both_ways),         TEST(parameters_may_be_named_with_or_without_their_prefix),
-        TEST(statements_run_in_order_until_one_fails), TEST(a_failure_inside_a_transaction_rolls_it_back),
-        TEST(a_request_that_is_no_list_runs_nothing),  TEST(a_blocked_tenant_is_told_so),
+        ASK_TEST(values_are_plain_json_both_ways),
+        ASK_TEST(parameters_may_be_named_with_or_without_their_prefix),
+        ASK_TEST(statements_run_in_order_until_one_fails),
+        ASK_TEST(a_failure_inside_a_transaction_rolls_it_back),
+        ASK_TEST(a_request_that_is_no_list_runs_nothing),
+        ASK_TEST(a_blocked_tenant_is_told_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

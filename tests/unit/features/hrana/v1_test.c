@@ -10,18 +10,6 @@
 #include "features/hrana/hrana_int.h"
 #include "support/ask_test.h"
 
-static ask_test a;
-
-static int setup(void **state) {
-    (void)state;
-    return ask_test_begin(&a);
-}
-
-static int teardown(void **state) {
-    (void)state;
-    return ask_test_end(&a);
-}
-
 static int execute(const char *stmt) {
     char body[4096];
     snprintf(body, sizeof body, "{\"stmt\":%s}", stmt);
@@ -125,15 +113,13 @@ static void a_busy_turn_is_waited_for(void **state) {
     ask_has(&a, "\"value\":\"48\"");
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(a_statement_has_the_result_of_the_protocol),
-        TEST(a_batch_has_results_and_errors_of_its_steps),
-        TEST(every_kind_of_failure_has_the_status_of_version_1),
-        TEST(a_transaction_that_is_left_open_is_rolled_back),
-        TEST(a_busy_turn_is_waited_for),
+        ASK_TEST(a_statement_has_the_result_of_the_protocol),
+        ASK_TEST(a_batch_has_results_and_errors_of_its_steps),
+        ASK_TEST(every_kind_of_failure_has_the_status_of_version_1),
+        ASK_TEST(a_transaction_that_is_left_open_is_rolled_back),
+        ASK_TEST(a_busy_turn_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
