@@ -51,6 +51,7 @@ struct trib_http_request {
     trib_str method, path, query; /* path: without the tenant prefix, percent-decoded, "//" collapsed */
     trib_str body;                /* whole, decoded; lives until the answer */
     trib_str content_type, request_id, host;
+    trib_str accept_encoding; /* ptr NULL: no such header */
     trib_str path_params[TRIB_HTTP_PATH_PARAMS_MAX];
     unsigned path_param_count;
     trib_tenant *tenant;       /* NULL unless TRIB_AUTH_TENANT; a reference is held until the answer */

@@ -76,6 +76,7 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     entry_begin(x, "replication_index");
     trib_jw_member_null(&x->w, "replication_index");
     entry_end(x);
+    hrana_pack_whole(x);
     return TRIB_OK;
 }
 
@@ -93,7 +94,7 @@ static void finish_stream(hrana_exec *x) {
     bool gone = code == TRIB_CANCELLED;
     if (code == TRIB_OK || (gone && x->by_baton)) (void)trib_session_release(sessions, x->job.session, baton, NULL);
     else trib_session_close(sessions, x->job.session);
-    if (code != TRIB_OK) trib_buf_clear(&x->out);
+    if (code != TRIB_OK) hrana_pack_drop(x);
     if (code != TRIB_OK && !gone) {
         entry_begin(x, "error");
         trib_jw_key(&x->w, TRIB_STR("error"));

@@ -331,7 +331,9 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     job->close_session = true;
     if (d->writable_schema) trib_buf_add_c(&x->out, "PRAGMA writable_schema=OFF;\n");
     trib_buf_add_c(&x->out, "COMMIT;\n");
-    return x->out.failed ? hrana_output_full(x, err) : TRIB_OK;
+    if (x->out.failed) return hrana_output_full(x, err);
+    hrana_pack_whole(x);
+    return TRIB_OK;
 }
 
 /* ---- on the loop ---- */
@@ -360,7 +362,7 @@ static void finished(trib_db_job *job) {
     }
     trib_session_close(x->http->app->sessions, job->session);
     if (failed) {
-        trib_buf_clear(&x->out);
+        hrana_pack_drop(x);
         if (job->code != TRIB_CANCELLED)
             trib_buf_printf(&x->out, "ROLLBACK; -- due to errors: %s\n", trib_error_wire_code(&job->err));
     }

@@ -193,6 +193,7 @@ hrana_exec *hrana_exec_new(trib_http_request *http) {
     x->max_batch_steps = settings->max_batch_steps ? settings->max_batch_steps : TRIB_HRANA_STEPS_MAX;
     /* a row is checked after it was written, and an error must still fit behind a full answer */
     trib_buf_init(&x->out, x->max_response_bytes + x->max_row_bytes + 65536);
+    x->gzip_wanted = trib_gzip_accepted(http->accept_encoding);
     x->job.app = http->app;
     x->job.tenant = http->tenant;
     x->job.job.home = http->home;
@@ -206,6 +207,8 @@ hrana_exec *hrana_exec_new(trib_http_request *http) {
 
 void hrana_exec_free(hrana_exec *x) {
     trib_buf_deinit(&x->out);
+    trib_buf_deinit(&x->packed);
+    trib_gzip_free(x->gzip);
     free(x);
 }
 
@@ -258,7 +261,10 @@ bool hrana_exec_settle(hrana_exec *x, bool keep, char ret_baton[TRIB_BATON_BYTES
 }
 
 void hrana_exec_answer(hrana_exec *x, const char *content_type) {
-    trib_http_answer answer = {.status = 200, .content_type = content_type, .body = &x->out};
+    trib_http_answer answer = {.status = 200,
+                               .content_type = content_type,
+                               .extra_headers = hrana_pack_headers(x),
+                               .body = hrana_pack_finish(x)};
     trib_http_answer_send(x->http, &answer);
     hrana_exec_free(x);
 }

@@ -9,6 +9,7 @@
 #include "core/db_job.h"
 #include "core/http.h"
 #include "core/session.h"
+#include "wire/gzip.h"
 #include "wire/json.h"
 
 enum {
@@ -113,7 +114,10 @@ struct hrana_exec {
     trib_db_job job; /* first */
     trib_http_request *http;
     trib_arena *arena; /* the request's */
-    trib_buf out;      /* the answer's body */
+    trib_buf out;      /* the answer's body, or what of it is not packed yet */
+    bool gzip_wanted;  /* the client takes it */
+    trib_gzip *gzip;   /* the answer is compressed; NULL: not, or not yet */
+    trib_buf packed;
     trib_json_writer w;
     size_t max_response_bytes, max_row_bytes, max_batch_steps;
     trib_error blocked; /* code BLOCKED: why the tenant takes no writes; else OK */
@@ -204,6 +208,21 @@ void hrana_exec_answer(hrana_exec *x, const char *content_type);
 /* `finished` of a request whose session ends with it and whose output is all of the answer. */
 void hrana_exec_finish(trib_db_job *job);
 void hrana_exec_free(hrana_exec *x);
+
+/* ---- pack.c: compressed answers, for clients that take them ---- */
+
+/* On the worker: what is to be handed over. Then the output is empty and `packed` has it. */
+void hrana_pack_chunk(hrana_exec *x);
+/* On the worker, when its work is done: all of the answer but what the loop adds, if it is long enough. */
+void hrana_pack_whole(hrana_exec *x);
+/* On the loop: what is sent now, to be emptied by the caller. */
+trib_buf *hrana_pack_take(hrana_exec *x);
+/* On the loop: what was not sent must not be seen. */
+void hrana_pack_drop(hrana_exec *x);
+/* On the loop: ends the answer; what is to be sent. */
+trib_buf *hrana_pack_finish(hrana_exec *x);
+/* The headers that the answer needs for it; before hrana_pack_finish. */
+trib_str hrana_pack_headers(const hrana_exec *x);
 
 /* ---- stream.c: an answer that goes out while it is made ---- */
 

@@ -136,6 +136,7 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
         write_error(x, &failure);
     }
     job->close_session = x->closed;
+    hrana_pack_whole(x);
     return TRIB_OK;
 }
 

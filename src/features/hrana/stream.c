@@ -8,6 +8,7 @@
 
 trib_code hrana_chunk(hrana_exec *x) {
     x->job.chunk = true;
+    hrana_pack_chunk(x);
     return TRIB_AGAIN;
 }
 
@@ -24,18 +25,19 @@ static void on_credit(trib_http_request *http) {
 
 void hrana_stream_hand_over(hrana_exec *x) {
     if (!x->streaming) {
-        trib_http_answer head = {.status = 200, .content_type = "text/plain"};
-        trib_http_stream_begin(x->http, &head, on_credit);
         x->streaming = true;
+        trib_http_answer head = {.status = 200, .content_type = "text/plain", .extra_headers = hrana_pack_headers(x)};
+        trib_http_stream_begin(x->http, &head, on_credit);
     }
-    x->starved = !trib_http_stream_chunk(x->http, &x->out);
+    x->starved = !trib_http_stream_chunk(x->http, hrana_pack_take(x));
     if (!x->starved) trib_db_job_continue(&x->job);
 }
 
 void hrana_stream_end(hrana_exec *x, bool aborted) {
     trib_http_request *http = x->http;
     http->on_cancel = NULL;
-    if (x->out.len || x->out.failed) (void)trib_http_stream_chunk(http, &x->out);
+    trib_buf *last = aborted && !x->out.len ? &x->out : hrana_pack_finish(x);
+    if (last->len || last->failed) (void)trib_http_stream_chunk(http, last);
     trib_http_stream_end(http, aborted);
     hrana_exec_free(x);
 }

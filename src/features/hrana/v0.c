@@ -102,6 +102,7 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     }
     trib_jw_array_end(&x->w);
     job->close_session = true; /* which rolls back what is open */
+    hrana_pack_whole(x);
     return TRIB_OK;
 }
 

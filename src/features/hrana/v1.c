@@ -30,7 +30,9 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
                          : hrana_run_batch(x, handle, &request->batch, err);
     if (code == TRIB_AGAIN) return code;
     job->close_session = true;
-    if (code == TRIB_OK) trib_jw_object_end(&x->w);
+    if (code != TRIB_OK) return code;
+    trib_jw_object_end(&x->w);
+    hrana_pack_whole(x);
     return code;
 }
 
