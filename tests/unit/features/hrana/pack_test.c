@@ -68,9 +68,12 @@ static void long_answers_are_compressed_for_those_who_take_it(void **state) {
         assert_string_equal(a.last.extra_headers, "Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n");
         assert_true(a.body_len < plain_bytes / 3);
         if (!decode(a.body, a.body_len)) fail_msg("%s is not whole", faces[i].name);
-        if (plain.len - 1 != plain_bytes) fail_msg("%s: %zu of %zu", faces[i].name, plain.len - 1, plain_bytes);
+        /* v0 tells a duration, whose digits are not always as many */
+        size_t decoded = plain.len - 1, slack = faces[i].handle == hrana_handle_v0 ? 16 : 0;
+        if (decoded > plain_bytes + slack || decoded + slack < plain_bytes)
+            fail_msg("%s: %zu of %zu", faces[i].name, decoded, plain_bytes);
         assert_int_equal(strncmp(plain.ptr, faces[i].begin, strlen(faces[i].begin)), 0);
-        assert_string_equal(plain.ptr + plain_bytes - strlen(faces[i].end), faces[i].end);
+        assert_string_equal(plain.ptr + decoded - strlen(faces[i].end), faces[i].end);
     }
 }
 
