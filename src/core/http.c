@@ -49,10 +49,14 @@ void trib_http_error_body(trib_buf *buf, const trib_error *err, trib_str request
 }
 
 void trib_http_answer_error(trib_http_request *request, const trib_error *err) {
+    trib_http_answer_error_as(request, err, trib_code_http(err->code));
+}
+
+void trib_http_answer_error_as(trib_http_request *request, const trib_error *err, int status) {
     trib_buf body;
     trib_buf_init(&body, ERROR_BODY_MAX_BYTES);
     trib_http_error_body(&body, err, request->request_id);
-    trib_http_answer answer = {.status = trib_code_http(err->code), .content_type = "application/json", .body = &body};
+    trib_http_answer answer = {.status = status, .content_type = "application/json", .body = &body};
     if (body.failed) answer.content_type = NULL;
     if (body.failed) answer.body = NULL;
     if (trib_code_retry(err->code)) answer.extra_headers = TRIB_STR(RETRY_AFTER_HEADER);

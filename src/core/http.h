@@ -51,6 +51,7 @@ struct trib_http_request {
     trib_str method, path, query; /* path: without the tenant prefix, percent-decoded, "//" collapsed */
     trib_str body;                /* whole, decoded; lives until the answer */
     trib_str content_type, request_id, host;
+    trib_str accept_encoding; /* ptr NULL: no such header */
     trib_str path_params[TRIB_HTTP_PATH_PARAMS_MAX];
     unsigned path_param_count;
     trib_tenant *tenant;       /* NULL unless TRIB_AUTH_TENANT; a reference is held until the answer */
@@ -81,6 +82,8 @@ void trib_http_answer_send(trib_http_request *request, const trib_http_answer *a
 /* {"error","message","code","request_id"} with application/json and the table's status; Retry-After where a retry
  * helps. */
 void trib_http_answer_error(trib_http_request *request, const trib_error *err);
+/* The same with another status, for a protocol that has its own. */
+void trib_http_answer_error_as(trib_http_request *request, const trib_error *err, int status);
 /* Text or JSON without a buffer of one's own. */
 void trib_http_answer_text(trib_http_request *request, int status, const char *content_type, trib_str text);
 

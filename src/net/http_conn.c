@@ -196,6 +196,7 @@ static void fill_request(trib_http_conn *conn, const trib_target *target) {
     request->query = target->query;
     request->host = target->authority.len ? target->authority : known(conn, TRIB_HTTP1_HOST);
     request->content_type = known(conn, TRIB_HTTP1_CONTENT_TYPE);
+    request->accept_encoding = known(conn, TRIB_HTTP1_ACCEPT_ENCODING);
     trib_str given = known(conn, TRIB_HTTP1_X_REQUEST_ID);
     if (given.ptr) request->request_id = trib_http_hub_request_id(conn->hub, given, conn->id_text);
     conn->full_path = target->path;

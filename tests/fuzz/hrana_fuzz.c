@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fuzz target of the Hrana face: any bytes as the body of a pipeline or a cursor, decoded, run, encoded.
+// Fuzz target of the Hrana face: any bytes as the body of a pipeline, a cursor, HTTP v1 or v0, decoded, run, encoded.
 // rooms: features core store wire base
 //
 // Every answer is JSON in the protocol's shape: 200 with a result per request, each ok with the request's type or an
@@ -16,6 +16,11 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { INPUT_MAX = 1 << 15, CLEAN_EVERY = 64 };
+
+/* By the first byte's lowest bits. */
+static void (*const faces[])(trib_http_request *) = {hrana_handle_pipeline, hrana_handle_cursor,
+                                                     hrana_handle_v1_execute, hrana_handle_v1_batch, hrana_handle_v0};
+enum { PIPELINE, CURSOR, V1_EXECUTE, V1_BATCH, V0, FACES };
 
 static app_test app;
 static trib_tenant *tenant;
@@ -139,20 +144,40 @@ static void check_cursor(trib_arena *arena, const char *answer, char baton[64]) 
     check(ended, "a cursor without an end", answer);
 }
 
-static int ask(bool cursor, const char *body, char baton[64]) {
+/* A list of results and errors, none behind an error. */
+static void check_v0(const trib_json *root, const char *answer) {
+    bool failed = false;
+    check(trib_json_is(root, TRIB_JSON_ARRAY), "no list", answer);
+    for (const trib_json *at = trib_json_first(root); at; at = trib_json_next(at)) {
+        const trib_json *results = trib_json_get(at, "results");
+        check(failed == trib_json_is_null(at), "what was run and what was not", answer);
+        if (failed) continue;
+        failed = is_str(trib_json_get(at, "error"));
+        check(failed || (trib_json_is(trib_json_get(results, "columns"), TRIB_JSON_ARRAY) &&
+                         trib_json_is(trib_json_get(results, "rows"), TRIB_JSON_ARRAY)),
+              "a result", answer);
+    }
+}
+
+static int ask(int face, const char *body, char baton[64]) {
     http_test h;
     trib_arena arena;
     trib_str text;
     baton[0] = '\0';
-    http_test_begin(&app, &h, cursor ? hrana_handle_cursor : hrana_handle_pipeline, tenant, &me, body);
+    http_test_begin(&app, &h, faces[face], tenant, &me, body);
     const char *answer = http_test_wait(&app, &h);
     int status = h.status;
     trib_arena_init(&arena, 64 << 20);
-    if (status == 200 && cursor) {
+    if (status == 200 && face == CURSOR) {
         check_cursor(&arena, answer, baton);
     } else {
         const trib_json *root = parse(&arena, trib_str_c(answer));
-        if (status == 200) {
+        if (status == 200 && face == V0) {
+            check_v0(root, answer);
+        } else if (status == 200 && face != PIPELINE) {
+            const trib_json *result = trib_json_get(root, "result");
+            check(face == V1_EXECUTE ? is_result(result) : is_batch_result(result), "a result of v1", answer);
+        } else if (status == 200) {
             check_pipeline(root, answer);
             if (trib_json_str(trib_json_get(root, "baton"), &text)) snprintf(baton, 64, "%.*s", TRIB_STR_ARG(text));
         } else {
@@ -167,13 +192,13 @@ static int ask(bool cursor, const char *body, char baton[64]) {
 static void close_session(const char *baton) {
     char body[200], next[64];
     snprintf(body, sizeof body, "{\"baton\":\"%s\",\"requests\":[{\"type\":\"close\"}]}", baton);
-    check(ask(false, body, next) == 200 && next[0] == '\0', "the session does not close", NULL);
+    check(ask(PIPELINE, body, next) == 200 && next[0] == '\0', "the session does not close", NULL);
 }
 
 /* Names of tables and views, to drop them. */
 static void empty_database(void) {
     char next[64];
-    ask(false,
+    ask(PIPELINE,
         "{\"requests\":[{\"type\":\"sequence\",\"sql\":\"DROP TABLE IF EXISTS t; DROP VIEW IF EXISTS v; DROP TABLE IF "
         "EXISTS "
         "a; CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT); INSERT INTO t VALUES(1,'x'),(2,'y'); CREATE VIEW v AS "
@@ -191,7 +216,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char *body = malloc(size);
     memcpy(body, data + 1, size - 1);
     body[size - 1] = '\0';
-    (void)ask(data[0] & 1, body, baton);
+    (void)ask((data[0] & 7) % FACES, body, baton);
     if (baton[0]) close_session(baton);
     free(body);
     return 0;

@@ -21,7 +21,8 @@ typedef struct app_test {
     char folder[200];
     trib_mutex *lock;
     trib_cond *cond;
-    trib_list posted; /* jobs that came home */
+    trib_list posted;            /* jobs that came home */
+    const char *accept_encoding; /* of the requests to come; NULL: none */
 } app_test;
 
 typedef struct http_test {
@@ -29,7 +30,7 @@ typedef struct http_test {
     trib_arena arena;
     bool answered;
     int status;
-    char content_type[64];
+    char content_type[64], extra_headers[256];
     trib_buf body; /* NUL-terminated behind its length */
     /* of an answer that comes in chunks */
     bool hold; /* the reader takes nothing: no credit after a chunk */
@@ -63,11 +64,16 @@ static inline trib_str http_test_header(const trib_http_request *request, const 
     return (trib_str){0};
 }
 
+static inline void http_test_head(http_test *h, const trib_http_answer *head) {
+    h->status = head->status;
+    snprintf(h->content_type, sizeof h->content_type, "%s", head->content_type ? head->content_type : "");
+    snprintf(h->extra_headers, sizeof h->extra_headers, "%.*s", TRIB_STR_ARG(head->extra_headers));
+}
+
 static inline void http_test_send(trib_http_request *request, const trib_http_answer *answer) {
     http_test *h = (http_test *)(void *)request;
     h->answered = true;
-    h->status = answer->status;
-    snprintf(h->content_type, sizeof h->content_type, "%s", answer->content_type ? answer->content_type : "");
+    http_test_head(h, answer);
     if (answer->body) trib_buf_add(&h->body, trib_buf_str(answer->body));
     trib_buf_add_char(&h->body, '\0');
     if (answer->body) trib_buf_deinit(answer->body);
@@ -85,8 +91,7 @@ static inline bool http_test_chunk(trib_http_request *request, trib_buf *chunk) 
 static inline void http_test_stream(trib_http_request *request, const trib_http_answer *head,
                                     void (*on_credit)(trib_http_request *)) {
     http_test *h = (http_test *)(void *)request;
-    h->status = head->status;
-    snprintf(h->content_type, sizeof h->content_type, "%s", head->content_type);
+    http_test_head(h, head);
     h->on_credit = on_credit;
     if (head->body) trib_buf_add(&h->body, trib_buf_str(head->body));
 }
@@ -188,6 +193,7 @@ static inline void http_test_begin(app_test *t, http_test *h, void (*handle)(tri
                                      .home = &t->home,
                                      .arena = &h->arena,
                                      .body = trib_str_c(body),
+                                     .accept_encoding = trib_str_c(t->accept_encoding),
                                      .tenant = tenant,
                                      .principal = principal,
                                      .request_id = TRIB_STR("test")};

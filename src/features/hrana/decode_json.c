@@ -27,7 +27,7 @@ static trib_code bad(trib_error *err, const char *what) {
     return trib_error_set(err, TRIB_PROTOCOL, "Cannot deserialize client message from JSON: %s", what);
 }
 
-static trib_code no_memory(trib_error *err) {
+trib_code hrana_decode_nomem(trib_error *err) {
     return trib_error_set(err, TRIB_NOMEM,
                           "the request is too large to be decoded within its memory budget; send less at once");
 }
@@ -54,7 +54,7 @@ static trib_code decode_value(trib_arena *arena, const trib_json *json, trib_val
         ret->type = TRIB_VALUE_BLOB;
         if (!trib_json_str(trib_json_get(json, "base64"), &text)) return bad(err, "a blob needs a string \"base64\"");
         if (!trib_base64_decode_arena(TRIB_BASE64_STD, TRIB_BASE64_LENIENT, text, arena, &ret->bytes)) {
-            return arena->failed ? no_memory(err) : bad(err, "the \"base64\" of a blob is not Base64");
+            return arena->failed ? hrana_decode_nomem(err) : bad(err, "the \"base64\" of a blob is not Base64");
         }
     } else {
         return trib_error_set(err, TRIB_PROTOCOL, "Value type not recognized: \"%.*s\"",
@@ -79,7 +79,7 @@ static trib_code decode_args(trib_arena *arena, const trib_json *json, hrana_stm
     ret->has_named = named_count > 0;
     ret->arg_count = arg_count + named_count;
     ret->args = trib_arena_zalloc(arena, ret->arg_count, sizeof *ret->args);
-    if (arena->failed) return no_memory(err);
+    if (arena->failed) return hrana_decode_nomem(err);
     trib_arg *arg = ret->args;
     if (arg_count) {
         for (const trib_json *at = trib_json_first(args); at; at = trib_json_next(at), arg++) {
@@ -160,7 +160,7 @@ static trib_code decode_cond(trib_arena *arena, const trib_json *json, size_t st
     if (depth > TRIB_HRANA_COND_DEPTH_MAX) return bad(err, "the conditions are nested too deeply");
     if (!trib_json_str(trib_json_get(json, "type"), &type)) return bad(err, "a condition needs a \"type\"");
     hrana_cond *cond = trib_arena_zalloc(arena, 1, sizeof *cond);
-    if (!cond) return no_memory(err);
+    if (!cond) return hrana_decode_nomem(err);
     *ret = cond;
     if (trib_str_eq_c(type, "ok") || trib_str_eq_c(type, "error")) {
         cond->type = trib_str_eq_c(type, "ok") ? HRANA_COND_OK : HRANA_COND_ERROR;
@@ -195,7 +195,7 @@ static trib_code decode_batch(trib_arena *arena, const trib_json *json, hrana_ba
                               ret->count, TRIB_HRANA_STEPS_MAX);
     }
     ret->steps = trib_arena_zalloc(arena, ret->count, sizeof *ret->steps);
-    if (!ret->steps) return no_memory(err);
+    if (!ret->steps) return hrana_decode_nomem(err);
     size_t i = 0;
     for (const trib_json *at = trib_json_first(steps); at; at = trib_json_next(at), i++) {
         const trib_json *condition = trib_json_get(at, "condition");
@@ -264,7 +264,7 @@ trib_code hrana_decode_pipeline(trib_arena *arena, trib_str body, hrana_pipeline
                               ret->count, TRIB_HRANA_REQUESTS_MAX);
     }
     ret->requests = trib_arena_zalloc(arena, ret->count, sizeof *ret->requests);
-    if (!ret->requests) return no_memory(err);
+    if (!ret->requests) return hrana_decode_nomem(err);
     size_t i = 0;
     for (const trib_json *at = trib_json_first(requests); at; at = trib_json_next(at), i++) {
         code = decode_request(arena, at, &ret->requests[i], err);
@@ -279,4 +279,27 @@ trib_code hrana_decode_cursor(trib_arena *arena, trib_str body, trib_str *ret_ba
     trib_code code = decode_root(arena, body, &root, ret_baton, err);
     if (code != TRIB_OK) return code;
     return decode_batch(arena, trib_json_get(root, "batch"), ret, err);
+}
+
+static trib_code need_text(const hrana_stmt *stmt, trib_error *err) {
+    if (!stmt->has_sql_id) return TRIB_OK;
+    return trib_error_set(err, TRIB_PROTOCOL,
+                          "SQL text %d not found: HTTP v1 has no sessions that could store one; send the text as `sql`",
+                          (int)stmt->sql_id);
+}
+
+trib_code hrana_decode_v1(trib_arena *arena, trib_str body, hrana_request_type type, hrana_request *ret,
+                          trib_error *err) {
+    const trib_json *root;
+    trib_code code = trib_json_parse(arena, body, &root, err);
+    if (code != TRIB_OK) return code;
+    if (!trib_json_is(root, TRIB_JSON_OBJECT)) return bad(err, "the body is an object");
+    ret->type = type;
+    if (type == HRANA_EXECUTE) {
+        code = decode_stmt(arena, trib_json_get(root, "stmt"), &ret->stmt, err);
+        return code == TRIB_OK ? need_text(&ret->stmt, err) : code;
+    }
+    code = decode_batch(arena, trib_json_get(root, "batch"), &ret->batch, err);
+    for (size_t i = 0; code == TRIB_OK && i < ret->batch.count; i++) code = need_text(&ret->batch.steps[i].stmt, err);
+    return code;
 }

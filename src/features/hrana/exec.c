@@ -76,8 +76,7 @@ static trib_code step_rows(hrana_exec *x, trib_stmt *prepared, const hrana_stmt 
         code = check_row(x, start, err);
         if (code != TRIB_OK) return code;
         if (sink->chunk_bytes && x->out.len >= sink->chunk_bytes) {
-            x->job.chunk = true;
-            return TRIB_AGAIN;
+            return hrana_chunk(x);
         }
     }
     sink->end(x, prepared);
@@ -194,6 +193,7 @@ hrana_exec *hrana_exec_new(trib_http_request *http) {
     x->max_batch_steps = settings->max_batch_steps ? settings->max_batch_steps : TRIB_HRANA_STEPS_MAX;
     /* a row is checked after it was written, and an error must still fit behind a full answer */
     trib_buf_init(&x->out, x->max_response_bytes + x->max_row_bytes + 65536);
+    x->gzip_wanted = trib_gzip_accepted(http->accept_encoding);
     x->job.app = http->app;
     x->job.tenant = http->tenant;
     x->job.job.home = http->home;
@@ -207,38 +207,38 @@ hrana_exec *hrana_exec_new(trib_http_request *http) {
 
 void hrana_exec_free(hrana_exec *x) {
     trib_buf_deinit(&x->out);
+    trib_buf_deinit(&x->packed);
+    trib_gzip_free(x->gzip);
     free(x);
 }
 
-static void fail(hrana_exec *x, const trib_error *err) {
+void hrana_exec_fail(hrana_exec *x, const trib_error *err) {
     trib_http_request *http = x->http;
+    int status = x->status_of ? x->status_of(err->code) : trib_code_http(err->code);
+    http->on_cancel = NULL;
+    if (x->job.session) trib_session_close(http->app->sessions, x->job.session);
     hrana_exec_free(x);
-    trib_http_answer_error(http, err);
+    trib_http_answer_error_as(http, err, status);
 }
 
-void hrana_exec_submit(hrana_exec *x, trib_str baton, trib_code (*work)(trib_db_job *, trib_handle *, trib_error *),
-                       void (*finished)(trib_db_job *)) {
+trib_code hrana_exec_open(hrana_exec *x, trib_str baton, trib_error *err) {
     trib_http_request *http = x->http;
     trib_sessions *sessions = http->app->sessions;
-    trib_error err;
-    trib_code code = baton.len
-                         ? trib_session_acquire(sessions, baton, http->tenant, http->principal, &x->job.session, &err)
-                         : trib_session_new(sessions, http->tenant, http->principal, &x->job.session, &err);
-    if (code != TRIB_OK) {
-        fail(x, &err);
-        return;
-    }
     x->by_baton = baton.len > 0;
+    if (baton.len) return trib_session_acquire(sessions, baton, http->tenant, http->principal, &x->job.session, err);
+    return trib_session_new(sessions, http->tenant, http->principal, &x->job.session, err);
+}
+
+void hrana_exec_submit(hrana_exec *x, trib_code (*work)(trib_db_job *, trib_handle *, trib_error *),
+                       void (*finished)(trib_db_job *)) {
+    trib_http_request *http = x->http;
+    trib_error err;
     x->job.work = work;
     x->job.finished = finished;
     http->feature = x;
     http->on_cancel = on_cancel;
-    code = trib_db_job_submit(&x->job, &err);
-    if (code != TRIB_OK) {
-        http->on_cancel = NULL;
-        trib_session_close(sessions, x->job.session);
-        fail(x, &err);
-    }
+    trib_code code = trib_db_job_submit(&x->job, &err);
+    if (code != TRIB_OK) hrana_exec_fail(x, &err);
 }
 
 bool hrana_exec_settle(hrana_exec *x, bool keep, char ret_baton[TRIB_BATON_BYTES]) {
@@ -252,9 +252,25 @@ bool hrana_exec_settle(hrana_exec *x, bool keep, char ret_baton[TRIB_BATON_BYTES
     if (lives_on) (void)trib_session_release(sessions, x->job.session, ret_baton, NULL);
     else if (code != TRIB_OK || !keep) trib_session_close(sessions, x->job.session);
     else code = trib_session_release(sessions, x->job.session, ret_baton, &err);
+    x->job.session = NULL;
     /* not OUT_OF_MEMORY, which invites to send the same again: some of it has been done */
     if (code == TRIB_OK && x->out.failed) code = hrana_output_full(x, &err);
     if (code == TRIB_OK) return true;
-    fail(x, &err);
+    hrana_exec_fail(x, &err);
     return false;
+}
+
+void hrana_exec_answer(hrana_exec *x, const char *content_type) {
+    trib_http_answer answer = {.status = 200,
+                               .content_type = content_type,
+                               .extra_headers = hrana_pack_headers(x),
+                               .body = hrana_pack_finish(x)};
+    trib_http_answer_send(x->http, &answer);
+    hrana_exec_free(x);
+}
+
+void hrana_exec_finish(trib_db_job *job) {
+    hrana_exec *x = (hrana_exec *)(void *)job;
+    char baton[TRIB_BATON_BYTES];
+    if (hrana_exec_settle(x, false, baton)) hrana_exec_answer(x, "application/json");
 }

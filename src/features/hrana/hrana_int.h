@@ -9,6 +9,7 @@
 #include "core/db_job.h"
 #include "core/http.h"
 #include "core/session.h"
+#include "wire/gzip.h"
 #include "wire/json.h"
 
 enum {
@@ -87,7 +88,16 @@ typedef struct hrana_pipeline {
  * Errors: BAD_JSON, PROTOCOL, NOMEM. */
 trib_code hrana_decode_pipeline(trib_arena *arena, trib_str body, hrana_pipeline *ret, trib_error *err);
 trib_code hrana_decode_cursor(trib_arena *arena, trib_str body, trib_str *ret_baton, hrana_batch *ret, trib_error *err);
+/* HTTP v1, {"stmt":...} or {"batch":...}: `type` is EXECUTE or BATCH. There is no session, so no stored SQL. */
+trib_code hrana_decode_v1(trib_arena *arena, trib_str body, hrana_request_type type, hrana_request *ret,
+                          trib_error *err);
+trib_code hrana_decode_nomem(trib_error *err); /* in the words for a request that is too large */
 const char *hrana_request_name(hrana_request_type type);
+
+/* ---- decode_v0.c: the body of HTTP v0 as a batch without conditions; as above ----
+ * Errors also: SQL_MANY_STATEMENTS; BAD_REQUEST for a list that would leave a transaction open, or uses RELEASE or
+ * ROLLBACK TO. */
+trib_code hrana_decode_v0(trib_arena *arena, trib_str body, hrana_batch *ret, trib_error *err);
 
 /* ---- encode_json.c ---- */
 void hrana_encode_cols(trib_json_writer *w, const trib_stmt *stmt);
@@ -104,11 +114,16 @@ struct hrana_exec {
     trib_db_job job; /* first */
     trib_http_request *http;
     trib_arena *arena; /* the request's */
-    trib_buf out;      /* the answer's body */
+    trib_buf out;      /* the answer's body, or what of it is not packed yet */
+    bool gzip_wanted;  /* the client takes it */
+    trib_gzip *gzip;   /* the answer is compressed; NULL: not, or not yet */
+    trib_buf packed;
     trib_json_writer w;
     size_t max_response_bytes, max_row_bytes, max_batch_steps;
     trib_error blocked; /* code BLOCKED: why the tenant takes no writes; else OK */
     bool by_baton;      /* the session was there before */
+    /* The HTTP status of a request that fails as a whole; NULL: the error table's. */
+    int (*status_of)(trib_code code);
 
     hrana_pipeline pipeline;
     size_t index; /* request that runs */
@@ -120,12 +135,16 @@ struct hrana_exec {
     unsigned char *step_state; /* hrana_step_state per step */
     trib_error **step_errors;
 
+    bool failed;        /* HTTP v0: a statement failed, the rest does not run */
+    int64_t started_ns; /* HTTP v0: the statement that runs */
+
     trib_str script; /* what is left of a sequence */
     bool script_begun;
 
-    trib_stmt *running; /* a cursor's statement while its rows are handed over */
-    bool begun;         /* it has written its columns */
-    /* what a cursor's connection has; loop only */
+    trib_stmt *running;      /* a cursor's or dump's statement while its rows are handed over */
+    bool begun;              /* it has written its columns */
+    struct hrana_dump *dump; /* how far a dump is */
+    /* what the connection of an answer in chunks has; loop only */
     bool streaming; /* the head is sent */
     bool starved;   /* the next chunk waits for credit */
 };
@@ -160,22 +179,66 @@ trib_code hrana_refused(const hrana_exec *x, trib_code code, trib_error *err);
 static inline bool hrana_is_fatal(trib_code code) {
     return code == TRIB_PROTOCOL || code == TRIB_CANCELLED;
 }
+/* ---- result.c ---- */
+
+extern const hrana_sink hrana_result_sink;
+/* Runs a batch, or goes on with x->batch, and writes its result. AGAIN: it waits inside the batch (x->batch is set).
+ * A step's failure is in the result. Errors: NOMEM, CANCELLED. */
+trib_code hrana_run_batch(hrana_exec *x, trib_handle *handle, const hrana_batch *batch, trib_error *err);
+
+/* ---- exec.c ---- */
+
 /* SQL text of a statement: given or stored. */
 trib_code hrana_sql_of(const hrana_exec *x, const hrana_stmt *stmt, trib_str *ret, trib_error *err);
 
-/* Makes the exec of a request: session by baton or a new one, access by trib_may. NULL: the request has been
- * answered. */
+/* Makes the exec of a request; access by trib_may. NULL: the request has been answered. */
 hrana_exec *hrana_exec_new(trib_http_request *http);
-/* Finds or makes the session, then submits; on failure answers and frees. */
-void hrana_exec_submit(hrana_exec *x, trib_str baton, trib_code (*work)(trib_db_job *, trib_handle *, trib_error *),
+/* Its session: by the baton, or a new one where that is empty. */
+trib_code hrana_exec_open(hrana_exec *x, trib_str baton, trib_error *err);
+/* Hands the job over; on failure answers and frees. */
+void hrana_exec_submit(hrana_exec *x, trib_code (*work)(trib_db_job *, trib_handle *, trib_error *),
                        void (*finished)(trib_db_job *));
+/* Answers with the error, ends the session if x has one, frees x. */
+void hrana_exec_fail(hrana_exec *x, const trib_error *err);
 /* After the job: the next baton, or empty when the session ended. On failure answers with the error, frees x, returns
  * false. */
 bool hrana_exec_settle(hrana_exec *x, bool keep, char ret_baton[TRIB_BATON_BYTES]);
+/* Sends the output as the answer and frees x. */
+void hrana_exec_answer(hrana_exec *x, const char *content_type);
+/* `finished` of a request whose session ends with it and whose output is all of the answer. */
+void hrana_exec_finish(trib_db_job *job);
 void hrana_exec_free(hrana_exec *x);
+
+/* ---- pack.c: compressed answers, for clients that take them ---- */
+
+/* On the worker: what is to be handed over. Then the output is empty and `packed` has it. */
+void hrana_pack_chunk(hrana_exec *x);
+/* On the worker, when its work is done: all of the answer but what the loop adds, if it is long enough. */
+void hrana_pack_whole(hrana_exec *x);
+/* On the loop: what is sent now, to be emptied by the caller. */
+trib_buf *hrana_pack_take(hrana_exec *x);
+/* On the loop: what was not sent must not be seen. */
+void hrana_pack_drop(hrana_exec *x);
+/* On the loop: ends the answer; what is to be sent. */
+trib_buf *hrana_pack_finish(hrana_exec *x);
+/* The headers that the answer needs for it; before hrana_pack_finish. */
+trib_str hrana_pack_headers(const hrana_exec *x);
+
+/* ---- stream.c: an answer that goes out while it is made ---- */
+
+/* For work: the output is to be handed over. Returns AGAIN. */
+trib_code hrana_chunk(hrana_exec *x);
+/* All of `handed`: sends the output, after the head if it is the first; the job goes on when there is room for more. */
+void hrana_stream_hand_over(hrana_exec *x);
+/* Sends what is left and frees x. aborted: the peer shall see that something is missing. */
+void hrana_stream_end(hrana_exec *x, bool aborted);
 
 /* ---- handlers ---- */
 void hrana_handle_pipeline(trib_http_request *http);
 void hrana_handle_cursor(trib_http_request *http);
+void hrana_handle_v1_execute(trib_http_request *http);
+void hrana_handle_v1_batch(trib_http_request *http);
+void hrana_handle_v0(trib_http_request *http);
+void hrana_handle_dump(trib_http_request *http);
 
 #endif

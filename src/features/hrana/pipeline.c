@@ -4,25 +4,6 @@
  * `step` say where. */
 #include "features/hrana/hrana_int.h"
 
-static void result_begin(hrana_exec *x, const trib_stmt *stmt) {
-    trib_jw_object_begin(&x->w);
-    hrana_encode_cols(&x->w, stmt);
-    trib_jw_key(&x->w, TRIB_STR("rows"));
-    trib_jw_array_begin(&x->w);
-}
-
-static void result_row(hrana_exec *x, const trib_stmt *stmt) {
-    hrana_encode_row(&x->w, stmt);
-}
-
-static void result_end(hrana_exec *x, const trib_stmt *stmt) {
-    trib_jw_array_end(&x->w);
-    hrana_encode_counts(&x->w, stmt);
-    trib_jw_object_end(&x->w);
-}
-
-static const hrana_sink result_sink = {0, result_begin, result_row, result_end};
-
 static void ok_begin(hrana_exec *x, hrana_request_type type) {
     trib_jw_object_begin(&x->w);
     trib_jw_member_str(&x->w, "type", TRIB_STR("ok"));
@@ -49,59 +30,19 @@ static void write_error(hrana_exec *x, const trib_error *err) {
 static trib_code run_execute(hrana_exec *x, trib_handle *handle, const hrana_request *request, trib_error *err) {
     ok_begin(x, HRANA_EXECUTE);
     trib_jw_key(&x->w, TRIB_STR("result"));
-    trib_code code = hrana_run_stmt(x, handle, &request->stmt, &result_sink, false, err);
+    trib_code code = hrana_run_stmt(x, handle, &request->stmt, &hrana_result_sink, false, err);
     if (code == TRIB_OK) ok_end(x);
     return code;
 }
 
-static void batch_open(hrana_exec *x) {
-    ok_begin(x, HRANA_BATCH);
-    trib_jw_key(&x->w, TRIB_STR("result"));
-    trib_jw_object_begin(&x->w);
-    trib_jw_key(&x->w, TRIB_STR("step_results"));
-    trib_jw_array_begin(&x->w);
-}
-
-static void batch_close(hrana_exec *x) {
-    trib_error lost;
-    trib_error_set(&lost, TRIB_NOMEM, NULL);
-    trib_jw_array_end(&x->w);
-    trib_jw_key(&x->w, TRIB_STR("step_errors"));
-    trib_jw_array_begin(&x->w);
-    for (size_t i = 0; i < x->batch->count; i++) {
-        if (x->step_state[i] == HRANA_STEP_FAILED)
-            hrana_encode_error(&x->w, x->step_errors[i] ? x->step_errors[i] : &lost);
-        else trib_jw_null(&x->w);
-    }
-    trib_jw_array_end(&x->w);
-    trib_jw_key(&x->w, TRIB_STR("replication_index"));
-    trib_jw_null(&x->w);
-    trib_jw_object_end(&x->w);
-    ok_end(x);
-}
-
 static trib_code run_batch(hrana_exec *x, trib_handle *handle, const hrana_request *request, trib_error *err) {
     if (!x->batch) {
-        trib_code code = hrana_batch_begin(x, &request->batch, err);
-        if (code != TRIB_OK) return code;
-        batch_open(x);
+        ok_begin(x, HRANA_BATCH);
+        trib_jw_key(&x->w, TRIB_STR("result"));
     }
-    for (; x->step < x->batch->count; x->step++) {
-        const hrana_step *step = &x->batch->steps[x->step];
-        if (hrana_cond_true(x, handle, step->condition)) {
-            trib_code code = hrana_run_stmt(x, handle, &step->stmt, &result_sink, false, err);
-            if (code == TRIB_AGAIN || code == TRIB_CANCELLED) return code;
-            if (code == TRIB_OK) {
-                x->step_state[x->step] = HRANA_STEP_OK;
-                continue;
-            }
-            hrana_batch_failed(x, err);
-        }
-        trib_jw_null(&x->w);
-    }
-    batch_close(x);
-    x->batch = NULL;
-    return TRIB_OK;
+    trib_code code = hrana_run_batch(x, handle, &request->batch, err);
+    if (code == TRIB_OK) ok_end(x);
+    return code;
 }
 
 /* A script: every statement to its end, no results; stops at the first failure, what ran stays. */
@@ -195,6 +136,7 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
         write_error(x, &failure);
     }
     job->close_session = x->closed;
+    hrana_pack_whole(x);
     return TRIB_OK;
 }
 
@@ -207,9 +149,7 @@ static void finished(trib_db_job *job) {
     if (baton[0]) trib_jw_str_c(&x->w, baton);
     else trib_jw_null(&x->w);
     trib_jw_object_end(&x->w);
-    trib_http_answer answer = {.status = 200, .content_type = "application/json", .body = &x->out};
-    trib_http_answer_send(x->http, &answer);
-    hrana_exec_free(x);
+    hrana_exec_answer(x, "application/json");
 }
 
 void hrana_handle_pipeline(trib_http_request *http) {
@@ -220,9 +160,9 @@ void hrana_handle_pipeline(trib_http_request *http) {
     for (size_t i = 0; code == TRIB_OK && i < x->pipeline.count; i++) {
         code = hrana_batch_check(x, &x->pipeline.requests[i].batch, &err);
     }
+    if (code == TRIB_OK) code = hrana_exec_open(x, x->pipeline.baton, &err);
     if (code != TRIB_OK) {
-        hrana_exec_free(x);
-        trib_http_answer_error(http, &err);
+        hrana_exec_fail(x, &err);
         return;
     }
     trib_jw_init(&x->w, &x->out);
@@ -230,5 +170,5 @@ void hrana_handle_pipeline(trib_http_request *http) {
     trib_jw_member_null(&x->w, "base_url");
     trib_jw_key(&x->w, TRIB_STR("results"));
     trib_jw_array_begin(&x->w);
-    hrana_exec_submit(x, x->pipeline.baton, work, finished);
+    hrana_exec_submit(x, work, finished);
 }

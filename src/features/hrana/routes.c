@@ -8,7 +8,26 @@ static void handle_probe(trib_http_request *http) {
     trib_http_answer_text(http, 200, "text/plain", TRIB_STR("Hello, this is HTTP API v2 (Hrana over HTTP)"));
 }
 
+static void handle_probe_v1(trib_http_request *http) {
+    trib_http_answer_text(http, 200, "text/plain", TRIB_STR("Hello, this is HTTP API v1"));
+}
+
+/* Without it a GET of the root would hear 405 because of POST. There is nothing to get. */
+static void handle_root(trib_http_request *http) {
+    trib_error err;
+    trib_error_set(&err, TRIB_NOT_FOUND, NULL);
+    trib_http_answer_error(http, &err);
+}
+
 static const trib_route routes[] = {
+    {"GET", "/", TRIB_LISTENER_USER, TRIB_AUTH_NONE, 0, handle_root, "nothing: 404"},
+    {"POST", "/", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, TRIB_HRANA_BODY_MAX_BYTES, hrana_handle_v0,
+     "run a list of statements (HTTP v0, JSON)"},
+    {"GET", "/v1", TRIB_LISTENER_USER, TRIB_AUTH_NONE, 0, handle_probe_v1, "HTTP v1 is spoken here"},
+    {"POST", "/v1/execute", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, TRIB_HRANA_BODY_MAX_BYTES, hrana_handle_v1_execute,
+     "run one statement without a session (HTTP v1, JSON)"},
+    {"POST", "/v1/batch", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, TRIB_HRANA_BODY_MAX_BYTES, hrana_handle_v1_batch,
+     "run one batch without a session (HTTP v1, JSON)"},
     {"GET", "/v2", TRIB_LISTENER_USER, TRIB_AUTH_NONE, 0, handle_probe, "Hrana 2 is spoken here"},
     {"GET", "/v3", TRIB_LISTENER_USER, TRIB_AUTH_NONE, 0, handle_probe, "Hrana 3 is spoken here"},
     {"POST", "/v2/pipeline", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, TRIB_HRANA_BODY_MAX_BYTES, hrana_handle_pipeline,
@@ -17,6 +36,7 @@ static const trib_route routes[] = {
      "run requests of a session (Hrana 3, JSON)"},
     {"POST", "/v3/cursor", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, TRIB_HRANA_BODY_MAX_BYTES, hrana_handle_cursor,
      "run a batch and read its rows line by line (Hrana 3, JSON)"},
+    {"GET", "/dump", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, 0, hrana_handle_dump, "the whole database as SQL text"},
 };
 
 const trib_module trib_hrana_module = {
