@@ -5,26 +5,30 @@
 #include <unistd.h>
 
 #include "cli/admin.h"
+#include "cli/tenant.h"
 #include "wire/url.h"
 
 extern const trib_command trib_cmd_tenant_create, trib_cmd_tenant_list, trib_cmd_tenant_show, trib_cmd_tenant_delete;
 
 enum { LIST_PAGE = 1000 };
 
-/* Closes, says what went wrong if anything did, and gives the exit status. */
-static int finish(trib_admin *admin, trib_code code, const trib_error *err) {
+int trib_tenant_finish(trib_admin *admin, trib_code code, const trib_error *err) {
     int status = code == TRIB_OK ? TRIB_EXIT_OK : trib_cli_fail(admin->cli, err);
     trib_admin_close(admin);
     return status;
 }
 
-/* "url  http://..." for each member of an object. */
-static void print_members(trib_admin *admin, const trib_json *object) {
+void trib_tenant_print(trib_admin *admin, const trib_json *object) {
+    FILE *out = admin->cli->out;
+    if (admin->cli->json) {
+        trib_admin_print_json(out, object);
+        return;
+    }
     for (const trib_json *member = trib_json_first(object); member; member = trib_json_next(member)) {
         trib_str key = trib_arena_dup(&admin->arena, member->key);
         if (!key.ptr) return;
         trib_str text = trib_admin_text(admin, object, key.ptr);
-        fprintf(admin->cli->out, "%-14s %.*s\n", key.ptr, TRIB_STR_ARG(text.len ? text : TRIB_STR("-")));
+        fprintf(out, "%-20s %.*s\n", key.ptr, TRIB_STR_ARG(text.len ? text : TRIB_STR("-")));
     }
 }
 
@@ -47,7 +51,7 @@ static int run_create(trib_cli *cli) {
                     TRIB_STR_ARG(trib_admin_text(&admin, tenant, "url")));
     }
     trib_buf_deinit(&body);
-    return finish(&admin, code, &err);
+    return trib_tenant_finish(&admin, code, &err);
 }
 
 static const trib_cli_option admin_options[] = {TRIB_ADMIN_OPTIONS};
@@ -145,7 +149,7 @@ static int run_list(trib_cli *cli) {
     }
     if (code == TRIB_OK) code = list_pages(&admin, limit, &err);
     if (code == TRIB_OK && cli->json) fputs("]\n", cli->out);
-    return finish(&admin, code, &err);
+    return trib_tenant_finish(&admin, code, &err);
 }
 
 static const trib_cli_option list_options[] = {
@@ -180,21 +184,21 @@ static int run_show(trib_cli *cli) {
     trib_code code = trib_admin_open(&admin, cli, &err);
     if (code == TRIB_OK)
         code = trib_admin_call(&admin, "GET", trib_admin_path(&admin, cli->args[0], ""), NULL, &tenant, &err);
-    if (code == TRIB_OK && cli->json) trib_admin_print_json(cli->out, tenant);
-    else if (code == TRIB_OK) print_members(&admin, tenant);
-    return finish(&admin, code, &err);
+    if (code == TRIB_OK) trib_tenant_print(&admin, tenant);
+    return trib_tenant_finish(&admin, code, &err);
 }
 
 static const trib_cli_example show_examples[] = {
-    {"trib tenant show acme", "its URL, size, counters and blocks"},
+    {"trib tenant show acme", "its URL, settings, size and counters"},
     {"trib tenant show acme --json", "the same for a program"},
 };
 
 const trib_command trib_cmd_tenant_show = {
     .name = "tenant show",
     .args = "TENANT",
-    .summary = "Show a tenant's URL, size and counters",
-    .description = "rows_read, rows_written and requests count since the server started.",
+    .summary = "Show a tenant's URL, settings, size and counters",
+    .description = "A setting without a value has the default. rows_read, rows_written and requests count since the "
+                   "server started.",
     .options = admin_options,
     .option_count = ADMIN_OPTION_COUNT,
     .examples = show_examples,
@@ -231,7 +235,7 @@ static int run_delete(trib_cli *cli) {
         code = trib_admin_call(&admin, "DELETE", trib_admin_path(&admin, cli->args[0], ""), NULL, &reply, &err);
     if (code == TRIB_OK && cli->json) trib_admin_print_json(cli->out, reply);
     else if (code == TRIB_OK) fprintf(cli->out, "deleted %s\n", cli->args[0]);
-    return finish(&admin, code, &err);
+    return trib_tenant_finish(&admin, code, &err);
 }
 
 static const trib_cli_option delete_options[] = {

@@ -34,6 +34,7 @@ size_t trib_control_list(trib_control *control, trib_str after, size_t max, trib
 typedef enum trib_control_op_type {
     TRIB_CONTROL_CREATE,
     TRIB_CONTROL_DELETE,
+    TRIB_CONTROL_SETTINGS,     /* `change` */
     TRIB_CONTROL_REVOKE,       /* token_epoch + 1: every token of the tenant that was made before is void */
     TRIB_CONTROL_ROTATE_KEY,   /* a new signing key; the old ones still verify unless `drop_all` */
     TRIB_CONTROL_DROP_OLD_KEYS /* all but the one that signs: what was made since the last rotation stays valid */
@@ -45,25 +46,25 @@ struct trib_control_op {
     trib_control_op_type type;
     char name[TRIB_TENANT_NAME_BYTES + 1];
     bool drop_all;
+    const trib_tenant_change *change; /* SETTINGS; the caller's, until `finished` */
     trib_home *home;
     void (*finished)(trib_control_op *op); /* home loop, exactly once; code, err and tenant are valid */
     void *owner;
     trib_code code;
     trib_error err;
-    trib_tenant *tenant; /* CREATE, REVOKE: a reference for the caller; else NULL */
+    trib_tenant *tenant; /* a reference for the caller to the tenant that was made or changed; else NULL */
     /* private */
     trib_db_job job;
     trib_control *control;
-    trib_tenant *prepared;
-    trib_list link;      /* CREATE: in control->creating, or in the followers of another */
-    trib_list followers; /* creates of the same name that came meanwhile */
+    trib_tenant *prepared; /* CREATE: the new tenant, until it is in the registry */
+    trib_tenant *target;   /* else: the tenant that was meant, whatever becomes of its name meanwhile */
+    trib_list link;        /* CREATE: in control->creating, or in the followers of another */
+    trib_list followers;   /* creates of the same name that came meanwhile */
     uint8_t seed[32];
     char kid[40];
-    char id[TRIB_DB_ID_BYTES +
-            1]; /* DELETE, REVOKE: the tenant that was meant, should its name be taken anew meanwhile */
 };
 /* Errors: TENANT_NAME_INVALID, TENANT_EXISTS, TENANT_NOT_FOUND, BAD_REQUEST (no older key to drop), TOO_MANY_REQUESTS
- *         (also: another change of the keys is under way): `finished` will not be called. */
+ *         (also: another change of this tenant, or of the keys, is under way): `finished` will not be called. */
 trib_code trib_control_submit(trib_control *control, trib_control_op *op, trib_error *err);
 
 /* Signing keys: the snapshot is valid until trib_control_keys_release; generation changes with every rotation. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Private to control.c and control_load.c. */
+/* Private to control.c, control_change.c and control_load.c. */
 #ifndef TRIB_CORE_CONTROL_INT_H
 #define TRIB_CORE_CONTROL_INT_H
 
@@ -12,6 +12,7 @@ struct trib_control {
     trib_mutex *lock;
     trib_map by_name;   /* trib_tenant; keys lie in them */
     trib_list creating; /* trib_control_op.link: creates that have not reached by_name yet */
+    trib_list deleted;  /* trib_tenant.link: those that can come back, by no order */
     trib_tenant *self;  /* the database `control` itself; in no map */
     trib_control_keys *keys;
     bool keys_changing; /* one change of the keys at a time, so that memory and file have them in the same order */
@@ -23,8 +24,15 @@ trib_code trib_control_run(trib_handle *handle, const char *sql, const trib_arg 
                            trib_code (*row)(void *ctx, const trib_stmt *stmt, trib_error *err), void *ctx,
                            trib_error *err);
 
-/* A tenant with one reference and a queue; NULL without memory. */
-trib_tenant *trib_control_tenant_new(trib_control *control, trib_str name, trib_str id);
+static inline void trib_control_lock(trib_control *control) {
+    trib_mutex_lock(control->app->env, control->lock);
+}
+static inline void trib_control_unlock(trib_control *control) {
+    trib_mutex_unlock(control->app->env, control->lock);
+}
+
+/* The keys that are in force after a change of them, in memory. */
+trib_code trib_control_keys_change(trib_control *control, const trib_control_op *op, trib_error *err);
 /* Appends a key; keys past the bound are left out. */
 trib_code trib_control_keys_add(trib_control_keys *keys, trib_str kid, trib_str seed, trib_error *err);
 

@@ -219,7 +219,7 @@ static trib_code look_up(trib_sessions *sessions, trib_str baton, const trib_ten
         bool expired = was_expired(sessions, id, now_ms(sessions));
         return trib_error_set(err, expired ? TRIB_STREAM_EXPIRED : TRIB_BATON_INVALID, NULL);
     }
-    if (strcmp(session->tenant->name, tenant->name) != 0 || session->tenant != tenant ||
+    if (session->tenant != tenant ||
         memcmp(session->fingerprint, principal->fingerprint, sizeof session->fingerprint) != 0) {
         return trib_error_set(err, TRIB_BATON_INVALID, NULL);
     }

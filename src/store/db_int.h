@@ -122,14 +122,14 @@ struct trib_db {
 
     /* guarded by store->lock */
     uint32_t refs;
-    uint32_t held;     /* by trib_store_tick: keeps the struct, not the files */
+    uint32_t held;     /* by trib_store_tick and others: keeps the struct, not the files */
     bool out_of_table; /* closed for good; whoever holds it last frees it */
     int64_t last_used_ns;
 
     /* guarded by lock */
     /* trib_db_settings, a field at a time: any thread reads them while they are set */
     struct {
-        _Atomic bool system;
+        _Atomic bool system, relaxed;
         _Atomic uint64_t max_bytes;
         _Atomic uint32_t txn_steal_ms, statement_timeout_ms, heap_bytes;
     } settings;

@@ -65,6 +65,7 @@ typedef struct trib_store_config {
 /* Settings of one database; copied. Zero means the default everywhere. */
 typedef struct trib_db_settings {
     bool system;        /* control, streams, discovery: 1 s transactions */
+    bool relaxed;       /* answers do not wait at the gate: the newest commits may be lost with the power */
     uint64_t max_bytes; /* DATABASE_FULL past it */
     uint32_t txn_steal_ms;
     uint32_t statement_timeout_ms; /* STATEMENT_TIMEOUT; 0: 30,000 */
@@ -92,6 +93,9 @@ trib_code trib_store_db_get(trib_store *store, trib_str id, const trib_db_settin
                             trib_error *err);
 void trib_db_unref(trib_db *db);
 void trib_db_set_settings(trib_db *db, const trib_db_settings *settings);
+void trib_db_get_settings(trib_db *db, trib_db_settings *ret);
+/* Sets them in a database that may be open or not; it is not opened. Thread: any. */
+void trib_store_set_settings(trib_store *store, trib_str id, const trib_db_settings *settings);
 /* Deletes the files of a database for good; waits for nothing: open handles make it fail with TRANSACTION_BUSY. */
 trib_code trib_store_db_delete(trib_store *store, trib_str id, trib_error *err);
 

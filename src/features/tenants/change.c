@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What changes the registry: create, delete, revoke tokens, rotate keys. Each is one operation of core/control.h,
- * answered when it is durable.
+/* What changes the registry but settings: create, delete, revoke tokens, rotate keys. Each is one operation of
+ * core/control.h, answered when it is durable.
  *
  *   delete:  registry row gone, durable --> a worker removes the files --> answer
  *                                            └ fails: logged; the row is gone, so nobody can reach them any more */
@@ -9,49 +9,8 @@
 #include "core/control.h"
 #include "features/tenants/tenants_int.h"
 
-/* One change under way; lives in the request's arena. */
-typedef struct change_call {
-    trib_control_op op;
-    trib_http_request *http;
-    /* delete only: the files' owner and the job that removes them */
-    trib_tenant *tenant;
-    trib_job remove;
-    trib_code remove_code;
-    trib_error remove_err;
-} change_call;
-
 static change_call *call_of_job(trib_job *job) {
     return (change_call *)(void *)((char *)job - offsetof(change_call, remove));
-}
-
-/* Answers the error itself and returns NULL when it cannot be made. */
-static change_call *call_new(trib_http_request *http, trib_control_op_type type, void (*finished)(trib_control_op *)) {
-    trib_error err;
-    change_call *call = trib_arena_zalloc(http->arena, 1, sizeof *call);
-    if (!call) {
-        trib_error_set(&err, TRIB_NOMEM, NULL);
-        trib_http_answer_error(http, &err);
-        return NULL;
-    }
-    trib_str name = http->path_params[0];
-    call->http = http;
-    call->op.type = type;
-    call->op.home = http->home;
-    call->op.finished = finished;
-    call->op.owner = call;
-    /* a longer name is cut, which control refuses as too long or unknown: the cut one is as long as the field */
-    size_t n = name.len < sizeof call->op.name - 1 ? name.len : sizeof call->op.name - 1;
-    if (n) memcpy(call->op.name, name.ptr, n);
-    return call;
-}
-
-static bool name_fits(trib_http_request *http) {
-    trib_error err;
-    if (http->path_params[0].len <= TRIB_TENANT_NAME_BYTES) return true;
-    trib_error_set(&err, TRIB_TENANT_NAME_INVALID, "a tenant's name has at most %d characters, this one has %zu",
-                   TRIB_TENANT_NAME_BYTES, http->path_params[0].len);
-    trib_http_answer_error(http, &err);
-    return false;
 }
 
 /* ---- create ---- */
@@ -104,7 +63,7 @@ void tenants_handle_create(trib_http_request *http) {
     const trib_json *body;
     trib_str mode;
     trib_error err;
-    if (!name_fits(http)) return;
+    if (!tenants_name_fits(http)) return;
     trib_code code = tenants_parse_body(http, members, &body, &err);
     if (code == TRIB_OK) code = check_create_body(body, &err);
     if (code == TRIB_OK && trib_json_str(trib_json_get(body, "durability_mode"), &mode) &&
@@ -116,7 +75,7 @@ void tenants_handle_create(trib_http_request *http) {
         trib_http_answer_error(http, &err);
         return;
     }
-    change_call *call = call_new(http, TRIB_CONTROL_CREATE, create_finished);
+    change_call *call = tenants_call_new(http, TRIB_CONTROL_CREATE, create_finished);
     if (!call) return;
     code = trib_control_submit(http->app->control, &call->op, &err);
     if (code != TRIB_OK) create_failed(http, &err);
@@ -152,6 +111,7 @@ static void remove_done(trib_job *job) {
 /* The tenant is gone for everybody; whatever happens to the files, the answer is yes. */
 static void delete_finished(trib_control_op *op) {
     change_call *call = op->owner;
+    trib_tenant_unref(op->tenant);
     if (op->code != TRIB_OK) {
         trib_tenant_unref(call->tenant);
         trib_http_answer_error(call->http, &op->err);
@@ -185,7 +145,7 @@ void tenants_handle_delete(trib_http_request *http) {
         trib_http_answer_error(http, &err);
         return;
     }
-    change_call *call = call_new(http, TRIB_CONTROL_DELETE, delete_finished);
+    change_call *call = tenants_call_new(http, TRIB_CONTROL_DELETE, delete_finished);
     if (!call) {
         trib_tenant_unref(tenant);
         return;
@@ -220,13 +180,13 @@ void tenants_handle_revoke(trib_http_request *http) {
     static const char *const members[] = {NULL};
     const trib_json *body;
     trib_error err;
-    if (!name_fits(http)) return;
+    if (!tenants_name_fits(http)) return;
     trib_code code = tenants_parse_body(http, members, &body, &err);
     if (code != TRIB_OK) {
         trib_http_answer_error(http, &err);
         return;
     }
-    change_call *call = call_new(http, TRIB_CONTROL_REVOKE, revoke_finished);
+    change_call *call = tenants_call_new(http, TRIB_CONTROL_REVOKE, revoke_finished);
     if (!call) return;
     code = trib_control_submit(http->app->control, &call->op, &err);
     if (code != TRIB_OK) trib_http_answer_error(http, &err);
@@ -270,7 +230,8 @@ void tenants_handle_rotate(trib_http_request *http) {
         trib_http_answer_error(http, &err);
         return;
     }
-    change_call *call = call_new(http, drop_old ? TRIB_CONTROL_DROP_OLD_KEYS : TRIB_CONTROL_ROTATE_KEY, keys_finished);
+    change_call *call =
+        tenants_call_new(http, drop_old ? TRIB_CONTROL_DROP_OLD_KEYS : TRIB_CONTROL_ROTATE_KEY, keys_finished);
     if (!call) return;
     call->op.drop_all = drop_all;
     code = trib_control_submit(http->app->control, &call->op, &err);

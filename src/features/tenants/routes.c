@@ -9,10 +9,12 @@
 static const trib_route routes[] = {
     {"GET", "/v1/namespaces", ADMIN_GET, tenants_handle_list, "list tenants, page by page"},
     {"GET", "/v1/namespaces/:ns", ADMIN_GET, tenants_handle_show, "one tenant with its sizes and counters"},
+    {"PATCH", "/v1/namespaces/:ns", ADMIN_BODY, tenants_handle_patch, "change settings of a tenant"},
     {"DELETE", "/v1/namespaces/:ns", ADMIN_BODY, tenants_handle_delete, "delete a tenant and its data"},
     {"POST", "/v1/namespaces/:ns/create", ADMIN_BODY, tenants_handle_create, "create a tenant"},
     {"GET", "/v1/namespaces/:ns/stats", ADMIN_GET, tenants_handle_stats, "counters under sqld's names"},
     {"GET", "/v1/namespaces/:ns/config", ADMIN_GET, tenants_handle_config, "settings under sqld's names"},
+    {"POST", "/v1/namespaces/:ns/config", ADMIN_BODY, tenants_handle_set_config, "change them under sqld's names"},
     {"POST", "/v1/namespaces/:ns/tokens", ADMIN_BODY, tenants_handle_token, "make a token for one tenant"},
     {"POST", "/v1/namespaces/:ns/tokens/revoke", ADMIN_BODY, tenants_handle_revoke,
      "make every token of a tenant void"},

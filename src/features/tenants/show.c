@@ -68,8 +68,8 @@ typedef struct stats_call {
 static trib_job_verdict stats_run(trib_job *job) {
     stats_call *call = (stats_call *)(void *)job;
     trib_db *db = NULL;
-    call->code = trib_store_db_get(call->http->app->store, trib_str_c(call->tenant->id), &call->tenant->db_settings,
-                                   &db, &call->err);
+    trib_db_settings settings = trib_tenant_db_settings(call->tenant);
+    call->code = trib_store_db_get(call->http->app->store, trib_str_c(call->tenant->id), &settings, &db, &call->err);
     if (call->code != TRIB_OK) return TRIB_JOB_DONE;
     trib_db_get_stats(db, &call->stats);
     trib_db_unref(db);
@@ -152,35 +152,4 @@ void tenants_handle_show(trib_http_request *http) {
 
 void tenants_handle_stats(trib_http_request *http) {
     stats_start(http, write_stats);
-}
-
-/* ---- settings ---- */
-
-void tenants_handle_config(trib_http_request *http) {
-    trib_tenant *tenant = NULL;
-    tenants_reply reply;
-    trib_error err;
-    if (tenants_find(http, &tenant, &err) != TRIB_OK) {
-        trib_http_answer_error(http, &err);
-        return;
-    }
-    trib_json_writer *w = &reply.w;
-    tenants_reply_begin(&reply);
-    trib_jw_member_bool(w, "block_reads", atomic_load(&tenant->block_reads));
-    trib_jw_member_bool(w, "block_writes", atomic_load(&tenant->block_writes));
-    trib_jw_key_c(w, "block_reason");
-    if (tenant->block_reason[0]) trib_jw_str_c(w, tenant->block_reason);
-    else trib_jw_null(w);
-    trib_jw_key_c(w, "max_db_size");
-    if (tenant->db_settings.max_bytes) trib_jw_u64(w, tenant->db_settings.max_bytes);
-    else trib_jw_null(w);
-    trib_jw_member_null(w, "heartbeat_url");
-    trib_jw_member_null(w, "jwt_key");
-    trib_jw_member_bool(w, "allow_attach", false);
-    trib_jw_key_c(w, "txn_timeout_s");
-    if (tenant->db_settings.txn_steal_ms) trib_jw_u64(w, tenant->db_settings.txn_steal_ms / 1000);
-    else trib_jw_null(w);
-    trib_jw_member_str(w, "durability_mode", TRIB_STR("strong"));
-    trib_tenant_unref(tenant);
-    tenants_reply_send(&reply, http);
 }

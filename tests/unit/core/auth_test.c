@@ -304,12 +304,12 @@ static void the_admin_class_wants_the_key(void **state) {
 static void blocked_reads_close_the_tenant_with_the_reason(void **state) {
     (void)state;
     trib_tenant *ali = trib_control_find(t.app.control, TRIB_STR("ali"));
-    snprintf(ali->block_reason, sizeof ali->block_reason, "unpaid since June");
-    atomic_store(&ali->block_writes, true);
+    assert_int_equal(trib_tenant_set_reason(ali, TRIB_STR("unpaid since June"), NULL), TRIB_OK);
+    trib_tenant_set(ali, TRIB_TENANT_BLOCK_WRITES, true);
     verdict v = ask_path("/ali/v2/pipeline", token_for("ali", TRIB_JWT_ACCESS_RW));
     assert_int_equal(v.code, TRIB_OK);
     assert_false(v.may_write);
-    atomic_store(&ali->block_reads, true);
+    trib_tenant_set(ali, TRIB_TENANT_BLOCK_READS, true);
     v = ask_path("/ali/v2/pipeline", token_for("ali", TRIB_JWT_ACCESS_RW));
     assert_int_equal(v.code, TRIB_BLOCKED);
     assert_string_equal(v.err.message, "Operation was blocked: unpaid since June");

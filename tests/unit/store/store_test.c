@@ -172,6 +172,34 @@ static void answer_waits_at_the_gate_until_the_sync(void **state) {
     trib_db_unref(db);
 }
 
+static void relaxed_answers_do_not_wait_but_the_sync_follows(void **state) {
+    fixture *f = *state;
+    trib_db *db = get_db(f);
+    trib_handle *h = take(db);
+    trib_db_settings settings = {.relaxed = true};
+    store_test_wait w;
+    trib_store_set_settings(f->store, trib_str_c(id_a), &settings);
+    enter(f, h);
+    assert_int_equal(exec(h, "CREATE TABLE t(x)", true), TRIB_OK);
+    trib_handle_leave(h);
+    assert_int_equal(trib_gate_wait(db, trib_handle_ticket(h), NULL), TRIB_OK);
+    assert_int_equal(f->commits_heard, 0);
+    trib_store_run_pending(f->store);
+    assert_int_equal(f->commits_heard, 1);
+    /* the way back counts for what was answered before, too */
+    enter(f, h);
+    assert_int_equal(exec(h, "INSERT INTO t VALUES (1)", true), TRIB_OK);
+    settings.relaxed = false;
+    trib_store_set_settings(f->store, trib_str_c(id_a), &settings);
+    trib_handle_leave(h);
+    store_test_wait_init(&w);
+    assert_int_equal(trib_gate_wait(db, trib_handle_ticket(h), &w.gate), TRIB_AGAIN);
+    trib_store_run_pending(f->store);
+    assert_int_equal(w.code, TRIB_OK);
+    trib_handle_give(h);
+    trib_db_unref(db);
+}
+
 static void commit_by_reset_is_seen_by_the_gate(void **state) {
     fixture *f = *state;
     trib_db *db = get_db(f);
@@ -654,6 +682,7 @@ int main(void) {
         T(never_written_database_reads_empty_and_makes_no_files),
         T(transaction_that_began_before_the_files_existed_can_write),
         T(answer_waits_at_the_gate_until_the_sync),
+        T(relaxed_answers_do_not_wait_but_the_sync_follows),
         T(commit_by_reset_is_seen_by_the_gate),
         T(second_writer_waits_for_the_turn_in_order),
         T(cancelled_waiter_is_never_granted),

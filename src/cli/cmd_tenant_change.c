@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* trib tenant set: over the admin API of a running server. The server knows the settings; here a value only becomes
+ * JSON. */
+#include <string.h>
+
+#include "cli/admin.h"
+#include "cli/tenant.h"
+
+extern const trib_command trib_cmd_tenant_set;
+
+static const trib_cli_option admin_options[] = {TRIB_ADMIN_OPTIONS};
+enum { ADMIN_OPTION_COUNT = sizeof admin_options / sizeof *admin_options, BODY_MAX_BYTES = 64 * 1024 };
+
+/* ---- set ---- */
+
+/* true, false, a number, "default" and nothing for null; else a text. */
+static void write_value(trib_json_writer *w, trib_str key, trib_str value) {
+    uint64_t number = 0;
+    bool text = trib_str_eq_c(key, "block_reason");
+    if (value.len == 0 || trib_str_eq_c(value, "default")) trib_jw_null(w);
+    else if (!text && (trib_str_eq_c(value, "true") || trib_str_eq_c(value, "false")))
+        trib_jw_bool(w, trib_str_eq_c(value, "true"));
+    else if (!text && trib_str_u64(value, &number)) trib_jw_u64(w, number);
+    else trib_jw_str(w, value);
+}
+
+static trib_code write_settings(const trib_cli *cli, trib_buf *body, trib_error *err) {
+    trib_json_writer w;
+    trib_jw_init(&w, body);
+    trib_jw_object_begin(&w);
+    for (unsigned i = 1; i < cli->arg_count; i++) {
+        trib_str pair = trib_str_c(cli->args[i]);
+        size_t equals = trib_str_find(pair, '=');
+        if (equals == SIZE_MAX || equals == 0)
+            return trib_error_set(err, TRIB_USAGE, "\"%s\" is not KEY=VALUE, such as max_bytes=1GiB", cli->args[i]);
+        trib_str key = trib_str_sub(pair, 0, equals);
+        trib_jw_key(&w, key);
+        write_value(&w, key, trib_str_sub(pair, equals + 1, pair.len));
+    }
+    trib_jw_object_end(&w);
+    return TRIB_OK;
+}
+
+static int run_set(trib_cli *cli) {
+    const trib_json *tenant = NULL;
+    trib_admin admin;
+    trib_error err;
+    trib_buf body;
+    trib_buf_init(&body, BODY_MAX_BYTES);
+    trib_code code = trib_admin_open(&admin, cli, &err);
+    if (code == TRIB_OK) code = write_settings(cli, &body, &err);
+    if (code == TRIB_OK)
+        code = trib_admin_call(&admin, "PATCH", trib_admin_path(&admin, cli->args[0], ""), &body, &tenant, &err);
+    trib_buf_deinit(&body);
+    if (code == TRIB_OK) trib_tenant_print(&admin, tenant);
+    return trib_tenant_finish(&admin, code, &err);
+}
+
+static const trib_cli_example set_examples[] = {
+    {"trib tenant set acme max_bytes=1GiB statement_timeout_ms=10s", "bounds for one tenant"},
+    {"trib tenant set acme block_writes=true block_reason='unpaid since June'",
+     "reads go on, writes are refused with it"},
+    {"trib tenant set acme block_writes=false block_reason=", "open again"},
+};
+
+const trib_command trib_cmd_tenant_set = {
+    .name = "tenant set",
+    .args = "TENANT KEY=VALUE...",
+    .summary = "Change settings of a tenant",
+    .description =
+        "block_reads, block_writes  true or false; who asks is told block_reason\n"
+        "max_bytes                  size limit of the database: 500MB, 1GiB\n"
+        "statement_timeout_ms       longest a statement runs: 500ms, 10s, or a number of milliseconds\n"
+        "txn_steal_ms               age at which a transaction yields to a writer who waits\n"
+        "durability                 strong: a write is answered when it is on disk; relaxed: before that\n"
+        "An empty value, or the word default, is the default again. Takes effect at once, for open sessions too.",
+    .options = admin_options,
+    .option_count = ADMIN_OPTION_COUNT,
+    .examples = set_examples,
+    .example_count = sizeof set_examples / sizeof *set_examples,
+    .min_args = 2,
+    .max_args = TRIB_CLI_ARGS_MAX,
+    .run = run_set,
+};

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Changes of the registry: prepared on the caller's loop, made durable by a job on `control`, then applied in memory;
+ * see control.h.
+ *
+ * A tenant has one change under way at a time, so memory and file see its changes in the same order. Names need no more
+ * than that: a name is free in memory only after it is free in the file, where an index lets one live tenant have
+ * it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ids.h"
+#include "core/control_int.h"
+#include "crypto/hash.h"
+#include "wire/tenant_name.h"
+
+/* ---- in the file ---- */
+
+/* Named arguments; what is not given is NULL and stays as it is. */
+#define SETTING_COLUMN(field, name, type, least, most, meaning) ", " #name " = coalesce(:" #name ", " #name ")"
+
+static const char *const op_sql[] = {
+    [TRIB_CONTROL_CREATE] = "INSERT INTO tenant(name, id, created_ms, named_ms, token_epoch)"
+                            " VALUES (:name, :id, :now, :now, :epoch)",
+    [TRIB_CONTROL_DELETE] = "DELETE FROM tenant WHERE id = :id",
+    [TRIB_CONTROL_SETTINGS] =
+        "UPDATE tenant SET block_reason = coalesce(:block_reason, block_reason)" TRIB_TENANT_SETTING_TABLE(
+            SETTING_COLUMN) " WHERE id = :id",
+    [TRIB_CONTROL_REVOKE] = "UPDATE tenant SET token_epoch = token_epoch + 1 WHERE id = :id",
+    [TRIB_CONTROL_ROTATE_KEY] = "INSERT INTO signing_key(kid, seed, created_ms) VALUES (:kid, :seed, :now)",
+    [TRIB_CONTROL_DROP_OLD_KEYS] = "DELETE FROM signing_key WHERE kid <> :kid",
+};
+
+enum { OP_ARGS_MAX = TRIB_TENANT_SETTING_COUNT + 8 };
+typedef struct op_args {
+    trib_arg args[OP_ARGS_MAX];
+    size_t count;
+} op_args;
+
+static bool changes_keys(const trib_control_op *op) {
+    return op->type == TRIB_CONTROL_ROTATE_KEY || op->type == TRIB_CONTROL_DROP_OLD_KEYS;
+}
+
+static void add_arg(op_args *to, const char *name, trib_value value) {
+    to->args[to->count++] = (trib_arg){.name = trib_str_c(name), .value = value};
+}
+
+static void add_text(op_args *to, const char *name, const char *text) {
+    add_arg(to, name, (trib_value){.type = TRIB_VALUE_TEXT, .bytes = trib_str_c(text)});
+}
+
+static void add_integer(op_args *to, const char *name, int64_t integer) {
+    add_arg(to, name, (trib_value){.type = TRIB_VALUE_INTEGER, .integer = integer});
+}
+
+static void add_change(op_args *to, const trib_tenant_change *change) {
+    static const trib_value keep = {.type = TRIB_VALUE_NULL};
+    if (change->has_reason) add_text(to, "block_reason", change->reason);
+    else add_arg(to, "block_reason", keep);
+    for (size_t i = 0; i < TRIB_TENANT_SETTING_COUNT; i++) {
+        const char *name = trib_tenant_setting_row_at(i)->name;
+        if (change->given & (1U << i)) add_integer(to, name, change->values[i]);
+        else add_arg(to, name, keep);
+    }
+}
+
+static void make_args(const trib_control_op *op, op_args *to) {
+    const trib_tenant *made = op->prepared;
+    to->count = 0;
+    switch (op->type) {
+    case TRIB_CONTROL_CREATE:
+        add_text(to, "name", made->name);
+        add_text(to, "id", made->id);
+        add_integer(to, "now", made->created_ms);
+        add_integer(to, "epoch", atomic_load(&made->token_epoch));
+        break;
+    case TRIB_CONTROL_SETTINGS:
+        add_change(to, op->change);
+        add_text(to, "id", op->target->id);
+        break;
+    case TRIB_CONTROL_DELETE:
+    case TRIB_CONTROL_REVOKE: add_text(to, "id", op->target->id); break;
+    case TRIB_CONTROL_ROTATE_KEY:
+        add_text(to, "kid", op->kid);
+        add_arg(to, "seed", (trib_value){.type = TRIB_VALUE_BLOB, .bytes = {(const char *)op->seed, sizeof op->seed}});
+        add_integer(to, "now", trib_env_wall_ms(op->control->app->env));
+        break;
+    case TRIB_CONTROL_DROP_OLD_KEYS: add_text(to, "kid", op->kid); break;
+    }
+}
+
+static trib_code op_work(trib_db_job *job, trib_handle *handle, trib_error *err) {
+    trib_control_op *op = (trib_control_op *)(void *)((char *)job - offsetof(trib_control_op, job));
+    op_args args;
+    make_args(op, &args);
+    trib_code code = trib_db_job_take_pending(job, err);
+    if (code != TRIB_OK) return code;
+    if (op->type == TRIB_CONTROL_ROTATE_KEY && op->drop_all) {
+        /* one transaction: the new key is in and the old ones are out, or neither */
+        static const char *const drop[] = {"BEGIN IMMEDIATE", "DELETE FROM signing_key"};
+        for (size_t i = 0; i < 2; i++) {
+            code = trib_control_run(handle, drop[i], NULL, 0, NULL, NULL, err);
+            if (code != TRIB_OK) return code;
+        }
+        code = trib_control_run(handle, op_sql[op->type], args.args, args.count, NULL, NULL, err);
+        return code == TRIB_OK ? trib_control_run(handle, "COMMIT", NULL, 0, NULL, NULL, err) : code;
+    }
+    return trib_control_run(handle, op_sql[op->type], args.args, args.count, NULL, NULL, err);
+}
+
+/* ---- creates of one name ---- */
+
+/* Two creates of one name: the database knows the winner before by_name does, because the winner comes home to a loop
+ * of its own. So the second one does not ask the database but follows the first. */
+
+/* true: it follows another one; else it leads. */
+static bool follow_or_lead(trib_control *control, trib_control_op *op) {
+    trib_control_op *leader = NULL;
+    trib_list_init(&op->link);
+    trib_list_init(&op->followers);
+    trib_control_lock(control);
+    TRIB_LIST_EACH_SAFE(link, &control->creating) {
+        trib_control_op *other = TRIB_LIST_ITEM(link, trib_control_op, link);
+        if (strcmp(other->name, op->name) == 0) leader = other;
+    }
+    trib_list_push_back(leader ? &leader->followers : &control->creating, &op->link);
+    trib_control_unlock(control);
+    return leader != NULL;
+}
+
+static void follower_done(trib_job *job) {
+    trib_control_op *op = (trib_control_op *)(void *)((char *)job - offsetof(trib_control_op, job));
+    op->finished(op);
+}
+
+/* by_name has the tenant, or never will. */
+static void end_creating(trib_control *control, trib_control_op *op, trib_code code, const trib_error *err) {
+    trib_list followers;
+    trib_list_init(&followers);
+    trib_control_lock(control);
+    trib_list_remove(&op->link);
+    trib_list_splice_back(&followers, &op->followers);
+    trib_control_unlock(control);
+    for (trib_list *link; (link = trib_list_take_first(&followers));) {
+        trib_control_op *follower = TRIB_LIST_ITEM(link, trib_control_op, link);
+        trib_tenant_unref(follower->prepared);
+        follower->prepared = NULL;
+        follower->code = code;
+        if (code != TRIB_OK) follower->err = *err;
+        else
+            follower->code =
+                trib_error_set(&follower->err, TRIB_TENANT_EXISTS, "tenant \"%s\" already exists", follower->name);
+        follower->job.job.done = follower_done;
+        follower->home->post(follower->home, &follower->job.job);
+    }
+}
+
+/* ---- in memory ---- */
+
+/* The database hears of it at once, not with its next job: whoever waits in it now is meant too. */
+static void apply_settings(trib_control *control, trib_tenant *tenant, const trib_tenant_change *change) {
+    for (size_t i = 0; i < TRIB_TENANT_SETTING_COUNT; i++) {
+        if (change->given & (1U << i)) trib_tenant_set(tenant, (trib_tenant_setting)i, change->values[i]);
+    }
+    /* its text was reserved: this cannot fail */
+    if (change->has_reason) (void)trib_tenant_set_reason(tenant, trib_str_c(change->reason), NULL);
+    trib_db_settings settings = trib_tenant_db_settings(tenant);
+    trib_store_set_settings(control->app->store, trib_str_c(tenant->id), &settings);
+}
+
+/* The change is durable: memory follows. */
+static trib_code op_apply(trib_control *control, trib_control_op *op) {
+    trib_tenant *gone = NULL, *target = op->target;
+    trib_code code = TRIB_OK;
+    if (changes_keys(op)) return trib_control_keys_change(control, op, &op->err);
+    trib_control_lock(control);
+    if (op->type == TRIB_CONTROL_CREATE) {
+        code = trib_map_set(&control->by_name, trib_str_c(op->prepared->name), op->prepared, NULL);
+        if (code == TRIB_OK) op->tenant = trib_tenant_ref(op->prepared);
+        if (code == TRIB_OK) op->prepared = NULL;
+    } else if (op->type == TRIB_CONTROL_DELETE) {
+        gone = trib_map_take(&control->by_name, trib_str_c(target->name));
+        atomic_store(&target->deleted, true);
+    } else if (op->type == TRIB_CONTROL_SETTINGS) {
+        apply_settings(control, target, op->change);
+    } else {
+        atomic_fetch_add(&target->token_epoch, 1);
+    }
+    if (target) op->tenant = trib_tenant_ref(target);
+    trib_control_unlock(control);
+    trib_tenant_unref(gone);
+    return code == TRIB_OK ? code : trib_error_set(&op->err, code, NULL);
+}
+
+/* What prepare took, as far as it was not handed over. */
+static void op_forget(trib_control *control, trib_control_op *op) {
+    trib_tenant *target = op->target;
+    trib_tenant_unref(op->prepared);
+    op->prepared = op->target = NULL;
+    if (!changes_keys(op) && !target) return;
+    trib_control_lock(control);
+    if (target) target->changing = false;
+    else control->keys_changing = false;
+    trib_control_unlock(control);
+    trib_tenant_unref(target);
+}
+
+static void op_finished(trib_db_job *job) {
+    trib_control_op *op = (trib_control_op *)(void *)((char *)job - offsetof(trib_control_op, job));
+    trib_control *control = op->control;
+    op->code = job->code;
+    op->err = job->err;
+    if (op->code == TRIB_SQL_ERROR && op->type == TRIB_CONTROL_CREATE) {
+        op->code = trib_error_set(&op->err, TRIB_TENANT_EXISTS, "tenant \"%s\" already exists", op->name);
+    }
+    if (op->code == TRIB_OK) op->code = op_apply(control, op);
+    if (op->type == TRIB_CONTROL_CREATE) {
+        bool there = op->code == TRIB_OK || op->code == TRIB_TENANT_EXISTS;
+        end_creating(control, op, there ? TRIB_OK : op->code, &op->err);
+    }
+    op_forget(control, op);
+    trib_crypto_wipe(op->seed, sizeof op->seed);
+    op->finished(op);
+}
+
+static trib_code prepare_keys(trib_control *control, trib_control_op *op, trib_error *err) {
+    trib_id id;
+    trib_code code = TRIB_OK;
+    trib_control_lock(control);
+    bool other = control->keys_changing, older = control->keys->count > 1;
+    if (op->type == TRIB_CONTROL_DROP_OLD_KEYS) memcpy(op->kid, control->keys->kids[0], sizeof op->kid);
+    control->keys_changing = true;
+    trib_control_unlock(control);
+    if (other)
+        return trib_error_set(err, TRIB_TOO_MANY_REQUESTS,
+                              "another change of the signing keys is under way; try again");
+    if (op->type == TRIB_CONTROL_ROTATE_KEY) {
+        code = trib_id_random(control->app->env, &id, err);
+        if (code == TRIB_OK && !trib_env_random(control->app->env, op->seed, sizeof op->seed))
+            code = trib_error_set(err, TRIB_INTERNAL, "the system gives no randomness for a new key");
+        if (code == TRIB_OK) trib_id_to_hex(id, op->kid);
+    } else if (!older) {
+        code = trib_error_set(err, TRIB_BAD_REQUEST,
+                              "there is no older key to drop: one key signs and checks every token; rotate first, "
+                              "or drop all keys if this one was stolen");
+    }
+    if (code != TRIB_OK) op_forget(control, op);
+    return code;
+}
+
+static trib_code prepare_create(trib_control *control, trib_control_op *op, trib_error *err) {
+    char hex[TRIB_ID_HEX_BYTES];
+    trib_id id;
+    uint32_t epoch;
+    trib_str name = trib_str_c(op->name);
+    trib_code code = trib_tenant_name_check(name, err);
+    if (code != TRIB_OK) return code;
+    trib_tenant *known = trib_control_find(control, name);
+    trib_tenant_unref(known);
+    if (known || trib_tenant_name_system(name))
+        return trib_error_set(err, TRIB_TENANT_EXISTS, "tenant \"%s\" already exists", op->name);
+    code = trib_id_random(control->app->env, &id, err);
+    if (code != TRIB_OK) return code;
+    /* random, so that tokens of a former tenant of this name do not open the new one; room above for revocations */
+    if (!trib_env_random(control->app->env, &epoch, sizeof epoch))
+        return trib_error_set(err, TRIB_INTERNAL, "the system gives no randomness for a new tenant");
+    trib_id_to_hex(id, hex);
+    op->prepared = trib_tenant_new(control->app->workers, name, trib_str_c(hex));
+    if (!op->prepared) return trib_error_set(err, TRIB_NOMEM, NULL);
+    op->prepared->created_ms = trib_env_wall_ms(control->app->env);
+    atomic_store(&op->prepared->named_ms, op->prepared->created_ms);
+    atomic_store(&op->prepared->token_epoch, epoch >> 1);
+    return TRIB_OK;
+}
+
+/* Lock held: the tenant is the change's own until op_forget. */
+static trib_code claim(trib_control_op *op, trib_tenant *tenant, trib_error *err) {
+    if (tenant->changing)
+        return trib_error_set(err, TRIB_TOO_MANY_REQUESTS, "another change of tenant \"%s\" is under way; try again",
+                              tenant->name);
+    if (op->type == TRIB_CONTROL_SETTINGS && op->change->has_reason) {
+        trib_code code = trib_tenant_reserve_text(tenant, trib_str_c(op->change->reason), err);
+        if (code != TRIB_OK) return code;
+    }
+    tenant->changing = true;
+    op->target = trib_tenant_ref(tenant);
+    return TRIB_OK;
+}
+
+static trib_code op_prepare(trib_control *control, trib_control_op *op, trib_error *err) {
+    op->prepared = op->target = op->tenant = NULL;
+    if (changes_keys(op)) return prepare_keys(control, op, err);
+    if (op->type == TRIB_CONTROL_CREATE) return prepare_create(control, op, err);
+    trib_control_lock(control);
+    trib_tenant *known = trib_map_get(&control->by_name, trib_str_c(op->name));
+    trib_code code =
+        known && !known->system
+            ? claim(op, known, err)
+            : trib_error_set(err, TRIB_TENANT_NOT_FOUND,
+                             "tenant \"%s\" doesn't exist; `trib tenant list` shows those that do", op->name);
+    trib_control_unlock(control);
+    return code;
+}
+
+trib_code trib_control_submit(trib_control *control, trib_control_op *op, trib_error *err) {
+    trib_code code = op_prepare(control, op, err);
+    if (code != TRIB_OK) return code;
+    op->control = control;
+    memset(&op->job, 0, sizeof op->job);
+    op->job.app = control->app;
+    op->job.tenant = control->self;
+    op->job.access = TRIB_ACCESS_SYSTEM;
+    op->job.job.home = op->home;
+    op->job.work = op_work;
+    op->job.finished = op_finished;
+    if (op->type == TRIB_CONTROL_CREATE && follow_or_lead(control, op)) return TRIB_OK;
+    code = trib_db_job_submit(&op->job, &op->err);
+    if (code != TRIB_OK) {
+        if (err) *err = op->err;
+        if (op->type == TRIB_CONTROL_CREATE) end_creating(control, op, code, &op->err);
+        op_forget(control, op);
+    }
+    return code;
+}

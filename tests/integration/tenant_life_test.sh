@@ -1,0 +1,93 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# What an operator does with a tenant that is in use: settings, by `trib tenant` and by the admin API.
+. "$(dirname "$0")/lib.sh"
+start_server
+t tenant create acme
+t shell acme --sql 'CREATE TABLE n (a); INSERT INTO n VALUES (1), (2), (3);'
+ok "a tenant with three rows"
+
+# ---- settings ----
+
+t tenant set acme max_bytes=64KiB statement_timeout_ms=200ms
+ok "settings are changed"
+has "max_bytes            65536" "and shown"
+has "statement_timeout_ms 200" "in their units"
+t shell acme --sql "INSERT INTO n SELECT randomblob(1000) FROM n, n AS b, n AS c, n AS d"
+fails_with 1 "the size limit holds at once"
+has DATABASE_FULL "and says so"
+t shell acme --sql 'WITH RECURSIVE c(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM c) SELECT max(x) FROM c'
+fails_with 1 "a long statement is stopped"
+has STATEMENT_TIMEOUT "after the tenant's time"
+t tenant set acme max_bytes=default statement_timeout_ms=
+ok "and are at their defaults again"
+t shell acme --sql "INSERT INTO n SELECT randomblob(1000) FROM n, n AS b, n AS c, n AS d"
+ok "what was over the limit now fits"
+t shell acme --sql 'DELETE FROM n WHERE length(a) = 1000'
+
+t tenant set acme block_writes=true "block_reason=unpaid since June"
+ok "writes are blocked"
+t shell acme --sql 'INSERT INTO n VALUES (4)'
+fails_with 1 "a write is refused"
+has "unpaid since June" "with the reason"
+t shell acme --sql 'SELECT count(*) FROM n'
+ok "reads go on"
+t tenant set acme block_reads=true
+t shell acme --sql 'SELECT count(*) FROM n'
+fails_with 5 "with reads blocked nothing goes"
+has "unpaid since June" "and the reason is told"
+api GET v1/namespaces/acme
+has '"block_reads":true' "the API shows it"
+has '"block_reason":"unpaid since June"' "with the reason"
+stop_server
+start_server
+t shell acme --sql 'SELECT count(*) FROM n'
+fails_with 5 "a block survives a restart"
+t tenant set acme block_reads=false block_writes=false block_reason=
+ok "and is lifted"
+t shell acme --sql 'INSERT INTO n VALUES (4)'
+ok "at once"
+
+t tenant set acme max_bites=1GiB
+fails_with 2 "an unknown setting is refused"
+has 'did you mean "max_bytes"' "with the one that was meant"
+t tenant set acme max_bytes=much
+fails_with 2 "a value that is none"
+has "500MB" "is told how it looks"
+t tenant set acme max_bytes
+fails_with 2 "a word without a value is wrong usage"
+t tenant set nobody block_reads=true
+fails_with 4 "an unknown tenant"
+t tenant set streams block_reads=true
+fails_with 4 "the server's own databases have no settings"
+t tenant show acme --json
+has '"durability":"strong"' "a description says how durable writes are"
+t tenant set acme durability=relaxed
+has "durability           relaxed" "a weaker mode is set on purpose"
+api GET v1/namespaces/acme/config
+has '"durability_mode":"relaxed"' "and shown under sqld's name too"
+t shell acme --sql 'INSERT INTO n VALUES (5); SELECT count(*) FROM n;'
+ok "writes go on in it"
+
+api PATCH v1/namespaces/acme -d '{"durability":null,"txn_steal_ms":"2s"}'
+has '"durability":"strong"' "null is the default"
+has '"txn_steal_ms":2000' "times may have units"
+api PATCH v1/namespaces/acme -d '{}'
+has '[400]' "a change of nothing is a mistake"
+api PATCH v1/namespaces/acme -d '{"block_reads":"yes"}'
+has '[400]' "a switch is true or false"
+api PATCH v1/namespaces/acme -d '{"statement_timeout_ms":99999999999}'
+has '[400]' "a number past its bound is refused"
+api POST v1/namespaces/acme/config -d '{"block_reads":false,"block_writes":true,"block_reason":"moving","max_db_size":"1MB"}'
+has '[200]' "sqld's object"
+has '"max_db_size":"1000000 B"' "with a size as a text"
+has '"txn_timeout_s":null' "resets what sqld resets"
+api POST v1/namespaces/acme/config -d '{"block_reads":false,"block_writes":false}'
+has '"max_db_size":"1000000 B"' "and keeps what sqld keeps"
+has '"block_reason":null' "the reason is reset"
+api POST v1/namespaces/acme/config -d '{"block_reads":false}'
+has '[400]' "both switches are required, as in sqld"
+api POST v1/namespaces/acme/config -d '{"block_reads":false,"block_writes":false,"jwt_key":"x"}'
+has 'jwt_key' "what is not supported is named"
+
+finish

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Changes of tenants in the registry: settings that are kept, and folders of an older version. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "store/plain_file.h"
+#include "support/app_test.h"
+
+static app_test t;
+
+static int setup(void **state) {
+    (void)state;
+    return app_test_start(&t, true, NULL) == TRIB_OK ? 0 : -1;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    app_test_stop(&t);
+    app_test_cleanup(&t);
+    return 0;
+}
+
+static void restart(void) {
+    app_test_stop(&t);
+    assert_int_equal(app_test_start(&t, false, NULL), TRIB_OK);
+}
+
+static trib_tenant *find(const char *name) {
+    trib_tenant *tenant = trib_control_find(t.app.control, trib_str_c(name));
+    assert_non_null(tenant);
+    trib_tenant_unref(tenant); /* the registry keeps it */
+    return tenant;
+}
+
+static void create(const char *name) {
+    assert_int_equal(app_test_change(&t, TRIB_CONTROL_CREATE, name, NULL), TRIB_OK);
+}
+
+static trib_code set(const char *name, trib_tenant_change change, trib_error *err) {
+    trib_control_op op = {.type = TRIB_CONTROL_SETTINGS, .change = &change};
+    return app_test_run(&t, &op, name, err);
+}
+
+#define GIVE(setting, value) .given = 1U << (setting), .values[setting] = (value)
+
+/* ---- settings ---- */
+
+static void settings_take_effect_at_once_and_survive_a_restart(void **state) {
+    (void)state;
+    create("ali");
+    trib_tenant_change change = {GIVE(TRIB_TENANT_MAX_BYTES, 1 << 20), .has_reason = true, .reason = "unpaid"};
+    assert_int_equal(set("ali", change, NULL), TRIB_OK);
+    assert_int_equal(set("ali", (trib_tenant_change){GIVE(TRIB_TENANT_RELAXED, 1)}, NULL), TRIB_OK);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(trib_tenant_get(find("ali"), TRIB_TENANT_MAX_BYTES), 1 << 20);
+        assert_int_equal(trib_tenant_get(find("ali"), TRIB_TENANT_RELAXED), 1);
+        assert_int_equal(trib_tenant_get(find("ali"), TRIB_TENANT_BLOCK_READS), 0);
+        assert_string_equal(find("ali")->block_reason, "unpaid");
+        restart();
+    }
+    assert_int_equal(set("ali", (trib_tenant_change){.has_reason = true}, NULL), TRIB_OK);
+    assert_string_equal(find("ali")->block_reason, "");
+}
+
+static void an_open_database_hears_of_its_settings_without_another_job(void **state) {
+    (void)state;
+    trib_db *db = NULL;
+    create("ali");
+    trib_db_settings settings = trib_tenant_db_settings(find("ali"));
+    assert_int_equal(trib_store_db_get(t.app.store, trib_str_c(find("ali")->id), &settings, &db, NULL), TRIB_OK);
+    assert_int_equal(set("ali", (trib_tenant_change){GIVE(TRIB_TENANT_TXN_STEAL_MS, 77)}, NULL), TRIB_OK);
+    trib_db_get_settings(db, &settings);
+    assert_int_equal(settings.txn_steal_ms, 77);
+    trib_db_unref(db);
+}
+
+static void one_change_of_a_tenant_at_a_time(void **state) {
+    (void)state;
+    bool finished = false;
+    trib_error err;
+    trib_tenant_change change = {GIVE(TRIB_TENANT_BLOCK_READS, 1)};
+    trib_control_op first = {.type = TRIB_CONTROL_SETTINGS, .change = &change, .name = "ali"};
+    create("ali");
+    create("rami");
+    first.home = &t.home;
+    first.finished = app_test_op_finished;
+    first.owner = &finished;
+    assert_int_equal(trib_control_submit(t.app.control, &first, NULL), TRIB_OK);
+    assert_int_equal(app_test_change(&t, TRIB_CONTROL_DELETE, "ali", &err), TRIB_TOO_MANY_REQUESTS);
+    assert_int_equal(app_test_change(&t, TRIB_CONTROL_REVOKE, "rami", &err), TRIB_OK);
+    while (!finished) app_test_pump(&t);
+    trib_tenant_unref(first.tenant);
+    assert_int_equal(app_test_change(&t, TRIB_CONTROL_DELETE, "ali", &err), TRIB_OK);
+}
+
+static void settings_of_nobody_and_of_the_server_are_refused(void **state) {
+    (void)state;
+    trib_tenant_change change = {GIVE(TRIB_TENANT_BLOCK_READS, 1)};
+    assert_int_equal(set("nobody", change, NULL), TRIB_TENANT_NOT_FOUND);
+    assert_int_equal(set("streams", change, NULL), TRIB_TENANT_NOT_FOUND);
+}
+
+/* ---- the file's format ---- */
+
+static void run(trib_plain_file *file, const char *sql) {
+    trib_arena arena;
+    trib_plain_rows rows;
+    trib_error err;
+    trib_arena_init(&arena, 1 << 20);
+    trib_code code = trib_plain_file_execute(file, trib_str_c(sql), NULL, 0, &arena, &rows, &err);
+    if (code != TRIB_OK) fprintf(stderr, "%s: %s\n", sql, err.message);
+    assert_int_equal(code, TRIB_OK);
+    trib_arena_deinit(&arena);
+}
+
+/* control.db as the first version made it, or with `sql` done to ours. */
+static void write_control(bool anew, const char *const *sql, size_t count) {
+    char path[300], wal[320];
+    trib_plain_file *file = NULL;
+    app_test_stop(&t);
+    snprintf(path, sizeof path, "%s/control.db", t.folder);
+    snprintf(wal, sizeof wal, "%s-wal", path);
+    if (anew) {
+        unlink(path);
+        unlink(wal);
+        snprintf(wal, sizeof wal, "%s/control.map", t.folder);
+        unlink(wal);
+        FILE *empty = fopen(path, "w");
+        assert_non_null(empty);
+        fclose(empty);
+    }
+    assert_int_equal(trib_plain_file_open(path, &file, NULL), TRIB_OK);
+    if (anew) run(file, "PRAGMA journal_mode = WAL");
+    for (size_t i = 0; i < count; i++) run(file, sql[i]);
+    trib_plain_file_close(file);
+}
+
+static void a_registry_of_the_first_version_is_taken_over(void **state) {
+    (void)state;
+    static const char *const old[] = {
+        "CREATE TABLE tenant(name TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE, created_ms INTEGER NOT NULL,"
+        " token_epoch INTEGER NOT NULL DEFAULT 0, block_reads INTEGER NOT NULL DEFAULT 0,"
+        " block_writes INTEGER NOT NULL DEFAULT 0, block_reason TEXT NOT NULL DEFAULT '',"
+        " max_bytes INTEGER NOT NULL DEFAULT 0, txn_steal_ms INTEGER NOT NULL DEFAULT 0,"
+        " statement_timeout_ms INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
+        "CREATE TABLE signing_key(kid TEXT PRIMARY KEY, seed BLOB NOT NULL, created_ms INTEGER NOT NULL)",
+        "CREATE TABLE setting(name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+        "CREATE TABLE removal(id TEXT PRIMARY KEY) WITHOUT ROWID",
+        "CREATE TRIGGER tenant_removal AFTER DELETE ON tenant BEGIN INSERT OR IGNORE INTO removal VALUES (old.id); END",
+        "INSERT INTO tenant VALUES ('ali', '00112233445566778899aabbccddeeff', 5, 9, 0, 1, 'late', 4096, 70, 80)",
+        "INSERT INTO setting VALUES ('admin_key', 'kept')",
+    };
+    write_control(true, old, sizeof old / sizeof *old);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(app_test_start(&t, false, NULL), TRIB_OK);
+        const trib_tenant *ali = find("ali");
+        assert_string_equal(ali->id, "00112233445566778899aabbccddeeff");
+        assert_int_equal(ali->created_ms, 5);
+        assert_int_equal(ali->named_ms, 5);
+        assert_int_equal(ali->token_epoch, 9);
+        assert_int_equal(trib_tenant_get(ali, TRIB_TENANT_BLOCK_WRITES), 1);
+        assert_int_equal(trib_tenant_get(ali, TRIB_TENANT_TXN_STEAL_MS), 70);
+        assert_int_equal(trib_tenant_get(ali, TRIB_TENANT_STATEMENT_TIMEOUT_MS), 80);
+        assert_string_equal(ali->block_reason, "late");
+        assert_string_equal(trib_control_admin_key(t.app.control), "kept");
+        if (i == 0) app_test_stop(&t);
+    }
+}
+
+static void a_registry_of_a_later_version_is_left_alone(void **state) {
+    (void)state;
+    static const char *const later[] = {"PRAGMA user_version = 99"}, *const back[] = {"PRAGMA user_version = 1"};
+    trib_error err;
+    write_control(false, later, 1);
+    assert_int_equal(app_test_start(&t, false, &err), TRIB_CONFIG);
+    assert_non_null(strstr(err.message, "newer version"));
+    write_control(false, back, 1);
+    assert_int_equal(app_test_start(&t, false, NULL), TRIB_OK);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(settings_take_effect_at_once_and_survive_a_restart),
+        TEST(an_open_database_hears_of_its_settings_without_another_job),
+        TEST(one_change_of_a_tenant_at_a_time),
+        TEST(settings_of_nobody_and_of_the_server_are_refused),
+        TEST(a_registry_of_the_first_version_is_taken_over),
+        TEST(a_registry_of_a_later_version_is_left_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
