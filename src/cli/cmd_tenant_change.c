@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* trib tenant set: over the admin API of a running server. The server knows the settings; here a value only becomes
- * JSON. */
+/* trib tenant set | rename: over the admin API of a running server. The server knows the settings; here a value only
+ * becomes JSON. */
 #include <string.h>
 
 #include "cli/admin.h"
 #include "cli/tenant.h"
 
-extern const trib_command trib_cmd_tenant_set;
+extern const trib_command trib_cmd_tenant_set, trib_cmd_tenant_rename;
 
 static const trib_cli_option admin_options[] = {TRIB_ADMIN_OPTIONS};
 enum { ADMIN_OPTION_COUNT = sizeof admin_options / sizeof *admin_options, BODY_MAX_BYTES = 64 * 1024 };
@@ -81,4 +81,56 @@ const trib_command trib_cmd_tenant_set = {
     .min_args = 2,
     .max_args = TRIB_CLI_ARGS_MAX,
     .run = run_set,
+};
+
+/* ---- rename ---- */
+
+/* POST with a body of one text member, or none. */
+static trib_code post_name(trib_admin *admin, const char *path, const char *name, const trib_json **ret,
+                           trib_error *err) {
+    trib_json_writer w;
+    trib_buf body;
+    trib_buf_init(&body, BODY_MAX_BYTES);
+    trib_jw_init(&w, &body);
+    trib_jw_object_begin(&w);
+    if (name) trib_jw_member_str(&w, "name", trib_str_c(name));
+    trib_jw_object_end(&w);
+    trib_code code = trib_admin_call(admin, "POST", path, &body, ret, err);
+    trib_buf_deinit(&body);
+    return code;
+}
+
+static int run_rename(trib_cli *cli) {
+    const trib_json *tenant = NULL;
+    trib_admin admin;
+    trib_error err;
+    trib_code code = trib_admin_open(&admin, cli, &err);
+    if (code == TRIB_OK)
+        code = post_name(&admin, trib_admin_path(&admin, cli->args[0], "/rename"), cli->args[1], &tenant, &err);
+    if (code == TRIB_OK && cli->json) trib_admin_print_json(cli->out, tenant);
+    else if (code == TRIB_OK)
+        fprintf(cli->out, "renamed %s, now at %.*s\n", cli->args[0],
+                TRIB_STR_ARG(trib_admin_text(&admin, tenant, "url")));
+    return trib_tenant_finish(&admin, code, &err);
+}
+
+static const trib_cli_example rename_examples[] = {
+    {"trib tenant rename acme acme-inc", "its data stays; make new tokens for the new name"},
+};
+
+const trib_command trib_cmd_tenant_rename = {
+    .name = "tenant rename",
+    .args = "OLD NEW",
+    .summary = "Give a tenant another name",
+    .description = "The old name is free at once. Tokens name their tenant, so those for the old name open nothing any "
+                   "more, also\n"
+                   "if another tenant takes that name; tokens for all tenants go on. Sessions that are open go on "
+                   "under the new name.",
+    .options = admin_options,
+    .option_count = ADMIN_OPTION_COUNT,
+    .examples = rename_examples,
+    .example_count = sizeof rename_examples / sizeof *rename_examples,
+    .min_args = 2,
+    .max_args = 2,
+    .run = run_rename,
 };

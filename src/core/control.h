@@ -35,6 +35,7 @@ typedef enum trib_control_op_type {
     TRIB_CONTROL_CREATE,
     TRIB_CONTROL_DELETE,
     TRIB_CONTROL_SETTINGS,     /* `change` */
+    TRIB_CONTROL_RENAME,       /* `new_name`; the old one is free at once, tokens that name it open nothing any more */
     TRIB_CONTROL_REVOKE,       /* token_epoch + 1: every token of the tenant that was made before is void */
     TRIB_CONTROL_ROTATE_KEY,   /* a new signing key; the old ones still verify unless `drop_all` */
     TRIB_CONTROL_DROP_OLD_KEYS /* all but the one that signs: what was made since the last rotation stays valid */
@@ -47,6 +48,7 @@ struct trib_control_op {
     char name[TRIB_TENANT_NAME_BYTES + 1];
     bool drop_all;
     const trib_tenant_change *change; /* SETTINGS; the caller's, until `finished` */
+    trib_str new_name;                /* RENAME; the caller's, until `finished` */
     trib_home *home;
     void (*finished)(trib_control_op *op); /* home loop, exactly once; code, err and tenant are valid */
     void *owner;
@@ -60,6 +62,7 @@ struct trib_control_op {
     trib_tenant *target;   /* else: the tenant that was meant, whatever becomes of its name meanwhile */
     trib_list link;        /* CREATE: in control->creating, or in the followers of another */
     trib_list followers;   /* creates of the same name that came meanwhile */
+    int64_t named_ms;      /* RENAME */
     uint8_t seed[32];
     char kid[40];
 };

@@ -13,6 +13,10 @@
 #include "crypto/hash.h"
 #include "wire/tenant_name.h"
 
+static trib_code exists_error(trib_str name, trib_error *err) {
+    return trib_error_set(err, TRIB_TENANT_EXISTS, "tenant \"%.*s\" already exists", TRIB_STR_ARG(name));
+}
+
 /* ---- in the file ---- */
 
 /* Named arguments; what is not given is NULL and stays as it is. */
@@ -25,6 +29,7 @@ static const char *const op_sql[] = {
     [TRIB_CONTROL_SETTINGS] =
         "UPDATE tenant SET block_reason = coalesce(:block_reason, block_reason)" TRIB_TENANT_SETTING_TABLE(
             SETTING_COLUMN) " WHERE id = :id",
+    [TRIB_CONTROL_RENAME] = "UPDATE tenant SET name = :name, named_ms = :named WHERE id = :id",
     [TRIB_CONTROL_REVOKE] = "UPDATE tenant SET token_epoch = token_epoch + 1 WHERE id = :id",
     [TRIB_CONTROL_ROTATE_KEY] = "INSERT INTO signing_key(kid, seed, created_ms) VALUES (:kid, :seed, :now)",
     [TRIB_CONTROL_DROP_OLD_KEYS] = "DELETE FROM signing_key WHERE kid <> :kid",
@@ -44,8 +49,12 @@ static void add_arg(op_args *to, const char *name, trib_value value) {
     to->args[to->count++] = (trib_arg){.name = trib_str_c(name), .value = value};
 }
 
+static void add_str(op_args *to, const char *name, trib_str text) {
+    add_arg(to, name, (trib_value){.type = TRIB_VALUE_TEXT, .bytes = text});
+}
+
 static void add_text(op_args *to, const char *name, const char *text) {
-    add_arg(to, name, (trib_value){.type = TRIB_VALUE_TEXT, .bytes = trib_str_c(text)});
+    add_str(to, name, trib_str_c(text));
 }
 
 static void add_integer(op_args *to, const char *name, int64_t integer) {
@@ -75,6 +84,11 @@ static void make_args(const trib_control_op *op, op_args *to) {
         break;
     case TRIB_CONTROL_SETTINGS:
         add_change(to, op->change);
+        add_text(to, "id", op->target->id);
+        break;
+    case TRIB_CONTROL_RENAME:
+        add_str(to, "name", op->new_name);
+        add_integer(to, "named", op->named_ms);
         add_text(to, "id", op->target->id);
         break;
     case TRIB_CONTROL_DELETE:
@@ -146,9 +160,7 @@ static void end_creating(trib_control *control, trib_control_op *op, trib_code c
         follower->prepared = NULL;
         follower->code = code;
         if (code != TRIB_OK) follower->err = *err;
-        else
-            follower->code =
-                trib_error_set(&follower->err, TRIB_TENANT_EXISTS, "tenant \"%s\" already exists", follower->name);
+        else follower->code = exists_error(trib_str_c(follower->name), &follower->err);
         follower->job.job.done = follower_done;
         follower->home->post(follower->home, &follower->job.job);
     }
@@ -167,6 +179,15 @@ static void apply_settings(trib_control *control, trib_tenant *tenant, const tri
     trib_store_set_settings(control->app->store, trib_str_c(tenant->id), &settings);
 }
 
+/* Lock held. Its text was reserved, and the map has the room of the old entry. */
+static trib_code apply_rename(trib_control *control, trib_tenant *tenant, trib_str name, int64_t named_ms) {
+    (void)trib_map_take(&control->by_name, trib_str_c(tenant->name));
+    /* before the name: whoever sees the new one must not take a list of before for one that means it */
+    atomic_store(&tenant->named_ms, named_ms);
+    (void)trib_tenant_set_name(tenant, name, NULL);
+    return trib_map_set(&control->by_name, trib_str_c(tenant->name), tenant, NULL);
+}
+
 /* The change is durable: memory follows. */
 static trib_code op_apply(trib_control *control, trib_control_op *op) {
     trib_tenant *gone = NULL, *target = op->target;
@@ -180,6 +201,8 @@ static trib_code op_apply(trib_control *control, trib_control_op *op) {
     } else if (op->type == TRIB_CONTROL_DELETE) {
         gone = trib_map_take(&control->by_name, trib_str_c(target->name));
         atomic_store(&target->deleted, true);
+    } else if (op->type == TRIB_CONTROL_RENAME) {
+        code = apply_rename(control, target, op->new_name, op->named_ms);
     } else if (op->type == TRIB_CONTROL_SETTINGS) {
         apply_settings(control, target, op->change);
     } else {
@@ -209,9 +232,10 @@ static void op_finished(trib_db_job *job) {
     trib_control *control = op->control;
     op->code = job->code;
     op->err = job->err;
-    if (op->code == TRIB_SQL_ERROR && op->type == TRIB_CONTROL_CREATE) {
-        op->code = trib_error_set(&op->err, TRIB_TENANT_EXISTS, "tenant \"%s\" already exists", op->name);
-    }
+    /* the index of names: somebody was faster */
+    if (op->code == TRIB_SQL_ERROR && op->type == TRIB_CONTROL_CREATE)
+        op->code = exists_error(trib_str_c(op->name), &op->err);
+    if (op->code == TRIB_SQL_ERROR && op->type == TRIB_CONTROL_RENAME) op->code = exists_error(op->new_name, &op->err);
     if (op->code == TRIB_OK) op->code = op_apply(control, op);
     if (op->type == TRIB_CONTROL_CREATE) {
         bool there = op->code == TRIB_OK || op->code == TRIB_TENANT_EXISTS;
@@ -247,17 +271,22 @@ static trib_code prepare_keys(trib_control *control, trib_control_op *op, trib_e
     return code;
 }
 
+/* A tenant may be given this name, as far as memory knows; the file decides. */
+static trib_code check_free(trib_control *control, trib_str name, trib_error *err) {
+    trib_code code = trib_tenant_name_check(name, err);
+    if (code != TRIB_OK) return code;
+    trib_tenant *known = trib_control_find(control, name);
+    trib_tenant_unref(known);
+    return known || trib_tenant_name_system(name) ? exists_error(name, err) : TRIB_OK;
+}
+
 static trib_code prepare_create(trib_control *control, trib_control_op *op, trib_error *err) {
     char hex[TRIB_ID_HEX_BYTES];
     trib_id id;
     uint32_t epoch;
     trib_str name = trib_str_c(op->name);
-    trib_code code = trib_tenant_name_check(name, err);
+    trib_code code = check_free(control, name, err);
     if (code != TRIB_OK) return code;
-    trib_tenant *known = trib_control_find(control, name);
-    trib_tenant_unref(known);
-    if (known || trib_tenant_name_system(name))
-        return trib_error_set(err, TRIB_TENANT_EXISTS, "tenant \"%s\" already exists", op->name);
     code = trib_id_random(control->app->env, &id, err);
     if (code != TRIB_OK) return code;
     /* random, so that tokens of a former tenant of this name do not open the new one; room above for revocations */
@@ -277,10 +306,11 @@ static trib_code claim(trib_control_op *op, trib_tenant *tenant, trib_error *err
     if (tenant->changing)
         return trib_error_set(err, TRIB_TOO_MANY_REQUESTS, "another change of tenant \"%s\" is under way; try again",
                               tenant->name);
-    if (op->type == TRIB_CONTROL_SETTINGS && op->change->has_reason) {
-        trib_code code = trib_tenant_reserve_text(tenant, trib_str_c(op->change->reason), err);
-        if (code != TRIB_OK) return code;
-    }
+    trib_code code = TRIB_OK;
+    if (op->type == TRIB_CONTROL_SETTINGS && op->change->has_reason)
+        code = trib_tenant_reserve_text(tenant, trib_str_c(op->change->reason), err);
+    else if (op->type == TRIB_CONTROL_RENAME) code = trib_tenant_reserve_text(tenant, op->new_name, err);
+    if (code != TRIB_OK) return code;
     tenant->changing = true;
     op->target = trib_tenant_ref(tenant);
     return TRIB_OK;
@@ -290,6 +320,12 @@ static trib_code op_prepare(trib_control *control, trib_control_op *op, trib_err
     op->prepared = op->target = op->tenant = NULL;
     if (changes_keys(op)) return prepare_keys(control, op, err);
     if (op->type == TRIB_CONTROL_CREATE) return prepare_create(control, op, err);
+    if (op->type == TRIB_CONTROL_RENAME) {
+        trib_code code = check_free(control, op->new_name, err);
+        if (code != TRIB_OK) return code;
+        /* above the time of every token that was made for a former tenant of the name: it was free a moment ago */
+        op->named_ms = trib_env_wall_ms(control->app->env) + 1;
+    }
     trib_control_lock(control);
     trib_tenant *known = trib_map_get(&control->by_name, trib_str_c(op->name));
     trib_code code =

@@ -90,4 +90,52 @@ has '[400]' "both switches are required, as in sqld"
 api POST v1/namespaces/acme/config -d '{"block_reads":false,"block_writes":false,"jwt_key":"x"}'
 has 'jwt_key' "what is not supported is named"
 
+# ---- names ----
+
+# pipeline TENANT TOKEN REQUESTS [BATON]: a request on the clients' listener
+pipeline() {
+    status=0
+    output=$(curl -s -m 20 -w ' [%{http_code}]' -H "authorization: Bearer $2" "$url$1/v2/pipeline" \
+        -d "{\"baton\":${4:-null},\"requests\":[$3]}" 2>&1) || status=$?
+}
+one='{"type":"execute","stmt":{"sql":"SELECT count(*) FROM n"}}'
+token=$("$TRIB" token create acme --data "$data")
+all=$("$TRIB" token create --all --data "$data")
+pipeline acme "$all" '{"type":"execute","stmt":{"sql":"BEGIN"}},{"type":"execute","stmt":{"sql":"INSERT INTO n VALUES (6)"}}'
+baton=$(echo "$output" | sed -n 's/.*"baton":\("[^"]*"\).*/\1/p')
+[ -n "$baton" ] || failed "a session with an open transaction"
+t tenant rename acme apex
+ok "a tenant is renamed"
+has "${url}apex/" "and found under the new name"
+t tenant show acme
+fails_with 4 "the old name is nobody's"
+pipeline apex "$all" '{"type":"execute","stmt":{"sql":"COMMIT"}},{"type":"close"}' "$baton"
+has '[200]' "an open session goes on under the new name"
+lacks '"error"' "with its transaction"
+pipeline acme "$token" "$one"
+has '[404]' "a token for the old name opens nothing"
+pipeline apex "$token" "$one"
+has '[404]' "nor the new name"
+t tenant create acme
+ok "another tenant may take the old name"
+pipeline acme "$token" "$one"
+has '[401]' "and the old token does not open it"
+token=$("$TRIB" token create apex --data "$data")
+pipeline apex "$token" "$one"
+has '"value":"6"' "a new token opens the renamed one with all its rows"
+t tenant rename apex acme
+fails_with 6 "a taken name is a conflict"
+t tenant rename apex 'Not Good'
+fails_with 2 "a bad one is refused"
+t tenant rename nobody somebody
+fails_with 4 "an unknown tenant"
+t tenant rename streams mine
+fails_with 4 "the server's own have their names for ever"
+api POST v1/namespaces/apex/rename -d '{}'
+has '[400]' "without a name there is nothing to do"
+stop_server
+start_server
+pipeline apex "$token" "$one"
+has '"value":"6"' "the name survives a restart"
+
 finish

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What changes the registry but settings: create, delete, revoke tokens, rotate keys. Each is one operation of
+/* What changes the registry but settings: create, rename, delete, revoke tokens, rotate keys. Each is one operation of
  * core/control.h, answered when it is durable.
  *
  *   delete:  registry row gone, durable --> a worker removes the files --> answer
@@ -21,18 +21,18 @@ static void create_failed(trib_http_request *http, const trib_error *err) {
     else trib_http_answer_error(http, err);
 }
 
-static void create_finished(trib_control_op *op) {
+/* The tenant as it is now. */
+void tenants_change_finished(trib_control_op *op) {
     change_call *call = op->owner;
-    trib_tenant *tenant = op->tenant;
     tenants_reply reply;
     if (op->code != TRIB_OK) {
         create_failed(call->http, &op->err);
         return;
     }
     tenants_reply_begin(&reply);
-    tenants_write_registry(&reply.w, call->http->app, tenant);
-    tenants_reply_send(&reply, call->http);
-    trib_tenant_unref(tenant);
+    tenants_write_registry(&reply.w, call->http->app, op->tenant);
+    trib_tenant_unref(op->tenant);
+    tenants_reply_send(&reply, call->http); /* and with the request the call goes */
 }
 
 /* sqld's members that would change what the new tenant is: better refused than ignored. */
@@ -75,8 +75,30 @@ void tenants_handle_create(trib_http_request *http) {
         trib_http_answer_error(http, &err);
         return;
     }
-    change_call *call = tenants_call_new(http, TRIB_CONTROL_CREATE, create_finished);
+    change_call *call = tenants_call_new(http, TRIB_CONTROL_CREATE, tenants_change_finished);
     if (!call) return;
+    code = trib_control_submit(http->app->control, &call->op, &err);
+    if (code != TRIB_OK) create_failed(http, &err);
+}
+
+/* ---- rename ---- */
+
+void tenants_handle_rename(trib_http_request *http) {
+    static const char *const members[] = {"name", NULL};
+    const trib_json *body = NULL;
+    trib_str name = {0};
+    trib_error err;
+    if (!tenants_name_fits(http)) return;
+    trib_code code = tenants_parse_body(http, members, &body, &err);
+    if (code == TRIB_OK && !trib_json_str(trib_json_get(body, "name"), &name))
+        code = trib_error_set(&err, TRIB_BAD_REQUEST, "\"name\" must be there: the new name, a text");
+    if (code != TRIB_OK) {
+        trib_http_answer_error(http, &err);
+        return;
+    }
+    change_call *call = tenants_call_new(http, TRIB_CONTROL_RENAME, tenants_change_finished);
+    if (!call) return;
+    call->op.new_name = name;
     code = trib_control_submit(http->app->control, &call->op, &err);
     if (code != TRIB_OK) create_failed(http, &err);
 }

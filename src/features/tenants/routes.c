@@ -12,6 +12,7 @@ static const trib_route routes[] = {
     {"PATCH", "/v1/namespaces/:ns", ADMIN_BODY, tenants_handle_patch, "change settings of a tenant"},
     {"DELETE", "/v1/namespaces/:ns", ADMIN_BODY, tenants_handle_delete, "delete a tenant and its data"},
     {"POST", "/v1/namespaces/:ns/create", ADMIN_BODY, tenants_handle_create, "create a tenant"},
+    {"POST", "/v1/namespaces/:ns/rename", ADMIN_BODY, tenants_handle_rename, "give a tenant another name"},
     {"GET", "/v1/namespaces/:ns/stats", ADMIN_GET, tenants_handle_stats, "counters under sqld's names"},
     {"GET", "/v1/namespaces/:ns/config", ADMIN_GET, tenants_handle_config, "settings under sqld's names"},
     {"POST", "/v1/namespaces/:ns/config", ADMIN_BODY, tenants_handle_set_config, "change them under sqld's names"},

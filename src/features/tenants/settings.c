@@ -227,7 +227,7 @@ void tenants_handle_config(trib_http_request *http) {
 
 /* ---- changing ---- */
 
-static void answer_change(trib_control_op *op, void (*write)(tenants_reply *, change_call *)) {
+static void config_finished(trib_control_op *op) {
     change_call *call = op->owner;
     tenants_reply reply;
     if (op->code != TRIB_OK) {
@@ -235,25 +235,9 @@ static void answer_change(trib_control_op *op, void (*write)(tenants_reply *, ch
         return;
     }
     tenants_reply_begin(&reply);
-    write(&reply, call);
+    write_config(&reply.w, op->tenant);
     trib_tenant_unref(op->tenant);
     tenants_reply_send(&reply, call->http);
-}
-
-static void write_patched(tenants_reply *reply, change_call *call) {
-    tenants_write_registry(&reply->w, call->http->app, call->op.tenant);
-}
-
-static void patch_finished(trib_control_op *op) {
-    answer_change(op, write_patched);
-}
-
-static void write_configured(tenants_reply *reply, change_call *call) {
-    write_config(&reply->w, call->op.tenant);
-}
-
-static void config_finished(trib_control_op *op) {
-    answer_change(op, write_configured);
 }
 
 static void change_settings(trib_http_request *http,
@@ -275,7 +259,7 @@ static void change_settings(trib_http_request *http,
 }
 
 void tenants_handle_patch(trib_http_request *http) {
-    change_settings(http, parse_patch, patch_finished);
+    change_settings(http, parse_patch, tenants_change_finished);
 }
 
 void tenants_handle_set_config(trib_http_request *http) {

@@ -62,7 +62,10 @@ bool tenants_name_fits(trib_http_request *http);
 void tenants_write_settings(trib_json_writer *w, const trib_tenant *tenant);
 
 /* change.c */
+/* `finished` of a change whose answer is the tenant as it is now. */
+void tenants_change_finished(trib_control_op *op);
 void tenants_handle_create(trib_http_request *http);
+void tenants_handle_rename(trib_http_request *http);
 void tenants_handle_delete(trib_http_request *http);
 void tenants_handle_revoke(trib_http_request *http);
 void tenants_handle_rotate(trib_http_request *http);

@@ -107,6 +107,65 @@ static void settings_of_nobody_and_of_the_server_are_refused(void **state) {
     assert_int_equal(set("streams", change, NULL), TRIB_TENANT_NOT_FOUND);
 }
 
+/* ---- names ---- */
+
+static trib_code rename_to(const char *old, const char *name, trib_error *err) {
+    trib_control_op op = {.type = TRIB_CONTROL_RENAME, .new_name = trib_str_c(name)};
+    return app_test_run(&t, &op, old, err);
+}
+
+static void a_renamed_tenant_keeps_its_data_and_frees_its_name(void **state) {
+    (void)state;
+    char id[TRIB_DB_ID_BYTES + 1];
+    create("ali");
+    snprintf(id, sizeof id, "%s", find("ali")->id);
+    assert_int_equal(rename_to("ali", "rami", NULL), TRIB_OK);
+    assert_null(trib_control_find(t.app.control, TRIB_STR("ali")));
+    assert_string_equal(find("rami")->id, id);
+    create("ali");
+    assert_string_not_equal(find("ali")->id, id);
+    restart();
+    assert_string_equal(find("rami")->id, id);
+    assert_string_not_equal(find("ali")->id, id);
+    assert_int_equal(trib_control_count(t.app.control), 4); /* with streams and discovery */
+}
+
+static void a_new_name_must_be_free_and_good(void **state) {
+    (void)state;
+    trib_error err;
+    create("ali");
+    create("rami");
+    assert_int_equal(rename_to("ali", "rami", &err), TRIB_TENANT_EXISTS);
+    assert_non_null(strstr(err.message, "rami"));
+    assert_int_equal(rename_to("ali", "streams", &err), TRIB_TENANT_EXISTS);
+    assert_int_equal(rename_to("ali", "No Name", &err), TRIB_TENANT_NAME_INVALID);
+    assert_int_equal(rename_to("streams", "mine", &err), TRIB_TENANT_NOT_FOUND);
+    assert_int_equal(rename_to("nobody", "mine", &err), TRIB_TENANT_NOT_FOUND);
+    find("ali");
+}
+
+/* Memory does not know yet that the name is taken; the file does. */
+static void two_tenants_that_want_one_name_do_not_both_get_it(void **state) {
+    (void)state;
+    bool finished[2] = {false, false};
+    trib_control_op ops[2] = {{.type = TRIB_CONTROL_RENAME, .name = "ali", .new_name = TRIB_STR("best")},
+                              {.type = TRIB_CONTROL_CREATE, .name = "best"}};
+    create("ali");
+    for (int i = 0; i < 2; i++) {
+        ops[i].home = &t.home;
+        ops[i].finished = app_test_op_finished;
+        ops[i].owner = &finished[i];
+        assert_int_equal(trib_control_submit(t.app.control, &ops[i], NULL), TRIB_OK);
+    }
+    while (!finished[0] || !finished[1]) app_test_pump(&t);
+    assert_true((ops[0].code == TRIB_OK) != (ops[1].code == TRIB_OK));
+    assert_true(ops[0].code == TRIB_TENANT_EXISTS || ops[1].code == TRIB_TENANT_EXISTS);
+    for (int i = 0; i < 2; i++) trib_tenant_unref(ops[i].tenant);
+    find("best");
+    assert_int_equal(trib_control_find(t.app.control, TRIB_STR("ali")) != NULL, ops[0].code != TRIB_OK);
+    if (ops[0].code != TRIB_OK) trib_tenant_unref(find("ali"));
+}
+
 /* ---- the file's format ---- */
 
 static void run(trib_plain_file *file, const char *sql) {
@@ -193,6 +252,9 @@ int main(void) {
         TEST(an_open_database_hears_of_its_settings_without_another_job),
         TEST(one_change_of_a_tenant_at_a_time),
         TEST(settings_of_nobody_and_of_the_server_are_refused),
+        TEST(a_renamed_tenant_keeps_its_data_and_frees_its_name),
+        TEST(a_new_name_must_be_free_and_good),
+        TEST(two_tenants_that_want_one_name_do_not_both_get_it),
         TEST(a_registry_of_the_first_version_is_taken_over),
         TEST(a_registry_of_a_later_version_is_left_alone),
     };
