@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* trib tenant set | rename: over the admin API of a running server. The server knows the settings; here a value only
- * becomes JSON. */
+/* trib tenant set | rename | undelete: over the admin API of a running server. The server knows the settings; here a
+ * value only becomes JSON. */
 #include <string.h>
 
 #include "cli/admin.h"
 #include "cli/tenant.h"
 
-extern const trib_command trib_cmd_tenant_set, trib_cmd_tenant_rename;
+extern const trib_command trib_cmd_tenant_set, trib_cmd_tenant_rename, trib_cmd_tenant_undelete;
 
 static const trib_cli_option admin_options[] = {TRIB_ADMIN_OPTIONS};
-enum { ADMIN_OPTION_COUNT = sizeof admin_options / sizeof *admin_options, BODY_MAX_BYTES = 64 * 1024 };
+enum { ADMIN_OPTION_COUNT = sizeof admin_options / sizeof *admin_options };
 
 /* ---- set ---- */
 
@@ -46,7 +46,7 @@ static int run_set(trib_cli *cli) {
     trib_admin admin;
     trib_error err;
     trib_buf body;
-    trib_buf_init(&body, BODY_MAX_BYTES);
+    trib_buf_init(&body, TRIB_TENANT_BODY_BYTES);
     trib_code code = trib_admin_open(&admin, cli, &err);
     if (code == TRIB_OK) code = write_settings(cli, &body, &err);
     if (code == TRIB_OK)
@@ -85,19 +85,31 @@ const trib_command trib_cmd_tenant_set = {
 
 /* ---- rename ---- */
 
-/* POST with a body of one text member, or none. */
-static trib_code post_name(trib_admin *admin, const char *path, const char *name, const trib_json **ret,
-                           trib_error *err) {
+/* POST of an object with these texts; those that are NULL are left out. */
+static trib_code post(trib_admin *admin, const char *path, const char *name, const char *id, const trib_json **ret,
+                      trib_error *err) {
     trib_json_writer w;
     trib_buf body;
-    trib_buf_init(&body, BODY_MAX_BYTES);
+    trib_buf_init(&body, TRIB_TENANT_BODY_BYTES);
     trib_jw_init(&w, &body);
     trib_jw_object_begin(&w);
     if (name) trib_jw_member_str(&w, "name", trib_str_c(name));
+    if (id) trib_jw_member_str(&w, "id", trib_str_c(id));
     trib_jw_object_end(&w);
     trib_code code = trib_admin_call(admin, "POST", path, &body, ret, err);
     trib_buf_deinit(&body);
     return code;
+}
+
+/* Says what was done and where the tenant is now. */
+static int end_change(trib_admin *admin, trib_code code, const trib_error *err, const char *what,
+                      const trib_json *tenant) {
+    trib_cli *cli = admin->cli;
+    if (code == TRIB_OK && cli->json) trib_admin_print_json(cli->out, tenant);
+    else if (code == TRIB_OK)
+        fprintf(cli->out, "%s %s, now at %.*s\n", what, cli->args[0],
+                TRIB_STR_ARG(trib_admin_text(admin, tenant, "url")));
+    return trib_tenant_finish(admin, code, err);
 }
 
 static int run_rename(trib_cli *cli) {
@@ -106,12 +118,8 @@ static int run_rename(trib_cli *cli) {
     trib_error err;
     trib_code code = trib_admin_open(&admin, cli, &err);
     if (code == TRIB_OK)
-        code = post_name(&admin, trib_admin_path(&admin, cli->args[0], "/rename"), cli->args[1], &tenant, &err);
-    if (code == TRIB_OK && cli->json) trib_admin_print_json(cli->out, tenant);
-    else if (code == TRIB_OK)
-        fprintf(cli->out, "renamed %s, now at %.*s\n", cli->args[0],
-                TRIB_STR_ARG(trib_admin_text(&admin, tenant, "url")));
-    return trib_tenant_finish(&admin, code, &err);
+        code = post(&admin, trib_admin_path(&admin, cli->args[0], "/rename"), cli->args[1], NULL, &tenant, &err);
+    return end_change(&admin, code, &err, "renamed", tenant);
 }
 
 static const trib_cli_example rename_examples[] = {
@@ -133,4 +141,42 @@ const trib_command trib_cmd_tenant_rename = {
     .min_args = 2,
     .max_args = 2,
     .run = run_rename,
+};
+
+/* ---- undelete ---- */
+
+static int run_undelete(trib_cli *cli) {
+    const trib_json *tenant = NULL;
+    trib_admin admin;
+    trib_error err;
+    trib_code code = trib_admin_open(&admin, cli, &err);
+    if (code == TRIB_OK)
+        code = post(&admin, trib_admin_path(&admin, cli->args[0], "/undelete"), trib_cli_get(cli, "as"),
+                    trib_cli_get(cli, "id"), &tenant, &err);
+    return end_change(&admin, code, &err, "brought back", tenant);
+}
+
+static const trib_cli_option undelete_options[] = {
+    {"as", "NAME", "the name it comes back with, where its own is taken"},
+    {"id", "ID", "which one, where several had the name"},
+    TRIB_ADMIN_OPTIONS,
+};
+static const trib_cli_example undelete_examples[] = {
+    {"trib tenant list --deleted", "what can come back, and until when"},
+    {"trib tenant undelete acme", "with all its data"},
+    {"trib tenant undelete acme --as acme-old", "where another tenant has the name now"},
+};
+
+const trib_command trib_cmd_tenant_undelete = {
+    .name = "tenant undelete",
+    .args = "TENANT",
+    .summary = "Bring a deleted tenant back",
+    .description = "With its data, its settings and, under its own name, the tokens that were made for it alone.",
+    .options = undelete_options,
+    .option_count = sizeof undelete_options / sizeof *undelete_options,
+    .examples = undelete_examples,
+    .example_count = sizeof undelete_examples / sizeof *undelete_examples,
+    .min_args = 1,
+    .max_args = 1,
+    .run = run_undelete,
 };

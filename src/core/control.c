@@ -24,20 +24,22 @@ size_t trib_control_count(trib_control *control) {
     return count;
 }
 
-static int by_name(const void *a, const void *b) {
-    return strcmp((*(trib_tenant *const *)a)->name, (*(trib_tenant *const *)b)->name);
+/* By name, and by id where deleted tenants had the same one. */
+static int compare(const trib_tenant *a, const trib_tenant *b) {
+    int order = strcmp(a->name, b->name);
+    return order ? order : strcmp(a->id, b->id);
 }
 
-/* Keeps the `max` smallest names seen so far: a sorted page, filled by insertion. */
+/* Keeps the `max` smallest seen so far: a sorted page, filled by insertion. */
 static void page_insert(trib_tenant **page, size_t *count, size_t max, trib_tenant *tenant) {
     size_t at = *count;
     if (at == max) {
-        if (by_name(&tenant, &page[max - 1]) >= 0) return;
+        if (compare(tenant, page[max - 1]) >= 0) return;
         at--;
     } else {
         (*count)++;
     }
-    while (at > 0 && by_name(&tenant, &page[at - 1]) < 0) {
+    while (at > 0 && compare(tenant, page[at - 1]) < 0) {
         page[at] = page[at - 1];
         at--;
     }
@@ -53,6 +55,22 @@ size_t trib_control_list(trib_control *control, trib_str after, size_t max, trib
     while (trib_map_next(&control->by_name, &cursor, &name, &value)) {
         if (after.len && trib_str_cmp(name, after) <= 0) continue;
         page_insert(ret, &count, max, value);
+    }
+    for (size_t i = 0; i < count; i++) trib_tenant_ref(ret[i]);
+    trib_control_unlock(control);
+    return count;
+}
+
+size_t trib_control_list_deleted(trib_control *control, trib_str after, trib_str after_id, size_t max,
+                                 trib_tenant **ret) {
+    size_t count = 0;
+    if (max == 0) return 0;
+    trib_control_lock(control);
+    TRIB_LIST_EACH(link, &control->deleted) {
+        trib_tenant *tenant = TRIB_LIST_ITEM(link, trib_tenant, link);
+        int order = trib_str_cmp(trib_str_c(tenant->name), after);
+        if (order == 0) order = trib_str_cmp(trib_str_c(tenant->id), after_id);
+        if (order > 0) page_insert(ret, &count, max, tenant);
     }
     for (size_t i = 0; i < count; i++) trib_tenant_ref(ret[i]);
     trib_control_unlock(control);

@@ -16,6 +16,7 @@
 
 enum {
     TRIB_CONTROL_PAGE_MAX = 1000, /* tenants in one page of a list */
+    TRIB_CONTROL_RETRY_MS = 2000, /* between two tries to remove files that somebody still holds */
     TRIB_SIGNING_KEYS_MAX = 16    /* kept ones; the oldest retired one goes first */
 };
 
@@ -33,7 +34,10 @@ size_t trib_control_list(trib_control *control, trib_str after, size_t max, trib
 
 typedef enum trib_control_op_type {
     TRIB_CONTROL_CREATE,
+    /* unknown to everybody at once; comes back with UNDELETE while the grace lasts, unless `now` */
     TRIB_CONTROL_DELETE,
+    TRIB_CONTROL_UNDELETE,     /* `id` where several had the name; `new_name` where it is taken meanwhile */
+    TRIB_CONTROL_PURGE,        /* private to control: the grace of a deleted tenant is over */
     TRIB_CONTROL_SETTINGS,     /* `change` */
     TRIB_CONTROL_RENAME,       /* `new_name`; the old one is free at once, tokens that name it open nothing any more */
     TRIB_CONTROL_REVOKE,       /* token_epoch + 1: every token of the tenant that was made before is void */
@@ -47,8 +51,10 @@ struct trib_control_op {
     trib_control_op_type type;
     char name[TRIB_TENANT_NAME_BYTES + 1];
     bool drop_all;
+    bool now;    /* DELETE: for good. Of a name that no tenant has: the deleted tenant that had it */
+    trib_str id; /* DELETE with `now`, UNDELETE: which one; empty: the only one. The caller's, until `finished` */
     const trib_tenant_change *change; /* SETTINGS; the caller's, until `finished` */
-    trib_str new_name;                /* RENAME; the caller's, until `finished` */
+    trib_str new_name;                /* RENAME, UNDELETE (empty: the old one); the caller's, until `finished` */
     trib_home *home;
     void (*finished)(trib_control_op *op); /* home loop, exactly once; code, err and tenant are valid */
     void *owner;
@@ -62,13 +68,22 @@ struct trib_control_op {
     trib_tenant *target;   /* else: the tenant that was meant, whatever becomes of its name meanwhile */
     trib_list link;        /* CREATE: in control->creating, or in the followers of another */
     trib_list followers;   /* creates of the same name that came meanwhile */
-    int64_t named_ms;      /* RENAME */
+    int64_t now_ms;
     uint8_t seed[32];
     char kid[40];
 };
 /* Errors: TENANT_NAME_INVALID, TENANT_EXISTS, TENANT_NOT_FOUND, BAD_REQUEST (no older key to drop), TOO_MANY_REQUESTS
  *         (also: another change of this tenant, or of the keys, is under way): `finished` will not be called. */
 trib_code trib_control_submit(trib_control *control, trib_control_op *op, trib_error *err);
+
+/* Up to `max` deleted tenants behind (name, id), by name and id; references. */
+size_t trib_control_list_deleted(trib_control *control, trib_str after, trib_str after_id, size_t max,
+                                 trib_tenant **ret);
+/* Ends what deleted tenants have left when their grace is over. Every 20 ms. Thread: the tick's. */
+void trib_control_tick(trib_control *control);
+/* The files of a tenant that is gone for good could not be removed: again every TRIB_CONTROL_RETRY_MS, and at the next
+ * start. Thread: any. */
+void trib_control_remove_later(trib_control *control, trib_tenant *tenant);
 
 /* Signing keys: the snapshot is valid until trib_control_keys_release; generation changes with every rotation. */
 typedef struct trib_control_keys {

@@ -10,6 +10,7 @@
 
 #include "base/ids.h"
 #include "core/control_int.h"
+#include "core/session.h"
 #include "crypto/hash.h"
 #include "wire/tenant_name.h"
 
@@ -25,7 +26,10 @@ static trib_code exists_error(trib_str name, trib_error *err) {
 static const char *const op_sql[] = {
     [TRIB_CONTROL_CREATE] = "INSERT INTO tenant(name, id, created_ms, named_ms, token_epoch)"
                             " VALUES (:name, :id, :now, :now, :epoch)",
-    [TRIB_CONTROL_DELETE] = "DELETE FROM tenant WHERE id = :id",
+    [TRIB_CONTROL_DELETE] = "UPDATE tenant SET deleted_ms = :now, purge_ms = :purge WHERE id = :id",
+    [TRIB_CONTROL_UNDELETE] = "UPDATE tenant SET deleted_ms = 0, purge_ms = 0, name = :name, named_ms = :named"
+                              " WHERE id = :id",
+    [TRIB_CONTROL_PURGE] = "DELETE FROM tenant WHERE id = :id",
     [TRIB_CONTROL_SETTINGS] =
         "UPDATE tenant SET block_reason = coalesce(:block_reason, block_reason)" TRIB_TENANT_SETTING_TABLE(
             SETTING_COLUMN) " WHERE id = :id",
@@ -43,6 +47,11 @@ typedef struct op_args {
 
 static bool changes_keys(const trib_control_op *op) {
     return op->type == TRIB_CONTROL_ROTATE_KEY || op->type == TRIB_CONTROL_DROP_OLD_KEYS;
+}
+
+/* Gives a tenant that is there a name. */
+static bool names(const trib_control_op *op) {
+    return op->type == TRIB_CONTROL_RENAME || op->type == TRIB_CONTROL_UNDELETE;
 }
 
 static void add_arg(op_args *to, const char *name, trib_value value) {
@@ -72,6 +81,25 @@ static void add_change(op_args *to, const trib_tenant_change *change) {
     }
 }
 
+/* A deletion without grace, or of a tenant that was deleted before. */
+static bool for_good(const trib_control_op *op) {
+    return op->now || op->control->app->settings.delete_grace_ms == 0;
+}
+
+static int64_t purge_ms(const trib_control_op *op) {
+    return op->now_ms + op->control->app->settings.delete_grace_ms;
+}
+
+/* Above the time of every token that was made for a former tenant of the name: it was free a moment ago. */
+static int64_t named_ms(const trib_control_op *op) {
+    return op->now_ms + 1;
+}
+
+static const char *sql_of(const trib_control_op *op) {
+    bool purges = op->type == TRIB_CONTROL_DELETE && for_good(op);
+    return op_sql[purges ? TRIB_CONTROL_PURGE : op->type];
+}
+
 static void make_args(const trib_control_op *op, op_args *to) {
     const trib_tenant *made = op->prepared;
     to->count = 0;
@@ -87,16 +115,24 @@ static void make_args(const trib_control_op *op, op_args *to) {
         add_text(to, "id", op->target->id);
         break;
     case TRIB_CONTROL_RENAME:
+    case TRIB_CONTROL_UNDELETE:
         add_str(to, "name", op->new_name);
-        add_integer(to, "named", op->named_ms);
+        add_integer(to, "named", named_ms(op));
         add_text(to, "id", op->target->id);
         break;
     case TRIB_CONTROL_DELETE:
+        if (!for_good(op)) {
+            add_integer(to, "now", op->now_ms);
+            add_integer(to, "purge", purge_ms(op));
+        }
+        add_text(to, "id", op->target->id);
+        break;
+    case TRIB_CONTROL_PURGE:
     case TRIB_CONTROL_REVOKE: add_text(to, "id", op->target->id); break;
     case TRIB_CONTROL_ROTATE_KEY:
         add_text(to, "kid", op->kid);
         add_arg(to, "seed", (trib_value){.type = TRIB_VALUE_BLOB, .bytes = {(const char *)op->seed, sizeof op->seed}});
-        add_integer(to, "now", trib_env_wall_ms(op->control->app->env));
+        add_integer(to, "now", op->now_ms);
         break;
     case TRIB_CONTROL_DROP_OLD_KEYS: add_text(to, "kid", op->kid); break;
     }
@@ -115,10 +151,10 @@ static trib_code op_work(trib_db_job *job, trib_handle *handle, trib_error *err)
             code = trib_control_run(handle, drop[i], NULL, 0, NULL, NULL, err);
             if (code != TRIB_OK) return code;
         }
-        code = trib_control_run(handle, op_sql[op->type], args.args, args.count, NULL, NULL, err);
+        code = trib_control_run(handle, sql_of(op), args.args, args.count, NULL, NULL, err);
         return code == TRIB_OK ? trib_control_run(handle, "COMMIT", NULL, 0, NULL, NULL, err) : code;
     }
-    return trib_control_run(handle, op_sql[op->type], args.args, args.count, NULL, NULL, err);
+    return trib_control_run(handle, sql_of(op), args.args, args.count, NULL, NULL, err);
 }
 
 /* ---- creates of one name ---- */
@@ -179,13 +215,44 @@ static void apply_settings(trib_control *control, trib_tenant *tenant, const tri
     trib_store_set_settings(control->app->store, trib_str_c(tenant->id), &settings);
 }
 
-/* Lock held. Its text was reserved, and the map has the room of the old entry. */
-static trib_code apply_rename(trib_control *control, trib_tenant *tenant, trib_str name, int64_t named_ms) {
-    (void)trib_map_take(&control->by_name, trib_str_c(tenant->name));
+/* Lock held. The texts were reserved, and with RENAME the map has the room of the old entry. */
+static trib_code apply_name(trib_control *control, const trib_control_op *op) {
+    trib_tenant *tenant = op->target;
+    if (op->type == TRIB_CONTROL_RENAME) (void)trib_map_take(&control->by_name, trib_str_c(tenant->name));
     /* before the name: whoever sees the new one must not take a list of before for one that means it */
-    atomic_store(&tenant->named_ms, named_ms);
-    (void)trib_tenant_set_name(tenant, name, NULL);
+    atomic_store(&tenant->named_ms, named_ms(op));
+    (void)trib_tenant_set_name(tenant, op->new_name, NULL);
     return trib_map_set(&control->by_name, trib_str_c(tenant->name), tenant, NULL);
+}
+
+/* Lock held. The reference of by_name goes to the list of the deleted, or is given back by the caller. */
+static trib_tenant *apply_delete(trib_control *control, const trib_control_op *op) {
+    trib_tenant *tenant = op->target;
+    bool known = !atomic_load(&tenant->deleted);
+    if (known) (void)trib_map_take(&control->by_name, trib_str_c(tenant->name));
+    else trib_list_remove(&tenant->link);
+    atomic_store(&tenant->deleted, true);
+    if (op->type == TRIB_CONTROL_PURGE || for_good(op)) return tenant;
+    atomic_store(&tenant->deleted_ms, op->now_ms);
+    atomic_store(&tenant->purge_ms, purge_ms(op));
+    trib_list_push_back(&control->deleted, &tenant->link);
+    if (purge_ms(op) < control->next_purge_ms) control->next_purge_ms = purge_ms(op);
+    return NULL;
+}
+
+/* Lock held. */
+static trib_code apply_undelete(trib_control *control, const trib_control_op *op) {
+    trib_tenant *tenant = op->target;
+    trib_code code = apply_name(control, op);
+    if (code != TRIB_OK) { /* without memory: the file knows it as living, and so does the next start */
+        atomic_store(&tenant->purge_ms, INT64_MAX);
+        return code;
+    }
+    trib_list_remove(&tenant->link);
+    atomic_store(&tenant->deleted_ms, 0);
+    atomic_store(&tenant->purge_ms, 0);
+    atomic_store(&tenant->deleted, false);
+    return code;
 }
 
 /* The change is durable: memory follows. */
@@ -193,24 +260,22 @@ static trib_code op_apply(trib_control *control, trib_control_op *op) {
     trib_tenant *gone = NULL, *target = op->target;
     trib_code code = TRIB_OK;
     if (changes_keys(op)) return trib_control_keys_change(control, op, &op->err);
+    bool deletes = op->type == TRIB_CONTROL_DELETE || op->type == TRIB_CONTROL_PURGE;
     trib_control_lock(control);
     if (op->type == TRIB_CONTROL_CREATE) {
         code = trib_map_set(&control->by_name, trib_str_c(op->prepared->name), op->prepared, NULL);
         if (code == TRIB_OK) op->tenant = trib_tenant_ref(op->prepared);
         if (code == TRIB_OK) op->prepared = NULL;
-    } else if (op->type == TRIB_CONTROL_DELETE) {
-        gone = trib_map_take(&control->by_name, trib_str_c(target->name));
-        atomic_store(&target->deleted, true);
-    } else if (op->type == TRIB_CONTROL_RENAME) {
-        code = apply_rename(control, target, op->new_name, op->named_ms);
-    } else if (op->type == TRIB_CONTROL_SETTINGS) {
-        apply_settings(control, target, op->change);
-    } else {
-        atomic_fetch_add(&target->token_epoch, 1);
     }
-    if (target) op->tenant = trib_tenant_ref(target);
+    if (deletes) gone = apply_delete(control, op);
+    if (op->type == TRIB_CONTROL_UNDELETE) code = apply_undelete(control, op);
+    if (op->type == TRIB_CONTROL_RENAME) code = apply_name(control, op);
+    if (op->type == TRIB_CONTROL_SETTINGS) apply_settings(control, target, op->change);
+    if (op->type == TRIB_CONTROL_REVOKE) atomic_fetch_add(&target->token_epoch, 1);
+    if (target && code == TRIB_OK) op->tenant = trib_tenant_ref(target);
     trib_control_unlock(control);
-    trib_tenant_unref(gone);
+    trib_tenant_unref(gone); /* `target` is another reference */
+    if (deletes) trib_sessions_end_tenant(control->app->sessions, target);
     return code == TRIB_OK ? code : trib_error_set(&op->err, code, NULL);
 }
 
@@ -235,7 +300,7 @@ static void op_finished(trib_db_job *job) {
     /* the index of names: somebody was faster */
     if (op->code == TRIB_SQL_ERROR && op->type == TRIB_CONTROL_CREATE)
         op->code = exists_error(trib_str_c(op->name), &op->err);
-    if (op->code == TRIB_SQL_ERROR && op->type == TRIB_CONTROL_RENAME) op->code = exists_error(op->new_name, &op->err);
+    if (op->code == TRIB_SQL_ERROR && names(op)) op->code = exists_error(op->new_name, &op->err);
     if (op->code == TRIB_OK) op->code = op_apply(control, op);
     if (op->type == TRIB_CONTROL_CREATE) {
         bool there = op->code == TRIB_OK || op->code == TRIB_TENANT_EXISTS;
@@ -295,7 +360,7 @@ static trib_code prepare_create(trib_control *control, trib_control_op *op, trib
     trib_id_to_hex(id, hex);
     op->prepared = trib_tenant_new(control->app->workers, name, trib_str_c(hex));
     if (!op->prepared) return trib_error_set(err, TRIB_NOMEM, NULL);
-    op->prepared->created_ms = trib_env_wall_ms(control->app->env);
+    op->prepared->created_ms = op->now_ms;
     atomic_store(&op->prepared->named_ms, op->prepared->created_ms);
     atomic_store(&op->prepared->token_epoch, epoch >> 1);
     return TRIB_OK;
@@ -309,30 +374,69 @@ static trib_code claim(trib_control_op *op, trib_tenant *tenant, trib_error *err
     trib_code code = TRIB_OK;
     if (op->type == TRIB_CONTROL_SETTINGS && op->change->has_reason)
         code = trib_tenant_reserve_text(tenant, trib_str_c(op->change->reason), err);
-    else if (op->type == TRIB_CONTROL_RENAME) code = trib_tenant_reserve_text(tenant, op->new_name, err);
+    else if (names(op)) code = trib_tenant_reserve_text(tenant, op->new_name, err);
     if (code != TRIB_OK) return code;
     tenant->changing = true;
     op->target = trib_tenant_ref(tenant);
     return TRIB_OK;
 }
 
+/* Lock held: the one deleted tenant that had the name, or that is meant by its id. */
+static trib_code find_deleted(trib_control *control, const trib_control_op *op, trib_tenant **ret, trib_error *err) {
+    size_t count = 0;
+    TRIB_LIST_EACH(link, &control->deleted) {
+        trib_tenant *tenant = TRIB_LIST_ITEM(link, trib_tenant, link);
+        if (strcmp(tenant->name, op->name) != 0 || (op->id.len && !trib_str_eq_c(op->id, tenant->id))) continue;
+        *ret = tenant;
+        count++;
+    }
+    if (count == 1) return TRIB_OK;
+    if (count == 0)
+        return trib_error_set(
+            err, TRIB_TENANT_NOT_FOUND,
+            "there is no deleted tenant \"%s\"; `trib tenant list --deleted` shows those that there are", op->name);
+    return trib_error_set(
+        err, TRIB_BAD_REQUEST,
+        "%zu deleted tenants had the name \"%s\"; `trib tenant list --deleted` shows their ids: say which", count,
+        op->name);
+}
+
+/* Lock held. */
+static trib_code find_target(trib_control *control, const trib_control_op *op, trib_tenant **ret, trib_error *err) {
+    if (op->type == TRIB_CONTROL_UNDELETE) return find_deleted(control, op, ret, err);
+    if (op->type == TRIB_CONTROL_PURGE) {
+        *ret = op->target;
+        return TRIB_OK;
+    }
+    trib_tenant *known = trib_map_get(&control->by_name, trib_str_c(op->name));
+    if (known && known->system) known = NULL;
+    if (op->type == TRIB_CONTROL_DELETE && op->now && (!known || (op->id.len && !trib_str_eq_c(op->id, known->id))))
+        return find_deleted(control, op, ret, err);
+    *ret = known;
+    if (known) return TRIB_OK;
+    return trib_error_set(err, TRIB_TENANT_NOT_FOUND,
+                          "tenant \"%s\" doesn't exist; `trib tenant list` shows those that do", op->name);
+}
+
 static trib_code op_prepare(trib_control *control, trib_control_op *op, trib_error *err) {
-    op->prepared = op->target = op->tenant = NULL;
+    trib_tenant *target = NULL;
+    op->control = control;
+    op->prepared = op->tenant = NULL;
+    op->now_ms = trib_env_wall_ms(control->app->env);
+    if (op->type != TRIB_CONTROL_PURGE) op->target = NULL;
     if (changes_keys(op)) return prepare_keys(control, op, err);
     if (op->type == TRIB_CONTROL_CREATE) return prepare_create(control, op, err);
-    if (op->type == TRIB_CONTROL_RENAME) {
-        trib_code code = check_free(control, op->new_name, err);
-        if (code != TRIB_OK) return code;
-        /* above the time of every token that was made for a former tenant of the name: it was free a moment ago */
-        op->named_ms = trib_env_wall_ms(control->app->env) + 1;
-    }
+    if (op->type == TRIB_CONTROL_UNDELETE && op->new_name.len == 0) op->new_name = trib_str_c(op->name);
+    trib_code code = names(op) ? check_free(control, op->new_name, err) : TRIB_OK;
+    if (code == TRIB_TENANT_EXISTS && op->type == TRIB_CONTROL_UNDELETE)
+        code = trib_error_set(err, TRIB_TENANT_EXISTS,
+                              "tenant \"%.*s\" exists: give the one that comes back another name (undelete --as NAME)",
+                              TRIB_STR_ARG(op->new_name));
+    if (code != TRIB_OK) return code;
     trib_control_lock(control);
-    trib_tenant *known = trib_map_get(&control->by_name, trib_str_c(op->name));
-    trib_code code =
-        known && !known->system
-            ? claim(op, known, err)
-            : trib_error_set(err, TRIB_TENANT_NOT_FOUND,
-                             "tenant \"%s\" doesn't exist; `trib tenant list` shows those that do", op->name);
+    code = find_target(control, op, &target, err);
+    op->target = NULL;
+    if (code == TRIB_OK) code = claim(op, target, err);
     trib_control_unlock(control);
     return code;
 }
@@ -340,7 +444,6 @@ static trib_code op_prepare(trib_control *control, trib_control_op *op, trib_err
 trib_code trib_control_submit(trib_control *control, trib_control_op *op, trib_error *err) {
     trib_code code = op_prepare(control, op, err);
     if (code != TRIB_OK) return code;
-    op->control = control;
     memset(&op->job, 0, sizeof op->job);
     op->job.app = control->app;
     op->job.tenant = control->self;

@@ -317,7 +317,8 @@ trib_code trib_control_open(trib_app *app, trib_control **ret, trib_error *err) 
     trib_list_init(&control->deleted);
     control->lock = trib_mutex_new(app->env);
     control->keys = calloc(1, sizeof *control->keys);
-    bool ok = control->lock && control->keys && trib_env_random(app->env, &seed, sizeof seed);
+    bool ok = trib_control_purge_init(control) && control->lock && control->keys &&
+              trib_env_random(app->env, &seed, sizeof seed);
     trib_code code = ok ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
     if (ok) {
         trib_map_init(&control->by_name, TRIB_MAP_BORROW_KEYS, seed);
@@ -342,6 +343,7 @@ void trib_control_close(trib_control *control) {
     size_t cursor = 0;
     void *tenant;
     if (!control) return;
+    trib_control_purge_deinit(control);
     while (trib_map_next(&control->by_name, &cursor, NULL, &tenant)) trib_tenant_unref(tenant);
     trib_map_deinit(&control->by_name);
     for (trib_list *link; (link = trib_list_take_first(&control->deleted));)

@@ -78,9 +78,9 @@ struct trib_tenant {
     /* private to control.c and tenant.c, under control's lock */
     struct trib_tenant_text *texts; /* what name and block_reason point to, or did */
     uint32_t text_count;
-    int64_t deleted_ms, purge_ms; /* deleted: since when, and when its files go; else 0 */
-    trib_list link;               /* deleted: in control's list of them */
-    bool changing;                /* one change at a time, so that memory and file see them in the same order */
+    _Atomic int64_t deleted_ms, purge_ms; /* deleted: since when, and when its files go; else 0 */
+    trib_list link;                       /* deleted: in control's list of them */
+    bool changing;                        /* one change at a time, so that memory and file see them in the same order */
 };
 typedef struct trib_tenant trib_tenant;
 

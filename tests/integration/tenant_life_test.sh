@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# What an operator does with a tenant that is in use: settings, by `trib tenant` and by the admin API.
+# What an operator does with a tenant that is in use: settings, names, the end and the way back, by `trib tenant` and by the admin API.
 . "$(dirname "$0")/lib.sh"
 start_server
 t tenant create acme
@@ -137,5 +137,75 @@ stop_server
 start_server
 pipeline apex "$token" "$one"
 has '"value":"6"' "the name survives a restart"
+
+# ---- the end, and the way back ----
+
+files() { find "$data/db" -type f -name '*.db' | wc -l; }
+before=$(files)
+pipeline apex "$token" '{"type":"execute","stmt":{"sql":"BEGIN IMMEDIATE"}}'
+baton=$(echo "$output" | sed -n 's/.*"baton":\("[^"]*"\).*/\1/p')
+t tenant delete apex --yes
+ok "a tenant is deleted"
+has "can come back until" "and the time of grace is told"
+[ "$(files)" -eq "$before" ] || failed "its files stay"
+pipeline apex "$token" "$one" "$baton"
+has '[404]' "it is unknown at once, also to its open sessions"
+t tenant list
+lacks apex "it is not listed"
+t tenant list --deleted
+has apex "but among the deleted ones"
+t tenant list --deleted --json
+has '"purge_at":"' "with its time"
+t tenant undelete apex
+ok "it comes back"
+pipeline apex "$token" "$one"
+has '"value":"6"' "with its data and its token"
+pipeline apex "$token" "$one" "$baton"
+has '[400]' "its sessions have ended"
+t tenant delete apex --yes
+t tenant create apex
+ok "the name of a deleted tenant is free"
+pipeline apex "$token" "$one"
+has '[401]' "its token does not open the new one"
+t tenant undelete apex
+fails_with 6 "the deleted one cannot come back under a taken name"
+has "--as NAME" "and the way out is told"
+stop_server
+start_server --delete-grace 1s
+t tenant undelete apex --as apex-old
+ok "it comes back under another name, after a restart too"
+t shell apex-old --sql 'SELECT count(*) FROM n'
+has 6 "with its data"
+t tenant undelete nobody
+fails_with 4 "what never was cannot come back"
+t tenant delete apex --yes
+t tenant delete apex-old --yes
+has "can come back until" "a short grace"
+tries=0
+while [ "$(files)" -ge "$before" ] && [ "$tries" -lt 100 ]; do
+    sleep 0.1
+    tries=$((tries + 1))
+done
+[ "$(files)" -lt "$before" ] || failed "when it is over, the files go while the server runs"
+t tenant undelete apex-old
+fails_with 4 "then nothing comes back"
+api DELETE v1/namespaces/acme -d '{"now":true,"keep_backup":false}'
+has '"files_removed":true' "at once, if asked, with sqld's member or without"
+api DELETE v1/namespaces/acme -d '{"now":"yes"}'
+has '[400]' "a switch is true or false"
+t tenant create last
+t shell last --sql 'CREATE TABLE n (a)'
+t tenant delete last --yes
+stop_server
+sleep 1.1
+start_server
+tries=0
+while [ "$(files)" -gt 0 ] && [ "$tries" -lt 100 ]; do
+    sleep 0.1
+    tries=$((tries + 1))
+done
+[ "$(files)" -eq 0 ] || failed "a grace that ended while the server was down"
+t tenant list --deleted
+lacks last "leaves nothing"
 
 finish

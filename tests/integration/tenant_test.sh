@@ -105,11 +105,11 @@ t tenant delete a1 </dev/null
 fails_with 2 "deleting asks, and where nobody can be asked it needs --yes"
 t tenant delete a1 --yes
 ok "a tenant is deleted"
-t tenant delete acme --yes
-ok "and one with data"
+t tenant delete acme --yes --now
+ok "and one with data, for good"
 t tenant show acme
 fails_with 4 "it is gone"
-[ "$(find "$data/db" -type f | wc -l)" -eq 0 ] || failed "its files too"
+[ "$(find "$data/db" -type f | wc -l)" -eq 0 ] || failed "its files are gone too"
 t tenant create acme
 ok "the name can be taken again"
 t shell acme --sql 'SELECT count(*) FROM n'

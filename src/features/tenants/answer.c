@@ -106,15 +106,26 @@ static void write_url(trib_json_writer *w, const trib_app *app, const trib_tenan
     trib_buf_deinit(&url);
 }
 
+static void member_time(trib_json_writer *w, const char *key, int64_t ms) {
+    char text[TRIB_TIME_ISO_BYTES];
+    trib_time_to_iso(ms, text);
+    trib_jw_key_c(w, key);
+    trib_jw_str_c(w, text);
+}
+
+void tenants_write_deleted(trib_json_writer *w, const trib_tenant *tenant) {
+    trib_jw_member_str(w, "id", trib_str_c(tenant->id));
+    member_time(w, "created_at", tenant->created_ms);
+    member_time(w, "deleted_at", atomic_load(&tenant->deleted_ms));
+    member_time(w, "purge_at", atomic_load(&tenant->purge_ms));
+}
+
 void tenants_write_registry(trib_json_writer *w, const trib_app *app, const trib_tenant *tenant) {
-    char created[TRIB_TIME_ISO_BYTES];
     trib_jw_member_str(w, "name", trib_str_c(tenant->name));
     write_url(w, app, tenant);
     trib_jw_member_bool(w, "system", tenant->system);
-    trib_jw_key_c(w, "created_at");
-    trib_time_to_iso(tenant->created_ms, created);
-    if (tenant->system) trib_jw_null(w);
-    else trib_jw_str_c(w, created);
+    if (tenant->system) trib_jw_member_null(w, "created_at");
+    else member_time(w, "created_at", tenant->created_ms);
     tenants_write_settings(w, tenant);
 }
 

@@ -42,12 +42,15 @@ trib_code tenants_find(trib_http_request *http, trib_tenant **ret, trib_error *e
 /* Members of one tenant that the registry knows without opening the database: name, created_at, url, block flags ... */
 void tenants_write_registry(trib_json_writer *w, const trib_app *app, const trib_tenant *tenant);
 
+/* Members of a deleted one: id, deleted_at, purge_at. */
+void tenants_write_deleted(trib_json_writer *w, const trib_tenant *tenant);
+
 /* One change under way; lives in the request's arena. */
 typedef struct change_call {
     trib_control_op op;
     trib_http_request *http;
-    /* delete only: the files' owner and the job that removes them */
-    trib_tenant *tenant;
+    /* delete for good: the job that removes the files */
+    bool removes;
     trib_job remove;
     trib_code remove_code;
     trib_error remove_err;
@@ -67,6 +70,7 @@ void tenants_change_finished(trib_control_op *op);
 void tenants_handle_create(trib_http_request *http);
 void tenants_handle_rename(trib_http_request *http);
 void tenants_handle_delete(trib_http_request *http);
+void tenants_handle_undelete(trib_http_request *http);
 void tenants_handle_revoke(trib_http_request *http);
 void tenants_handle_rotate(trib_http_request *http);
 /* show.c */

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "store/plain_file.h"
+#include "store/stmt.h"
 #include "support/app_test.h"
 
 static app_test t;
@@ -166,6 +167,185 @@ static void two_tenants_that_want_one_name_do_not_both_get_it(void **state) {
     if (ops[0].code != TRIB_OK) trib_tenant_unref(find("ali"));
 }
 
+/* ---- the end of a tenant ---- */
+
+enum { GRACE_MS = 60000 };
+
+static bool known(const char *name) {
+    trib_tenant *tenant = trib_control_find(t.app.control, trib_str_c(name));
+    trib_tenant_unref(tenant);
+    return tenant != NULL;
+}
+
+static trib_code undelete(const char *name, const char *id, const char *as, trib_error *err) {
+    trib_control_op op = {.type = TRIB_CONTROL_UNDELETE, .id = trib_str_c(id), .new_name = trib_str_c(as)};
+    return app_test_run(&t, &op, name, err);
+}
+
+/* A table with one row, so that there are files. */
+static void fill(const char *name) {
+    static const char *const sql[] = {"CREATE TABLE t(x)", "INSERT INTO t VALUES (1)"};
+    trib_session_vars vars = {0};
+    trib_handle *handle = NULL;
+    trib_db *db = NULL;
+    assert_int_equal(trib_store_db_get(t.app.store, trib_str_c(find(name)->id), NULL, &db, NULL), TRIB_OK);
+    assert_int_equal(trib_handle_take(db, &handle, NULL), TRIB_OK);
+    for (size_t i = 0; i < 2; i++) {
+        trib_stmt *stmt = NULL;
+        bool row = false;
+        assert_int_equal(trib_handle_enter(handle, TRIB_ACCESS_WRITE, &vars, NULL), TRIB_OK);
+        assert_int_equal(trib_stmt_prepare(handle, trib_str_c(sql[i]), &stmt, NULL), TRIB_OK);
+        assert_int_equal(trib_stmt_step(stmt, &row, NULL), TRIB_OK);
+        trib_stmt_free(stmt);
+        trib_handle_leave(handle);
+    }
+    trib_handle_give(handle);
+    trib_db_unref(db);
+}
+
+static bool has_files(const char *id) {
+    char path[400];
+    snprintf(path, sizeof path, "%s/db/%.2s/%.2s/%s.db", t.folder, id, id + 2, id);
+    return access(path, F_OK) == 0;
+}
+
+/* Ticks until the files are gone; false: they stay. */
+static bool files_go(const char *id) {
+    for (int i = 0; i < 2000 && has_files(id); i++) {
+        trib_control_tick(t.app.control);
+        usleep(1000);
+    }
+    return !has_files(id);
+}
+
+static size_t count_deleted(void) {
+    trib_tenant *page[8];
+    size_t count = trib_control_list_deleted(t.app.control, (trib_str){0}, (trib_str){0}, 8, page);
+    for (size_t i = 0; i < count; i++) trib_tenant_unref(page[i]);
+    return count;
+}
+
+static void a_deleted_tenant_comes_back_whole_while_its_grace_lasts(void **state) {
+    (void)state;
+    char id[TRIB_DB_ID_BYTES + 1];
+    t.app.settings.delete_grace_ms = GRACE_MS;
+    create("ali");
+    fill("ali");
+    snprintf(id, sizeof id, "%s", find("ali")->id);
+    uint32_t epoch = atomic_load(&find("ali")->token_epoch);
+    assert_int_equal(app_test_change(&t, TRIB_CONTROL_DELETE, "ali", NULL), TRIB_OK);
+    assert_false(known("ali"));
+    assert_int_equal(app_test_change(&t, TRIB_CONTROL_REVOKE, "ali", NULL), TRIB_TENANT_NOT_FOUND);
+    restart();
+    assert_false(known("ali"));
+    assert_int_equal(count_deleted(), 1);
+    trib_control_tick(t.app.control);
+    assert_int_equal(undelete("ali", "", "", NULL), TRIB_OK);
+    assert_int_equal(count_deleted(), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_string_equal(find("ali")->id, id);
+        assert_false(atomic_load(&find("ali")->deleted));
+        assert_int_equal(atomic_load(&find("ali")->token_epoch), epoch);
+        assert_true(has_files(id));
+        restart();
+    }
+}
+
+static void the_files_go_when_the_grace_is_over(void **state) {
+    (void)state;
+    char id[TRIB_DB_ID_BYTES + 1];
+    t.app.settings.delete_grace_ms = GRACE_MS;
+    create("ali");
+    fill("ali");
+    snprintf(id, sizeof id, "%s", find("ali")->id);
+    assert_int_equal(app_test_change(&t, TRIB_CONTROL_DELETE, "ali", NULL), TRIB_OK);
+    t.env.offset_ns += (int64_t)(GRACE_MS - 1000) * 1000000;
+    for (int i = 0; i < 20; i++) trib_control_tick(t.app.control);
+    assert_true(has_files(id));
+    t.env.offset_ns += INT64_C(2000) * 1000000;
+    assert_true(files_go(id));
+    assert_int_equal(count_deleted(), 0);
+    assert_int_equal(undelete("ali", "", "", NULL), TRIB_TENANT_NOT_FOUND);
+    restart();
+    assert_int_equal(undelete("ali", "", "", NULL), TRIB_TENANT_NOT_FOUND);
+    assert_false(known("ali"));
+}
+
+static void files_in_use_go_when_they_are_free(void **state) {
+    (void)state;
+    char id[TRIB_DB_ID_BYTES + 1];
+    trib_db *db = NULL;
+    t.app.settings.delete_grace_ms = GRACE_MS;
+    create("ali");
+    fill("ali");
+    snprintf(id, sizeof id, "%s", find("ali")->id);
+    assert_int_equal(trib_store_db_get(t.app.store, trib_str_c(id), NULL, &db, NULL), TRIB_OK);
+    assert_int_equal(app_test_change(&t, TRIB_CONTROL_DELETE, "ali", NULL), TRIB_OK);
+    t.env.offset_ns += INT64_C(2) * GRACE_MS * 1000000;
+    for (int i = 0; i < 200; i++) {
+        trib_control_tick(t.app.control);
+        usleep(1000);
+    }
+    assert_int_equal(count_deleted(), 0);
+    assert_true(has_files(id));
+    trib_db_unref(db);
+    t.env.offset_ns += INT64_C(2) * TRIB_CONTROL_RETRY_MS * 1000000;
+    assert_true(files_go(id));
+}
+
+static void the_name_of_a_deleted_tenant_is_free_and_it_comes_back_under_another(void **state) {
+    (void)state;
+    char ids[2][TRIB_DB_ID_BYTES + 1];
+    trib_error err;
+    t.app.settings.delete_grace_ms = GRACE_MS;
+    for (int i = 0; i < 2; i++) {
+        create("ali");
+        snprintf(ids[i], sizeof ids[i], "%s", find("ali")->id);
+        assert_int_equal(app_test_change(&t, TRIB_CONTROL_DELETE, "ali", NULL), TRIB_OK);
+    }
+    assert_int_equal(count_deleted(), 2);
+    assert_int_equal(undelete("ali", "", "", &err), TRIB_BAD_REQUEST);
+    assert_non_null(strstr(err.message, "2 deleted tenants"));
+    create("ali");
+    assert_int_equal(undelete("ali", ids[0], "", &err), TRIB_TENANT_EXISTS);
+    assert_non_null(strstr(err.message, "another name"));
+    assert_int_equal(undelete("ali", ids[0], "ali-old", &err), TRIB_OK);
+    assert_string_equal(find("ali-old")->id, ids[0]);
+    assert_int_equal(undelete("ali", "ffff", "other", &err), TRIB_TENANT_NOT_FOUND);
+    restart();
+    assert_string_equal(find("ali-old")->id, ids[0]);
+    assert_string_not_equal(find("ali")->id, ids[1]);
+    assert_int_equal(count_deleted(), 1);
+}
+
+static void now_is_for_good_also_for_what_was_deleted_before(void **state) {
+    (void)state;
+    trib_control_op now = {.type = TRIB_CONTROL_DELETE, .now = true};
+    t.app.settings.delete_grace_ms = GRACE_MS;
+    create("ali");
+    assert_int_equal(app_test_run(&t, &now, "ali", NULL), TRIB_OK);
+    assert_int_equal(count_deleted(), 0);
+    create("ali");
+    assert_int_equal(app_test_change(&t, TRIB_CONTROL_DELETE, "ali", NULL), TRIB_OK);
+    assert_int_equal(app_test_change(&t, TRIB_CONTROL_DELETE, "ali", NULL), TRIB_TENANT_NOT_FOUND);
+    now = (trib_control_op){.type = TRIB_CONTROL_DELETE, .now = true};
+    assert_int_equal(app_test_run(&t, &now, "ali", NULL), TRIB_OK);
+    assert_int_equal(count_deleted(), 0);
+    restart();
+    assert_int_equal(count_deleted(), 0);
+}
+
+static void lists_of_names_do_not_come_back_with_a_tenant(void **state) {
+    (void)state;
+    t.app.settings.delete_grace_ms = GRACE_MS;
+    create("ali");
+    int64_t before = atomic_load(&find("ali")->named_ms);
+    assert_int_equal(app_test_change(&t, TRIB_CONTROL_DELETE, "ali", NULL), TRIB_OK);
+    t.env.offset_ns += 5000000;
+    assert_int_equal(undelete("ali", "", "", NULL), TRIB_OK);
+    assert_true(atomic_load(&find("ali")->named_ms) > before); /* another one may have had the name meanwhile */
+}
+
 /* ---- the file's format ---- */
 
 static void run(trib_plain_file *file, const char *sql) {
@@ -255,6 +435,12 @@ int main(void) {
         TEST(a_renamed_tenant_keeps_its_data_and_frees_its_name),
         TEST(a_new_name_must_be_free_and_good),
         TEST(two_tenants_that_want_one_name_do_not_both_get_it),
+        TEST(a_deleted_tenant_comes_back_whole_while_its_grace_lasts),
+        TEST(the_files_go_when_the_grace_is_over),
+        TEST(files_in_use_go_when_they_are_free),
+        TEST(the_name_of_a_deleted_tenant_is_free_and_it_comes_back_under_another),
+        TEST(now_is_for_good_also_for_what_was_deleted_before),
+        TEST(lists_of_names_do_not_come_back_with_a_tenant),
         TEST(a_registry_of_the_first_version_is_taken_over),
         TEST(a_registry_of_a_later_version_is_left_alone),
     };
