@@ -676,6 +676,28 @@ static void statements_of_virtual_tables_are_left_to_them_when_a_connection_clos
     trib_db_unref(db);
 }
 
+/* Page maps of databases past 64 MiB are longer than what SQLite's VFS writes in one call. */
+static void files_of_any_size_are_replaced_and_read_back(void **state) {
+    fixture *f = *state;
+    static const size_t sizes[] = {2, 65536, 131072, 131136, (1 << 20) + 7};
+    char path[600];
+    snprintf(path, sizeof path, "%s/some.map", f->folder);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        trib_buf wanted, seen;
+        trib_error err;
+        bool found = false;
+        trib_buf_init(&wanted, 4 << 20);
+        trib_buf_init(&seen, 4 << 20);
+        for (size_t n = 0; n < sizes[i]; n++) trib_buf_add_char(&wanted, (char)(n * 31 + n / 256));
+        trib_code code = trib_file_replace(f->store->base, f->store->disk, path, trib_buf_str(&wanted), &err);
+        if (code != TRIB_OK) fail_msg("%zu bytes: %s", sizes[i], err.message);
+        assert_int_equal(trib_file_read(f->store->base, path, &seen, &found, NULL), TRIB_OK);
+        assert_true(found && trib_str_eq(trib_buf_str(&seen), trib_buf_str(&wanted)));
+        trib_buf_deinit(&wanted);
+        trib_buf_deinit(&seen);
+    }
+}
+
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -699,6 +721,7 @@ int main(void) {
         T(handle_that_is_never_given_back_does_not_hang_sync_threads),
         T(tick_reaches_every_database),
         T(second_store_on_the_same_folder_is_refused),
+        T(files_of_any_size_are_replaced_and_read_back),
         T(statements_of_virtual_tables_are_left_to_them_when_a_connection_closes),
         cmocka_unit_test(paths_refuse_anything_but_ids),
     };
