@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* trib tenant set | rename | undelete: over the admin API of a running server. The server knows the settings; here a
- * value only becomes JSON. */
+/* trib tenant set | rename | undelete | fork: over the admin API of a running server. The server knows the settings;
+ * here a value only becomes JSON. */
 #include <string.h>
 
 #include "cli/admin.h"
 #include "cli/tenant.h"
+#include "wire/url.h"
 
-extern const trib_command trib_cmd_tenant_set, trib_cmd_tenant_rename, trib_cmd_tenant_undelete;
+extern const trib_command trib_cmd_tenant_set, trib_cmd_tenant_rename, trib_cmd_tenant_undelete, trib_cmd_tenant_fork;
 
 static const trib_cli_option admin_options[] = {TRIB_ADMIN_OPTIONS};
 enum { ADMIN_OPTION_COUNT = sizeof admin_options / sizeof *admin_options };
@@ -179,4 +180,50 @@ const trib_command trib_cmd_tenant_undelete = {
     .min_args = 1,
     .max_args = 1,
     .run = run_undelete,
+};
+
+/* ---- fork ---- */
+
+enum {
+    FORK_TIMEOUT_MS = 24 * 3600 * 1000
+}; /* as long as the copy takes; whoever is tired of waiting stops the command */
+
+static int run_fork(trib_cli *cli) {
+    const trib_json *tenant = NULL;
+    trib_admin admin;
+    trib_error err;
+    trib_code code = trib_admin_open(&admin, cli, &err);
+    if (code == TRIB_OK) {
+        admin.remote.timeout_ms = FORK_TIMEOUT_MS;
+        const char *path = trib_admin_path(&admin, cli->args[0], "/fork/");
+        trib_str whole = {0};
+        trib_buf coded;
+        trib_buf_init(&coded, TRIB_REMOTE_URL_BYTES);
+        trib_percent_encode(trib_str_c(cli->args[1]), &coded);
+        if (path && !coded.failed)
+            whole = trib_arena_printf(&admin.arena, "%s%.*s", path, TRIB_STR_ARG(trib_buf_str(&coded)));
+        trib_buf_deinit(&coded);
+        code = post(&admin, whole.ptr, NULL, NULL, &tenant, &err);
+    }
+    return end_change(&admin, code, &err, "forked", tenant);
+}
+
+static const trib_cli_example fork_examples[] = {
+    {"trib tenant fork acme acme-test", "a second tenant with the data of now"},
+};
+
+const trib_command trib_cmd_tenant_fork = {
+    .name = "tenant fork",
+    .args = "SOURCE TARGET",
+    .summary = "Copy a tenant as it is now",
+    .description = "TARGET is a new tenant with the data that SOURCE has at one moment, and its settings but blocks. "
+                   "SOURCE stays\n"
+                   "in use meanwhile. Tokens of SOURCE do not open TARGET.",
+    .options = admin_options,
+    .option_count = ADMIN_OPTION_COUNT,
+    .examples = fork_examples,
+    .example_count = sizeof fork_examples / sizeof *fork_examples,
+    .min_args = 2,
+    .max_args = 2,
+    .run = run_fork,
 };

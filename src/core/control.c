@@ -77,6 +77,20 @@ size_t trib_control_list_deleted(trib_control *control, trib_str after, trib_str
     return count;
 }
 
+bool trib_control_take_fork(trib_control *control) {
+    trib_control_lock(control);
+    bool ok = control->forks < TRIB_FORKS_MAX;
+    control->forks += ok;
+    trib_control_unlock(control);
+    return ok;
+}
+
+void trib_control_give_fork(trib_control *control) {
+    trib_control_lock(control);
+    control->forks--;
+    trib_control_unlock(control);
+}
+
 /* ---- keys ---- */
 
 trib_control_keys *trib_control_get_keys(trib_control *control) {

@@ -23,9 +23,13 @@ static trib_code exists_error(trib_str name, trib_error *err) {
 /* Named arguments; what is not given is NULL and stays as it is. */
 #define SETTING_COLUMN(field, name, type, least, most, meaning) ", " #name " = coalesce(:" #name ", " #name ")"
 
+#define SETTING_NAME(field, name, type, least, most, meaning) ", " #name
+#define SETTING_ARG(field, name, type, least, most, meaning)  ", :" #name
+
 static const char *const op_sql[] = {
-    [TRIB_CONTROL_CREATE] = "INSERT INTO tenant(name, id, created_ms, named_ms, token_epoch)"
-                            " VALUES (:name, :id, :now, :now, :epoch)",
+    [TRIB_CONTROL_CREATE] = "INSERT INTO tenant(name, id, created_ms, named_ms, token_epoch" TRIB_TENANT_SETTING_TABLE(
+        SETTING_NAME) ") VALUES (:name, :id, :now, :now, :epoch" TRIB_TENANT_SETTING_TABLE(SETTING_ARG) ")",
+    [TRIB_CONTROL_FILES] = "INSERT INTO removal VALUES (:id)",
     [TRIB_CONTROL_DELETE] = "UPDATE tenant SET deleted_ms = :now, purge_ms = :purge WHERE id = :id",
     [TRIB_CONTROL_UNDELETE] = "UPDATE tenant SET deleted_ms = 0, purge_ms = 0, name = :name, named_ms = :named"
                               " WHERE id = :id",
@@ -109,7 +113,10 @@ static void make_args(const trib_control_op *op, op_args *to) {
         add_text(to, "id", made->id);
         add_integer(to, "now", made->created_ms);
         add_integer(to, "epoch", atomic_load(&made->token_epoch));
+        for (size_t i = 0; i < TRIB_TENANT_SETTING_COUNT; i++)
+            add_integer(to, trib_tenant_setting_row_at(i)->name, trib_tenant_get(made, (trib_tenant_setting)i));
         break;
+    case TRIB_CONTROL_FILES: add_str(to, "id", op->id); break;
     case TRIB_CONTROL_SETTINGS:
         add_change(to, op->change);
         add_text(to, "id", op->target->id);
@@ -358,7 +365,12 @@ static trib_code prepare_create(trib_control *control, trib_control_op *op, trib
     if (!trib_env_random(control->app->env, &epoch, sizeof epoch))
         return trib_error_set(err, TRIB_INTERNAL, "the system gives no randomness for a new tenant");
     trib_id_to_hex(id, hex);
-    op->prepared = trib_tenant_new(control->app->workers, name, trib_str_c(hex));
+    op->prepared = trib_tenant_new(control->app->workers, name, op->id.len ? op->id : trib_str_c(hex));
+    for (int i = 0; op->prepared && op->like && i < TRIB_TENANT_SETTING_COUNT; i++) {
+        bool block = i == TRIB_TENANT_BLOCK_READS || i == TRIB_TENANT_BLOCK_WRITES;
+        if (!block)
+            trib_tenant_set(op->prepared, (trib_tenant_setting)i, trib_tenant_get(op->like, (trib_tenant_setting)i));
+    }
     if (!op->prepared) return trib_error_set(err, TRIB_NOMEM, NULL);
     op->prepared->created_ms = op->now_ms;
     atomic_store(&op->prepared->named_ms, op->prepared->created_ms);
@@ -426,6 +438,7 @@ static trib_code op_prepare(trib_control *control, trib_control_op *op, trib_err
     if (op->type != TRIB_CONTROL_PURGE) op->target = NULL;
     if (changes_keys(op)) return prepare_keys(control, op, err);
     if (op->type == TRIB_CONTROL_CREATE) return prepare_create(control, op, err);
+    if (op->type == TRIB_CONTROL_FILES) return check_free(control, trib_str_c(op->name), err);
     if (op->type == TRIB_CONTROL_UNDELETE && op->new_name.len == 0) op->new_name = trib_str_c(op->name);
     trib_code code = names(op) ? check_free(control, op->new_name, err) : TRIB_OK;
     if (code == TRIB_TENANT_EXISTS && op->type == TRIB_CONTROL_UNDELETE)

@@ -21,6 +21,7 @@ struct trib_control {
     uint32_t tick_jobs; /* under way */
     trib_control_op purge;
     bool purging;
+    uint32_t forks;     /* under way */
     trib_list removals; /* files that must go */
     trib_tenant *self;  /* the database `control` itself; in no map */
     trib_control_keys *keys;

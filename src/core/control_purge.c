@@ -6,6 +6,7 @@
  *
  * A stop anywhere in between is finished at the next start (control_load.c). One purge is under way at a time, so that
  * a thousand of them that fall due together do not stand in front of everybody else's changes. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/control_int.h"
@@ -14,7 +15,8 @@ typedef struct removal {
     trib_list link; /* control->removals, while no worker has it */
     trib_job job;
     trib_control *control;
-    trib_tenant *tenant;
+    trib_tenant *tenant; /* whose queue is used */
+    char id[TRIB_DB_ID_BYTES + 1];
     int64_t not_before_ns;
     trib_code code;
     trib_error err;
@@ -81,7 +83,7 @@ static removal *removal_of(trib_job *job) {
 
 static trib_job_verdict removal_run(trib_job *job) {
     removal *r = removal_of(job);
-    r->code = trib_store_db_delete(r->control->app->store, trib_str_c(r->tenant->id), &r->err);
+    r->code = trib_store_db_delete(r->control->app->store, trib_str_c(r->id), &r->err);
     return TRIB_JOB_DONE;
 }
 
@@ -101,18 +103,19 @@ static void removal_done(trib_job *job) {
         return;
     }
     if (!r->told)
-        trib_log_event(r->control->app->log, TRIB_LOG_WARN, "tenant_files_left", TRIB_LOG_C("tenant", r->tenant->name),
-                       TRIB_LOG_C("id", r->tenant->id), TRIB_LOG_ERR(&r->err));
+        trib_log_event(r->control->app->log, TRIB_LOG_WARN, "tenant_files_left", TRIB_LOG_C("id", r->id),
+                       TRIB_LOG_ERR(&r->err));
     r->told = true;
     removal_wait(r);
 }
 
-void trib_control_remove_later(trib_control *control, trib_tenant *tenant) {
+void trib_control_remove_later(trib_control *control, trib_tenant *tenant, const char *id) {
     removal *r = calloc(1, sizeof *r);
     if (!r) return; /* the next start does it */
     trib_list_init(&r->link);
     r->control = control;
     r->tenant = trib_tenant_ref(tenant);
+    snprintf(r->id, sizeof r->id, "%s", id);
     trib_control_lock(control);
     trib_list_push_back(&control->removals, &r->link);
     trib_control_unlock(control);
@@ -147,7 +150,7 @@ static void purged(trib_control_op *op) {
     if (op->code == TRIB_OK) {
         trib_log_event(control->app->log, TRIB_LOG_INFO, "tenant_purged", TRIB_LOG_C("tenant", op->tenant->name),
                        TRIB_LOG_C("id", op->tenant->id));
-        trib_control_remove_later(control, op->tenant);
+        trib_control_remove_later(control, op->tenant, op->tenant->id);
     }
     trib_tenant_unref(op->tenant);
     trib_control_lock(control);

@@ -263,14 +263,12 @@ static void empty_page(uint8_t page[4096]) {
     page[105] = 0x10; /* cell content begins at 4096 */
 }
 
-/* Makes <data>/db/<aa>/<bb> and syncs each entry; a process remembers what it has done. */
-static trib_code make_folders(trib_db *db, trib_error *err) {
-    trib_store *store = db->store;
+trib_code trib_store_make_folders(trib_store *store, const char *id, const trib_paths *paths, trib_error *err) {
     const trib_disk *disk = store->disk;
-    if (!db->paths.tenant) return TRIB_OK;
+    if (!paths->tenant) return TRIB_OK;
     unsigned slot = 0; /* the first four hex digits of the id */
     for (int i = 0; i < 4; i++) {
-        char c = db->id[i];
+        char c = id[i];
         slot = slot << 4 | (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
     }
     trib_mutex_lock(store->env, store->lock);
@@ -281,9 +279,9 @@ static trib_code make_folders(trib_db *db, trib_error *err) {
     char parent[TRIB_PATH_MAX_BYTES];
     snprintf(parent, sizeof parent, "%s", store->data_dir);
     int e = 0;
-    for (int depth = 0; e == 0 && trib_paths_parent(store->data_dir, &db->paths, depth, path, sizeof path); depth++) {
+    for (int depth = 0; e == 0 && trib_paths_parent(store->data_dir, paths, depth, path, sizeof path); depth++) {
         e = disk->make_folder(disk->ctx, path);
-        if (e == 0 && !trib_db_fault(db, TRIB_FAULT_NO_FOLDER_SYNC)) e = disk->sync_folder(disk->ctx, parent);
+        if (e == 0 && !(store->faults & TRIB_FAULT_NO_FOLDER_SYNC)) e = disk->sync_folder(disk->ctx, parent);
         memcpy(parent, path, sizeof parent);
     }
     if (e != 0)
@@ -299,7 +297,7 @@ static trib_code materialise_locked(trib_db *db, trib_error *err) {
     trib_store *store = db->store;
     uint8_t page[4096];
     empty_page(page);
-    trib_code code = make_folders(db, err);
+    trib_code code = trib_store_make_folders(store, db->id, &db->paths, err);
     if (code == TRIB_OK)
         code = trib_file_replace(store->base, store->disk, db->paths.db, trib_str_make((const char *)page, sizeof page),
                                  err);

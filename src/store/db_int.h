@@ -231,6 +231,8 @@ trib_code trib_db_open(trib_db *db, trib_error *err);
 void trib_db_close(trib_db *db);
 /* Makes the files of a database that has none, durably, and one handle. Takes open_lock. */
 trib_code trib_db_materialise(trib_db *db, trib_error *err);
+/* Makes <data>/db/<aa>/<bb> of an id and syncs each entry; a process remembers what it has done. */
+trib_code trib_store_make_folders(trib_store *store, const char *id, const trib_paths *paths, trib_error *err);
 /* Closes every connection and the sync descriptor; handles that are lent out lose theirs with `lost`. Nobody is
  * inside. */
 void trib_db_close_connections(trib_db *db, trib_code lost);

@@ -437,6 +437,7 @@ void trib_handle_give(trib_handle *h) {
         trib_policy_set_account(NULL);
     }
     h->settings_changed = false;
+    atomic_store(&h->copying, false);
     trib_handle_give_inside(h);
 }
 
@@ -514,6 +515,9 @@ bool trib_handle_stateful(const trib_handle *h) {
 
 bool trib_handle_autocommit(const trib_handle *h) {
     return !h->sqlite || sqlite3_get_autocommit(h->sqlite) != 0;
+}
+void trib_handle_set_copying(trib_handle *h) {
+    atomic_store(&h->copying, true);
 }
 trib_db *trib_handle_db(const trib_handle *h) {
     return h->db;

@@ -43,8 +43,9 @@ enum {
     TRIB_TXN_STEAL_MS_SYSTEM = 1000,
     TRIB_READ_TXN_MAX_MS = 30000, /* then SNAPSHOT_TOO_OLD: a reader pins the log */
     TRIB_CHECKPOINT_LOG_BYTES = 4 << 20,
-    TRIB_LOG_TIGHT_BYTES = 64 << 20, /* read transactions live 5 s from here on */
-    TRIB_LOG_MAX_BYTES = 256 << 20   /* writes get TOO_MANY_REQUESTS from here on */
+    TRIB_LOG_TIGHT_BYTES = 64 << 20,     /* read transactions live 5 s from here on */
+    TRIB_COPY_LOG_MAX_BYTES = 128 << 20, /* a fork pins no longer a log: it must not get writes refused */
+    TRIB_LOG_MAX_BYTES = 256 << 20       /* writes get TOO_MANY_REQUESTS from here on */
 };
 
 typedef struct trib_store_config {
@@ -162,6 +163,9 @@ void trib_handle_leave(trib_handle *handle);
 /* Open transaction, or a setting that was changed: the session must keep this handle. Thread: inside. */
 bool trib_handle_stateful(const trib_handle *handle);
 bool trib_handle_autocommit(const trib_handle *handle);
+/* The open read transaction is copied as a whole (fork): it lives until the log has TRIB_COPY_LOG_MAX_BYTES instead of
+ * for a time. Until the handle is given back. Thread: inside. */
+void trib_handle_set_copying(trib_handle *handle);
 trib_db *trib_handle_db(const trib_handle *handle);
 /* What the statements that ended since enter, or since the last call, have read and written. The database's own counts
  * (trib_db_get_stats) begin again when it was closed meanwhile. Thread: inside. */

@@ -18,7 +18,7 @@ static change_call *call_of_job(trib_job *job) {
 /* ---- create ---- */
 
 /* sqld answers 400 where the name is taken. */
-static void create_failed(trib_http_request *http, const trib_error *err) {
+void tenants_answer_failed(trib_http_request *http, const trib_error *err) {
     if (err->code == TRIB_TENANT_EXISTS) tenants_answer_error_as(http, 400, err);
     else trib_http_answer_error(http, err);
 }
@@ -28,7 +28,7 @@ void tenants_change_finished(trib_control_op *op) {
     change_call *call = op->owner;
     tenants_reply reply;
     if (op->code != TRIB_OK) {
-        create_failed(call->http, &op->err);
+        tenants_answer_failed(call->http, &op->err);
         return;
     }
     tenants_reply_begin(&reply);
@@ -80,7 +80,7 @@ void tenants_handle_create(trib_http_request *http) {
     change_call *call = tenants_call_new(http, TRIB_CONTROL_CREATE, tenants_change_finished);
     if (!call) return;
     code = trib_control_submit(http->app->control, &call->op, &err);
-    if (code != TRIB_OK) create_failed(http, &err);
+    if (code != TRIB_OK) tenants_answer_failed(http, &err);
 }
 
 /* ---- rename ---- */
@@ -102,7 +102,7 @@ void tenants_handle_rename(trib_http_request *http) {
     if (!call) return;
     call->op.new_name = name;
     code = trib_control_submit(http->app->control, &call->op, &err);
-    if (code != TRIB_OK) create_failed(http, &err);
+    if (code != TRIB_OK) tenants_answer_failed(http, &err);
 }
 
 /* ---- delete and undelete ---- */
@@ -125,7 +125,7 @@ static void delete_answer(change_call *call) {
     trib_tenant *tenant = call->op.tenant;
     tenants_reply reply;
     bool removed = call->removes && call->remove_code == TRIB_OK;
-    if (call->removes && !removed) trib_control_remove_later(http->app->control, tenant);
+    if (call->removes && !removed) trib_control_remove_later(http->app->control, tenant, tenant->id);
     tenants_reply_begin(&reply);
     trib_jw_member_str(&reply.w, "name", trib_str_c(tenant->name));
     trib_jw_member_bool(&reply.w, "deleted", true);
@@ -209,7 +209,7 @@ void tenants_handle_undelete(trib_http_request *http) {
     call->op.id = id;
     call->op.new_name = name;
     code = trib_control_submit(http->app->control, &call->op, &err);
-    if (code != TRIB_OK) create_failed(http, &err);
+    if (code != TRIB_OK) tenants_answer_failed(http, &err);
 }
 
 /* ---- tokens and keys ---- */

@@ -15,6 +15,7 @@ static const trib_route routes[] = {
     {"POST", "/v1/namespaces/:ns/undelete", ADMIN_BODY, tenants_handle_undelete, "bring a deleted tenant back"},
     {"POST", "/v1/namespaces/:ns/create", ADMIN_BODY, tenants_handle_create, "create a tenant"},
     {"POST", "/v1/namespaces/:ns/rename", ADMIN_BODY, tenants_handle_rename, "give a tenant another name"},
+    {"POST", "/v1/namespaces/:ns/fork/:to", ADMIN_BODY, tenants_handle_fork, "copy a tenant as it is now"},
     {"GET", "/v1/namespaces/:ns/stats", ADMIN_GET, tenants_handle_stats, "counters under sqld's names"},
     {"GET", "/v1/namespaces/:ns/config", ADMIN_GET, tenants_handle_config, "settings under sqld's names"},
     {"POST", "/v1/namespaces/:ns/config", ADMIN_BODY, tenants_handle_set_config, "change them under sqld's names"},

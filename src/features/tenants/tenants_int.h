@@ -64,7 +64,11 @@ bool tenants_name_fits(trib_http_request *http);
 /* settings.c: the members of trib_tenant_setting_row_at and block_reason. */
 void tenants_write_settings(trib_json_writer *w, const trib_tenant *tenant);
 
+/* fork.c */
+void tenants_handle_fork(trib_http_request *http);
 /* change.c */
+/* An error, with sqld's status where the name is taken. */
+void tenants_answer_failed(trib_http_request *http, const trib_error *err);
 /* `finished` of a change whose answer is the tenant as it is now. */
 void tenants_change_finished(trib_control_op *op);
 void tenants_handle_create(trib_http_request *http);
