@@ -42,6 +42,7 @@
     X(max_response, BYTES, "10MiB", "SIZE", "largest answer to one request", "32MiB")                                  \
     X(max_row, BYTES, "5MiB", "SIZE", "largest row of an answer", "5MiB")                                              \
     X(max_batch_steps, COUNT, "0", "N", "statements in one batch; 0: the protocol's own limit", "1000")                \
+    X(slow_statement_ms, COUNT, "0", "N", "log statements that run at least as many milliseconds; 0: none", "500")     \
     X(log_level, LEVEL, "info", "LEVEL", "debug, info, warn or error; debug logs each request", "debug")               \
     X(log_format, FORMAT, "text", "FORMAT", "text or json, one line an event, on standard error", "json")
 

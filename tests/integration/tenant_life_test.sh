@@ -208,4 +208,27 @@ done
 t tenant list --deleted
 lacks last "leaves nothing"
 
+# ---- slow statements ----
+
+stop_server
+start_server --slow-statement-ms 50 --log-format json
+t tenant create slow
+token=$("$TRIB" token create slow --data "$data")
+long='WITH RECURSIVE c(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM c WHERE x < 1000000) SELECT count(*), ? FROM c'
+pipeline slow "$token" "{\"type\":\"execute\",\"stmt\":{\"sql\":\"$long\",\"args\":[{\"type\":\"text\",\"value\":\"my-secret\"}]}},
+    {\"type\":\"execute\",\"stmt\":{\"sql\":\"SELECT 'quick'\"}},{\"type\":\"close\"}"
+has '[200]' "a slow statement and a quick one"
+output=$(grep slow_statement "$work/err" || true)
+has '"tenant":"slow"' "the slow one is logged with its tenant"
+has '"duration_ms":' "its time"
+has '"rows_read":1' "its rows"
+has 'WITH RECURSIVE c(x)' "its text"
+has '"request_id":"' "and its request"
+lacks my-secret "but never with values"
+lacks quick "the quick one is not"
+[ "$(echo "$output" | wc -l)" -eq 1 ] || failed "one line"
+t shell slow --sql "SELECT 1; WITH RECURSIVE c(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM c WHERE x < 1000001) SELECT count(*) FROM c;"
+output=$(grep slow_statement "$work/err" || true)
+has '1000001' "in scripts too"
+
 finish

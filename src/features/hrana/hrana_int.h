@@ -9,6 +9,7 @@
 #include "core/db_job.h"
 #include "core/http.h"
 #include "core/session.h"
+#include "core/slow.h"
 #include "wire/json.h"
 
 enum {
@@ -125,6 +126,7 @@ struct hrana_exec {
 
     trib_stmt *running; /* a cursor's statement while its rows are handed over */
     bool begun;         /* it has written its columns */
+    trib_slow slow;     /* of the statement at hand */
     /* what a cursor's connection has; loop only */
     bool streaming; /* the head is sent */
     bool starved;   /* the next chunk waits for credit */
