@@ -62,6 +62,25 @@ int trib_cli_exit_status(trib_code code) {
     return TRIB_EXIT_FAILURE;
 }
 
+bool trib_cli_error_page(const trib_error *err, char ret_page[TRIB_CLI_PAGE_BYTES]) {
+    trib_str code = trib_str_c(trib_error_wire_code(err));
+    /* SQLite's own codes share a page; a code that is not in our table came from another program */
+    if (trib_str_starts(code, TRIB_STR("SQLITE_"))) code = TRIB_STR("SQLITE_ERROR");
+    for (int i = TRIB_OK + 1; i < TRIB_AGAIN; i++) {
+        if (!trib_str_eq_c(code, trib_code_text((trib_code)i))) continue;
+        snprintf(ret_page, TRIB_CLI_PAGE_BYTES, "docs/errors/%.*s.md", TRIB_STR_ARG(code));
+        return true;
+    }
+    return false;
+}
+
+void trib_cli_print_error(FILE *out, const char *who, const trib_error *err) {
+    char page[TRIB_CLI_PAGE_BYTES];
+    fprintf(out, "%s: %s (%s)\n", who, err->message, trib_error_wire_code(err));
+    /* wrong words are explained by --help, and a message about them says so */
+    if (err->code != TRIB_USAGE && trib_cli_error_page(err, page)) fprintf(out, "  see %s\n", page);
+}
+
 int trib_cli_fail(const trib_cli *cli, const trib_error *err) {
     if (cli->json) {
         trib_buf text;
@@ -75,7 +94,7 @@ int trib_cli_fail(const trib_cli *cli, const trib_error *err) {
         if (!text.failed) fprintf(cli->err, "%.*s\n", TRIB_STR_ARG(trib_buf_str(&text)));
         trib_buf_deinit(&text);
     } else {
-        fprintf(cli->err, "trib: %s\n", err->message);
+        trib_cli_print_error(cli->err, "trib", err);
     }
     return trib_cli_exit_status(err->code);
 }
@@ -132,13 +151,26 @@ static trib_code unknown_option(const trib_command *command, trib_str name, trib
                           command->name);
 }
 
+/* The name behind a dash and a letter: "c:sql e:each" says that -c is --sql; empty if there is none. */
+static trib_str long_name(const trib_command *command, char letter) {
+    trib_str rest = trib_str_c(command->short_options);
+    while (rest.len) {
+        size_t end = trib_str_find(rest, ' ');
+        trib_str row = trib_str_sub(rest, 0, end == SIZE_MAX ? rest.len : end);
+        rest = trib_str_sub(rest, row.len + 1, rest.len);
+        if (row.ptr[0] == letter) return trib_str_sub(row, 2, row.len);
+    }
+    return (trib_str){0};
+}
+
 /* One option at argv[*at]; *at moves to the last word that belongs to it. */
 static trib_code parse_option(trib_cli *cli, int argc, char *const *argv, int *at, trib_error *err) {
-    trib_str name = trib_str_c(argv[*at] + 2);
+    bool is_short = argv[*at][1] != '-';
+    trib_str name = is_short ? long_name(cli->command, argv[*at][1]) : trib_str_c(argv[*at] + 2);
     const char *value = NULL;
     bool is_switch;
     size_t equals = trib_str_find(name, '=');
-    if (equals != SIZE_MAX) {
+    if (equals != SIZE_MAX && !is_short) {
         value = name.ptr + equals + 1;
         name = trib_str_sub(name, 0, equals);
     }
@@ -159,12 +191,16 @@ static trib_code parse_option(trib_cli *cli, int argc, char *const *argv, int *a
     return TRIB_OK;
 }
 
+static bool is_short_option(const trib_command *command, const char *word) {
+    return word[0] == '-' && word[1] && !word[2] && long_name(command, word[1]).len > 0;
+}
+
 static trib_code parse(trib_cli *cli, int argc, char *const *argv, trib_error *err) {
     bool only_args = false;
     for (int i = 0; i < argc; i++) {
         if (!only_args && strcmp(argv[i], "--") == 0) {
             only_args = true;
-        } else if (!only_args && strncmp(argv[i], "--", 2) == 0) {
+        } else if (!only_args && (strncmp(argv[i], "--", 2) == 0 || is_short_option(cli->command, argv[i]))) {
             trib_code code = parse_option(cli, argc, argv, &i, err);
             if (code) return code;
         } else if (!only_args && argv[i][0] == '-' && argv[i][1]) {

@@ -55,7 +55,10 @@ typedef struct trib_command {
     size_t option_count;
     const trib_cli_example *examples;
     size_t example_count;
+    const trib_cli_option *words; /* commands inside the command, as rows: {".tables", "", "the tables"} */
+    size_t word_count;
     unsigned min_args, max_args;
+    const char *short_options; /* "c:sql": -c is --sql; NULL: none */
     bool takes_config;         /* --config FILE and every setting of server/config.h as an option */
     int (*run)(trib_cli *cli); /* returns TRIB_EXIT_* */
 } trib_command;
@@ -85,9 +88,14 @@ const char *trib_cli_get(const trib_cli *cli, const char *option);
 bool trib_cli_has(const trib_cli *cli, const char *option);
 /* Of the environment; NULL if it is not set. */
 const char *trib_cli_variable(const trib_cli *cli, const char *name);
+/* "trib: MESSAGE (CODE)", and a line with the page that explains the code. who: the first word. */
+void trib_cli_print_error(FILE *out, const char *who, const trib_error *err);
 /* Says what went wrong on cli->err, as JSON with --json; returns the exit status that fits the code. */
 int trib_cli_fail(const trib_cli *cli, const trib_error *err);
 int trib_cli_exit_status(trib_code code);
+enum { TRIB_CLI_PAGE_BYTES = 64 };
+/* The page of the documentation that explains an error: "docs/errors/TENANT_NOT_FOUND.md"; false if there is none. */
+bool trib_cli_error_page(const trib_error *err, char ret_page[TRIB_CLI_PAGE_BYTES]);
 /* Default, --config file (or TRIB_CONFIG), environment, options: into *config, finished.
  * Errors: CONFIG, USAGE, IO, NOMEM. Owns: trib_config_deinit, also after an error. */
 trib_code trib_cli_load_config(const trib_cli *cli, trib_config *config, trib_error *err);

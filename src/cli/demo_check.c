@@ -106,7 +106,7 @@ static void print_stream(demo_state *demo, const trib_sql_rows *rows) {
         if (out[6].type == TRIB_VALUE_TEXT) out[6].bytes = demo_clock(out[6].bytes);
     }
     trib_buf_init(&text, STREAM_JSON_MAX_BYTES);
-    trib_rows_write_table(&text, &shown, TRIB_ROWS_CELL_COLUMNS);
+    trib_rows_write(&text, &shown, TRIB_ROWS_TABLE);
     demo_say(demo, "\n%.*s\n", TRIB_STR_ARG(trib_buf_str(&text)));
     trib_buf_deinit(&text);
 }

@@ -38,11 +38,20 @@ static void print_options(FILE *out, const trib_command *command) {
             "(admin_listen). An option wins over the environment, the environment over the file.\n");
 }
 
+static void print_word(FILE *out, const trib_cli_option *word) {
+    int n = fprintf(out, "  %s%s%s", word->name, word->value_name[0] ? " " : "", word->value_name);
+    /* what is too long for its column has its explanation on the next line */
+    if (n > 30) fprintf(out, "\n%30s %s\n", "", word->help);
+    else fprintf(out, "%*s %s\n", 30 - n, "", word->help);
+}
+
 void trib_cli_print_help(FILE *out, const trib_command *command) {
     fprintf(out, "%s\n\nUsage: trib %s%s%s [options]\n", command->summary, command->name, command->args[0] ? " " : "",
             command->args);
     if (command->description) fprintf(out, "\n%s\n", command->description);
     print_options(out, command);
+    if (command->word_count) fprintf(out, "\nCommands inside:\n");
+    for (size_t i = 0; i < command->word_count; i++) print_word(out, &command->words[i]);
     if (command->example_count) fprintf(out, "\nExamples:\n");
     for (size_t i = 0; i < command->example_count; i++)
         fprintf(out, "  %s\n      %s\n", command->examples[i].line, command->examples[i].what);
@@ -193,6 +202,8 @@ static void man_command(FILE *out, const trib_command *command) {
     }
     for (size_t i = 0; i < command->option_count; i++)
         man_term(out, "--", command->options[i].name, command->options[i].value_name, command->options[i].help);
+    for (size_t i = 0; i < command->word_count; i++)
+        man_term(out, "", command->words[i].name, command->words[i].value_name, command->words[i].help);
     for (size_t i = 0; i < command->example_count; i++)
         man_term(out, "", command->examples[i].line, NULL, command->examples[i].what);
 }

@@ -1,16 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows as text: a table for people, JSON and CSV for programs. Pure. */
+/* Rows as text: tables and lines for people, JSON and CSV for programs. Pure. */
 #ifndef TRIB_CLI_ROWS_H
 #define TRIB_CLI_ROWS_H
 
 #include "base/buf.h"
 #include "cli/sql.h"
 
-/* How wide a cell of a table may become; the rest is "…". 0: no limit. */
+/* How wide a column of a table may become on a terminal; the rest of a text is "…". */
 enum { TRIB_ROWS_CELL_COLUMNS = 60 };
 
-typedef enum trib_rows_format { TRIB_ROWS_TABLE, TRIB_ROWS_JSON, TRIB_ROWS_CSV } trib_rows_format;
-/* "table", "json", "csv"; false leaves *ret alone. */
+/* X(id, name) */
+#define TRIB_ROWS_FORMATS(X)                                                                                           \
+    X(TABLE, "table")                                                                                                  \
+    X(BOX, "box")                                                                                                      \
+    X(MARKDOWN, "markdown")                                                                                            \
+    X(JSON, "json")                                                                                                    \
+    X(CSV, "csv")                                                                                                      \
+    X(LINE, "line")
+
+typedef enum trib_rows_format {
+#define X(id, name) TRIB_ROWS_##id,
+    TRIB_ROWS_FORMATS(X)
+#undef X
+} trib_rows_format;
+
+/* "table", "box", ...; NULL behind the last. */
+const char *trib_rows_format_name(size_t index);
+/* False leaves *ret alone. */
 bool trib_rows_format_from_text(trib_str text, trib_rows_format *ret);
 
 /* Byte for byte what JavaScript's JSON.stringify(rows) gives: an array of objects, members in column order, numbers as
@@ -18,11 +34,17 @@ bool trib_rows_format_from_text(trib_str text, trib_rows_format *ret);
 void trib_rows_write_json(trib_buf *buf, const trib_sql_rows *rows);
 /* RFC 4180 with a header line and \n; NULL is empty, a blob is Base64. */
 void trib_rows_write_csv(trib_buf *buf, const trib_sql_rows *rows);
-/* Columns side by side, numbers to the right; control characters become '?', so that data cannot steer a terminal. */
-void trib_rows_write_table(trib_buf *buf, const trib_sql_rows *rows, size_t max_cell_columns);
+/* TABLE, BOX and MARKDOWN: columns side by side, as wide as a terminal shows them, numbers to the right; control
+ * characters become '?', so that data cannot steer a terminal. max_cells: of a column, 0 for no limit. (rows_table.c)
+ */
+void trib_rows_write_table(trib_buf *buf, const trib_sql_rows *rows, trib_rows_format form, size_t max_cells);
+/* A line for each value, `name = value`, and an empty one between rows. */
+void trib_rows_write_lines(trib_buf *buf, const trib_sql_rows *rows);
 void trib_rows_write(trib_buf *buf, const trib_sql_rows *rows, trib_rows_format format);
 
-/* Terminal columns of UTF-8 text, one a character: wide enough for what tables here show. */
-size_t trib_rows_text_columns(trib_str text);
+/* The value as plain text, appended: nothing for NULL, Base64 for a blob. */
+void trib_rows_add_plain(trib_buf *buf, const trib_value *value);
+/* Appends `text` made safe for a terminal; returns its cells. */
+size_t trib_rows_add_safe(trib_buf *buf, trib_str text);
 
 #endif

@@ -10,6 +10,7 @@
 
 struct trib_http_client {
     CURL *easy;
+    CURLM *multi; /* of calls that can be cancelled; made with the first of them */
 };
 
 /* One call under way. */
@@ -18,7 +19,7 @@ typedef struct call {
     const trib_http_client_request *request;
     trib_http_client_reply reply;
     struct curl_slist *headers;
-    bool stopped; /* on_body said no */
+    bool stopped; /* on_body said no, or the call was cancelled */
 } call;
 
 trib_code trib_http_client_new(trib_http_client **ret, trib_error *err) {
@@ -37,6 +38,7 @@ trib_code trib_http_client_new(trib_http_client **ret, trib_error *err) {
 void trib_http_client_free(trib_http_client *client) {
     if (!client) return;
     curl_easy_cleanup(client->easy);
+    if (client->multi) curl_multi_cleanup(client->multi);
     free(client);
     curl_global_cleanup();
 }
@@ -164,6 +166,11 @@ static bool set_options(call *c) {
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_WRITEDATA, c);
     if (r->unix_socket) SET(CURLOPT_UNIX_SOCKET_PATH, r->unix_socket);
+    if (r->tls_pin) {
+        SET(CURLOPT_PINNEDPUBLICKEY, r->tls_pin);
+        SET(CURLOPT_SSL_VERIFYPEER, 0L);
+        SET(CURLOPT_SSL_VERIFYHOST, 0L);
+    }
     /* POST, PUT and PATCH always say how long their body is, also an empty one */
     if (r->body.len || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0) {
         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
@@ -181,7 +188,7 @@ static const char *fix_for(CURLcode failed) {
     if (failed == CURLE_COULDNT_CONNECT) return "start the server there, or correct the address and port";
     if (failed == CURLE_COULDNT_RESOLVE_HOST) return "check the spelling of the host name and the name service";
     if (failed == CURLE_PEER_FAILED_VERIFICATION || failed == CURLE_SSL_CONNECT_ERROR ||
-        failed == CURLE_SSL_CACERT_BADFILE) {
+        failed == CURLE_SSL_CACERT_BADFILE || failed == CURLE_SSL_PINNEDPUBKEYNOTMATCH) {
         return "check that the server speaks TLS on this port and that its certificate is trusted; http:// is without "
                "TLS";
     }
@@ -237,6 +244,34 @@ static trib_code explain(const call *c, CURLcode failed, trib_error *err) {
     return code;
 }
 
+enum { LOOK_AROUND_MS = 1000 };
+
+/* Drives the transfer until it ends or cancel_fd can be read. */
+static CURLcode perform_multi(call *c) {
+    CURLM *multi = c->client->multi;
+    int running = 1, left;
+    while (running && !c->stopped) {
+        struct curl_waitfd cancel = {.fd = *c->request->cancel_fd, .events = CURL_WAIT_POLLIN};
+        if (curl_multi_perform(multi, &running) != CURLM_OK) return CURLE_FAILED_INIT;
+        if (running && curl_multi_poll(multi, &cancel, 1, LOOK_AROUND_MS, NULL) != CURLM_OK) return CURLE_FAILED_INIT;
+        if (running && cancel.revents) c->stopped = true;
+    }
+    for (CURLMsg *message; (message = curl_multi_info_read(multi, &left));) {
+        if (message->msg == CURLMSG_DONE) return message->data.result;
+    }
+    return CURLE_ABORTED_BY_CALLBACK;
+}
+
+static CURLcode perform(call *c) {
+    trib_http_client *client = c->client;
+    if (!c->request->cancel_fd) return curl_easy_perform(client->easy);
+    if (!client->multi) client->multi = curl_multi_init();
+    if (!client->multi || curl_multi_add_handle(client->multi, client->easy) != CURLM_OK) return CURLE_OUT_OF_MEMORY;
+    CURLcode result = perform_multi(c);
+    curl_multi_remove_handle(client->multi, client->easy);
+    return result;
+}
+
 trib_code trib_http_client_call(trib_http_client *client, const trib_http_client_request *request,
                                 trib_http_client_reply *ret_reply, trib_error *err) {
     call c = {.client = client, .request = request};
@@ -246,7 +281,7 @@ trib_code trib_http_client_call(trib_http_client *client, const trib_http_client
     trib_code code = set_headers(&c, err);
     if (code == TRIB_OK && !set_options(&c)) code = trib_error_set(err, TRIB_NOMEM, NULL);
     if (code == TRIB_OK) {
-        CURLcode failed = curl_easy_perform(client->easy);
+        CURLcode failed = perform(&c);
         if (failed != CURLE_OK) code = explain(&c, failed, err);
     }
     long status = 0;

@@ -513,6 +513,10 @@ bool trib_handle_stateful(const trib_handle *h) {
     return h->settings_changed || (h->sqlite && !sqlite3_get_autocommit(h->sqlite));
 }
 
+bool trib_handle_may_part(const trib_handle *h) {
+    return !h->waits_read && !h->wrote && !trib_handle_stateful(h);
+}
+
 bool trib_handle_autocommit(const trib_handle *h) {
     return !h->sqlite || sqlite3_get_autocommit(h->sqlite) != 0;
 }
@@ -571,6 +575,7 @@ trib_code trib_handle_before_step(trib_handle *h, bool needs_turn, trib_error *e
     trib_db *db = h->db;
     if (atomic_load(&h->interrupted)) return interrupted_now(h, err);
     h->waits_read = false;
+    if (atomic_load(&h->txn_began_ns) == 0) h->commits_before = atomic_load(&db->appended_no);
     if (!needs_turn && !h->has_turn) return before_read(h, err);
     trib_db_lock(db);
     trib_code code = state_error(db, err);

@@ -10,10 +10,12 @@
 
 #include "store/policy.h"
 
-enum { ROWS_PER_BLOCK = 256 };
+enum { ROWS_PER_BLOCK = 256, CANCEL_OPS = 20000 /* machine steps between two looks; about a millisecond */ };
 
 struct trib_plain_file {
     sqlite3 *sqlite;
+    bool (*is_cancelled)(void *ctx);
+    void *cancel_ctx;
 };
 
 typedef struct block {
@@ -24,6 +26,7 @@ typedef struct block {
 
 static trib_code sql_error(const trib_plain_file *file, int rc, trib_error *err) {
     if ((rc & 0xff) == SQLITE_NOMEM) return trib_error_set(err, TRIB_NOMEM, NULL);
+    if ((rc & 0xff) == SQLITE_INTERRUPT) return trib_error_set(err, TRIB_CANCELLED, "the statement was cancelled");
     trib_error_set(err, TRIB_SQL_ERROR, "SQLite error: %s", sqlite3_errmsg(file->sqlite));
     if (err) snprintf(err->text_code, sizeof err->text_code, "SQLITE_%s", trib_sqlite_base_name(rc));
     return TRIB_SQL_ERROR;
@@ -50,6 +53,17 @@ void trib_plain_file_close(trib_plain_file *file) {
     if (!file) return;
     sqlite3_close(file->sqlite);
     free(file);
+}
+
+static int on_progress(void *arg) {
+    trib_plain_file *file = arg;
+    return file->is_cancelled && file->is_cancelled(file->cancel_ctx);
+}
+
+void trib_plain_file_set_cancel(trib_plain_file *file, bool (*is_cancelled)(void *ctx), void *ctx) {
+    file->is_cancelled = is_cancelled;
+    file->cancel_ctx = ctx;
+    sqlite3_progress_handler(file->sqlite, is_cancelled ? CANCEL_OPS : 0, on_progress, file);
 }
 
 static int bind(sqlite3_stmt *stmt, int at, const trib_value *value) {

@@ -5,6 +5,7 @@
 #ifndef TRIB_STORE_PLAIN_FILE_H
 #define TRIB_STORE_PLAIN_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/arena.h"
@@ -28,8 +29,11 @@ typedef struct trib_plain_rows {
 trib_code trib_plain_file_open(const char *path, trib_plain_file **ret, trib_error *err);
 /* Rolls back what is open. Takes NULL. */
 void trib_plain_file_close(trib_plain_file *file);
+/* is_cancelled(ctx) is asked while statements run; true ends one with CANCELLED. NULL: none. */
+void trib_plain_file_set_cancel(trib_plain_file *file, bool (*is_cancelled)(void *ctx), void *ctx);
 /* Runs one statement to its end; blanks and comments give no rows. args: positional.
- * Errors: SQL_ERROR with SQLite's message and code; NOMEM, also when the rows are more than the arena takes. */
+ * Errors: SQL_ERROR with SQLite's message and code; CANCELLED; NOMEM, also when the rows are more than the arena takes.
+ */
 trib_code trib_plain_file_execute(trib_plain_file *file, trib_str sql, const trib_value *args, size_t arg_count,
                                   trib_arena *arena, trib_plain_rows *ret, trib_error *err);
 

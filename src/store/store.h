@@ -37,7 +37,9 @@ enum {
     TRIB_HANDLES_PER_DB_MAX = 64, /* connections of one database: stops a tenant from eating descriptors */
     TRIB_HANDLE_QUEUE_MAX = 1024, /* jobs that may wait for one of them: as for the turn */
     TRIB_HANDLE_WAIT_MS = 10000,  /* and how long: idle sessions with open transactions may hold all of them */
+    TRIB_STOP_CLEAN_MS = 2000,    /* at the end: how long logs are emptied, which costs syncs, for a quick next start */
     TRIB_STOP_WAIT_MS = 5000,     /* longest wait for connections at the end: a lost one must not hang the process */
+    TRIB_OPEN_DBS_DEFAULT = 1000, /* databases that stay open while nobody uses them */
     TRIB_SYNC_THREADS_DEFAULT = 16,
     TRIB_TXN_STEAL_MS_DEFAULT = 5000, /* an older transaction loses the turn when somebody waits */
     TRIB_TXN_STEAL_MS_SYSTEM = 1000,
@@ -54,7 +56,7 @@ typedef struct trib_store_config {
     const struct trib_disk *disk; /* folders of that disk (store/files.h); NULL: the operating system's */
     uint32_t sync_threads;        /* 0: the default; 1 and `inline_sync` for deterministic tests */
     bool inline_sync;             /* no sync threads: trib_store_run_pending() does their work on the caller's thread */
-    uint32_t max_open_dbs;        /* LRU budget; 0: 1000 */
+    uint32_t max_open_dbs;        /* past it, opening one closes the longest unused; 0: TRIB_OPEN_DBS_DEFAULT */
     size_t cache_bytes_per_handle; /* 0: 256 KiB */
     uint32_t checkpoint_log_bytes; /* a longer log is checkpointed; 0: TRIB_CHECKPOINT_LOG_BYTES */
     /* A commit of `db` became durable. Thread: a sync thread; must be quick and must not call the store. May be
@@ -182,15 +184,30 @@ struct trib_turn_waiter {
     void (*granted)(trib_turn_waiter *waiter, trib_code code);
     /* private to the store */
     trib_turn_waiter *prev, *next;
-    trib_handle *handle;
+    trib_handle *handle; /* NULL: trib_turn_reserve */
 };
 
+/* A statement has just answered AGAIN for want of the turn, and nothing binds its session to this connection: no
+ * transaction, no setting, nothing written since enter. Thread: inside. */
+bool trib_handle_may_part(const trib_handle *handle);
 /* OK: the handle has the turn. AGAIN: `granted` will be called. TRANSACTION_BUSY: the queue is full. Thread: inside. */
 trib_code trib_turn_wait(trib_handle *handle, trib_turn_waiter *waiter, trib_error *err);
 /* Takes a waiter out of the queue; false if `granted` was or is being called. Thread: any. */
 bool trib_turn_cancel(trib_handle *handle, trib_turn_waiter *waiter);
 /* The same where the handle may have moved on; the db reference must be held. Thread: any. */
 bool trib_turn_withdraw(trib_db *db, trib_turn_waiter *waiter);
+
+/* Waiting in the same queue without a connection, after the handle was given back: those in the queue hold none, and
+ * one connection, whose cache is warm, serves them one after the other.
+ * OK: nobody is in the way, or there is no room in the queue; the usual way leads on. AGAIN: `granted` will be called;
+ * with OK the turn is reserved for this waiter until trib_turn_adopt or trib_turn_pass. The db reference must be held.
+ * Thread: worker. */
+trib_code trib_turn_reserve(trib_db *db, trib_turn_waiter *waiter);
+/* The reserved turn goes to a handle that was taken since; nothing if it is not reserved any more (the database was
+ * recovered meanwhile). Thread: worker, not between enter and leave. */
+void trib_turn_adopt(trib_handle *handle, const trib_turn_waiter *waiter);
+/* Gives a reserved turn up, if it still is. Thread: any. */
+void trib_turn_pass(trib_db *db, const trib_turn_waiter *waiter);
 
 /* ---- the gate ---- */
 

@@ -33,7 +33,6 @@ struct trib_handle {
     bool wrote;            /* had the turn since enter */
     bool has_turn;         /* guarded by the db's lock */
     bool inside;           /* guarded by the db's lock */
-    bool waits_turn;       /* a waiter of this handle is queued; guarded by the db's lock */
     bool waits_read;       /* the last before_step answered AGAIN for a read that a log reset holds back */
     bool given;            /* given back while the database was being recovered: fail.c frees it */
     bool own_work;         /* serves the store itself (checkpoint, recovery): never interrupted, may open files early */
@@ -44,6 +43,7 @@ struct trib_handle {
     bool schema_changed;   /* the open transaction, or the last one, has changed the schema */
     trib_code lost;        /* what the next enter must answer: TRANSACTION_TIMEOUT, ... */
     _Atomic int64_t txn_began_ns; /* since when a snapshot is open; 0: none */
+    uint64_t commits_before;      /* commits of the database just before its snapshot was opened, see data_version.c */
 
     trib_handle *next;      /* the db's list of all handles */
     trib_handle *next_idle; /* the db's list of clean ones */

@@ -2,120 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # Measures what docs/benchmarks.md tells about: tests/bench/run.sh   (`make bench`)
 #
-#   select         one row by its key through POST /v2/pipeline, 32 keep-alive connections, one tenant, with a token; the
-#                  whole server is pinned to one core, the load generator to the other
-#   static         nginx with a static file of 300 bytes, pinned and loaded in the same way, right before and after
-#   insert 1, 64   one durable row a request into one tenant, 1 and 64 clients; the server may use every core
+# Every row is one kind of request to the whole server over sockets. Beside it, in the same run: nginx with a static file
+# of 300 bytes, right before and right after; the same SQL straight on SQLite in C; and, where the compatibility tests are
+# installed (make test does that), npm's libsql in its process. Prints a table and writes build/bench/result.json.
 #
-# Prints a table and writes build/bench/result.json. Everything binds to 127.0.0.1 on free ports, works in a new folder
-# below build/bench, and is ended by its process id. Seconds a figure: TRIB_TEST_BENCH_SECONDS (5). On a machine that does
-# other work only the CPU times mean something.
+# The rows of one statement that reads have the whole server pinned to one core and the load generator to the other; for
+# the others the server may use every core. tests/bench/lib.sh has the rest.
 set -eu
-export LC_ALL=C
 cd "$(dirname "$0")/../.."
-
-seconds=${TRIB_TEST_BENCH_SECONDS:-5}
+. tests/bench/lib.sh
 connections=32
-trib=build/release/trib
-loadgen=build/release/tests/bench/bench_loadgen
-work=
-server_pid=
-nginx_pid=
-
-die() {
-    printf 'tests/bench/run.sh: %s\n' "$*" >&2
-    exit 1
-}
-
-end_all() {
-    status=$?
-    trap - EXIT INT TERM
-    for pid in $server_pid $nginx_pid; do kill -TERM "$pid" 2>/dev/null || true; done
-    for pid in $server_pid $nginx_pid; do wait "$pid" 2>/dev/null || true; done
-    [ -z "$work" ] || rm -rf "$work"
-    exit $status
-}
-trap end_all EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-# number FILE KEY: the first number after "KEY" in a line of JSON
-number() {
-    sed -n "s/.*\"$2\": *\\([0-9.]*\\).*/\\1/p" "$1" | head -n 1
-}
-
-# CPU time of a process in clock ticks (user + system), all its threads
-cpu_ticks() {
-    sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'
-}
-
-# load NAME PID ARGUMENTS...: runs the generator against the process and leaves its report in $work/NAME.json, with
-# the CPU microseconds a request and the share of a core that the process used
-load() {
-    name=$1 pid=$2
-    shift 2
-    before=$(cpu_ticks "$pid")
-    $pin_generator "$loadgen" "$@" >"$work/report.json" ||
-        die "$name: requests failed or were refused: $(cat "$work/report.json")"
-    after=$(cpu_ticks "$pid")
-    awk -v ticks=$((after - before)) -v hz="$hz" -v all="$(number "$work/report.json" all_requests)" '
-        { sub(/}$/, ""); printf "%s, \"cpu_us_per_request\": %.2f}\n", $0, ticks / hz * 1e6 / all }
-    ' "$work/report.json" >"$work/$name.json"
-}
-
-# ---- building ----
-
-cmake --preset release -DTRIB_BENCH=ON >/dev/null
-tools/build.sh release >build/bench-build.log 2>&1 || {
-    tail -n 30 build/bench-build.log >&2
-    die "the build failed; see build/bench-build.log"
-}
-mkdir -p build/bench
-work=$(mktemp -d build/bench/run.XXXXXX)
-hz=$(getconf CLK_TCK)
-
-# ---- cores ----
-
-pin_server= pin_generator=
-pinned=false
-if [ "$(nproc)" -ge 2 ] && command -v taskset >/dev/null; then
-    cores=$(taskset -cp $$ | sed 's/.*: //' | tr ',' '\n' |
-        awk -F- '{ for (i = $1; i <= (NF > 1 ? $2 : $1); i++) print i }' | head -n 2 | tr '\n' ' ')
-    set -- $cores
-    pin_server="taskset -c $1" pin_generator="taskset -c $2"
-    pinned=true
-else
-    echo "Only one core (or no taskset): server and generator share it, so requests/s are too low." >&2
-fi
-
-# ---- servers ----
-
-# start_server PIN: $address, $server_pid
-start_server() {
-    $1 "$trib" serve --data "$work/data" --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 >>"$work/trib.log" 2>&1 &
-    server_pid=$!
-    i=0
-    while [ ! -s "$work/data/server.json" ]; do
-        kill -0 "$server_pid" 2>/dev/null && [ $i -lt 100 ] || die "trib did not start: $(cat "$work/trib.log")"
-        i=$((i + 1))
-        sleep 0.1
-    done
-    address=$(sed -n 's|.*"url":"http://\([^/]*\)/".*|\1|p' "$work/data/server.json")
-}
-
-stop_server() {
-    kill -TERM "$server_pid"
-    wait "$server_pid" || die "trib did not end well: $(tail -n 5 "$work/trib.log")"
-    server_pid=
-}
-
-# sql TEXT: one statement of the tenant, over HTTP, once
-sql() {
-    printf '{"requests":[{"type":"execute","stmt":{"sql":"%s"}},{"type":"close"}]}' "$1" >"$work/body.json"
-    "$loadgen" --address "$address" --connections 1 --requests 1 --path /bench/v2/pipeline \
-        --header "Authorization: Bearer $token" --header "Content-Type: application/json" \
-        --body-file "$work/body.json" --expect '"ok"' >"$work/report.json" || die "refused: $1"
-}
+tenants=1000
 
 start_nginx() {
     command -v nginx >/dev/null || return 1
@@ -159,66 +56,137 @@ static_load() {
         --path /300.txt
 }
 
-pipeline_load() {
-    name=$1 clients=$2
-    printf '{"requests":[{"type":"execute","stmt":{"sql":"%s","args":[%s]}},{"type":"close"}]}' "$3" "$4" \
-        >"$work/body.json"
-    load "$name" "$server_pid" --address "$address" --connections "$clients" --duration-s "$seconds" \
-        --path /bench/v2/pipeline --header "Authorization: Bearer $token" \
-        --header "Content-Type: application/json" --body-file "$work/body.json" --expect "$5"
+# timed NAME CLIENTS PATH EXPECT ARGUMENTS...
+timed() {
+    requests "$@" --duration-s "$seconds"
 }
 
-# ---- measuring ----
+# once PATH COUNT: $work/body.json to each of COUNT tenants, once
+once() {
+    requests setup 16 "$1" ok --requests "$2" --number "next:$2"
+}
+
+# The same statements straight on SQLite, on a copy that nobody else has open.
+measure_sqlite() {
+    file=$(find "$work/data/db" -name '*.db' -size +30k | head -n 1)
+    cp "$file" "$work/direct.db"
+    for what in select select100 insert batch20; do
+        $pin_server "$direct" $what "$work/direct.db" "$seconds" >"$work/sqlite_$what.json"
+    done
+}
+
+measure_libsql() {
+    node=tests/compat/node_modules/node/bin/node
+    [ -x "$node" ] || return 0
+    $pin_server "$node" tests/bench/libsql.js "$work/direct.db" "$seconds" "$work" || die "npm's libsql failed"
+}
 
 integer_7='{"type":"integer","value":"7"}'
 text_20='{"type":"text","value":"twenty bytes of text"}'
-load_before=$(cut -d ' ' -f 1 /proc/loadavg)
+insert='INSERT INTO entry (text) VALUES (?)'
+one_row='"affected_row_count":1'
+
+bench_begin
+choose_cores
+
+# ---- one core: what a small read costs ----
 
 start_server "$pin_server"
 "$trib" tenant create bench --data "$work/data" >/dev/null
-token=$("$trib" token create bench --data "$work/data")
-sql 'CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT NOT NULL, price INTEGER NOT NULL)'
-sql 'CREATE TABLE entry (id INTEGER PRIMARY KEY, text TEXT NOT NULL)'
-sql "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) \
+token=$("$trib" token create --all --data "$work/data")
+pipeline "$work/body.json" 'CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT NOT NULL, price INTEGER NOT NULL)' '' \
+    'CREATE TABLE entry (id INTEGER PRIMARY KEY, text TEXT NOT NULL)' '' \
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) \
 INSERT INTO item SELECT i, 'the name of item ' || i, i * 10 FROM n"
-
+requests setup 1 /bench/v2/pipeline '"affected_row_count":1000' --requests 1
 with_nginx=false
 if start_nginx; then with_nginx=true; else echo "nginx is not installed: no figure beside ours." >&2; fi
 [ $with_nginx = false ] || static_load static_before
-pipeline_load select $connections 'SELECT id, name, price FROM item WHERE id = ?' "$integer_7" 'the name of item 7"'
+pipeline "$work/body.json" 'SELECT id, name, price FROM item WHERE id = ?' "$integer_7"
+timed select $connections /bench/v2/pipeline 'the name of item 7"'
 [ $with_nginx = false ] || static_load static_after
+pipeline "$work/body.json" 'SELECT id, name, price FROM item WHERE id > ? ORDER BY id LIMIT 100' "$integer_7"
+timed select100 $connections /bench/v2/pipeline 'the name of item 8"'
 stop_server
+measure_sqlite
+measure_libsql
+
+# ---- every core: writes ----
+
 start_server ''
-pipeline_load insert_1 1 'INSERT INTO entry (text) VALUES (?)' "$text_20" '"affected_row_count":1'
-pipeline_load insert_64 64 'INSERT INTO entry (text) VALUES (?)' "$text_20" '"affected_row_count":1'
+pipeline "$work/body.json" "$insert" "$text_20"
+timed insert_1 1 /bench/v2/pipeline "$one_row"
+timed insert_64 64 /bench/v2/pipeline "$one_row"
+set --
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    set -- "$@" ",{\"stmt\":{\"sql\":\"$insert\",\"args\":[$text_20]},\"condition\":{\"type\":\"ok\",\"step\":$#}}"
+done
+printf '{"requests":[{"type":"batch","batch":{"steps":[{"stmt":{"sql":"BEGIN IMMEDIATE"}}%s,%s]}},{"type":"close"}]}' \
+    "$(printf '%s' "$@")" '{"stmt":{"sql":"COMMIT"},"condition":{"type":"ok","step":20}}' >"$work/body.json"
+timed batch20_1 1 /bench/v2/pipeline "$one_row"
+timed batch20_16 16 /bench/v2/pipeline "$one_row"
+
+# ---- every core: many tenants ----
+
+printf '{}' >"$work/create.json"
+key=$(cat "$work/data/admin.key")
+load create "$server_pid" --address "$admin" --connections 16 --requests $tenants --number next:$tenants \
+    --path /v1/namespaces/t%n/create --header "Authorization: Basic $key" --body-file "$work/create.json"
+pipeline "$work/body.json" 'CREATE TABLE entry (id INTEGER PRIMARY KEY, text TEXT NOT NULL)' '' "$insert" "$text_20"
+once /t%n/v2/pipeline $tenants
+pipeline "$work/body.json" "$insert" "$text_20"
+timed insert_64_many 64 /t%n/v2/pipeline "$one_row" --number uniform:$tenants
+pipeline "$work/body.json" 'SELECT text FROM entry WHERE id = ?' '{"type":"integer","value":"1"}'
+timed select_zipf 64 /t%n/v2/pipeline 'twenty bytes' --number zipf:$tenants
+printf '{"requests":[{"type":"execute","stmt":{"sql":"BEGIN IMMEDIATE"}}]}' >"$work/body.json"
+printf '{"baton":"%%b","requests":[{"type":"execute","stmt":{"sql":"%s","args":[%s]}}]}' "$insert" "$text_20" >"$work/2.json"
+printf '{"baton":"%%b","requests":[{"type":"execute","stmt":{"sql":"COMMIT"}},{"type":"close"}]}' >"$work/3.json"
+timed interactive_16 16 /t%n/v2/pipeline '"baton":null' --number uniform:$tenants --then-file "$work/2.json" \
+    --then-file "$work/3.json"
 stop_server
+
+# ---- memory, and the first request after a start ----
+
+start_server ''
+kib_before=$(resident_kib)
+pipeline "$work/body.json" 'SELECT text FROM entry WHERE id = ?' '{"type":"integer","value":"1"}'
+requests cold 1 /t%n/v2/pipeline 'twenty bytes' --requests 500 --number next:$tenants
+kib_open=$(resident_kib)
+"$loadgen" --address "$address" --connections 2000 --requests 2000 --path /health --hold-s 2 >"$work/held.json" &
+held=$!
+sleep 1.5
+kib_held=$(resident_kib)
+wait $held || die "idle connections failed: $(cat "$work/held.json")"
+stop_server
+printf '"kib_per_open_database": %s\n' "$(awk -v a="$kib_before" -v b="$kib_open" 'BEGIN { printf "%.0f", (b - a) / 500 }')" \
+    >"$work/facts"
+printf '"kib_per_idle_connection": %s\n' "$(awk -v a="$kib_open" -v b="$kib_held" 'BEGIN { printf "%.1f", (b - a) / 2000 }')" \
+    >>"$work/facts"
 
 # ---- reporting ----
 
-row() {
-    [ -s "$work/$1.json" ] || return 0
-    printf '%-34s %10s %12s %10s %10s\n' "$2" "$(number "$work/$1.json" requests_per_s)" \
-        "$(number "$work/$1.json" cpu_us_per_request)" "$(number "$work/$1.json" p50)" "$(number "$work/$1.json" p99)"
-}
-
-result=build/bench/result.json
-{
-    printf '{"date": "%s", "commit": "%s", "kernel": "%s", "cpu": "%s", "cores": %s, "pinned": %s, ' \
-        "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(git rev-parse --short HEAD 2>/dev/null || echo unknown)" "$(uname -r)" \
-        "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)" "$pinned"
-    printf '"load_before": %s' "$load_before"
-    for name in static_before select static_after insert_1 insert_64; do
-        [ ! -s "$work/$name.json" ] || printf ',\n "%s": %s' "$name" "$(cat "$work/$name.json")"
-    done
-    printf '}\n'
-} >$result
-
-printf '%-34s %10s %12s %10s %10s\n' '' 'requests/s' 'CPU us/req' 'p50 us' 'p99 us'
+table_head
 row static_before "nginx, 300 bytes, $connections clients"
 row select "SELECT of one row, $connections clients"
 row static_after "nginx again"
+row sqlite_select "the same on SQLite in C, one thread"
+row libsql_select "the same in node with npm's libsql"
+row select100 "SELECT of 100 rows, $connections clients"
+row sqlite_select100 "the same on SQLite in C"
+row libsql_select100 "the same in node with npm's libsql"
 row insert_1 'durable INSERT, 1 client'
-row insert_64 'durable INSERT, 64 clients'
+row sqlite_insert 'the same on SQLite in C'
+row libsql_insert "the same in node with npm's libsql"
+row insert_64 'durable INSERT, 64 clients, one tenant'
+row insert_64_many "durable INSERT, 64 clients, $tenants tenants"
+row batch20_1 'transaction of 20 INSERTs, 1 client'
+row sqlite_batch20 'the same on SQLite in C'
+row batch20_16 'transaction of 20 INSERTs, 16 clients'
+row interactive_16 'interactive transaction, 3 requests, 16 clients'
+row create 'tenants created, 16 clients'
+row cold 'first SELECT of a tenant, 1 client'
+row select_zipf "SELECT by Zipf over $tenants tenants, 64 clients"
 awk -v one="$(number "$work/insert_1.json" requests_per_s)" -v many="$(number "$work/insert_64.json" requests_per_s)" \
     'BEGIN { printf "64 clients make %.1f times the INSERTs of one.\n", many / one }'
-echo "In full: $result"
+sed 's/"//g' "$work/facts"
+write_result build/bench/result.json

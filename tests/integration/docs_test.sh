@@ -28,6 +28,13 @@ output=$(tr '\n' ' ' <"$docs/reference/config.md")
 for each in "0 it worked" "1 it did not" "2 wrong words or settings" "3 the server cannot be reached" "4 not found" "5 not allowed" \
     "6 exists already or is busy"; do has "$each" "reference/config.md has the exit statuses"; done
 
+# ---- the shell's commands ----
+
+: >"$work/any.db"
+"$TRIB" shell "$work/any.db" -c .help | sed -n 's/  */ /g; /^\./p' >"$work/dots"
+same "reference/shell.md has every command with a dot, with what it does" "$(cat "$work/dots")" \
+    "$(sed -n 's/^| `\(\.[a-z]*[^`,]*\)` | \(..*\) |$/\1 \2/p' "$docs/reference/shell.md" | sed 's/\\|/|/g')"
+
 # ---- routes: both directions ----
 
 routes() { # LISTENER-less list "METHOD /path" of the tables in the source, namespaced as on the page
@@ -72,6 +79,8 @@ row() {
     output=$line
     failed "reference/limits.md: '$1' is $2 in the program"
 }
+row "TLS handshake" "$(limit TRIB_CONN_HANDSHAKE_TIMEOUT_MS)"
+row "TLS handshake" "$(limit TRIB_CONN_HANDSHAKE_MAX_BYTES)"
 row "requests in a pipeline" "$(limit TRIB_HRANA_REQUESTS_MAX)"
 row "steps in a batch" "$(limit TRIB_HRANA_STEPS_MAX)"
 row "nesting of conditions" "$(limit TRIB_HRANA_COND_DEPTH_MAX)"

@@ -84,7 +84,7 @@ sh_in --sql 'CREATE TABLE IF NOT EXISTS quiet (a)'
 [ -z "$output" ] || failed "what has no columns prints nothing"
 sh_in --mode xml --sql 'SELECT 1'
 fails_with 2 "an unknown mode is a wrong option"
-has "table, json or csv" "and the known ones are told"
+has "table, box, markdown, json, csv or line" "and the known ones are told"
 
 # ---- commands with a dot ----
 

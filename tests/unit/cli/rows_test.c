@@ -119,10 +119,55 @@ static void long_cells_are_cut_with_a_mark(void **state) {
     trib_sql_rows set = {.col_count = 1, .row_count = 2, .cols = cols, .values = values};
     trib_buf buf;
     trib_buf_init(&buf, 4096);
-    trib_rows_write_table(&buf, &set, 8);
+    trib_rows_write_table(&buf, &set, TRIB_ROWS_TABLE, 8);
     trib_buf_add_char(&buf, '\0');
     assert_string_equal(buf.ptr, "a\n--------\n0123456\xe2\x80\xa6\n01234567\n");
     trib_buf_deinit(&buf);
+}
+
+static void boxes_align_by_the_cells_of_a_terminal(void **state) {
+    (void)state;
+    const char *const names[] = {"\xe6\x97\xa5", "n"};
+    trib_value values[] = {T("e\xcc\x81"), I(12), T("\xf0\x9f\x98\x80z"), N};
+    check(TRIB_ROWS_BOX, 2, names, values, 2,
+          "┌─────┬──────┐\n"
+          "│ \xe6\x97\xa5  │ n    │\n"
+          "├─────┼──────┤\n"
+          "│ e\xcc\x81   │   12 │\n"
+          "│ \xf0\x9f\x98\x80z │ NULL │\n"
+          "└─────┴──────┘\n");
+}
+
+static void wide_characters_are_cut_at_a_whole_one(void **state) {
+    trib_str cols[] = {TRIB_STR("a")};
+    trib_value values[] = {T("\xe6\x97\xa5\xe6\x97\xa5\xe6\x97\xa5")};
+    trib_sql_rows set = {.col_count = 1, .row_count = 1, .cols = cols, .values = values};
+    trib_buf buf;
+    (void)state;
+    trib_buf_init(&buf, 4096);
+    trib_rows_write_table(&buf, &set, TRIB_ROWS_TABLE, 4);
+    trib_buf_add_char(&buf, '\0');
+    assert_string_equal(buf.ptr, "a\n---\n\xe6\x97\xa5\xe2\x80\xa6\n");
+    trib_buf_deinit(&buf);
+}
+
+static void markdown_escapes_what_would_end_a_cell(void **state) {
+    (void)state;
+    const char *const names[] = {"t", "n"};
+    trib_value values[] = {T("a|b\\"), I(1), T("l1\nl2"), N};
+    check(TRIB_ROWS_MARKDOWN, 2, names, values, 2,
+          "| t        |    n |\n"
+          "|----------|-----:|\n"
+          "| a\\|b\\\\   |    1 |\n"
+          "| l1<br>l2 | NULL |\n");
+}
+
+static void lines_name_every_value(void **state) {
+    (void)state;
+    const char *const names[] = {"id", "name"};
+    trib_value values[] = {I(1), T("x"), I(2), N};
+    check(TRIB_ROWS_LINE, 2, names, values, 2, "  id = 1\nname = x\n\n  id = 2\nname = NULL\n");
+    check(TRIB_ROWS_LINE, 2, names, NULL, 0, "");
 }
 
 static void formats_have_names(void **state) {
@@ -143,6 +188,10 @@ int main(void) {
         cmocka_unit_test(tables_align_by_characters_and_numbers_to_the_right),
         cmocka_unit_test(tables_show_no_control_characters),
         cmocka_unit_test(long_cells_are_cut_with_a_mark),
+        cmocka_unit_test(boxes_align_by_the_cells_of_a_terminal),
+        cmocka_unit_test(wide_characters_are_cut_at_a_whole_one),
+        cmocka_unit_test(markdown_escapes_what_would_end_a_cell),
+        cmocka_unit_test(lines_name_every_value),
         cmocka_unit_test(formats_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

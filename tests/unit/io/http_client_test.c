@@ -180,6 +180,30 @@ static void a_stream_is_not_bounded_but_a_kept_body_is(void **state) {
     scene_stop(&t);
 }
 
+static void a_readable_descriptor_cancels_and_the_client_goes_on(void **state) {
+    (void)state;
+    scene t;
+    int ends[2];
+    char byte;
+    scene_start(&t);
+    assert_int_equal(pipe(ends), 0);
+    trib_http_client_request r = {.cancel_fd = &ends[0]};
+    assert_int_equal(call_path(&t, "/echo", r), TRIB_OK); /* as any other call while nothing comes */
+    assert_true(contains(&t.reply.body, "GET /echo"));
+    trib_http_client_reply_deinit(&t.reply);
+    assert_int_equal(call_path(&t, "/cut", r), TRIB_CONNECT);
+
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    assert_int_equal(call_path(&t, "/silent", r), TRIB_CANCELLED); /* nobody ever answers this path */
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    assert_int_equal(call_path(&t, "/bad", r), TRIB_OK);
+    assert_int_equal(t.reply.status, 503);
+    trib_http_client_reply_deinit(&t.reply);
+    close(ends[0]);
+    close(ends[1]);
+    scene_stop(&t);
+}
+
 static void a_refused_connection_says_what_why_and_how_without_tokens(void **state) {
     (void)state;
     scene t;
@@ -278,6 +302,7 @@ int main(void) {
         cmocka_unit_test(methods_follow_the_body_and_nothing_leaks_into_the_next_call),
         cmocka_unit_test(any_status_is_an_answer_and_redirects_are_not_followed),
         cmocka_unit_test(a_stream_is_not_bounded_but_a_kept_body_is),
+        cmocka_unit_test(a_readable_descriptor_cancels_and_the_client_goes_on),
         cmocka_unit_test(a_refused_connection_says_what_why_and_how_without_tokens),
         cmocka_unit_test(broken_answers_and_bad_requests_have_their_own_codes),
         cmocka_unit_test(a_unix_socket_carries_requests_too),

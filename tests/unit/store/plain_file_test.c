@@ -130,6 +130,21 @@ static void what_was_not_committed_is_gone_after_the_end(void **state) {
     assert_int_equal(f->rows.values[0].integer, 0);
 }
 
+static bool count_down(void *ctx) {
+    return --*(int *)ctx <= 0;
+}
+
+static void a_statement_that_runs_for_ever_can_be_cancelled(void **state) {
+    fixture *f = *state;
+    int looks = 3;
+    trib_plain_file_set_cancel(f->file, count_down, &looks);
+    assert_int_equal(run(f, "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r) SELECT count(*) FROM r"),
+                     TRIB_CANCELLED);
+    assert_int_equal(looks, 0);
+    trib_plain_file_set_cancel(f->file, NULL, NULL);
+    ok(f, "SELECT 1");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -139,6 +154,7 @@ int main(void) {
         T(more_rows_than_the_arena_takes_are_an_error_that_ends_nothing),
         T(errors_have_sqlites_codes),
         T(what_was_not_committed_is_gone_after_the_end),
+        T(a_statement_that_runs_for_ever_can_be_cancelled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

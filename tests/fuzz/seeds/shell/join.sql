@@ -1,0 +1,1 @@
+SELECT o.id FROM orders o JOIN items i ON i.order_id = o.id WHERE o.state = 'x' AND i.qty > 5 ORDER BY o.created_at DESC;

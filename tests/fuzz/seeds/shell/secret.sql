@@ -1,0 +1,1 @@
+PRAGMA main."key" = 'x'; -- Bearer eyJhbGciOi.x.y https://u:p@h/?a
