@@ -342,6 +342,30 @@ static void old_read_transaction_is_ended(void **state) {
     trib_db_unref(db);
 }
 
+static void copied_snapshot_lives_until_the_log_is_long(void **state) {
+    fixture *f = *state;
+    trib_db *db = get_db(f);
+    trib_handle *a = take(db);
+    trib_error err = {0};
+    enter(f, a);
+    assert_int_equal(exec(a, "CREATE TABLE t(x)", true), TRIB_OK);
+    assert_int_equal(exec(a, "BEGIN", false), TRIB_OK);
+    trib_handle_set_copying(a);
+    assert_int_equal(number(a, "SELECT count(*) FROM t"), 0);
+    trib_handle_leave(a);
+    f->env.offset_ns += (int64_t)TRIB_READ_TXN_MAX_MS * 10 * 1000000;
+    trib_turn_end_old_reads(db);
+    enter(f, a);
+    trib_handle_leave(a);
+    uint64_t bytes = atomic_load(&db->log.bytes);
+    atomic_store(&db->log.bytes, TRIB_COPY_LOG_MAX_BYTES);
+    trib_turn_end_old_reads(db);
+    atomic_store(&db->log.bytes, bytes);
+    assert_int_equal(trib_handle_enter(a, TRIB_ACCESS_WRITE, &f->vars, &err), TRIB_SNAPSHOT_TOO_OLD);
+    trib_handle_give(a);
+    trib_db_unref(db);
+}
+
 static void numbers_and_epoch_survive_restarts_and_checkpoints(void **state) {
     fixture *f = *state;
     uint64_t epoch = 0;
@@ -747,6 +771,7 @@ int main(void) {
         T(cancelled_waiter_is_never_granted),
         T(overdue_transaction_loses_the_turn_when_somebody_waits),
         T(old_read_transaction_is_ended),
+        T(copied_snapshot_lives_until_the_log_is_long),
         T(numbers_and_epoch_survive_restarts_and_checkpoints),
         T(idle_database_is_closed_and_opens_again),
         T(databases_past_the_budget_are_closed_as_they_are),
