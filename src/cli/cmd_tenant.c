@@ -5,26 +5,30 @@
 #include <unistd.h>
 
 #include "cli/admin.h"
+#include "cli/tenant.h"
 #include "wire/url.h"
 
 extern const trib_command trib_cmd_tenant_create, trib_cmd_tenant_list, trib_cmd_tenant_show, trib_cmd_tenant_delete;
 
 enum { LIST_PAGE = 1000 };
 
-/* Closes, says what went wrong if anything did, and gives the exit status. */
-static int finish(trib_admin *admin, trib_code code, const trib_error *err) {
+int trib_tenant_finish(trib_admin *admin, trib_code code, const trib_error *err) {
     int status = code == TRIB_OK ? TRIB_EXIT_OK : trib_cli_fail(admin->cli, err);
     trib_admin_close(admin);
     return status;
 }
 
-/* "url  http://..." for each member of an object. */
-static void print_members(trib_admin *admin, const trib_json *object) {
+void trib_tenant_print(trib_admin *admin, const trib_json *object) {
+    FILE *out = admin->cli->out;
+    if (admin->cli->json) {
+        trib_admin_print_json(out, object);
+        return;
+    }
     for (const trib_json *member = trib_json_first(object); member; member = trib_json_next(member)) {
         trib_str key = trib_arena_dup(&admin->arena, member->key);
         if (!key.ptr) return;
         trib_str text = trib_admin_text(admin, object, key.ptr);
-        fprintf(admin->cli->out, "%-14s %.*s\n", key.ptr, TRIB_STR_ARG(text.len ? text : TRIB_STR("-")));
+        fprintf(out, "%-20s %.*s\n", key.ptr, TRIB_STR_ARG(text.len ? text : TRIB_STR("-")));
     }
 }
 
@@ -47,7 +51,7 @@ static int run_create(trib_cli *cli) {
                     TRIB_STR_ARG(trib_admin_text(&admin, tenant, "url")));
     }
     trib_buf_deinit(&body);
-    return finish(&admin, code, &err);
+    return trib_tenant_finish(&admin, code, &err);
 }
 
 static const trib_cli_option admin_options[] = {TRIB_ADMIN_OPTIONS};
@@ -89,6 +93,13 @@ static uint64_t print_page(trib_admin *admin, const trib_json *page, uint64_t pr
             continue;
         }
         trib_str name = trib_admin_text(admin, tenant, "name"), created = trib_admin_text(admin, tenant, "created_at");
+        if (trib_cli_has(admin->cli, "deleted")) {
+            fprintf(out, "%-24.*s %-24.*s %-24.*s %.*s\n", TRIB_STR_ARG(name),
+                    TRIB_STR_ARG(trib_admin_text(admin, tenant, "deleted_at")),
+                    TRIB_STR_ARG(trib_admin_text(admin, tenant, "purge_at")),
+                    TRIB_STR_ARG(trib_admin_text(admin, tenant, "id")));
+            continue;
+        }
         fprintf(out, "%-24.*s %-24.*s %.*s\n", TRIB_STR_ARG(name),
                 TRIB_STR_ARG(created.len ? created : TRIB_STR("system")),
                 TRIB_STR_ARG(trib_admin_text(admin, tenant, "url")));
@@ -98,6 +109,8 @@ static uint64_t print_page(trib_admin *admin, const trib_json *page, uint64_t pr
 
 static void print_head(const trib_cli *cli) {
     if (cli->json) fputs("[", cli->out);
+    else if (trib_cli_has(cli, "deleted"))
+        fprintf(cli->out, "%-24s %-24s %-24s %s\n", "NAME", "DELETED", "GONE FOR GOOD", "ID");
     else fprintf(cli->out, "%-24s %-24s %s\n", "NAME", "CREATED", "URL");
 }
 
@@ -119,7 +132,8 @@ static trib_code list_pages(trib_admin *admin, uint64_t limit, trib_error *err) 
         trib_str next = {0};
         trib_arena_reset(&admin->arena);
         uint64_t ask = limit - printed < LIST_PAGE ? limit - printed : LIST_PAGE;
-        snprintf(path, sizeof path, "v1/namespaces?limit=%" PRIu64 "%s%s", ask, cursor[0] ? "&cursor=" : "", cursor);
+        snprintf(path, sizeof path, "v1/namespaces?limit=%" PRIu64 "%s%s%s", ask,
+                 trib_cli_has(admin->cli, "deleted") ? "&deleted=true" : "", cursor[0] ? "&cursor=" : "", cursor);
         trib_code code = trib_admin_call(admin, "GET", path, NULL, &page, err);
         if (code != TRIB_OK) return code; /* nothing that could be taken for an empty list */
         if (first) print_head(admin->cli);
@@ -145,12 +159,13 @@ static int run_list(trib_cli *cli) {
     }
     if (code == TRIB_OK) code = list_pages(&admin, limit, &err);
     if (code == TRIB_OK && cli->json) fputs("]\n", cli->out);
-    return finish(&admin, code, &err);
+    return trib_tenant_finish(&admin, code, &err);
 }
 
 static const trib_cli_option list_options[] = {
     {"limit", "N", "at most N tenants"},
     {"after", "TENANT", "those behind this name, in byte order"},
+    {"deleted", NULL, "those that were deleted and can come back, with the time when they cannot any more"},
     TRIB_ADMIN_OPTIONS,
 };
 static const trib_cli_example list_examples[] = {
@@ -180,21 +195,21 @@ static int run_show(trib_cli *cli) {
     trib_code code = trib_admin_open(&admin, cli, &err);
     if (code == TRIB_OK)
         code = trib_admin_call(&admin, "GET", trib_admin_path(&admin, cli->args[0], ""), NULL, &tenant, &err);
-    if (code == TRIB_OK && cli->json) trib_admin_print_json(cli->out, tenant);
-    else if (code == TRIB_OK) print_members(&admin, tenant);
-    return finish(&admin, code, &err);
+    if (code == TRIB_OK) trib_tenant_print(&admin, tenant);
+    return trib_tenant_finish(&admin, code, &err);
 }
 
 static const trib_cli_example show_examples[] = {
-    {"trib tenant show acme", "its URL, size, counters and blocks"},
+    {"trib tenant show acme", "its URL, settings, size and counters"},
     {"trib tenant show acme --json", "the same for a program"},
 };
 
 const trib_command trib_cmd_tenant_show = {
     .name = "tenant show",
     .args = "TENANT",
-    .summary = "Show a tenant's URL, size and counters",
-    .description = "rows_read, rows_written and requests count since the server started.",
+    .summary = "Show a tenant's URL, settings, size and counters",
+    .description = "A setting without a value has the default. rows_read, rows_written and requests count since the "
+                   "server started.",
     .options = admin_options,
     .option_count = ADMIN_OPTION_COUNT,
     .examples = show_examples,
@@ -213,12 +228,29 @@ static trib_code confirm(trib_cli *cli, const char *name, trib_error *err) {
     if (!isatty(STDIN_FILENO)) {
         return trib_error_set(err, TRIB_USAGE, "deleting %s needs --yes where nobody can be asked", name);
     }
-    fprintf(cli->err, "This deletes the tenant %s and all its data for good. Type its name to go on: ", name);
+    fprintf(cli->err, "This deletes the tenant %s%s. Type its name to go on: ", name,
+            trib_cli_has(cli, "now") ? " and all its data for good"
+                                     : "; `trib tenant undelete` can bring it back for a while");
     fflush(cli->err);
     if (!fgets(answer, sizeof answer, stdin)) answer[0] = '\0';
     answer[strcspn(answer, "\n")] = '\0';
     if (strcmp(answer, name) == 0) return TRIB_OK;
     return trib_error_set(err, TRIB_CANCELLED, "nothing was deleted");
+}
+
+static trib_code call_delete(trib_admin *admin, const char *name, const trib_json **ret, trib_error *err) {
+    const char *id = trib_cli_get(admin->cli, "id");
+    trib_json_writer w;
+    trib_buf body;
+    trib_buf_init(&body, TRIB_TENANT_BODY_BYTES);
+    trib_jw_init(&w, &body);
+    trib_jw_object_begin(&w);
+    if (trib_cli_has(admin->cli, "now")) trib_jw_member_bool(&w, "now", true);
+    if (id) trib_jw_member_str(&w, "id", trib_str_c(id));
+    trib_jw_object_end(&w);
+    trib_code code = trib_admin_call(admin, "DELETE", trib_admin_path(admin, name, ""), &body, ret, err);
+    trib_buf_deinit(&body);
+    return code;
 }
 
 static int run_delete(trib_cli *cli) {
@@ -227,26 +259,33 @@ static int run_delete(trib_cli *cli) {
     trib_error err;
     trib_code code = trib_admin_open(&admin, cli, &err);
     if (code == TRIB_OK) code = confirm(cli, cli->args[0], &err);
-    if (code == TRIB_OK)
-        code = trib_admin_call(&admin, "DELETE", trib_admin_path(&admin, cli->args[0], ""), NULL, &reply, &err);
+    if (code == TRIB_OK) code = call_delete(&admin, cli->args[0], &reply, &err);
+    trib_str until = code == TRIB_OK ? trib_admin_text(&admin, reply, "purge_at") : (trib_str){0};
     if (code == TRIB_OK && cli->json) trib_admin_print_json(cli->out, reply);
-    else if (code == TRIB_OK) fprintf(cli->out, "deleted %s\n", cli->args[0]);
-    return finish(&admin, code, &err);
+    else if (until.len) fprintf(cli->out, "deleted %s, can come back until %.*s\n", cli->args[0], TRIB_STR_ARG(until));
+    else if (code == TRIB_OK) fprintf(cli->out, "deleted %s for good\n", cli->args[0]);
+    return trib_tenant_finish(&admin, code, &err);
 }
 
 static const trib_cli_option delete_options[] = {
     {"yes", NULL, "do not ask"},
+    {"now", NULL, "for good, without grace; also a tenant that was deleted before"},
+    {"id", "ID", "with --now: which of several deleted ones that had the name"},
     TRIB_ADMIN_OPTIONS,
 };
 static const trib_cli_example delete_examples[] = {
     {"trib tenant delete acme", "asks for the name again"},
     {"trib tenant delete acme --yes", "in a script"},
+    {"trib tenant delete acme --now", "nothing is left of it"},
 };
 
 const trib_command trib_cmd_tenant_delete = {
     .name = "tenant delete",
     .args = "TENANT",
-    .summary = "Delete a tenant and its data",
+    .summary = "Delete a tenant",
+    .description =
+        "The tenant is unknown to everybody at once and its name is free. For the time of the server's setting\n"
+        "delete_grace (7 days) `trib tenant undelete` brings it back; then its data goes. --now does not wait.",
     .options = delete_options,
     .option_count = sizeof delete_options / sizeof *delete_options,
     .examples = delete_examples,

@@ -9,7 +9,11 @@ extern const trib_command trib_cmd_shell;
 extern const trib_command trib_cmd_tenant_create;
 extern const trib_command trib_cmd_tenant_list;
 extern const trib_command trib_cmd_tenant_show;
+extern const trib_command trib_cmd_tenant_set;
+extern const trib_command trib_cmd_tenant_rename;
 extern const trib_command trib_cmd_tenant_delete;
+extern const trib_command trib_cmd_tenant_undelete;
+extern const trib_command trib_cmd_tenant_fork;
 extern const trib_command trib_cmd_token_create;
 extern const trib_command trib_cmd_token_revoke;
 extern const trib_command trib_cmd_token_rotate;
@@ -18,9 +22,23 @@ extern const trib_command trib_cmd_version;
 extern const trib_command trib_cmd_help;
 
 const trib_command *const trib_commands[] = {
-    &trib_cmd_serve,         &trib_cmd_dev,          &trib_cmd_demo,         &trib_cmd_shell,
-    &trib_cmd_tenant_create, &trib_cmd_tenant_list,  &trib_cmd_tenant_show,  &trib_cmd_tenant_delete,
-    &trib_cmd_token_create,  &trib_cmd_token_revoke, &trib_cmd_token_rotate, &trib_cmd_config_show,
-    &trib_cmd_version,       &trib_cmd_help,
+    &trib_cmd_serve,
+    &trib_cmd_dev,
+    &trib_cmd_demo,
+    &trib_cmd_shell,
+    &trib_cmd_tenant_create,
+    &trib_cmd_tenant_list,
+    &trib_cmd_tenant_show,
+    &trib_cmd_tenant_set,
+    &trib_cmd_tenant_rename,
+    &trib_cmd_tenant_delete,
+    &trib_cmd_tenant_undelete,
+    &trib_cmd_tenant_fork,
+    &trib_cmd_token_create,
+    &trib_cmd_token_revoke,
+    &trib_cmd_token_rotate,
+    &trib_cmd_config_show,
+    &trib_cmd_version,
+    &trib_cmd_help,
 };
 const size_t trib_command_count = sizeof trib_commands / sizeof *trib_commands;

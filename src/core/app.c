@@ -67,5 +67,6 @@ void trib_app_stop(trib_app *app) {
 void trib_app_tick(trib_app *app) {
     trib_workers_tick(app->workers);
     trib_sessions_tick(app->sessions);
+    trib_control_tick(app->control);
     trib_store_tick(app->store);
 }

@@ -26,6 +26,8 @@ typedef struct trib_settings {
     const char *admin_key;       /* NULL: none needed on a loopback or unix listener */
     uint32_t worker_threads;     /* 0: cores */
     uint32_t session_idle_ms;    /* 0: 60,000 */
+    uint32_t slow_statement_ms;  /* statements that run as long are logged; 0: none */
+    uint32_t delete_grace_ms;    /* how long a deleted tenant can come back; 0: not at all */
     uint64_t max_response_bytes; /* 0: 10 MB */
     uint64_t max_row_bytes;      /* 0: 5 MB */
     uint32_t max_batch_steps;    /* 0: the protocol's own, TRIB_HRANA_STEPS_MAX */

@@ -136,7 +136,7 @@ static int claims_level(const trib_jwt_claims *jwt, const trib_tenant *tenant) {
         return jwt->a == TRIB_JWT_ACCESS_RW ? 2 : jwt->a == TRIB_JWT_ACCESS_NONE ? 0 : 1;
     }
     const trib_jwt_scope *p = jwt->p;
-    bool named = (jwt->has_gen ? jwt->gen : 0) >= tenant->created_ms;
+    bool named = (jwt->has_gen ? jwt->gen : 0) >= atomic_load(&tenant->named_ms);
     if (lists(&p[TRIB_JWT_RIGHT_RW], name, named) || lists(&p[TRIB_JWT_RIGHT_RWA], name, named)) return 2;
     return lists(&p[TRIB_JWT_RIGHT_RO], name, named) || lists(&p[TRIB_JWT_RIGHT_ROA], name, named) ||
                    lists(&p[TRIB_JWT_RIGHT_DDL], name, named)
@@ -150,8 +150,8 @@ static trib_code not_found(trib_str name, trib_error *err) {
 }
 
 static trib_code blocked(const trib_tenant *tenant, const char *what, trib_error *err) {
-    if (tenant->block_reason[0])
-        return trib_error_set(err, TRIB_BLOCKED, "Operation was blocked: %s", tenant->block_reason);
+    const char *reason = tenant->block_reason;
+    if (reason[0]) return trib_error_set(err, TRIB_BLOCKED, "Operation was blocked: %s", reason);
     return trib_error_set(err, TRIB_BLOCKED, "Operation was blocked: %s of \"%s\" are switched off", what,
                           tenant->name);
 }
@@ -175,8 +175,9 @@ trib_code trib_may(const trib_principal *principal, const trib_tenant *tenant, t
                                   tenant->name);
         }
     }
-    if (atomic_load(&tenant->block_reads)) return blocked(tenant, "reads", err);
-    if (action == TRIB_ACTION_WRITE && atomic_load(&tenant->block_writes)) return blocked(tenant, "writes", err);
+    if (trib_tenant_get(tenant, TRIB_TENANT_BLOCK_READS)) return blocked(tenant, "reads", err);
+    if (action == TRIB_ACTION_WRITE && trib_tenant_get(tenant, TRIB_TENANT_BLOCK_WRITES))
+        return blocked(tenant, "writes", err);
     return TRIB_OK;
 }
 

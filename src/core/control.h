@@ -16,6 +16,8 @@
 
 enum {
     TRIB_CONTROL_PAGE_MAX = 1000, /* tenants in one page of a list */
+    TRIB_FORKS_MAX = 4,           /* at once: each writes as fast as the disk takes it */
+    TRIB_CONTROL_RETRY_MS = 2000, /* between two tries to remove files that somebody still holds */
     TRIB_SIGNING_KEYS_MAX = 16    /* kept ones; the oldest retired one goes first */
 };
 
@@ -33,7 +35,13 @@ size_t trib_control_list(trib_control *control, trib_str after, size_t max, trib
 
 typedef enum trib_control_op_type {
     TRIB_CONTROL_CREATE,
+    /* unknown to everybody at once; comes back with UNDELETE while the grace lasts, unless `now` */
     TRIB_CONTROL_DELETE,
+    TRIB_CONTROL_UNDELETE,     /* `id` where several had the name; `new_name` where it is taken meanwhile */
+    TRIB_CONTROL_PURGE,        /* private to control: the grace of a deleted tenant is over */
+    TRIB_CONTROL_SETTINGS,     /* `change` */
+    TRIB_CONTROL_FILES,        /* `id`: files that belong to no tenant yet will be there; after a crash they go */
+    TRIB_CONTROL_RENAME,       /* `new_name`; the old one is free at once, tokens that name it open nothing any more */
     TRIB_CONTROL_REVOKE,       /* token_epoch + 1: every token of the tenant that was made before is void */
     TRIB_CONTROL_ROTATE_KEY,   /* a new signing key; the old ones still verify unless `drop_all` */
     TRIB_CONTROL_DROP_OLD_KEYS /* all but the one that signs: what was made since the last rotation stays valid */
@@ -45,26 +53,45 @@ struct trib_control_op {
     trib_control_op_type type;
     char name[TRIB_TENANT_NAME_BYTES + 1];
     bool drop_all;
+    bool now; /* DELETE: for good. Of a name that no tenant has: the deleted tenant that had it */
+    /* DELETE with `now`, UNDELETE: which one; empty: the only one. CREATE: of the database that FILES has announced;
+     * empty: a new one. The caller's, until `finished` */
+    trib_str id;
+    const trib_tenant *like;          /* CREATE: gives its settings but the blocks; NULL: the defaults */
+    const trib_tenant_change *change; /* SETTINGS; the caller's, until `finished` */
+    trib_str new_name;                /* RENAME, UNDELETE (empty: the old one); the caller's, until `finished` */
     trib_home *home;
     void (*finished)(trib_control_op *op); /* home loop, exactly once; code, err and tenant are valid */
     void *owner;
     trib_code code;
     trib_error err;
-    trib_tenant *tenant; /* CREATE, REVOKE: a reference for the caller; else NULL */
+    trib_tenant *tenant; /* a reference for the caller to the tenant that was made or changed; else NULL */
     /* private */
     trib_db_job job;
     trib_control *control;
-    trib_tenant *prepared;
-    trib_list link;      /* CREATE: in control->creating, or in the followers of another */
-    trib_list followers; /* creates of the same name that came meanwhile */
+    trib_tenant *prepared; /* CREATE: the new tenant, until it is in the registry */
+    trib_tenant *target;   /* else: the tenant that was meant, whatever becomes of its name meanwhile */
+    trib_list link;        /* CREATE: in control->creating, or in the followers of another */
+    trib_list followers;   /* creates of the same name that came meanwhile */
+    int64_t now_ms;
     uint8_t seed[32];
     char kid[40];
-    char id[TRIB_DB_ID_BYTES +
-            1]; /* DELETE, REVOKE: the tenant that was meant, should its name be taken anew meanwhile */
 };
 /* Errors: TENANT_NAME_INVALID, TENANT_EXISTS, TENANT_NOT_FOUND, BAD_REQUEST (no older key to drop), TOO_MANY_REQUESTS
- *         (also: another change of the keys is under way): `finished` will not be called. */
+ *         (also: another change of this tenant, or of the keys, is under way): `finished` will not be called. */
 trib_code trib_control_submit(trib_control *control, trib_control_op *op, trib_error *err);
+
+/* Up to `max` deleted tenants behind (name, id), by name and id; references. */
+size_t trib_control_list_deleted(trib_control *control, trib_str after, trib_str after_id, size_t max,
+                                 trib_tenant **ret);
+/* Ends what deleted tenants have left when their grace is over. Every 20 ms. Thread: the tick's. */
+void trib_control_tick(trib_control *control);
+/* The files of this database, which belongs to no tenant any more, go soon: now, every TRIB_CONTROL_RETRY_MS while
+ * somebody holds them, and at the next start. A worker does it in the queue of `tenant`. Thread: any. */
+void trib_control_remove_later(trib_control *control, trib_tenant *tenant, const char *id);
+/* One of TRIB_FORKS_MAX places; false: all are taken. Thread: any. */
+bool trib_control_take_fork(trib_control *control);
+void trib_control_give_fork(trib_control *control);
 
 /* Signing keys: the snapshot is valid until trib_control_keys_release; generation changes with every rotation. */
 typedef struct trib_control_keys {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Private to control.c and control_load.c. */
+/* Private to control*.c. */
 #ifndef TRIB_CORE_CONTROL_INT_H
 #define TRIB_CORE_CONTROL_INT_H
 
@@ -10,8 +10,19 @@
 struct trib_control {
     trib_app *app;
     trib_mutex *lock;
-    trib_map by_name;   /* trib_tenant; keys lie in them */
-    trib_list creating; /* trib_control_op.link: creates that have not reached by_name yet */
+    trib_map by_name;      /* trib_tenant; keys lie in them */
+    trib_list creating;    /* trib_control_op.link: creates that have not reached by_name yet */
+    trib_list deleted;     /* trib_tenant.link: those that can come back, by no order */
+    int64_t next_purge_ms; /* not before: nothing of `deleted` is due */
+    /* control_purge.c: what the tick has under way */
+    trib_home tick_home; /* for jobs that come back to the tick */
+    trib_list came_home; /* trib_job.link */
+    trib_cond *tick_cond;
+    uint32_t tick_jobs; /* under way */
+    trib_control_op purge;
+    bool purging;
+    uint32_t forks;     /* under way */
+    trib_list removals; /* files that must go */
     trib_tenant *self;  /* the database `control` itself; in no map */
     trib_control_keys *keys;
     bool keys_changing; /* one change of the keys at a time, so that memory and file have them in the same order */
@@ -23,8 +34,19 @@ trib_code trib_control_run(trib_handle *handle, const char *sql, const trib_arg 
                            trib_code (*row)(void *ctx, const trib_stmt *stmt, trib_error *err), void *ctx,
                            trib_error *err);
 
-/* A tenant with one reference and a queue; NULL without memory. */
-trib_tenant *trib_control_tenant_new(trib_control *control, trib_str name, trib_str id);
+static inline void trib_control_lock(trib_control *control) {
+    trib_mutex_lock(control->app->env, control->lock);
+}
+static inline void trib_control_unlock(trib_control *control) {
+    trib_mutex_unlock(control->app->env, control->lock);
+}
+
+/* control_purge.c. Init: errors as trib_cond_new. Deinit waits for what is under way. */
+bool trib_control_purge_init(trib_control *control);
+void trib_control_purge_deinit(trib_control *control);
+
+/* The keys that are in force after a change of them, in memory. */
+trib_code trib_control_keys_change(trib_control *control, const trib_control_op *op, trib_error *err);
 /* Appends a key; keys past the bound are left out. */
 trib_code trib_control_keys_add(trib_control_keys *keys, trib_str kid, trib_str seed, trib_error *err);
 

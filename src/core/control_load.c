@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opens the registry: schema, first keys, and every tenant into memory. Runs before the loops and workers have anything
  * to do, so it may block, and the turn is always free. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,8 @@
 #include "core/control_int.h"
 #include "crypto/hash.h"
 
-static const char *const schema[] = {
+/* The file's format by PRAGMA user_version: the statements of step i lead from version i to i + 1. */
+static const char *const step_0[] = {
     "CREATE TABLE IF NOT EXISTS tenant("
     " name TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE, created_ms INTEGER NOT NULL,"
     " token_epoch INTEGER NOT NULL DEFAULT 0, block_reads INTEGER NOT NULL DEFAULT 0,"
@@ -19,9 +21,32 @@ static const char *const schema[] = {
     "CREATE TABLE IF NOT EXISTS setting(name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     /* whose files must go: written with the deletion itself, so that a crash between the two leaves no data behind */
     "CREATE TABLE IF NOT EXISTS removal(id TEXT PRIMARY KEY) WITHOUT ROWID",
-    ("CREATE TRIGGER IF NOT EXISTS tenant_removal AFTER DELETE ON tenant"
+    "DROP TRIGGER IF EXISTS tenant_removal",
+    /* a tenant that was deleted keeps its row while it can come back, and its name is free */
+    "ALTER TABLE tenant RENAME TO tenant_0",
+    "CREATE TABLE tenant("
+    " id TEXT PRIMARY KEY, name TEXT NOT NULL, created_ms INTEGER NOT NULL, named_ms INTEGER NOT NULL,"
+    " deleted_ms INTEGER NOT NULL DEFAULT 0, purge_ms INTEGER NOT NULL DEFAULT 0,"
+    " token_epoch INTEGER NOT NULL DEFAULT 0, block_reads INTEGER NOT NULL DEFAULT 0,"
+    " block_writes INTEGER NOT NULL DEFAULT 0, block_reason TEXT NOT NULL DEFAULT '',"
+    " max_bytes INTEGER NOT NULL DEFAULT 0, statement_timeout_ms INTEGER NOT NULL DEFAULT 0,"
+    " txn_steal_ms INTEGER NOT NULL DEFAULT 0, durability INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
+    "CREATE UNIQUE INDEX tenant_name ON tenant(name) WHERE deleted_ms = 0",
+    "INSERT INTO tenant(id, name, created_ms, named_ms, token_epoch, block_reads, block_writes, block_reason, "
+    "max_bytes,"
+    " statement_timeout_ms, txn_steal_ms) SELECT id, name, created_ms, created_ms, token_epoch, block_reads,"
+    " block_writes, block_reason, max_bytes, statement_timeout_ms, txn_steal_ms FROM tenant_0",
+    "DROP TABLE tenant_0",
+    ("CREATE TRIGGER tenant_removal AFTER DELETE ON tenant"
      " BEGIN INSERT OR IGNORE INTO removal VALUES (old.id); END"),
+    /* files that were made before their tenant: from here on they are its */
+    "CREATE TRIGGER tenant_made AFTER INSERT ON tenant BEGIN DELETE FROM removal WHERE id = new.id; END",
 };
+static const struct {
+    const char *const *sql;
+    size_t count;
+} steps[] = {{step_0, sizeof step_0 / sizeof *step_0}};
+enum { SCHEMA_VERSION = sizeof steps / sizeof *steps };
 
 trib_code trib_control_run(trib_handle *handle, const char *sql, const trib_arg *args, size_t arg_count,
                            trib_code (*row)(void *ctx, const trib_stmt *stmt, trib_error *err), void *ctx,
@@ -56,25 +81,65 @@ static trib_code run_now(trib_handle *handle, const char *sql, const trib_arg *a
     return trib_control_run(handle, sql, args, arg_count, row, ctx, err);
 }
 
+static trib_code load_version(void *ctx, const trib_stmt *stmt, trib_error *err) {
+    (void)err;
+    *(int64_t *)ctx = trib_stmt_col_value(stmt, 0).integer;
+    return TRIB_OK;
+}
+
+/* All or nothing: a stop in the middle begins at the old version again. */
+static trib_code upgrade(trib_handle *handle, trib_error *err) {
+    int64_t version = 0;
+    char sql[48];
+    trib_code code = run_now(handle, "PRAGMA user_version", NULL, 0, load_version, &version, err);
+    if (code != TRIB_OK || version == SCHEMA_VERSION) return code;
+    if (version > SCHEMA_VERSION)
+        return trib_error_set(err, TRIB_CONFIG,
+                              "the data folder was used by a newer version of trib (registry %d, this one knows %d); "
+                              "start that version",
+                              (int)version, SCHEMA_VERSION);
+    code = run_now(handle, "BEGIN IMMEDIATE", NULL, 0, NULL, NULL, err);
+    for (int64_t v = version; code == TRIB_OK && v < SCHEMA_VERSION; v++) {
+        for (size_t i = 0; code == TRIB_OK && i < steps[v].count; i++)
+            code = run_now(handle, steps[v].sql[i], NULL, 0, NULL, NULL, err);
+    }
+    snprintf(sql, sizeof sql, "PRAGMA user_version = %d", SCHEMA_VERSION);
+    if (code == TRIB_OK) code = run_now(handle, sql, NULL, 0, NULL, NULL, err);
+    return code == TRIB_OK ? run_now(handle, "COMMIT", NULL, 0, NULL, NULL, err) : code;
+}
+
+/* The columns in front of the settings. */
+enum { COL_NAME, COL_ID, COL_CREATED, COL_NAMED, COL_EPOCH, COL_DELETED, COL_PURGE, COL_REASON, COL_SETTINGS };
+#define SETTING_COLUMN(field, name, type, least, most, meaning) ", " #name
+static const char tenant_sql[] = "SELECT name, id, created_ms, named_ms, token_epoch, deleted_ms, purge_ms,"
+                                 " block_reason" TRIB_TENANT_SETTING_TABLE(SETTING_COLUMN) " FROM tenant";
+
+static trib_code fill_tenant(trib_tenant *tenant, const trib_stmt *stmt, trib_error *err) {
+    tenant->created_ms = trib_stmt_col_value(stmt, COL_CREATED).integer;
+    tenant->deleted_ms = trib_stmt_col_value(stmt, COL_DELETED).integer;
+    tenant->purge_ms = trib_stmt_col_value(stmt, COL_PURGE).integer;
+    atomic_store(&tenant->named_ms, trib_stmt_col_value(stmt, COL_NAMED).integer);
+    atomic_store(&tenant->token_epoch, (uint32_t)trib_stmt_col_value(stmt, COL_EPOCH).integer);
+    atomic_store(&tenant->deleted, tenant->deleted_ms != 0);
+    for (int i = 0; i < TRIB_TENANT_SETTING_COUNT; i++)
+        trib_tenant_set(tenant, (trib_tenant_setting)i, trib_stmt_col_value(stmt, COL_SETTINGS + i).integer);
+    return trib_tenant_set_reason(tenant, trib_stmt_col_value(stmt, COL_REASON).bytes, err);
+}
+
 static trib_code load_tenant(void *ctx, const trib_stmt *stmt, trib_error *err) {
     trib_control *control = ctx;
-    trib_str name = trib_stmt_col_value(stmt, 0).bytes, id = trib_stmt_col_value(stmt, 1).bytes;
-    trib_str reason = trib_stmt_col_value(stmt, 6).bytes;
+    trib_str name = trib_stmt_col_value(stmt, COL_NAME).bytes, id = trib_stmt_col_value(stmt, COL_ID).bytes;
     if (name.len == 0 || name.len > TRIB_TENANT_NAME_BYTES || id.len == 0 || id.len > TRIB_DB_ID_BYTES) {
         return trib_error_set(err, TRIB_INTERNAL, "the control database has a tenant with a malformed name or id");
     }
-    trib_tenant *tenant = trib_control_tenant_new(control, name, id);
+    trib_tenant *tenant = trib_tenant_new(control->app->workers, name, id);
     if (!tenant) return trib_error_set(err, TRIB_NOMEM, NULL);
-    tenant->created_ms = trib_stmt_col_value(stmt, 2).integer;
-    atomic_store(&tenant->token_epoch, (uint32_t)trib_stmt_col_value(stmt, 3).integer);
-    atomic_store(&tenant->block_reads, trib_stmt_col_value(stmt, 4).integer != 0);
-    atomic_store(&tenant->block_writes, trib_stmt_col_value(stmt, 5).integer != 0);
-    size_t n = reason.len < sizeof tenant->block_reason - 1 ? reason.len : sizeof tenant->block_reason - 1;
-    if (n) memcpy(tenant->block_reason, reason.ptr, n);
-    tenant->db_settings.max_bytes = (uint64_t)trib_stmt_col_value(stmt, 7).integer;
-    tenant->db_settings.txn_steal_ms = (uint32_t)trib_stmt_col_value(stmt, 8).integer;
-    tenant->db_settings.statement_timeout_ms = (uint32_t)trib_stmt_col_value(stmt, 9).integer;
-    trib_code code = trib_map_set(&control->by_name, trib_str_c(tenant->name), tenant, NULL);
+    trib_code code = fill_tenant(tenant, stmt, err);
+    if (code == TRIB_OK && tenant->deleted_ms) {
+        trib_list_push_back(&control->deleted, &tenant->link);
+        return TRIB_OK;
+    }
+    if (code == TRIB_OK) code = trib_map_set(&control->by_name, trib_str_c(tenant->name), tenant, NULL);
     if (code == TRIB_OK) return code;
     trib_tenant_unref(tenant);
     return trib_error_set(err, code, NULL);
@@ -163,16 +228,8 @@ static trib_code finish_removals(trib_control *control, trib_handle *handle, tri
 }
 
 static trib_code load(trib_control *control, trib_handle *handle, trib_error *err) {
-    trib_code code = TRIB_OK;
-    for (size_t i = 0; code == TRIB_OK && i < sizeof schema / sizeof schema[0]; i++) {
-        code = run_now(handle, schema[i], NULL, 0, NULL, NULL, err);
-    }
-    if (code == TRIB_OK) {
-        code = run_now(handle,
-                       "SELECT name, id, created_ms, token_epoch, block_reads, block_writes, block_reason, max_bytes,"
-                       " txn_steal_ms, statement_timeout_ms FROM tenant",
-                       NULL, 0, load_tenant, control, err);
-    }
+    trib_code code = upgrade(handle, err);
+    if (code == TRIB_OK) code = run_now(handle, tenant_sql, NULL, 0, load_tenant, control, err);
     if (code == TRIB_OK) {
         code =
             run_now(handle, "SELECT kid, seed FROM signing_key ORDER BY rowid DESC", NULL, 0, load_key, control, err);
@@ -225,8 +282,8 @@ static trib_code load_blocking(trib_control *control, trib_error *err) {
     trib_session_vars vars = {0};
     trib_handle *handle = NULL;
     trib_db *db = NULL;
-    trib_code code =
-        trib_store_db_get(app->store, trib_str_c(control->self->id), &control->self->db_settings, &db, err);
+    trib_db_settings settings = trib_tenant_db_settings(control->self);
+    trib_code code = trib_store_db_get(app->store, trib_str_c(control->self->id), &settings, &db, err);
     if (code == TRIB_OK) code = trib_handle_take(db, &handle, err);
     if (code == TRIB_OK) {
         code = trib_handle_enter(handle, TRIB_ACCESS_SYSTEM, &vars, err);
@@ -242,10 +299,9 @@ static trib_code load_blocking(trib_control *control, trib_error *err) {
 
 /* streams and discovery are there from the start, like tenants that nobody can delete. */
 static trib_code add_system(trib_control *control, const char *name, trib_error *err) {
-    trib_tenant *tenant = trib_control_tenant_new(control, trib_str_c(name), trib_str_c(name));
+    trib_tenant *tenant = trib_tenant_new(control->app->workers, trib_str_c(name), trib_str_c(name));
     if (!tenant) return trib_error_set(err, TRIB_NOMEM, NULL);
     tenant->system = true;
-    tenant->db_settings.system = true;
     trib_code code = trib_map_set(&control->by_name, trib_str_c(tenant->name), tenant, NULL);
     if (code == TRIB_OK) return code;
     trib_tenant_unref(tenant);
@@ -258,16 +314,18 @@ trib_code trib_control_open(trib_app *app, trib_control **ret, trib_error *err) 
     if (!control) return trib_error_set(err, TRIB_NOMEM, NULL);
     control->app = app;
     trib_list_init(&control->creating);
+    trib_list_init(&control->deleted);
     control->lock = trib_mutex_new(app->env);
     control->keys = calloc(1, sizeof *control->keys);
-    bool ok = control->lock && control->keys && trib_env_random(app->env, &seed, sizeof seed);
+    bool ok = trib_control_purge_init(control) && control->lock && control->keys &&
+              trib_env_random(app->env, &seed, sizeof seed);
     trib_code code = ok ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
     if (ok) {
         trib_map_init(&control->by_name, TRIB_MAP_BORROW_KEYS, seed);
         atomic_store(&control->keys->refs, 1);
         control->keys->generation = 1;
-        control->self = trib_control_tenant_new(control, TRIB_STR("control"), TRIB_STR("control"));
-        if (control->self) control->self->db_settings.system = true;
+        control->self = trib_tenant_new(control->app->workers, TRIB_STR("control"), TRIB_STR("control"));
+        if (control->self) control->self->system = true;
         else code = trib_error_set(err, TRIB_NOMEM, NULL);
     }
     if (code == TRIB_OK) code = load_blocking(control, err);
@@ -285,8 +343,11 @@ void trib_control_close(trib_control *control) {
     size_t cursor = 0;
     void *tenant;
     if (!control) return;
+    trib_control_purge_deinit(control);
     while (trib_map_next(&control->by_name, &cursor, NULL, &tenant)) trib_tenant_unref(tenant);
     trib_map_deinit(&control->by_name);
+    for (trib_list *link; (link = trib_list_take_first(&control->deleted));)
+        trib_tenant_unref(TRIB_LIST_ITEM(link, trib_tenant, link));
     trib_tenant_unref(control->self);
     trib_control_keys_release(control->keys);
     trib_mutex_free(control->app->env, control->lock);

@@ -55,8 +55,8 @@ static trib_code open_db(trib_db_job *job) {
     if (atomic_load(&job->tenant->deleted)) {
         return trib_error_set(&job->err, TRIB_TENANT_NOT_FOUND, "tenant \"%s\" was deleted", job->tenant->name);
     }
-    return trib_store_db_get(job->app->store, trib_str_c(job->tenant->id), &job->tenant->db_settings, &job->db,
-                             &job->err);
+    trib_db_settings settings = trib_tenant_db_settings(job->tenant);
+    return trib_store_db_get(job->app->store, trib_str_c(job->tenant->id), &settings, &job->db, &job->err);
 }
 
 /* The session's own if it keeps one, else a clean one. AGAIN: it will be called again when one is free. */

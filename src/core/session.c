@@ -173,6 +173,20 @@ void trib_sessions_tick(trib_sessions *sessions) {
     }
 }
 
+void trib_sessions_end_tenant(trib_sessions *sessions, const trib_tenant *tenant) {
+    trib_list ended;
+    trib_list_init(&ended);
+    trib_mutex_lock(sessions->app->env, sessions->lock);
+    TRIB_LIST_EACH_SAFE(link, &sessions->idle) {
+        trib_session *session = TRIB_LIST_ITEM(link, trib_session, link);
+        if (session->tenant != tenant) continue;
+        expire(sessions, session, now_ms(sessions));
+        trib_list_push_back(&ended, &session->link);
+    }
+    trib_mutex_unlock(sessions->app->env, sessions->lock);
+    for (trib_list *link; (link = trib_list_take_first(&ended));) end(TRIB_LIST_ITEM(link, trib_session, link));
+}
+
 void trib_sessions_drain(trib_sessions *sessions) {
     for (;;) {
         trib_mutex_lock(sessions->app->env, sessions->lock);
@@ -219,7 +233,7 @@ static trib_code look_up(trib_sessions *sessions, trib_str baton, const trib_ten
         bool expired = was_expired(sessions, id, now_ms(sessions));
         return trib_error_set(err, expired ? TRIB_STREAM_EXPIRED : TRIB_BATON_INVALID, NULL);
     }
-    if (strcmp(session->tenant->name, tenant->name) != 0 || session->tenant != tenant ||
+    if (session->tenant != tenant ||
         memcmp(session->fingerprint, principal->fingerprint, sizeof session->fingerprint) != 0) {
         return trib_error_set(err, TRIB_BATON_INVALID, NULL);
     }
@@ -280,7 +294,7 @@ trib_code trib_session_announce(trib_sessions *sessions, trib_session *session, 
 trib_code trib_session_release(trib_sessions *sessions, trib_session *session, char ret_baton[TRIB_BATON_BYTES],
                                trib_error *err) {
     trib_mutex_lock(sessions->app->env, sessions->lock);
-    bool ends = sessions->draining;
+    bool ends = sessions->draining || atomic_load(&session->tenant->deleted);
     if (ends && !trib_id_is_zero(session->id)) trib_map_take(&sessions->by_id, id_key(session));
     trib_code code = ends ? TRIB_OK : announce(sessions, session, ret_baton, err);
     if (!ends && code == TRIB_OK) {

@@ -59,6 +59,8 @@ void trib_sessions_free(trib_sessions *sessions);
 size_t trib_sessions_count(trib_sessions *sessions);
 /* Ends what was idle too long; handles with state are given back by a worker. Thread: the tick's. */
 void trib_sessions_tick(trib_sessions *sessions);
+/* The tenant was deleted: its idle sessions are rolled back now, busy ones when they are released. Thread: any. */
+void trib_sessions_end_tenant(trib_sessions *sessions, const trib_tenant *tenant);
 /* The server ends: idle sessions are rolled back now, busy ones when they are released, because nobody can come back to
  * them and those in flight would wait for their turns. Thread: any. */
 void trib_sessions_drain(trib_sessions *sessions);

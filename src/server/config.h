@@ -43,11 +43,13 @@
     X(loops, COUNT, "0", "N", "threads that serve connections; 0: one per core", "2")                                  \
     X(workers, COUNT, "0", "N", "threads that run SQL; 0: chosen by cores", "8")                                       \
     X(session_idle, DURATION, "60s", "TIME", "a session without requests is closed after this time", "5m")             \
+    X(delete_grace, DURATION, "7d", "TIME", "a deleted tenant can come back for this time; 0: never", "30d")           \
     X(drain_timeout, DURATION, "10s", "TIME", "after SIGTERM, requests in flight get this long to end", "10s")         \
     X(max_connections, COUNT, "20000", "N", "open connections of each listener; more are closed at once", "5000")      \
     X(max_response, BYTES, "10MiB", "SIZE", "largest answer to one request", "32MiB")                                  \
     X(max_row, BYTES, "5MiB", "SIZE", "largest row of an answer", "5MiB")                                              \
     X(max_batch_steps, COUNT, "0", "N", "statements in one batch; 0: the protocol's own limit", "1000")                \
+    X(slow_statement_ms, COUNT, "0", "N", "log statements that run at least as many milliseconds; 0: none", "500")     \
     X(log_level, LEVEL, "info", "LEVEL", "debug, info, warn or error; debug logs each request", "debug")               \
     X(log_format, FORMAT, "text", "FORMAT", "text or json, one line an event, on standard error", "json")
 

@@ -117,6 +117,8 @@ static void fill_settings(const trib_serve_options *options, trib_settings *sett
         .admin_key = config->admin_key,
         .worker_threads = config->workers ? config->workers : workers,
         .session_idle_ms = config->session_idle,
+        .slow_statement_ms = config->slow_statement_ms,
+        .delete_grace_ms = config->delete_grace,
         .max_response_bytes = config->max_response,
         .max_row_bytes = config->max_row,
         .max_batch_steps = config->max_batch_steps,

@@ -60,11 +60,15 @@ trib_mem_account *trib_db_account(trib_db *db) {
 trib_db_settings trib_db_settings_of(trib_db *db) {
     return (trib_db_settings){
         .system = atomic_load_explicit(&db->settings.system, memory_order_relaxed),
+        .relaxed = atomic_load_explicit(&db->settings.relaxed, memory_order_relaxed),
         .max_bytes = atomic_load_explicit(&db->settings.max_bytes, memory_order_relaxed),
         .txn_steal_ms = atomic_load_explicit(&db->settings.txn_steal_ms, memory_order_relaxed),
         .statement_timeout_ms = atomic_load_explicit(&db->settings.statement_timeout_ms, memory_order_relaxed),
         .heap_bytes = atomic_load_explicit(&db->settings.heap_bytes, memory_order_relaxed),
     };
+}
+void trib_db_get_settings(trib_db *db, trib_db_settings *ret) {
+    *ret = trib_db_settings_of(db);
 }
 _Atomic uint64_t *trib_db_schema_version(trib_db *db) {
     return &db->schema_version;
@@ -261,14 +265,12 @@ static void empty_page(uint8_t page[4096]) {
     page[105] = 0x10; /* cell content begins at 4096 */
 }
 
-/* Makes <data>/db/<aa>/<bb> and syncs each entry; a process remembers what it has done. */
-static trib_code make_folders(trib_db *db, trib_error *err) {
-    trib_store *store = db->store;
+trib_code trib_store_make_folders(trib_store *store, const char *id, const trib_paths *paths, trib_error *err) {
     const trib_disk *disk = store->disk;
-    if (!db->paths.tenant) return TRIB_OK;
+    if (!paths->tenant) return TRIB_OK;
     unsigned slot = 0; /* the first four hex digits of the id */
     for (int i = 0; i < 4; i++) {
-        char c = db->id[i];
+        char c = id[i];
         slot = slot << 4 | (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
     }
     trib_mutex_lock(store->env, store->lock);
@@ -279,9 +281,9 @@ static trib_code make_folders(trib_db *db, trib_error *err) {
     char parent[TRIB_PATH_MAX_BYTES];
     snprintf(parent, sizeof parent, "%s", store->data_dir);
     int e = 0;
-    for (int depth = 0; e == 0 && trib_paths_parent(store->data_dir, &db->paths, depth, path, sizeof path); depth++) {
+    for (int depth = 0; e == 0 && trib_paths_parent(store->data_dir, paths, depth, path, sizeof path); depth++) {
         e = disk->make_folder(disk->ctx, path);
-        if (e == 0 && !trib_db_fault(db, TRIB_FAULT_NO_FOLDER_SYNC)) e = disk->sync_folder(disk->ctx, parent);
+        if (e == 0 && !(store->faults & TRIB_FAULT_NO_FOLDER_SYNC)) e = disk->sync_folder(disk->ctx, parent);
         memcpy(parent, path, sizeof parent);
     }
     if (e != 0)
@@ -297,7 +299,7 @@ static trib_code materialise_locked(trib_db *db, trib_error *err) {
     trib_store *store = db->store;
     uint8_t page[4096];
     empty_page(page);
-    trib_code code = make_folders(db, err);
+    trib_code code = trib_store_make_folders(store, db->id, &db->paths, err);
     if (code == TRIB_OK)
         code = trib_file_replace(store->base, store->disk, db->paths.db, trib_str_make((const char *)page, sizeof page),
                                  err);
@@ -374,11 +376,12 @@ void trib_db_close(trib_db *db) {
 void trib_db_set_settings(trib_db *db, const trib_db_settings *settings) {
     trib_db_settings now = trib_db_settings_of(db);
     /* called for every job: what nothing writes, all cores can keep in their caches */
-    if (db->account.limit_bytes && now.system == settings->system && now.max_bytes == settings->max_bytes &&
-        now.txn_steal_ms == settings->txn_steal_ms && now.statement_timeout_ms == settings->statement_timeout_ms &&
-        now.heap_bytes == settings->heap_bytes)
+    if (db->account.limit_bytes && now.system == settings->system && now.relaxed == settings->relaxed &&
+        now.max_bytes == settings->max_bytes && now.txn_steal_ms == settings->txn_steal_ms &&
+        now.statement_timeout_ms == settings->statement_timeout_ms && now.heap_bytes == settings->heap_bytes)
         return;
     atomic_store_explicit(&db->settings.system, settings->system, memory_order_relaxed);
+    atomic_store_explicit(&db->settings.relaxed, settings->relaxed, memory_order_relaxed);
     atomic_store_explicit(&db->settings.max_bytes, settings->max_bytes, memory_order_relaxed);
     atomic_store_explicit(&db->settings.txn_steal_ms, settings->txn_steal_ms, memory_order_relaxed);
     atomic_store_explicit(&db->settings.statement_timeout_ms, settings->statement_timeout_ms, memory_order_relaxed);

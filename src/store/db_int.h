@@ -132,14 +132,14 @@ struct trib_db {
     /* guarded by store->lock */
     uint32_t refs;
     trib_list unused_link; /* in store->unused while refs is 0 */
-    uint32_t held;         /* by trib_store_tick: keeps the struct, not the files */
+    uint32_t held;         /* by trib_store_tick and others: keeps the struct, not the files */
     bool out_of_table;     /* closed for good; whoever holds it last frees it */
     int64_t last_used_ns;
 
     /* guarded by lock */
     /* trib_db_settings, a field at a time: any thread reads them while they are set */
     struct {
-        _Atomic bool system;
+        _Atomic bool system, relaxed;
         _Atomic uint64_t max_bytes;
         _Atomic uint32_t txn_steal_ms, statement_timeout_ms, heap_bytes;
     } settings;
@@ -243,6 +243,8 @@ trib_code trib_db_open(trib_db *db, trib_error *err);
 void trib_db_close(trib_db *db);
 /* Makes the files of a database that has none, durably, and one handle. Takes open_lock. */
 trib_code trib_db_materialise(trib_db *db, trib_error *err);
+/* Makes <data>/db/<aa>/<bb> of an id and syncs each entry; a process remembers what it has done. */
+trib_code trib_store_make_folders(trib_store *store, const char *id, const trib_paths *paths, trib_error *err);
 /* Closes every connection and the sync descriptor; handles that are lent out lose theirs with `lost`. Nobody is
  * inside. */
 void trib_db_close_connections(trib_db *db, trib_code lost);

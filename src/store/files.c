@@ -222,7 +222,6 @@ trib_code trib_file_read(sqlite3_vfs *base, const char *path, trib_buf *ret, boo
 
 trib_code trib_file_replace(sqlite3_vfs *base, const trib_disk *disk, const char *path, trib_str bytes,
                             trib_error *err) {
-    enum { CHUNK = 1 << 20 };
     char tmp[TRIB_PATH_MAX_BYTES + 8];
     int n = snprintf(tmp, sizeof tmp, "%s.tmp", path);
     if (n < 0 || (size_t)n >= sizeof tmp) return trib_error_set(err, TRIB_INTERNAL, "a path is too long");
@@ -238,8 +237,8 @@ trib_code trib_file_replace(sqlite3_vfs *base, const trib_disk *disk, const char
     trib_code code = trib_file_open(base, tmp, 0, &file, err);
     if (code != TRIB_OK) return code;
     int rc = SQLITE_OK;
-    for (size_t at = 0; rc == SQLITE_OK && at < bytes.len; at += CHUNK) {
-        size_t part = bytes.len - at < CHUNK ? bytes.len - at : CHUNK;
+    for (size_t at = 0; rc == SQLITE_OK && at < bytes.len; at += TRIB_FILE_WRITE_MAX_BYTES) {
+        size_t part = bytes.len - at < TRIB_FILE_WRITE_MAX_BYTES ? bytes.len - at : TRIB_FILE_WRITE_MAX_BYTES;
         rc = file->pMethods->xWrite(file, bytes.ptr + at, (int)part, (sqlite3_int64)at);
     }
     if (rc == SQLITE_OK) rc = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);

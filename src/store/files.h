@@ -22,7 +22,10 @@
 #include "base/str.h"
 
 enum {
-    TRIB_PATH_MAX_BYTES = 512,    /* longest path of a database file: SQLite's own bound on full names */
+    TRIB_PATH_MAX_BYTES = 512, /* longest path of a database file: SQLite's own bound on full names */
+    /* most for one xWrite of a VFS: SQLite's own takes the size of a write modulo 128 KiB, because it never writes
+     * more */
+    TRIB_FILE_WRITE_MAX_BYTES = 64 << 10,
     TRIB_FILE_MAX_BYTES = 1 << 30 /* most that is ever read as a whole file (a page map): a damaged size asks no more */
 };
 

@@ -437,6 +437,7 @@ void trib_handle_give(trib_handle *h) {
         trib_policy_set_account(NULL);
     }
     h->settings_changed = false;
+    atomic_store(&h->copying, false);
     trib_handle_give_inside(h);
 }
 
@@ -479,6 +480,7 @@ static void release_turn(trib_handle *h) {
 /* Loaded after every snapshot of this stay was opened, so whatever was seen, by a step or by a prepare that read the
  * schema, was raised before (0001-tickets.md). */
 static uint64_t newest_ticket(const trib_handle *h) {
+    if (atomic_load_explicit(&h->db->settings.relaxed, memory_order_relaxed)) return 0;
     if (trib_db_fault(h->db, h->wrote ? TRIB_FAULT_NO_WRITE_GATE : TRIB_FAULT_NO_READ_GATE)) return 0;
     return atomic_load(&h->db->raised);
 }
@@ -517,6 +519,9 @@ bool trib_handle_may_part(const trib_handle *h) {
 
 bool trib_handle_autocommit(const trib_handle *h) {
     return !h->sqlite || sqlite3_get_autocommit(h->sqlite) != 0;
+}
+void trib_handle_set_copying(trib_handle *h) {
+    atomic_store(&h->copying, true);
 }
 trib_db *trib_handle_db(const trib_handle *h) {
     return h->db;

@@ -279,6 +279,16 @@ static void let_go(trib_store *store, trib_db *db) {
     if (gone) trib_db_free(db);
 }
 
+void trib_store_set_settings(trib_store *store, trib_str id, const trib_db_settings *settings) {
+    trib_mutex_lock(store->env, store->lock);
+    trib_db *db = store->stopping ? NULL : trib_map_get(&store->dbs, id);
+    if (db) db->held++;
+    trib_mutex_unlock(store->env, store->lock);
+    if (!db) return;
+    trib_db_set_settings(db, settings);
+    let_go(store, db);
+}
+
 void trib_store_tick(trib_store *store) {
     trib_db **list = NULL;
     size_t count = hold_all(store, &list);

@@ -45,8 +45,9 @@ enum {
     TRIB_TXN_STEAL_MS_SYSTEM = 1000,
     TRIB_READ_TXN_MAX_MS = 30000, /* then SNAPSHOT_TOO_OLD: a reader pins the log */
     TRIB_CHECKPOINT_LOG_BYTES = 4 << 20,
-    TRIB_LOG_TIGHT_BYTES = 64 << 20, /* read transactions live 5 s from here on */
-    TRIB_LOG_MAX_BYTES = 256 << 20   /* writes get TOO_MANY_REQUESTS from here on */
+    TRIB_LOG_TIGHT_BYTES = 64 << 20,     /* read transactions live 5 s from here on */
+    TRIB_COPY_LOG_MAX_BYTES = 128 << 20, /* a fork pins no longer a log: it must not get writes refused */
+    TRIB_LOG_MAX_BYTES = 256 << 20       /* writes get TOO_MANY_REQUESTS from here on */
 };
 
 typedef struct trib_store_config {
@@ -67,6 +68,7 @@ typedef struct trib_store_config {
 /* Settings of one database; copied. Zero means the default everywhere. */
 typedef struct trib_db_settings {
     bool system;        /* control, streams, discovery: 1 s transactions */
+    bool relaxed;       /* answers do not wait at the gate: the newest commits may be lost with the power */
     uint64_t max_bytes; /* DATABASE_FULL past it */
     uint32_t txn_steal_ms;
     uint32_t statement_timeout_ms; /* STATEMENT_TIMEOUT; 0: 30,000 */
@@ -94,6 +96,9 @@ trib_code trib_store_db_get(trib_store *store, trib_str id, const trib_db_settin
                             trib_error *err);
 void trib_db_unref(trib_db *db);
 void trib_db_set_settings(trib_db *db, const trib_db_settings *settings);
+void trib_db_get_settings(trib_db *db, trib_db_settings *ret);
+/* Sets them in a database that may be open or not; it is not opened. Thread: any. */
+void trib_store_set_settings(trib_store *store, trib_str id, const trib_db_settings *settings);
 /* Deletes the files of a database for good; waits for nothing: open handles make it fail with TRANSACTION_BUSY. */
 trib_code trib_store_db_delete(trib_store *store, trib_str id, trib_error *err);
 
@@ -160,6 +165,9 @@ void trib_handle_leave(trib_handle *handle);
 /* Open transaction, or a setting that was changed: the session must keep this handle. Thread: inside. */
 bool trib_handle_stateful(const trib_handle *handle);
 bool trib_handle_autocommit(const trib_handle *handle);
+/* The open read transaction is copied as a whole (fork): it lives until the log has TRIB_COPY_LOG_MAX_BYTES instead of
+ * for a time. Until the handle is given back. Thread: inside. */
+void trib_handle_set_copying(trib_handle *handle);
 trib_db *trib_handle_db(const trib_handle *handle);
 /* What the statements that ended since enter, or since the last call, have read and written. The database's own counts
  * (trib_db_get_stats) begin again when it was closed meanwhile. Thread: inside. */

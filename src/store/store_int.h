@@ -36,6 +36,7 @@ struct trib_handle {
     bool waits_read;       /* the last before_step answered AGAIN for a read that a log reset holds back */
     bool given;            /* given back while the database was being recovered: fail.c frees it */
     bool own_work;         /* serves the store itself (checkpoint, recovery): never interrupted, may open files early */
+    _Atomic bool copying;  /* its snapshot is being copied: see trib_handle_set_copying */
     bool txn_ended;        /* the interrupt's code was answered and the transaction rolled back */
     bool txn_readonly;     /* BEGIN TRANSACTION READONLY is open */
     bool settings_changed; /* a pragma changed state since take */

@@ -163,7 +163,9 @@ void trib_turn_end_old_reads(trib_db *db) {
         int64_t limit = read_limit_ns(db);
         for (trib_handle *h = db->state == TRIB_DB_READY ? db->handles : NULL; h && !thief; h = h->next) {
             int64_t began = atomic_load(&h->txn_began_ns);
-            if (h->has_turn || h->own_work || began == 0 || now - began < limit) continue;
+            if (h->has_turn || h->own_work || began == 0) continue;
+            if (atomic_load(&h->copying) ? atomic_load(&db->log.bytes) < TRIB_COPY_LOG_MAX_BYTES : now - began < limit)
+                continue;
             if (!h->inside) {
                 h->inside = true;
                 db->inside_count++;

@@ -290,7 +290,8 @@ static crash_name *new_name(crash_run *run, uint64_t *random) {
 static bool admin_ask(crash_run *run, talk *admin, const char *method, const crash_name *at, const char *what) {
     char path[96];
     snprintf(path, sizeof path, "/v1/namespaces/%s%s", at->name, what);
-    int status = talk_ask(admin, method, path, run->admin_key, "{}");
+    const char *body = strcmp(method, "DELETE") == 0 ? "{\"now\":true}" : "{}";
+    int status = talk_ask(admin, method, path, run->admin_key, body);
     if (status != 200 && status != 0) {
         crash_fail(&run->totals->other, "admin", "%s %s: %d %.300s", method, path, status, admin->body);
         atomic_store(&run->unquiet, true);

@@ -111,7 +111,7 @@ static void renew_tenant(loop *l, talk *admin, talk *user, int i) {
     crash_tenant *tenant = l->run.tenants[i];
     if (tenant) {
         snprintf(path, sizeof path, "/v1/namespaces/%s", tenant->name);
-        if (talk_ask(admin, "DELETE", path, l->run.admin_key, "{}") != 200)
+        if (talk_ask(admin, "DELETE", path, l->run.admin_key, "{\"now\":true}") != 200)
             crash_fail(&l->totals.other, "admin", "DELETE %s: %d", path, admin->status);
         crash_tenant_deinit(tenant);
     }
@@ -202,7 +202,7 @@ static void nothing_is_left_of_deleted_tenants(loop *l) {
     for (size_t i = 0; i < l->run.name_count + CRASH_TENANTS; i++) {
         const char *name = i < CRASH_TENANTS ? l->run.tenants[i]->name : l->run.names[i - CRASH_TENANTS].name;
         snprintf(path, sizeof path, "/v1/namespaces/%s", name);
-        if (talk_ask(&admin, "DELETE", path, l->run.admin_key, "{}") != 200)
+        if (talk_ask(&admin, "DELETE", path, l->run.admin_key, "{\"now\":true}") != 200)
             crash_fail(&l->totals.other, "end", "DELETE %s: %d", path, admin.status);
     }
     talk_deinit(&admin);

@@ -52,10 +52,10 @@ static void begin(world *w, ss_slot *slot) {
         printf("%llu %s/%s%s %s\n", (unsigned long long)w->steps, slot->tenant->name, slot->prefix,
                slot->request.reader ? " (reader)" : "", slot->body);
     trib_tenant *tenant = slot->tenant->tenant;
-    atomic_store(&tenant->block_writes, slot->request.reader);
+    trib_tenant_set(tenant, TRIB_TENANT_BLOCK_WRITES, slot->request.reader);
     http_test_begin(&w->app, &slot->http, slot->request.cursor ? hrana_handle_cursor : hrana_handle_pipeline, tenant,
                     &w->me, slot->body);
-    atomic_store(&tenant->block_writes, false);
+    trib_tenant_set(tenant, TRIB_TENANT_BLOCK_WRITES, false);
     w->requests++;
     w->steps += ss_statements_of(&slot->request);
 }
@@ -338,9 +338,10 @@ static void take_tenants(world *w) {
     for (int i = 0; i < SS_TENANTS; i++) {
         ss_tenant *tenant = &w->tenants[i];
         tenant->tenant = trib_control_find(w->app.app.control, trib_str_c(tenant->name));
-        tenant->tenant->db_settings.txn_steal_ms = STEAL_OFF_MS;
-        ss_check(trib_store_db_get(w->app.app.store, trib_str_c(tenant->tenant->id), &tenant->tenant->db_settings,
-                                   &tenant->db, &err) == TRIB_OK,
+        trib_tenant_set(tenant->tenant, TRIB_TENANT_TXN_STEAL_MS, STEAL_OFF_MS);
+        trib_db_settings settings = trib_tenant_db_settings(tenant->tenant);
+        ss_check(trib_store_db_get(w->app.app.store, trib_str_c(tenant->tenant->id), &settings, &tenant->db, &err) ==
+                     TRIB_OK,
                  "a database does not open");
     }
 }
@@ -448,7 +449,7 @@ static void one_round(world *w) {
         bool contended = (tenant->owner && tenant->owner != slot) || tenant->waiting > 0;
         steals[t] = contended && tenant->owner != slot && ss_chance(&w->random, 5);
         if (steals[t]) {
-            tenant->tenant->db_settings.txn_steal_ms = 1;
+            trib_tenant_set(tenant->tenant, TRIB_TENANT_TXN_STEAL_MS, 1);
             usleep(2000);
         }
         ss_make_request(&w->random, slot, contended ? SS_CONTENDED : SS_FREE, &slot->request);
@@ -457,7 +458,7 @@ static void one_round(world *w) {
     }
     for (int t = 0; t < SS_TENANTS; t++) {
         if (asked[t]) resolve(w, asked[t], steals[t]);
-        w->tenants[t].tenant->db_settings.txn_steal_ms = STEAL_OFF_MS;
+        trib_tenant_set(w->tenants[t].tenant, TRIB_TENANT_TXN_STEAL_MS, STEAL_OFF_MS);
     }
 }
 

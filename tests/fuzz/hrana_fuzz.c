@@ -46,9 +46,9 @@ static void start_once(void) {
     app.app.settings.max_row_bytes = 4 << 10;
     check(app_test_change(&app, TRIB_CONTROL_CREATE, "t", &err) == TRIB_OK, "create", err.message);
     tenant = trib_control_find(app.app.control, TRIB_STR("t"));
-    tenant->db_settings.statement_timeout_ms = 30;
-    tenant->db_settings.max_bytes = 4 << 20;
-    tenant->db_settings.txn_steal_ms = 1;
+    trib_tenant_set(tenant, TRIB_TENANT_STATEMENT_TIMEOUT_MS, 30);
+    trib_tenant_set(tenant, TRIB_TENANT_MAX_BYTES, 4 << 20);
+    trib_tenant_set(tenant, TRIB_TENANT_TXN_STEAL_MS, 1);
     app_test_principal(&me, 1);
 }
 

@@ -48,6 +48,15 @@ t() {
     output=$("$TRIB" "$@" --data "$data" 2>&1) || status=$?
 }
 
+# api METHOD PATH [CURL ARGUMENT...]: a request to the admin listener; answer and [STATUS] land in $output.
+api() {
+    method=$1 path=$2
+    shift 2
+    status=0
+    output=$(curl -s -m 20 -w ' [%{http_code}]' -X "$method" -H "authorization: Basic $(cat "$data/admin.key")" \
+        "$admin_url$path" "$@" 2>&1) || status=$?
+}
+
 failed() {
     echo "FAILED: $1"
     echo "  status ${status:-}; output:"

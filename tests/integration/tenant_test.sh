@@ -52,14 +52,7 @@ output=$(TRIB_ADMIN_KEY=wrong "$TRIB" tenant list --admin-url "$admin_url" 2>&1)
 fails_with 5 "a wrong key"
 lacks NAME "shows no list"
 
-key=$(cat "$data/admin.key")
 [ "$(stat -c %a "$data/admin.key")" = 600 ] || failed "the admin key is for its owner alone"
-api() {
-    method=$1 path=$2
-    shift 2
-    status=0
-    output=$(curl -s -m 20 -w ' [%{http_code}]' -X "$method" -H "authorization: Basic $key" "$admin_url$path" "$@" 2>&1) || status=$?
-}
 api POST v1/namespaces/viaapi/create -H 'content-type: application/json' -d '{}'
 has '[200]' "the API creates"
 api POST v1/namespaces/viaapi/create -d '{}'
@@ -105,18 +98,18 @@ output=$(curl -s -m 20 -w ' [%{http_code}]' "${admin_url}v1/namespaces") || stat
 has '[401]' "without the key nothing is told"
 output=$(curl -s -m 20 -w ' [%{http_code}]' -H "authorization: Basic wrong" "${admin_url}v1/namespaces") || status=$?
 has '[401]' "nor with a wrong one"
-output=$(curl -s -m 20 -w ' [%{http_code}]' -H "authorization: Basic $key" "${url}v1/namespaces") || status=$?
+output=$(curl -s -m 20 -w ' [%{http_code}]' -H "authorization: Basic $(cat "$data/admin.key")" "${url}v1/namespaces") || status=$?
 has '[404]' "and never on the clients' listener"
 
 t tenant delete a1 </dev/null
 fails_with 2 "deleting asks, and where nobody can be asked it needs --yes"
 t tenant delete a1 --yes
 ok "a tenant is deleted"
-t tenant delete acme --yes
-ok "and one with data"
+t tenant delete acme --yes --now
+ok "and one with data, for good"
 t tenant show acme
 fails_with 4 "it is gone"
-[ "$(find "$data/db" -type f | wc -l)" -eq 0 ] || failed "its files too"
+[ "$(find "$data/db" -type f | wc -l)" -eq 0 ] || failed "its files are gone too"
 t tenant create acme
 ok "the name can be taken again"
 t shell acme --sql 'SELECT count(*) FROM n'

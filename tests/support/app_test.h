@@ -148,17 +148,24 @@ static inline void app_test_op_finished(trib_control_op *op) {
     *(bool *)op->owner = true;
 }
 
-static inline trib_code app_test_change(app_test *t, trib_control_op_type type, const char *name, trib_error *err) {
+/* type and what belongs to it are set; the reference that it brings is given up. */
+static inline trib_code app_test_run(app_test *t, trib_control_op *op, const char *name, trib_error *err) {
     bool finished = false;
-    trib_control_op op = {
-        .type = type, .home = &t->home, .finished = app_test_op_finished, .owner = &finished, .code = TRIB_OK};
-    snprintf(op.name, sizeof op.name, "%s", name);
-    trib_code code = trib_control_submit(t->app.control, &op, err);
+    op->home = &t->home;
+    op->finished = app_test_op_finished;
+    op->owner = &finished;
+    snprintf(op->name, sizeof op->name, "%s", name);
+    trib_code code = trib_control_submit(t->app.control, op, err);
     if (code != TRIB_OK) return code;
     while (!finished) app_test_pump(t);
-    trib_tenant_unref(op.tenant);
-    if (op.code != TRIB_OK && err) *err = op.err;
-    return op.code;
+    trib_tenant_unref(op->tenant);
+    if (op->code != TRIB_OK && err) *err = op->err;
+    return op->code;
+}
+
+static inline trib_code app_test_change(app_test *t, trib_control_op_type type, const char *name, trib_error *err) {
+    trib_control_op op = {.type = type};
+    return app_test_run(t, &op, name, err);
 }
 
 /* What most tests begin with: a fresh app and one tenant. Owns: *ret is the caller's. */

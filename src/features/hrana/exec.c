@@ -91,12 +91,19 @@ trib_code hrana_refused(const hrana_exec *x, trib_code code, trib_error *err) {
     return TRIB_BLOCKED;
 }
 
+static void end_timing(hrana_exec *x, const hrana_stmt *stmt, const trib_stmt *prepared, trib_code code) {
+    trib_str sql = {0};
+    if (x->job.app->settings.slow_statement_ms) (void)hrana_sql_of(x, stmt, &sql, NULL);
+    trib_slow_end(&x->slow, x->job.app, x->job.tenant, x->http->request_id, sql, prepared, code);
+}
+
 trib_code hrana_run_stmt(hrana_exec *x, trib_handle *handle, const hrana_stmt *stmt, const hrana_sink *sink,
                          bool keep_partial, trib_error *err) {
     trib_stmt *prepared = x->running;
     size_t mark = x->out.len;
     trib_json_writer writer = x->w;
     x->running = NULL;
+    trib_slow_begin(&x->slow, x->job.app);
     if (!prepared) x->begun = false;
     /* once the answer is lost nothing more may happen */
     trib_code code = x->out.failed ? hrana_output_full(x, err) : trib_db_job_take_pending(&x->job, err);
@@ -104,6 +111,7 @@ trib_code hrana_run_stmt(hrana_exec *x, trib_handle *handle, const hrana_stmt *s
     if (code == TRIB_OK && trib_db_job_is_cancelled(&x->job)) code = trib_error_set(err, TRIB_CANCELLED, NULL);
     if (code == TRIB_OK && !prepared) code = prepare(x, handle, stmt, &prepared, err);
     if (code == TRIB_OK) code = step_rows(x, prepared, stmt, sink, err);
+    end_timing(x, stmt, prepared, code);
     if (code == TRIB_AGAIN && x->job.chunk) {
         x->running = prepared;
         return code;

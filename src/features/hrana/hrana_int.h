@@ -9,6 +9,7 @@
 #include "core/db_job.h"
 #include "core/http.h"
 #include "core/session.h"
+#include "core/slow.h"
 #include "wire/gzip.h"
 #include "wire/json.h"
 
@@ -143,6 +144,7 @@ struct hrana_exec {
 
     trib_stmt *running;      /* a cursor's or dump's statement while its rows are handed over */
     bool begun;              /* it has written its columns */
+    trib_slow slow;          /* of the statement at hand */
     struct hrana_dump *dump; /* how far a dump is */
     /* what the connection of an answer in chunks has; loop only */
     bool streaming; /* the head is sent */

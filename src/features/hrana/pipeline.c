@@ -57,12 +57,15 @@ static trib_code run_sequence(hrana_exec *x, trib_handle *handle, const hrana_re
         trib_str rest = x->script;
         trib_stmt *stmt = NULL;
         bool row = true;
+        trib_slow_begin(&x->slow, x->job.app);
         code = trib_db_job_take_pending(&x->job, err);
         if (code == TRIB_OK && trib_db_job_is_cancelled(&x->job)) code = trib_error_set(err, TRIB_CANCELLED, NULL);
         if (code == TRIB_OK) code = trib_stmt_prepare_next(handle, &rest, &stmt, err);
         if (code == TRIB_OK && !stmt) break;
         if (code == TRIB_OK) code = trib_stmt_bind(stmt, NULL, 0, err);
         while (code == TRIB_OK && row) code = trib_stmt_step(stmt, &row, err);
+        trib_slow_end(&x->slow, x->job.app, x->job.tenant, x->http->request_id,
+                      trib_str_sub(x->script, 0, x->script.len - rest.len), stmt, code);
         trib_stmt_free(stmt);
         if (code != TRIB_OK) break;
         x->script = rest;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the handlers share: reading bodies, writing JSON answers, finding the tenant, and its registry members. */
+/* What the handlers share: reading bodies, writing JSON answers, finding the tenant, its registry members, and a change
+ * of the registry under way. */
 #include <string.h>
 
+#include "base/suggest.h"
 #include "base/time.h"
 #include "core/control.h"
 #include "features/tenants/tenants_int.h"
@@ -38,15 +40,22 @@ void tenants_answer_error_as(trib_http_request *http, int status, const trib_err
     trib_buf_deinit(&body);
 }
 
-static bool is_allowed(trib_str key, const char *const *allowed) {
-    for (; *allowed; allowed++) {
-        if (trib_str_eq_c(key, *allowed)) return true;
-    }
-    return false;
-}
-
 /* Members that nobody reads would be ignored in silence, and the caller would believe in a setting that is not
  * there. */
+static trib_code check_member(trib_str key, const char *const *allowed, trib_error *err) {
+    trib_suggest suggest = {.word = key};
+    trib_str shown = trib_str_sub(key, 0, 64);
+    for (; *allowed; allowed++) {
+        if (trib_str_eq_c(key, *allowed)) return TRIB_OK;
+        trib_suggest_offer(&suggest, trib_str_c(*allowed));
+    }
+    if (suggest.best.len)
+        return trib_error_set(err, TRIB_BAD_REQUEST, "member \"%.*s\" is not known here; did you mean \"%.*s\"?",
+                              TRIB_STR_ARG(shown), TRIB_STR_ARG(suggest.best));
+    return trib_error_set(err, TRIB_BAD_REQUEST, "member \"%.*s\" is not known here; leave it out",
+                          TRIB_STR_ARG(shown));
+}
+
 trib_code tenants_parse_body(trib_http_request *http, const char *const *allowed, const trib_json **ret,
                              trib_error *err) {
     const trib_json *body;
@@ -61,14 +70,10 @@ trib_code tenants_parse_body(trib_http_request *http, const char *const *allowed
                               "the body must be a JSON object, it is %s; send {} for the defaults",
                               trib_json_kind_text(body));
     }
-    for (const trib_json *member = trib_json_first(body); member; member = trib_json_next(member)) {
-        if (trib_json_is_null(member) || is_allowed(member->key, allowed)) continue;
-        trib_str key = trib_str_sub(member->key, 0, 64);
-        return trib_error_set(err, TRIB_BAD_REQUEST, "member \"%.*s\" is not known here; leave it out",
-                              TRIB_STR_ARG(key));
-    }
-    *ret = body;
-    return TRIB_OK;
+    for (const trib_json *member = trib_json_first(body); member && code == TRIB_OK; member = trib_json_next(member))
+        code = check_member(member->key, allowed, err);
+    if (code == TRIB_OK) *ret = body;
+    return code;
 }
 
 trib_code tenants_find(trib_http_request *http, trib_tenant **ret, trib_error *err) {
@@ -101,18 +106,56 @@ static void write_url(trib_json_writer *w, const trib_app *app, const trib_tenan
     trib_buf_deinit(&url);
 }
 
+static void member_time(trib_json_writer *w, const char *key, int64_t ms) {
+    char text[TRIB_TIME_ISO_BYTES];
+    trib_time_to_iso(ms, text);
+    trib_jw_key_c(w, key);
+    trib_jw_str_c(w, text);
+}
+
+void tenants_write_deleted(trib_json_writer *w, const trib_tenant *tenant) {
+    trib_jw_member_str(w, "id", trib_str_c(tenant->id));
+    member_time(w, "created_at", tenant->created_ms);
+    member_time(w, "deleted_at", atomic_load(&tenant->deleted_ms));
+    member_time(w, "purge_at", atomic_load(&tenant->purge_ms));
+}
+
 void tenants_write_registry(trib_json_writer *w, const trib_app *app, const trib_tenant *tenant) {
-    char created[TRIB_TIME_ISO_BYTES];
     trib_jw_member_str(w, "name", trib_str_c(tenant->name));
     write_url(w, app, tenant);
     trib_jw_member_bool(w, "system", tenant->system);
-    trib_jw_key_c(w, "created_at");
-    trib_time_to_iso(tenant->created_ms, created);
-    if (tenant->system) trib_jw_null(w);
-    else trib_jw_str_c(w, created);
-    trib_jw_member_bool(w, "block_reads", atomic_load(&tenant->block_reads));
-    trib_jw_member_bool(w, "block_writes", atomic_load(&tenant->block_writes));
-    trib_jw_key_c(w, "block_reason");
-    if (tenant->block_reason[0]) trib_jw_str_c(w, tenant->block_reason);
-    else trib_jw_null(w);
+    if (tenant->system) trib_jw_member_null(w, "created_at");
+    else member_time(w, "created_at", tenant->created_ms);
+    tenants_write_settings(w, tenant);
+}
+
+/* ---- a change under way ---- */
+
+change_call *tenants_call_new(trib_http_request *http, trib_control_op_type type, void (*finished)(trib_control_op *)) {
+    trib_error err;
+    change_call *call = trib_arena_zalloc(http->arena, 1, sizeof *call);
+    if (!call) {
+        trib_error_set(&err, TRIB_NOMEM, NULL);
+        trib_http_answer_error(http, &err);
+        return NULL;
+    }
+    trib_str name = http->path_params[0];
+    call->http = http;
+    call->op.type = type;
+    call->op.home = http->home;
+    call->op.finished = finished;
+    call->op.owner = call;
+    /* a longer name is cut, which control refuses as too long or unknown: the cut one is as long as the field */
+    size_t n = name.len < sizeof call->op.name - 1 ? name.len : sizeof call->op.name - 1;
+    if (n) memcpy(call->op.name, name.ptr, n);
+    return call;
+}
+
+bool tenants_name_fits(trib_http_request *http) {
+    trib_error err;
+    if (http->path_params[0].len <= TRIB_TENANT_NAME_BYTES) return true;
+    trib_error_set(&err, TRIB_TENANT_NAME_INVALID, "a tenant's name has at most %d characters, this one has %zu",
+                   TRIB_TENANT_NAME_BYTES, http->path_params[0].len);
+    trib_http_answer_error(http, &err);
+    return false;
 }

@@ -1,79 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What changes the registry: create, delete, revoke tokens, rotate keys. Each is one operation of core/control.h,
- * answered when it is durable.
+/* What changes the registry but settings: create, rename, delete, undelete, revoke tokens, rotate keys. Each is one
+ * operation of core/control.h, answered when it is durable.
  *
- *   delete:  registry row gone, durable --> a worker removes the files --> answer
- *                                            └ fails: logged; the row is gone, so nobody can reach them any more */
+ *   delete:      marked as deleted, durable --> answer; core/control_purge.c ends it when the grace is over
+ *   delete now:  registry row gone, durable --> a worker removes the files --> answer
+ *                                               └ in use: tried again later; nobody can reach them any more */
 #include <string.h>
 
 #include "core/control.h"
 #include "features/tenants/tenants_int.h"
-
-/* One change under way; lives in the request's arena. */
-typedef struct change_call {
-    trib_control_op op;
-    trib_http_request *http;
-    /* delete only: the files' owner and the job that removes them */
-    trib_tenant *tenant;
-    trib_job remove;
-    trib_code remove_code;
-    trib_error remove_err;
-} change_call;
+#include "wire/tenant_name.h"
 
 static change_call *call_of_job(trib_job *job) {
     return (change_call *)(void *)((char *)job - offsetof(change_call, remove));
 }
 
-/* Answers the error itself and returns NULL when it cannot be made. */
-static change_call *call_new(trib_http_request *http, trib_control_op_type type, void (*finished)(trib_control_op *)) {
-    trib_error err;
-    change_call *call = trib_arena_zalloc(http->arena, 1, sizeof *call);
-    if (!call) {
-        trib_error_set(&err, TRIB_NOMEM, NULL);
-        trib_http_answer_error(http, &err);
-        return NULL;
-    }
-    trib_str name = http->path_params[0];
-    call->http = http;
-    call->op.type = type;
-    call->op.home = http->home;
-    call->op.finished = finished;
-    call->op.owner = call;
-    /* a longer name is cut, which control refuses as too long or unknown: the cut one is as long as the field */
-    size_t n = name.len < sizeof call->op.name - 1 ? name.len : sizeof call->op.name - 1;
-    if (n) memcpy(call->op.name, name.ptr, n);
-    return call;
-}
-
-static bool name_fits(trib_http_request *http) {
-    trib_error err;
-    if (http->path_params[0].len <= TRIB_TENANT_NAME_BYTES) return true;
-    trib_error_set(&err, TRIB_TENANT_NAME_INVALID, "a tenant's name has at most %d characters, this one has %zu",
-                   TRIB_TENANT_NAME_BYTES, http->path_params[0].len);
-    trib_http_answer_error(http, &err);
-    return false;
-}
-
 /* ---- create ---- */
 
 /* sqld answers 400 where the name is taken. */
-static void create_failed(trib_http_request *http, const trib_error *err) {
+void tenants_answer_failed(trib_http_request *http, const trib_error *err) {
     if (err->code == TRIB_TENANT_EXISTS) tenants_answer_error_as(http, 400, err);
     else trib_http_answer_error(http, err);
 }
 
-static void create_finished(trib_control_op *op) {
+/* The tenant as it is now. */
+void tenants_change_finished(trib_control_op *op) {
     change_call *call = op->owner;
-    trib_tenant *tenant = op->tenant;
     tenants_reply reply;
     if (op->code != TRIB_OK) {
-        create_failed(call->http, &op->err);
+        tenants_answer_failed(call->http, &op->err);
         return;
     }
     tenants_reply_begin(&reply);
-    tenants_write_registry(&reply.w, call->http->app, tenant);
-    tenants_reply_send(&reply, call->http);
-    trib_tenant_unref(tenant);
+    tenants_write_registry(&reply.w, call->http->app, op->tenant);
+    trib_tenant_unref(op->tenant);
+    tenants_reply_send(&reply, call->http); /* and with the request the call goes */
 }
 
 /* sqld's members that would change what the new tenant is: better refused than ignored. */
@@ -104,7 +65,7 @@ void tenants_handle_create(trib_http_request *http) {
     const trib_json *body;
     trib_str mode;
     trib_error err;
-    if (!name_fits(http)) return;
+    if (!tenants_name_fits(http)) return;
     trib_code code = tenants_parse_body(http, members, &body, &err);
     if (code == TRIB_OK) code = check_create_body(body, &err);
     if (code == TRIB_OK && trib_json_str(trib_json_get(body, "durability_mode"), &mode) &&
@@ -116,32 +77,68 @@ void tenants_handle_create(trib_http_request *http) {
         trib_http_answer_error(http, &err);
         return;
     }
-    change_call *call = call_new(http, TRIB_CONTROL_CREATE, create_finished);
+    change_call *call = tenants_call_new(http, TRIB_CONTROL_CREATE, tenants_change_finished);
     if (!call) return;
     code = trib_control_submit(http->app->control, &call->op, &err);
-    if (code != TRIB_OK) create_failed(http, &err);
+    if (code != TRIB_OK) tenants_answer_failed(http, &err);
 }
 
-/* ---- delete ---- */
+/* ---- rename ---- */
+
+void tenants_handle_rename(trib_http_request *http) {
+    static const char *const members[] = {"name", NULL};
+    const trib_json *body = NULL;
+    trib_str name = {0};
+    trib_error err;
+    if (!tenants_name_fits(http)) return;
+    trib_code code = tenants_parse_body(http, members, &body, &err);
+    if (code == TRIB_OK && !trib_json_str(trib_json_get(body, "name"), &name))
+        code = trib_error_set(&err, TRIB_BAD_REQUEST, "\"name\" must be there: the new name, a text");
+    if (code != TRIB_OK) {
+        trib_http_answer_error(http, &err);
+        return;
+    }
+    change_call *call = tenants_call_new(http, TRIB_CONTROL_RENAME, tenants_change_finished);
+    if (!call) return;
+    call->op.new_name = name;
+    code = trib_control_submit(http->app->control, &call->op, &err);
+    if (code != TRIB_OK) tenants_answer_failed(http, &err);
+}
+
+/* ---- delete and undelete ---- */
+
+static trib_code read_switch(const trib_json *body, const char *name, bool *ret, trib_error *err) {
+    const trib_json *member = trib_json_get(body, name);
+    if (trib_json_absent(member) || trib_json_bool(member, ret)) return TRIB_OK;
+    return trib_error_set(err, TRIB_BAD_REQUEST, "\"%s\" must be true or false, it is %s", name,
+                          trib_json_kind_text(member));
+}
+
+static trib_code read_id(const trib_json *body, trib_str *ret, trib_error *err) {
+    const trib_json *member = trib_json_get(body, "id");
+    if (trib_json_absent(member) || trib_json_str(member, ret)) return TRIB_OK;
+    return trib_error_set(err, TRIB_BAD_REQUEST, "\"id\" must be a text, as the list of deleted tenants shows it");
+}
 
 static void delete_answer(change_call *call) {
+    trib_http_request *http = call->http;
+    trib_tenant *tenant = call->op.tenant;
     tenants_reply reply;
-    trib_tenant *tenant = call->tenant;
-    if (call->remove_code != TRIB_OK) {
-        trib_log_event(call->http->app->log, TRIB_LOG_WARN, "tenant_files_left", TRIB_LOG_C("tenant", tenant->name),
-                       TRIB_LOG_C("id", tenant->id), TRIB_LOG_ERR(&call->remove_err));
-    }
+    bool removed = call->removes && call->remove_code == TRIB_OK;
+    if (call->removes && !removed) trib_control_remove_later(http->app->control, tenant, tenant->id);
     tenants_reply_begin(&reply);
     trib_jw_member_str(&reply.w, "name", trib_str_c(tenant->name));
     trib_jw_member_bool(&reply.w, "deleted", true);
-    trib_jw_member_bool(&reply.w, "files_removed", call->remove_code == TRIB_OK);
-    tenants_reply_send(&reply, call->http);
+    trib_jw_member_bool(&reply.w, "files_removed", removed);
+    if (!call->removes) tenants_write_deleted(&reply.w, tenant);
     trib_tenant_unref(tenant);
+    tenants_reply_send(&reply, http);
 }
 
 static trib_job_verdict remove_run(trib_job *job) {
     change_call *call = call_of_job(job);
-    call->remove_code = trib_store_db_delete(call->http->app->store, trib_str_c(call->tenant->id), &call->remove_err);
+    call->remove_code =
+        trib_store_db_delete(call->http->app->store, trib_str_c(call->op.tenant->id), &call->remove_err);
     return TRIB_JOB_DONE;
 }
 
@@ -153,48 +150,66 @@ static void remove_done(trib_job *job) {
 static void delete_finished(trib_control_op *op) {
     change_call *call = op->owner;
     if (op->code != TRIB_OK) {
-        trib_tenant_unref(call->tenant);
         trib_http_answer_error(call->http, &op->err);
         return;
     }
+    call->removes = atomic_load(&op->tenant->purge_ms) == 0 || op->now;
     call->remove.run = remove_run;
     call->remove.done = remove_done;
     call->remove.home = call->http->home;
-    call->remove.queue = call->tenant->queue;
-    trib_error err;
-    trib_code code = trib_job_submit(&call->remove, &err); /* a worker owns the call from here on, unless it failed */
-    if (code == TRIB_OK) return;
-    call->remove_code = code;
-    call->remove_err = err;
+    call->remove.queue = op->tenant->queue;
+    /* a worker owns the call from here on, unless it failed */
+    if (call->removes && (call->remove_code = trib_job_submit(&call->remove, NULL)) == TRIB_OK) return;
     delete_answer(call);
 }
 
 void tenants_handle_delete(trib_http_request *http) {
-    static const char *const members[] = {"keep_backup", NULL};
+    static const char *const members[] = {"keep_backup", "now", "id", NULL};
     const trib_json *body;
-    trib_tenant *tenant = NULL;
+    trib_str id = {0};
+    bool now = false;
     trib_error err;
+    if (!tenants_name_fits(http)) return;
     trib_code code = tenants_parse_body(http, members, &body, &err);
-    if (code == TRIB_OK) code = tenants_find(http, &tenant, &err);
-    if (code == TRIB_OK && tenant->system) {
-        code = trib_error_set(&err, TRIB_BAD_REQUEST, "\"%s\" is a database of the server itself and cannot be deleted",
-                              tenant->name);
-    }
+    if (code == TRIB_OK) code = read_switch(body, "now", &now, &err);
+    if (code == TRIB_OK) code = read_id(body, &id, &err);
+    if (code == TRIB_OK && trib_tenant_name_system(http->path_params[0]))
+        code =
+            trib_error_set(&err, TRIB_BAD_REQUEST, "\"%.*s\" is a database of the server itself and cannot be deleted",
+                           TRIB_STR_ARG(http->path_params[0]));
     if (code != TRIB_OK) {
-        trib_tenant_unref(tenant);
         trib_http_answer_error(http, &err);
         return;
     }
-    change_call *call = call_new(http, TRIB_CONTROL_DELETE, delete_finished);
-    if (!call) {
-        trib_tenant_unref(tenant);
+    change_call *call = tenants_call_new(http, TRIB_CONTROL_DELETE, delete_finished);
+    if (!call) return;
+    call->op.now = now;
+    call->op.id = id;
+    code = trib_control_submit(http->app->control, &call->op, &err);
+    if (code != TRIB_OK) trib_http_answer_error(http, &err);
+}
+
+void tenants_handle_undelete(trib_http_request *http) {
+    static const char *const members[] = {"name", "id", NULL};
+    const trib_json *body;
+    trib_str id = {0}, name = {0};
+    trib_error err;
+    if (!tenants_name_fits(http)) return;
+    trib_code code = tenants_parse_body(http, members, &body, &err);
+    if (code == TRIB_OK) code = read_id(body, &id, &err);
+    const trib_json *member = code == TRIB_OK ? trib_json_get(body, "name") : NULL;
+    if (code == TRIB_OK && !trib_json_absent(member) && !trib_json_str(member, &name))
+        code = trib_error_set(&err, TRIB_BAD_REQUEST, "\"name\" must be a text: the name it comes back with");
+    if (code != TRIB_OK) {
+        trib_http_answer_error(http, &err);
         return;
     }
-    call->tenant = tenant;
+    change_call *call = tenants_call_new(http, TRIB_CONTROL_UNDELETE, tenants_change_finished);
+    if (!call) return;
+    call->op.id = id;
+    call->op.new_name = name;
     code = trib_control_submit(http->app->control, &call->op, &err);
-    if (code == TRIB_OK) return;
-    trib_tenant_unref(tenant);
-    trib_http_answer_error(http, &err);
+    if (code != TRIB_OK) tenants_answer_failed(http, &err);
 }
 
 /* ---- tokens and keys ---- */
@@ -220,13 +235,13 @@ void tenants_handle_revoke(trib_http_request *http) {
     static const char *const members[] = {NULL};
     const trib_json *body;
     trib_error err;
-    if (!name_fits(http)) return;
+    if (!tenants_name_fits(http)) return;
     trib_code code = tenants_parse_body(http, members, &body, &err);
     if (code != TRIB_OK) {
         trib_http_answer_error(http, &err);
         return;
     }
-    change_call *call = call_new(http, TRIB_CONTROL_REVOKE, revoke_finished);
+    change_call *call = tenants_call_new(http, TRIB_CONTROL_REVOKE, revoke_finished);
     if (!call) return;
     code = trib_control_submit(http->app->control, &call->op, &err);
     if (code != TRIB_OK) trib_http_answer_error(http, &err);
@@ -248,13 +263,6 @@ static void keys_finished(trib_control_op *op) {
     tenants_reply_send(&reply, call->http);
 }
 
-static trib_code read_switch(const trib_json *body, const char *name, bool *ret, trib_error *err) {
-    const trib_json *member = trib_json_get(body, name);
-    if (trib_json_absent(member) || trib_json_bool(member, ret)) return TRIB_OK;
-    return trib_error_set(err, TRIB_BAD_REQUEST, "\"%s\" must be true or false, it is %s", name,
-                          trib_json_kind_text(member));
-}
-
 void tenants_handle_rotate(trib_http_request *http) {
     static const char *const members[] = {"drop_old", "drop_all", NULL};
     const trib_json *body;
@@ -270,7 +278,8 @@ void tenants_handle_rotate(trib_http_request *http) {
         trib_http_answer_error(http, &err);
         return;
     }
-    change_call *call = call_new(http, drop_old ? TRIB_CONTROL_DROP_OLD_KEYS : TRIB_CONTROL_ROTATE_KEY, keys_finished);
+    change_call *call =
+        tenants_call_new(http, drop_old ? TRIB_CONTROL_DROP_OLD_KEYS : TRIB_CONTROL_ROTATE_KEY, keys_finished);
     if (!call) return;
     call->op.drop_all = drop_all;
     code = trib_control_submit(http->app->control, &call->op, &err);

@@ -7,7 +7,13 @@
 
 /* ---- list ---- */
 
-static trib_code parse_page(trib_http_request *http, size_t *ret_limit, trib_str *ret_after, trib_error *err) {
+typedef struct list_ask {
+    size_t limit;
+    bool deleted;
+    trib_str after, after_id; /* the id only of deleted ones, whose names may repeat: "name/id" */
+} list_ask;
+
+static trib_code parse_page(trib_http_request *http, list_ask *ret, trib_error *err) {
     trib_query query;
     uint64_t limit = TENANTS_PAGE_DEFAULT;
     trib_code code = trib_query_parse(http->arena, http->query, &query, err);
@@ -16,39 +22,60 @@ static trib_code parse_page(trib_http_request *http, size_t *ret_limit, trib_str
     if (text && (!trib_str_u64(*text, &limit) || limit == 0 || limit > TRIB_CONTROL_PAGE_MAX)) {
         return trib_error_set(err, TRIB_BAD_REQUEST, "\"limit\" must be a number from 1 to %d", TRIB_CONTROL_PAGE_MAX);
     }
+    const trib_str *deleted = trib_query_get(&query, "deleted");
+    if (deleted && !trib_str_eq_c(*deleted, "true") && !trib_str_eq_c(*deleted, "false"))
+        return trib_error_set(err, TRIB_BAD_REQUEST, "\"deleted\" must be true or false");
     const trib_str *cursor = trib_query_get(&query, "cursor");
-    *ret_limit = (size_t)limit;
-    *ret_after = cursor ? *cursor : (trib_str){0};
+    *ret = (list_ask){.limit = (size_t)limit,
+                      .deleted = deleted && trib_str_eq_c(*deleted, "true"),
+                      .after = cursor ? *cursor : (trib_str){0}};
+    size_t slash = trib_str_find(ret->after, '/');
+    if (!ret->deleted || slash == SIZE_MAX) return TRIB_OK;
+    ret->after_id = trib_str_sub(ret->after, slash + 1, ret->after.len);
+    ret->after = trib_str_sub(ret->after, 0, slash);
     return TRIB_OK;
 }
 
+static void write_page(tenants_reply *reply, const trib_http_request *http, const list_ask *ask, trib_tenant **page,
+                       size_t count) {
+    size_t shown = count < ask->limit ? count : ask->limit;
+    trib_jw_key_c(&reply->w, "namespaces");
+    trib_jw_array_begin(&reply->w);
+    for (size_t i = 0; i < shown; i++) {
+        trib_jw_object_begin(&reply->w);
+        if (ask->deleted) {
+            trib_jw_member_str(&reply->w, "name", trib_str_c(page[i]->name));
+            tenants_write_deleted(&reply->w, page[i]);
+        } else {
+            tenants_write_registry(&reply->w, http->app, page[i]);
+        }
+        trib_jw_object_end(&reply->w);
+    }
+    trib_jw_array_end(&reply->w);
+    trib_jw_key_c(&reply->w, "next_cursor");
+    const trib_tenant *last = count > ask->limit ? page[ask->limit - 1] : NULL;
+    if (!last) trib_jw_null(&reply->w);
+    else if (ask->deleted) trib_jw_str(&reply->w, trib_arena_printf(http->arena, "%s/%s", last->name, last->id));
+    else trib_jw_str_c(&reply->w, last->name);
+}
+
 void tenants_handle_list(trib_http_request *http) {
-    size_t limit = 0;
-    trib_str after = {0};
+    list_ask ask = {0};
     tenants_reply reply;
     trib_error err;
-    trib_code code = parse_page(http, &limit, &after, &err);
+    trib_code code = parse_page(http, &ask, &err);
     /* one more than the page: whether there is a next one */
-    trib_tenant **page = code == TRIB_OK ? trib_arena_zalloc(http->arena, limit + 1, sizeof *page) : NULL;
+    trib_tenant **page = code == TRIB_OK ? trib_arena_zalloc(http->arena, ask.limit + 1, sizeof *page) : NULL;
     if (code == TRIB_OK && !page) code = trib_error_set(&err, TRIB_NOMEM, NULL);
     if (code != TRIB_OK) {
         trib_http_answer_error(http, &err);
         return;
     }
-    size_t count = trib_control_list(http->app->control, after, limit + 1, page);
-    size_t shown = count < limit ? count : limit;
+    trib_control *control = http->app->control;
+    size_t count = ask.deleted ? trib_control_list_deleted(control, ask.after, ask.after_id, ask.limit + 1, page)
+                               : trib_control_list(control, ask.after, ask.limit + 1, page);
     tenants_reply_begin(&reply);
-    trib_jw_key_c(&reply.w, "namespaces");
-    trib_jw_array_begin(&reply.w);
-    for (size_t i = 0; i < shown; i++) {
-        trib_jw_object_begin(&reply.w);
-        tenants_write_registry(&reply.w, http->app, page[i]);
-        trib_jw_object_end(&reply.w);
-    }
-    trib_jw_array_end(&reply.w);
-    trib_jw_key_c(&reply.w, "next_cursor");
-    if (count > limit) trib_jw_str_c(&reply.w, page[limit - 1]->name);
-    else trib_jw_null(&reply.w);
+    write_page(&reply, http, &ask, page, count);
     for (size_t i = 0; i < count; i++) trib_tenant_unref(page[i]);
     tenants_reply_send(&reply, http);
 }
@@ -68,8 +95,8 @@ typedef struct stats_call {
 static trib_job_verdict stats_run(trib_job *job) {
     stats_call *call = (stats_call *)(void *)job;
     trib_db *db = NULL;
-    call->code = trib_store_db_get(call->http->app->store, trib_str_c(call->tenant->id), &call->tenant->db_settings,
-                                   &db, &call->err);
+    trib_db_settings settings = trib_tenant_db_settings(call->tenant);
+    call->code = trib_store_db_get(call->http->app->store, trib_str_c(call->tenant->id), &settings, &db, &call->err);
     if (call->code != TRIB_OK) return TRIB_JOB_DONE;
     trib_db_get_stats(db, &call->stats);
     trib_db_unref(db);
@@ -152,35 +179,4 @@ void tenants_handle_show(trib_http_request *http) {
 
 void tenants_handle_stats(trib_http_request *http) {
     stats_start(http, write_stats);
-}
-
-/* ---- settings ---- */
-
-void tenants_handle_config(trib_http_request *http) {
-    trib_tenant *tenant = NULL;
-    tenants_reply reply;
-    trib_error err;
-    if (tenants_find(http, &tenant, &err) != TRIB_OK) {
-        trib_http_answer_error(http, &err);
-        return;
-    }
-    trib_json_writer *w = &reply.w;
-    tenants_reply_begin(&reply);
-    trib_jw_member_bool(w, "block_reads", atomic_load(&tenant->block_reads));
-    trib_jw_member_bool(w, "block_writes", atomic_load(&tenant->block_writes));
-    trib_jw_key_c(w, "block_reason");
-    if (tenant->block_reason[0]) trib_jw_str_c(w, tenant->block_reason);
-    else trib_jw_null(w);
-    trib_jw_key_c(w, "max_db_size");
-    if (tenant->db_settings.max_bytes) trib_jw_u64(w, tenant->db_settings.max_bytes);
-    else trib_jw_null(w);
-    trib_jw_member_null(w, "heartbeat_url");
-    trib_jw_member_null(w, "jwt_key");
-    trib_jw_member_bool(w, "allow_attach", false);
-    trib_jw_key_c(w, "txn_timeout_s");
-    if (tenant->db_settings.txn_steal_ms) trib_jw_u64(w, tenant->db_settings.txn_steal_ms / 1000);
-    else trib_jw_null(w);
-    trib_jw_member_str(w, "durability_mode", TRIB_STR("strong"));
-    trib_tenant_unref(tenant);
-    tenants_reply_send(&reply, http);
 }

@@ -4,6 +4,7 @@
 #define TRIB_FEATURES_TENANTS_INT_H
 
 #include "core/app.h"
+#include "core/control.h"
 #include "core/http.h"
 #include "core/tenant.h"
 #include "wire/json.h"
@@ -41,16 +42,49 @@ trib_code tenants_find(trib_http_request *http, trib_tenant **ret, trib_error *e
 /* Members of one tenant that the registry knows without opening the database: name, created_at, url, block flags ... */
 void tenants_write_registry(trib_json_writer *w, const trib_app *app, const trib_tenant *tenant);
 
+/* Members of a deleted one: id, deleted_at, purge_at. */
+void tenants_write_deleted(trib_json_writer *w, const trib_tenant *tenant);
+
+/* One change under way; lives in the request's arena. */
+typedef struct change_call {
+    trib_control_op op;
+    trib_http_request *http;
+    /* delete for good: the job that removes the files */
+    bool removes;
+    trib_job remove;
+    trib_code remove_code;
+    trib_error remove_err;
+} change_call;
+/* Answers the error itself and returns NULL when it cannot be made. The change names what ":ns" names. */
+change_call *tenants_call_new(trib_http_request *http, trib_control_op_type type,
+                              void (*finished)(trib_control_op *op));
+/* false: ":ns" is longer than any name, and that was answered. */
+bool tenants_name_fits(trib_http_request *http);
+
+/* settings.c: the members of trib_tenant_setting_row_at and block_reason. */
+void tenants_write_settings(trib_json_writer *w, const trib_tenant *tenant);
+
+/* fork.c */
+void tenants_handle_fork(trib_http_request *http);
 /* change.c */
+/* An error, with sqld's status where the name is taken. */
+void tenants_answer_failed(trib_http_request *http, const trib_error *err);
+/* `finished` of a change whose answer is the tenant as it is now. */
+void tenants_change_finished(trib_control_op *op);
 void tenants_handle_create(trib_http_request *http);
+void tenants_handle_rename(trib_http_request *http);
 void tenants_handle_delete(trib_http_request *http);
+void tenants_handle_undelete(trib_http_request *http);
 void tenants_handle_revoke(trib_http_request *http);
 void tenants_handle_rotate(trib_http_request *http);
 /* show.c */
 void tenants_handle_list(trib_http_request *http);
 void tenants_handle_show(trib_http_request *http);
 void tenants_handle_stats(trib_http_request *http);
+/* settings.c */
+void tenants_handle_patch(trib_http_request *http);
 void tenants_handle_config(trib_http_request *http);
+void tenants_handle_set_config(trib_http_request *http);
 /* tokens.c */
 void tenants_handle_token(trib_http_request *http);
 void tenants_handle_wide_token(trib_http_request *http);

@@ -175,6 +175,43 @@ static void a_wide_token_opens_what_it_lists(void **state) {
     assert_true(everywhere.may_write);
 }
 
+static void rename_tenant(const char *old, const char *name) {
+    trib_control_op op = {.type = TRIB_CONTROL_RENAME, .new_name = trib_str_c(name)};
+    assert_int_equal(app_test_run(&t, &op, old, NULL), TRIB_OK);
+}
+
+static void a_token_for_a_name_never_opens_who_takes_that_name_later(void **state) {
+    (void)state;
+    trib_str names[] = {TRIB_STR("ali")};
+    int64_t now_ms = trib_env_wall_ms(t.app.env);
+    char *one = strdup(token_for("ali", TRIB_JWT_ACCESS_RW));
+    trib_jwt_claims claims = {.has_p = true, .has_gen = true, .gen = now_ms + 1};
+    claims.p[TRIB_JWT_RIGHT_RW] = (trib_jwt_scope){.ns = names, .ns_count = 1};
+    t.env.offset_ns += 2000000;
+    char *list = strdup(bearer(&claims));
+    assert_int_equal(ask_path("/ali/v2/pipeline", one).code, TRIB_OK);
+    assert_int_equal(ask_path("/ali/v2/pipeline", list).code, TRIB_OK);
+    rename_tenant("ali", "ali2");
+    assert_int_equal(ask_path("/ali/v2/pipeline", one).code, TRIB_TENANT_NOT_FOUND);
+    assert_int_equal(ask_path("/ali2/v2/pipeline", one).code, TRIB_TENANT_NOT_FOUND);
+    assert_int_equal(ask_path("/ali2/v2/pipeline", list).code, TRIB_TENANT_NOT_FOUND);
+    assert_int_equal(ask_path("/ali2/v2/pipeline", token_for("ali2", TRIB_JWT_ACCESS_RW)).code, TRIB_OK);
+    /* rami is as old as the list, but has had the name for a moment only */
+    rename_tenant("rami", "ali");
+    assert_int_equal(ask_path("/ali/v2/pipeline", one).code, TRIB_AUTH_JWT_INVALID);
+    assert_int_equal(ask_path("/ali/v2/pipeline", list).code, TRIB_TENANT_NOT_FOUND);
+    /* the same after a restart, and for a tenant that is new */
+    app_test_stop(&t);
+    assert_int_equal(app_test_start(&t, false, NULL), TRIB_OK);
+    assert_int_equal(ask_path("/ali/v2/pipeline", list).code, TRIB_TENANT_NOT_FOUND);
+    assert_int_equal(app_test_change(&t, TRIB_CONTROL_DELETE, "ali", NULL), TRIB_OK);
+    assert_int_equal(app_test_change(&t, TRIB_CONTROL_CREATE, "ali", NULL), TRIB_OK);
+    assert_int_equal(ask_path("/ali/v2/pipeline", one).code, TRIB_AUTH_JWT_INVALID);
+    assert_int_equal(ask_path("/ali/v2/pipeline", list).code, TRIB_TENANT_NOT_FOUND);
+    free(one);
+    free(list);
+}
+
 static void bad_tokens_are_told_apart_by_code(void **state) {
     (void)state;
     assert_int_equal(ask_path("/ali/v2/pipeline", "").code, TRIB_AUTH_HEADER_NOT_FOUND);
@@ -304,12 +341,12 @@ static void the_admin_class_wants_the_key(void **state) {
 static void blocked_reads_close_the_tenant_with_the_reason(void **state) {
     (void)state;
     trib_tenant *ali = trib_control_find(t.app.control, TRIB_STR("ali"));
-    snprintf(ali->block_reason, sizeof ali->block_reason, "unpaid since June");
-    atomic_store(&ali->block_writes, true);
+    assert_int_equal(trib_tenant_set_reason(ali, TRIB_STR("unpaid since June"), NULL), TRIB_OK);
+    trib_tenant_set(ali, TRIB_TENANT_BLOCK_WRITES, true);
     verdict v = ask_path("/ali/v2/pipeline", token_for("ali", TRIB_JWT_ACCESS_RW));
     assert_int_equal(v.code, TRIB_OK);
     assert_false(v.may_write);
-    atomic_store(&ali->block_reads, true);
+    trib_tenant_set(ali, TRIB_TENANT_BLOCK_READS, true);
     v = ask_path("/ali/v2/pipeline", token_for("ali", TRIB_JWT_ACCESS_RW));
     assert_int_equal(v.code, TRIB_BLOCKED);
     assert_string_equal(v.err.message, "Operation was blocked: unpaid since June");
@@ -429,6 +466,7 @@ int main(void) {
         TEST(a_token_opens_its_own_tenant_with_its_own_right),
         TEST(a_tenant_of_somebody_else_looks_like_one_that_is_not_there),
         TEST(a_wide_token_opens_what_it_lists),
+        TEST(a_token_for_a_name_never_opens_who_takes_that_name_later),
         TEST(bad_tokens_are_told_apart_by_code),
         TEST(a_token_ends_also_when_it_is_remembered),
         TEST(a_revocation_voids_what_was_made_before),

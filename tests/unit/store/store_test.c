@@ -172,6 +172,34 @@ static void answer_waits_at_the_gate_until_the_sync(void **state) {
     trib_db_unref(db);
 }
 
+static void relaxed_answers_do_not_wait_but_the_sync_follows(void **state) {
+    fixture *f = *state;
+    trib_db *db = get_db(f);
+    trib_handle *h = take(db);
+    trib_db_settings settings = {.relaxed = true};
+    store_test_wait w;
+    trib_store_set_settings(f->store, trib_str_c(id_a), &settings);
+    enter(f, h);
+    assert_int_equal(exec(h, "CREATE TABLE t(x)", true), TRIB_OK);
+    trib_handle_leave(h);
+    assert_int_equal(trib_gate_wait(db, trib_handle_ticket(h), NULL), TRIB_OK);
+    assert_int_equal(f->commits_heard, 0);
+    trib_store_run_pending(f->store);
+    assert_int_equal(f->commits_heard, 1);
+    /* the way back counts for what was answered before, too */
+    enter(f, h);
+    assert_int_equal(exec(h, "INSERT INTO t VALUES (1)", true), TRIB_OK);
+    settings.relaxed = false;
+    trib_store_set_settings(f->store, trib_str_c(id_a), &settings);
+    trib_handle_leave(h);
+    store_test_wait_init(&w);
+    assert_int_equal(trib_gate_wait(db, trib_handle_ticket(h), &w.gate), TRIB_AGAIN);
+    trib_store_run_pending(f->store);
+    assert_int_equal(w.code, TRIB_OK);
+    trib_handle_give(h);
+    trib_db_unref(db);
+}
+
 static void commit_by_reset_is_seen_by_the_gate(void **state) {
     fixture *f = *state;
     trib_db *db = get_db(f);
@@ -309,6 +337,30 @@ static void old_read_transaction_is_ended(void **state) {
     f->env.offset_ns += 2000000;
     trib_store_tick(f->store);
     trib_error err = {0};
+    assert_int_equal(trib_handle_enter(a, TRIB_ACCESS_WRITE, &f->vars, &err), TRIB_SNAPSHOT_TOO_OLD);
+    trib_handle_give(a);
+    trib_db_unref(db);
+}
+
+static void copied_snapshot_lives_until_the_log_is_long(void **state) {
+    fixture *f = *state;
+    trib_db *db = get_db(f);
+    trib_handle *a = take(db);
+    trib_error err = {0};
+    enter(f, a);
+    assert_int_equal(exec(a, "CREATE TABLE t(x)", true), TRIB_OK);
+    assert_int_equal(exec(a, "BEGIN", false), TRIB_OK);
+    trib_handle_set_copying(a);
+    assert_int_equal(number(a, "SELECT count(*) FROM t"), 0);
+    trib_handle_leave(a);
+    f->env.offset_ns += (int64_t)TRIB_READ_TXN_MAX_MS * 10 * 1000000;
+    trib_turn_end_old_reads(db);
+    enter(f, a);
+    trib_handle_leave(a);
+    uint64_t bytes = atomic_load(&db->log.bytes);
+    atomic_store(&db->log.bytes, TRIB_COPY_LOG_MAX_BYTES);
+    trib_turn_end_old_reads(db);
+    atomic_store(&db->log.bytes, bytes);
     assert_int_equal(trib_handle_enter(a, TRIB_ACCESS_WRITE, &f->vars, &err), TRIB_SNAPSHOT_TOO_OLD);
     trib_handle_give(a);
     trib_db_unref(db);
@@ -685,17 +737,41 @@ static void statements_of_virtual_tables_are_left_to_them_when_a_connection_clos
     trib_db_unref(db);
 }
 
+/* Page maps of databases past 64 MiB are longer than what SQLite's VFS writes in one call. */
+static void files_of_any_size_are_replaced_and_read_back(void **state) {
+    fixture *f = *state;
+    static const size_t sizes[] = {2, 65536, 131072, 131136, (1 << 20) + 7};
+    char path[600];
+    snprintf(path, sizeof path, "%s/some.map", f->folder);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        trib_buf wanted, seen;
+        trib_error err;
+        bool found = false;
+        trib_buf_init(&wanted, 4 << 20);
+        trib_buf_init(&seen, 4 << 20);
+        for (size_t n = 0; n < sizes[i]; n++) trib_buf_add_char(&wanted, (char)(n * 31 + n / 256));
+        trib_code code = trib_file_replace(f->store->base, f->store->disk, path, trib_buf_str(&wanted), &err);
+        if (code != TRIB_OK) fail_msg("%zu bytes: %s", sizes[i], err.message);
+        assert_int_equal(trib_file_read(f->store->base, path, &seen, &found, NULL), TRIB_OK);
+        assert_true(found && trib_str_eq(trib_buf_str(&seen), trib_buf_str(&wanted)));
+        trib_buf_deinit(&wanted);
+        trib_buf_deinit(&seen);
+    }
+}
+
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(never_written_database_reads_empty_and_makes_no_files),
         T(transaction_that_began_before_the_files_existed_can_write),
         T(answer_waits_at_the_gate_until_the_sync),
+        T(relaxed_answers_do_not_wait_but_the_sync_follows),
         T(commit_by_reset_is_seen_by_the_gate),
         T(second_writer_waits_for_the_turn_in_order),
         T(cancelled_waiter_is_never_granted),
         T(overdue_transaction_loses_the_turn_when_somebody_waits),
         T(old_read_transaction_is_ended),
+        T(copied_snapshot_lives_until_the_log_is_long),
         T(numbers_and_epoch_survive_restarts_and_checkpoints),
         T(idle_database_is_closed_and_opens_again),
         T(databases_past_the_budget_are_closed_as_they_are),
@@ -708,6 +784,7 @@ int main(void) {
         T(handle_that_is_never_given_back_does_not_hang_sync_threads),
         T(tick_reaches_every_database),
         T(second_store_on_the_same_folder_is_refused),
+        T(files_of_any_size_are_replaced_and_read_back),
         T(statements_of_virtual_tables_are_left_to_them_when_a_connection_closes),
         cmocka_unit_test(paths_refuse_anything_but_ids),
     };

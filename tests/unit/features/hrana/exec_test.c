@@ -61,8 +61,8 @@ static void a_blocked_write_is_told_why_and_reads_go_on(void **state) {
     };
     char body[512];
     assert_int_equal(ask(hrana_handle_pipeline, PIPE(EXEC("CREATE TABLE b(x)") "," CLOSE)), 200);
-    snprintf(tenant->block_reason, sizeof tenant->block_reason, "unpaid since June");
-    atomic_store(&tenant->block_writes, true);
+    assert_int_equal(trib_tenant_set_reason(tenant, TRIB_STR("unpaid since June"), NULL), TRIB_OK);
+    trib_tenant_set(tenant, TRIB_TENANT_BLOCK_WRITES, true);
     for (size_t i = 0; i < sizeof writes / sizeof *writes; i++) {
         snprintf(body, sizeof body, PIPE("%s," EXEC("SELECT count(*) + 40 FROM b") "," CLOSE), writes[i]);
         assert_int_equal(ask(hrana_handle_pipeline, body), 200);
@@ -71,7 +71,7 @@ static void a_blocked_write_is_told_why_and_reads_go_on(void **state) {
     }
     assert_int_equal(ask(hrana_handle_cursor, "{\"batch\":{\"steps\":[{" STMT("DELETE FROM b") "}]}}"), 200);
     assert_has("{\"type\":\"step_error\",\"step\":0,\"error\":" BLOCKED_ERROR "}");
-    atomic_store(&tenant->block_writes, false);
+    trib_tenant_set(tenant, TRIB_TENANT_BLOCK_WRITES, false);
     assert_int_equal(ask(hrana_handle_pipeline, PIPE(EXEC("INSERT INTO b VALUES (1)") "," CLOSE)), 200);
     assert_has("\"affected_row_count\":1");
 }

@@ -239,12 +239,12 @@ static void an_overdue_transaction_loses_the_turn_and_is_told(void **state) {
 static void a_reader_may_not_write(void **state) {
     (void)state;
     assert_int_equal(pipeline(NULL, EXEC("CREATE TABLE ro(x)") "," CLOSE), 200);
-    atomic_store(&tenant->block_writes, true);
+    trib_tenant_set(tenant, TRIB_TENANT_BLOCK_WRITES, true);
     assert_int_equal(pipeline(NULL, EXEC("INSERT INTO ro VALUES (1)") "," EXEC("SELECT count(*) FROM ro") "," CLOSE),
                      200);
     assert_has("\"type\":\"error\"");
     assert_has("\"value\":\"0\"");
-    atomic_store(&tenant->block_writes, false);
+    trib_tenant_set(tenant, TRIB_TENANT_BLOCK_WRITES, false);
 }
 
 static void an_answer_past_its_limit_is_an_error_not_a_flood(void **state) {

@@ -88,7 +88,7 @@ static void a_request_that_is_no_list_runs_nothing(void **state) {
 
 static void a_blocked_tenant_is_told_so(void **state) {
     (void)state;
-    atomic_store(&a.tenant->block_writes, true);
+    trib_tenant_set(a.tenant, TRIB_TENANT_BLOCK_WRITES, true);
     assert_int_equal(run("\"CREATE TABLE r(x)\""), 200);
     ask_has(&a, "[{\"error\":\"");
     assert_int_equal(run("\"SELECT 40+count(*) FROM sqlite_schema\""), 200);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The file of a database that does not exist yet, written from the first byte to the last: a fork, later an import.
+ *
+ *   open --> add ... add --> finish (on a sync thread: sync, put in place, sync the folder) --> free
+ *
+ * Until finish has put it in place the database does not exist; what a crash leaves is <id>.db.tmp, which
+ * trib_store_db_delete removes. The first open of the database gives it a page map, with a new epoch. */
+#ifndef TRIB_STORE_DB_WRITER_H
+#define TRIB_STORE_DB_WRITER_H
+
+#include "store/store.h"
+
+typedef struct trib_db_writer trib_db_writer;
+
+/* id: 32 hex digits that no database has. Owns: *ret by trib_db_writer_free. Errors: IO, DISK_FULL, NOMEM, INTERNAL
+ * (id).
+ * Thread: one at a time, a worker. */
+trib_code trib_db_writer_open(trib_store *store, trib_str id, trib_db_writer **ret, trib_error *err);
+/* Appends. After an error only free. Errors: IO, DISK_FULL. */
+trib_code trib_db_writer_add(trib_db_writer *writer, trib_str bytes, trib_error *err);
+/* `finished` is called once, on a sync thread; must only post. OK: the database is there, also after a power cut. The
+ * writer must not be touched before. */
+void trib_db_writer_finish(trib_db_writer *writer, void (*finished)(void *ctx, trib_code code, const trib_error *err),
+                           void *ctx);
+/* Without a finish that worked, what was written goes. Takes NULL. */
+void trib_db_writer_free(trib_db_writer *writer);
+
+#endif
