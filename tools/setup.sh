@@ -16,7 +16,7 @@ die() {
 groups_of() {
     case $1 in
     build | run | analyze) echo build ;;
-    test | soak) echo build unit clang http node ;;
+    test | soak) echo build unit clang http shells node ;;
     tsan) echo build unit ;;
     fuzz) echo build clang ;;
     tidy) echo build unit clang tidy ;;

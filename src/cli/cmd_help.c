@@ -39,11 +39,11 @@ static int run_help(trib_cli *cli) {
         size_t at = strlen(name);
         snprintf(name + at, sizeof name - at, "%s%s", i ? " " : "", cli->args[i]);
     }
+    if (man && trib_cli_print_man(cli->out, name)) return TRIB_EXIT_OK;
     if (cli->json && !man && trib_cli_print_json_help(cli->out, trib_str_c(name))) return TRIB_EXIT_OK;
     for (size_t i = 0; i < trib_command_count && name[0]; i++) {
         if (strcmp(trib_commands[i]->name, name) != 0) continue;
-        if (man) trib_cli_print_man(cli->out, trib_commands[i]);
-        else trib_cli_print_help(cli->out, trib_commands[i]);
+        trib_cli_print_help(cli->out, trib_commands[i]);
         return TRIB_EXIT_OK;
     }
     if (name[0]) {
@@ -53,15 +53,15 @@ static int run_help(trib_cli *cli) {
                        best.len ? " (did you mean `trib " : "", TRIB_STR_ARG(best), best.len ? "`?)" : "");
         return trib_cli_fail(cli, &err);
     }
-    if (man) trib_cli_print_man(cli->out, NULL);
-    else trib_cli_print_overview(cli->out);
+    trib_cli_print_overview(cli->out);
     return TRIB_EXIT_OK;
 }
 
-static const trib_cli_option help_options[] = {{"man", NULL, "write a manual page (troff) instead"}};
+static const trib_cli_option help_options[] = {
+    {"man", NULL, "write a manual page (troff) instead: of COMMAND, of trib, or of trib.conf"}};
 static const trib_cli_example help_examples[] = {
     {"trib help serve", "explains a command, its options and its exit statuses"},
-    {"trib help --man > trib.1", "writes the manual page"},
+    {"trib help --man tenant create > trib-tenant-create.1", "writes a manual page; without a command that of trib"},
 };
 
 extern const trib_command trib_cmd_help;

@@ -16,11 +16,12 @@ extern const trib_command trib_cmd_token_rotate;
 extern const trib_command trib_cmd_config_show;
 extern const trib_command trib_cmd_version;
 extern const trib_command trib_cmd_help;
+extern const trib_command trib_cmd_completion;
 
 const trib_command *const trib_commands[] = {
     &trib_cmd_serve,         &trib_cmd_dev,          &trib_cmd_demo,         &trib_cmd_shell,
     &trib_cmd_tenant_create, &trib_cmd_tenant_list,  &trib_cmd_tenant_show,  &trib_cmd_tenant_delete,
     &trib_cmd_token_create,  &trib_cmd_token_revoke, &trib_cmd_token_rotate, &trib_cmd_config_show,
-    &trib_cmd_version,       &trib_cmd_help,
+    &trib_cmd_version,       &trib_cmd_help,         &trib_cmd_completion,
 };
 const size_t trib_command_count = sizeof trib_commands / sizeof *trib_commands;

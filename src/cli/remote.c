@@ -106,6 +106,8 @@ trib_code trib_remote_call(const trib_remote *remote, const char *method, const 
                                         .headers = headers,
                                         .header_count = count,
                                         .body = body,
+                                        .connect_timeout_ms = remote->timeout_ms,
+                                        .timeout_ms = remote->timeout_ms,
                                         .unix_socket = remote->unix_socket[0] ? remote->unix_socket : NULL};
     trib_code code = trib_http_client_call(remote->http, &request, &reply, err);
     if (code != TRIB_OK) return code;

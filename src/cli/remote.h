@@ -24,6 +24,7 @@ typedef struct trib_remote {
     char url[TRIB_REMOTE_URL_BYTES];              /* with a slash at its end */
     char unix_socket[TRIB_REMOTE_URL_BYTES];      /* empty: TCP */
     char authorization[TRIB_REMOTE_SECRET_BYTES]; /* the header's value; empty: none */
+    uint32_t timeout_ms;                          /* for connecting and for a whole call; 0: the client's own */
 } trib_remote;
 
 /* url: http://, https://, libsql:// (https), ws:// and wss:// (as http and https), or unix:PATH. A slash is added at
