@@ -22,7 +22,9 @@ groups_of() {
     tidy) echo build unit clang tidy ;;
     format) echo format ;;
     bench) echo build bench ;;
-    *) die "unknown goal '$1' (known: build run test soak bench tsan fuzz analyze tidy format)" ;;
+    deb) echo build deb ;;
+    deb-test) echo build deb deb-test ;;
+    *) die "unknown goal '$1' (known: build run test soak bench deb deb-test tsan fuzz analyze tidy format)" ;;
     esac
 }
 
