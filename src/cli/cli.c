@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/suggest.h"
+#include "cli/error_page.h"
 #include "wire/json.h"
 
 enum { MESSAGE_MAX_BYTES = 8 * 1024 };
@@ -63,20 +64,39 @@ int trib_cli_exit_status(trib_code code) {
 }
 
 int trib_cli_fail(const trib_cli *cli, const trib_error *err) {
+    /* the server's own code may be one of SQLite's, or of a newer server; the page is that of the kind which we know */
+    trib_str code = trib_str_c(trib_error_wire_code(err));
+    const char *page_code = trib_error_page_code(code);
+    if (!page_code) page_code = trib_code_text(err->code);
+    const char *page = trib_error_page_get(trib_str_c(page_code));
+    trib_buf text, fix;
+    trib_buf_init(&text, MESSAGE_MAX_BYTES);
+    trib_buf_init(&fix, MESSAGE_MAX_BYTES);
+    if (page) trib_error_page_add_first(&fix, page, "Fix");
     if (cli->json) {
-        trib_buf text;
         trib_json_writer w;
-        trib_buf_init(&text, MESSAGE_MAX_BYTES);
         trib_jw_init(&w, &text);
         trib_jw_object_begin(&w);
         trib_jw_member_str(&w, "error", trib_str_c(err->message));
-        trib_jw_member_str(&w, "code", trib_str_c(trib_error_wire_code(err)));
+        trib_jw_member_str(&w, "code", code);
+        trib_jw_member_str(&w, "fix", trib_buf_str(&fix));
+        trib_jw_key_c(&w, "docs");
+        trib_buf docs;
+        trib_buf_init(&docs, MESSAGE_MAX_BYTES);
+        trib_buf_printf(&docs, "trib help errors %s", page_code);
+        trib_jw_str(&w, trib_buf_str(&docs));
+        trib_buf_deinit(&docs);
         trib_jw_object_end(&w);
-        if (!text.failed) fprintf(cli->err, "%.*s\n", TRIB_STR_ARG(trib_buf_str(&text)));
-        trib_buf_deinit(&text);
+        trib_buf_add_char(&text, '\n');
     } else {
-        fprintf(cli->err, "trib: %s\n", err->message);
+        trib_buf_printf(&text, "trib: %s\n", err->message);
+        if (trib_buf_str(&fix).len) trib_buf_printf(&text, "  fix:  %.*s\n", TRIB_STR_ARG(trib_buf_str(&fix)));
+        trib_buf_printf(&text, "  code: %.*s (trib help errors %s)\n", TRIB_STR_ARG(code), page_code);
     }
+    if (text.failed) fprintf(cli->err, "trib: %s\n", err->message);
+    else fprintf(cli->err, "%.*s", TRIB_STR_ARG(trib_buf_str(&text)));
+    trib_buf_deinit(&fix);
+    trib_buf_deinit(&text);
     return trib_cli_exit_status(err->code);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/admin.h"
+#include "cli/error_page.h"
 #include "wire/tenant_name.h"
 #include "wire/url.h"
 
@@ -157,6 +158,10 @@ static void offer_values(const typing *t, const char *pattern) {
     }
 }
 
+static void offer_codes(const typing *t) {
+    for (size_t i = 0; i < trib_error_page_count; i++) offer(t, trib_str_c(trib_error_pages[i].code), NULL);
+}
+
 /* ---- where we are ---- */
 
 /* The command of the words at the beginning; *ret_used are its. */
@@ -230,7 +235,10 @@ void trib_completion_write(const trib_cli *cli, const char *const *words, unsign
         offer_values(&t, t.value_name);
     } else if (!t.only_args && trib_str_starts(t.word, TRIB_STR("-"))) {
         offer_options(&t);
+    } else if (strstr(t.command->args, "errors CODE") && t.arg_count == 1 && strcmp(words[count - 1], "errors") == 0) {
+        offer_codes(&t);
     } else if (strstr(t.command->args, "COMMAND")) {
+        if (t.arg_count == 0) offer_values(&t, t.command->args);
         offer_commands(&t, join(name, words + count - t.arg_count, t.arg_count));
     } else if (t.arg_count < t.command->max_args) {
         offer_values(&t, t.command->args);

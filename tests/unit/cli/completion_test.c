@@ -50,6 +50,8 @@ static void what_was_typed_decides_what_is_offered(void **state) {
         {"shell --sql", "--sql", NULL},
         {"help ten", "tenant", "token"},
         {"help tenant c", "create", "list"},
+        {"help err", "errors", "tenant"},
+        {"help errors TENANT_M", "TENANT_MISSING", "TENANT_EXISTS"},
         {"completion ", "zsh", "--words"},
         {"tenant show -- --", NULL, "--json"}, /* behind -- there are no options */
     };
