@@ -7,7 +7,7 @@
 #include "core/metrics.h"
 #include "core/session.h"
 
-enum phase { PHASE_OPEN, PHASE_HANDLE, PHASE_ENTER };
+enum phase { PHASE_OPEN, PHASE_HANDLE, PHASE_ENTER, PHASE_RESERVED };
 
 static trib_db_job *of_turn(trib_turn_waiter *waiter) {
     return (trib_db_job *)(void *)((char *)waiter - offsetof(trib_db_job, turn));
@@ -99,12 +99,15 @@ static void put_handle(trib_db_job *job, bool stateful) {
     job->handle = NULL;
 }
 
-/* Calls work until it is finished (OK) or must wait: for the turn (AGAIN), or with a chunk (`chunk` is set then). */
+/* Calls work until it is finished (OK) or must wait: for the turn (AGAIN), or with a chunk (`chunk` is set then), or
+ * for the turn without this handle (`parting`). */
 static trib_code work_until_wait(trib_db_job *job) {
     for (;;) {
         job->code = job->work(job, job->handle, &job->err);
         if (job->code != TRIB_AGAIN) return TRIB_OK;
         if (job->chunk) return TRIB_AGAIN;
+        job->parting = !job->has_parted && trib_handle_may_part(job->handle);
+        if (job->parting) return TRIB_AGAIN;
         job->turn.granted = on_granted;
         atomic_store(&job->waits_in, job->db);
         trib_code code = trib_turn_wait(job->handle, &job->turn, &job->pending_err);
@@ -174,6 +177,36 @@ static bool hand_over(trib_db_job *job) {
     return code == TRIB_OK;
 }
 
+/* ---- waiting for the turn without a handle ---- */
+
+/* AGAIN: it waits, and another thread may have changed the job already. */
+static trib_code part(trib_db_job *job) {
+    leave(job);
+    trib_handle_give(job->handle);
+    job->handle = NULL;
+    job->parting = false;
+    job->has_parted = true;
+    job->phase = PHASE_RESERVED;
+    job->turn.granted = on_granted;
+    atomic_store(&job->waits_in, job->db);
+    trib_code code = trib_turn_reserve(job->db, &job->turn);
+    /* whoever cancels may have looked for it in the queue before it stood there */
+    if (code == TRIB_AGAIN && trib_db_job_is_cancelled(job) && trib_turn_withdraw(job->db, &job->turn)) return TRIB_OK;
+    return code;
+}
+
+/* Nobody waits for a connection while the turn is kept for him: those who have the connections may want it. */
+static void use_reserved(trib_db_job *job) {
+    trib_handle *handle = NULL;
+    job->phase = PHASE_HANDLE;
+    if (trib_db_job_is_cancelled(job) || trib_handle_take(job->db, &handle, NULL) != TRIB_OK) {
+        trib_turn_pass(job->db, &job->turn);
+        return;
+    }
+    trib_turn_adopt(handle, &job->turn);
+    job->wait.handle = handle;
+}
+
 /* ---- the way ---- */
 
 /* What the session lost while nobody was inside (its transaction, its connection) is told once, by the next statement;
@@ -194,6 +227,8 @@ static trib_code enter(trib_db_job *job) {
 static void stop_work(trib_db_job *job, trib_handle *handle) {
     if (job->stop) job->stop(job, handle);
 }
+
+static trib_job_verdict run(trib_job *base);
 
 /* From the handle on: inside, work, outside again; until it is finished or waits. */
 static trib_job_verdict run_inside(trib_db_job *job) {
@@ -217,6 +252,7 @@ static trib_job_verdict run_inside(trib_db_job *job) {
             if (hand_over(job)) return TRIB_JOB_GONE;
             continue;
         }
+        if (job->parting) return part(job) == TRIB_AGAIN ? TRIB_JOB_WAIT : run(&job->job);
         leave(job);
         /* whoever cancels may have looked for it in the queue before it stood there */
         if (!trib_db_job_is_cancelled(job) || !trib_turn_withdraw(job->db, &job->turn)) return TRIB_JOB_WAIT;
@@ -230,12 +266,13 @@ static trib_job_verdict run(trib_job *base) {
         if (job->code != TRIB_OK) return TRIB_JOB_DONE;
         job->phase = PHASE_HANDLE;
     }
+    if (job->phase == PHASE_RESERVED) use_reserved(job);
     if (job->phase == PHASE_HANDLE) {
         trib_code taken = take_handle(job); /* after AGAIN, another thread may have changed the job already */
         if (taken == TRIB_AGAIN) return TRIB_JOB_WAIT;
         job->code = taken;
         if (taken != TRIB_OK) return TRIB_JOB_DONE;
-        if (job->session) {
+        if (job->session && !job->has_parted) {
             job->pending = job->session->lost;
             job->pending_err = job->session->lost_err;
         }
@@ -283,7 +320,7 @@ trib_code trib_db_job_submit(trib_db_job *job, trib_error *err) {
     job->pending = TRIB_OK;
     job->code = TRIB_OK;
     job->doomed = TRIB_OK;
-    job->chunk = job->handing = job->resting = false;
+    job->chunk = job->handing = job->resting = job->parting = job->has_parted = false;
     job->db = NULL;
     atomic_store(&job->waits_in, NULL);
     job->handle = NULL;

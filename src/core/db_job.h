@@ -5,7 +5,8 @@
  *
  *   open -> handle -> enter -> work ----------> leave -> gate -> finished (home loop)
  *             | all      ^        | AGAIN
- *             └ in use   ├- turn -┤  (no thread is held)
+ *             ├ in use   ├- turn -┤  (no thread is held)
+ *             └<- turn <-+--------┤  (nor a handle: the first time, while nothing binds the job to this one)
  *                        └ credit ┘  AGAIN with `chunk`: leave -> gate -> handed (home loop) ... trib_db_job_continue
  *
  * trib_db_job_cancel ends it from any of these places: a running statement is interrupted, a wait is given up. */
@@ -56,6 +57,8 @@ struct trib_db_job {
     /* private */
     int phase;
     trib_code doomed;            /* a chunk's commit is not durable */
+    bool parting;                /* gives its handle back before it waits for the turn */
+    bool has_parted;             /* once is enough: after that it keeps its place in the queue and its handle */
     bool handing;                /* on its way home with a chunk */
     bool resting;                /* at home, waits for trib_db_job_continue; home loop only */
     _Atomic(trib_db *) waits_in; /* where it may stand in a queue; set before it does */

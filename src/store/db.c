@@ -26,10 +26,11 @@ trib_code trib_db_new(trib_store *store, trib_str id, trib_db **ret, trib_error 
         db->open_lock = trib_mutex_new(store->env);
         db->lock = trib_mutex_new(store->env);
         db->changed = trib_cond_new(store->env);
+        db->drained = trib_cond_new(store->env);
         db->sync_task.run = trib_log_local_sync;
         db->ckpt_task.run = trib_ckpt_task;
         db->fail_task.run = trib_fail_task;
-        if (!db->open_lock || !db->lock || !db->changed) code = trib_error_set(err, TRIB_NOMEM, NULL);
+        if (!db->open_lock || !db->lock || !db->changed || !db->drained) code = trib_error_set(err, TRIB_NOMEM, NULL);
     }
     if (code != TRIB_OK) {
         trib_db_free(db);
@@ -45,6 +46,7 @@ void trib_db_free(trib_db *db) {
         trib_mutex_free(db->store->env, db->open_lock);
         trib_mutex_free(db->store->env, db->lock);
         trib_cond_free(db->store->env, db->changed);
+        trib_cond_free(db->store->env, db->drained);
     }
     free(db->log.pages);
     free(db->log.marks);
@@ -360,6 +362,7 @@ void trib_db_close(trib_db *db) {
     db->state = TRIB_DB_CLOSED;
     db->turn_owner = NULL;
     db->turn_taken = false;
+    db->turn_reserved = NULL;
     db->ckpt = TRIB_CKPT_NONE;
     trib_turn_flush_locked(db, TRIB_SHUTTING_DOWN);
     trib_db_unlock(db);

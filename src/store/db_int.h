@@ -28,6 +28,7 @@ enum {
     TRIB_DB_IDLE_CLOSE_MS = 60000, /* a database nobody uses is closed after this time */
     TRIB_READ_TXN_TIGHT_MS = 5000, /* life of a read transaction once the log exceeds TRIB_LOG_TIGHT_BYTES */
     TRIB_RESET_HOLD_MS = 20,       /* longest that new reads are held back for a log reset */
+    TRIB_SYNC_COMPANY_US = 1000,   /* longest that a sync waits for the commits of writers that stand in line */
     TRIB_CUT_BLOCK_BYTES = 65536,  /* most that one block of a file system may share with a lost frame */
     TRIB_FAIL_RING = 8             /* cut-backs that tickets remember */
 };
@@ -69,8 +70,10 @@ typedef struct trib_db_log {
     bool pending;              /* a commit frame was written, not yet taken by trib_log_harvest */
     uint32_t pending_first;    /* its frames: pending_first .. committed_frames */
     uint32_t pending_size_after;
-    bool late_map; /* TRIB_FAULT_LATE_MAP: a map is owed */
-    bool in_doubt; /* SQLite went back behind a raised commit: the log must be cut */
+    bool late_map;    /* TRIB_FAULT_LATE_MAP: a map is owed */
+    bool in_doubt;    /* SQLite went back behind a raised commit: the log must be cut */
+    uint64_t held_at; /* the header of a frame whose page comes with the next write; 0: none */
+    uint8_t held[TRIB_WAL_FRAME_HEADER_BYTES];
 
     /* guarded by db->lock */
     uint32_t salt[2];
@@ -79,6 +82,8 @@ typedef struct trib_db_log {
     uint64_t appended_end, durable_end; /* byte behind the last commit (durable commit); 0: none in this log */
     uint32_t appended_frames;
     bool sync_in_flight;
+    bool sync_waits;      /* for the writers in the queue; told by `drained` */
+    int64_t sync_took_ns; /* the last one */
 
     _Atomic uint64_t bytes;   /* size of the live log, for the limits */
     _Atomic bool sync_failed; /* a sync that SQLite asked for failed */
@@ -119,6 +124,7 @@ struct trib_db {
     trib_mutex *open_lock;
     trib_mutex *lock;
     trib_cond *changed; /* a thief left a handle */
+    trib_cond *drained; /* nobody has the turn, nobody waits for it */
 
     /* guarded by store->lock */
     uint32_t refs;
@@ -144,7 +150,8 @@ struct trib_db {
     _Atomic uint64_t rows_read, rows_written;
     char quarantine_reason[160];
 
-    trib_handle *turn_owner; /* NULL with turn_taken: the checkpoint waits */
+    trib_handle *turn_owner;         /* NULL with turn_taken: reserved, or the checkpoint waits */
+    trib_turn_waiter *turn_reserved; /* whose turn it is, before it has a handle */
     bool turn_taken;
     int64_t turn_since_ns;
     trib_turn_waiter *turn_first, *turn_last;

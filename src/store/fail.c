@@ -156,6 +156,7 @@ static void finish(trib_db *db, trib_code verdict, trib_db_state state) {
     atomic_store(&db->raised, trib_ticket(db->incarnation, db->durable_no));
     db->turn_owner = NULL;
     db->turn_taken = false;
+    db->turn_reserved = NULL;
     db->ckpt = TRIB_CKPT_NONE;
     db->state = state;
     db->fail_posted = false;

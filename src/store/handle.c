@@ -511,6 +511,10 @@ bool trib_handle_stateful(const trib_handle *h) {
     return h->settings_changed || (h->sqlite && !sqlite3_get_autocommit(h->sqlite));
 }
 
+bool trib_handle_may_part(const trib_handle *h) {
+    return !h->waits_read && !h->wrote && !trib_handle_stateful(h);
+}
+
 bool trib_handle_autocommit(const trib_handle *h) {
     return !h->sqlite || sqlite3_get_autocommit(h->sqlite) != 0;
 }

@@ -107,20 +107,40 @@ static void local_append(trib_log_driver *driver, uint32_t lane, const trib_log_
     if (posts) trib_pool_post(db->store->pool, &db->sync_task); /* without the lock that it takes first */
 }
 
+/* Writers in the queue commit within microseconds each. A sync that waits for them, at most as long as the last one
+ * took, covers them too: half as many syncs, each commit waits hardly longer. A lone writer waits for nobody. */
+static void wait_for_company_locked(trib_db *db) {
+    const trib_env *env = db->store->env;
+    if (db->turn_waiters == 0 || trib_pool_inline(db->store->pool)) return;
+    int64_t left_ns = db->log.sync_took_ns;
+    if (left_ns > TRIB_SYNC_COMPANY_US * 1000LL) left_ns = TRIB_SYNC_COMPANY_US * 1000LL;
+    int64_t until_ns = trib_env_mono_ns(env) + left_ns;
+    db->log.sync_waits = true;
+    while (left_ns > 0 && db->state == TRIB_DB_READY && (db->turn_taken || db->turn_waiters > 0)) {
+        trib_cond_wait(env, db->drained, db->lock, left_ns);
+        left_ns = until_ns - trib_env_mono_ns(env);
+    }
+    db->log.sync_waits = false;
+}
+
 void trib_log_local_sync(trib_task *task) {
     trib_db *db = (trib_db *)(void *)((char *)task - offsetof(trib_db, sync_task));
     trib_db_lock(db);
+    wait_for_company_locked(db);
     uint64_t target = db->appended_no;
     uint64_t ticket = trib_ticket(db->incarnation, target);
     bool live = db->state == TRIB_DB_READY;
     trib_db_unlock(db);
+    int64_t began_ns = trib_env_mono_ns(db->store->env);
     /* SYNC_DATAONLY is an fdatasync: safe beside writes of another thread, and it does cover the file's size. */
     int rc =
         live ? db->sync_file->pMethods->xSync(db->sync_file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY) : SQLITE_OK;
+    int64_t took_ns = trib_env_mono_ns(db->store->env) - began_ns;
     if (live && rc == SQLITE_OK) trib_log_durable(db, ticket);
     trib_db_lock(db);
+    db->log.sync_took_ns = took_ns;
     if (rc == SQLITE_OK && db->state == TRIB_DB_READY && db->appended_no > target) {
-        trib_pool_post(db->store->pool, &db->sync_task);
+        trib_pool_post_again(db->store->pool, &db->sync_task);
     } else {
         db->log.sync_in_flight = false;
         trib_fail_check_locked(db);

@@ -83,13 +83,17 @@ void trib_pool_free(trib_pool *pool) {
     free(pool);
 }
 
-void trib_pool_post(trib_pool *pool, trib_task *task) {
+void trib_pool_post_again(trib_pool *pool, trib_task *task) {
     trib_mutex_lock(pool->env, pool->lock);
     task->next = NULL;
     if (pool->last) pool->last->next = task;
     else pool->first = task;
     pool->last = task;
     trib_mutex_unlock(pool->env, pool->lock);
+}
+
+void trib_pool_post(trib_pool *pool, trib_task *task) {
+    trib_pool_post_again(pool, task);
     trib_cond_signal(pool->env, pool->wake); /* not sooner, or the woken one only runs into the lock */
 }
 

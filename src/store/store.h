@@ -174,15 +174,30 @@ struct trib_turn_waiter {
     void (*granted)(trib_turn_waiter *waiter, trib_code code);
     /* private to the store */
     trib_turn_waiter *prev, *next;
-    trib_handle *handle;
+    trib_handle *handle; /* NULL: trib_turn_reserve */
 };
 
+/* A statement has just answered AGAIN for want of the turn, and nothing binds its session to this connection: no
+ * transaction, no setting, nothing written since enter. Thread: inside. */
+bool trib_handle_may_part(const trib_handle *handle);
 /* OK: the handle has the turn. AGAIN: `granted` will be called. TRANSACTION_BUSY: the queue is full. Thread: inside. */
 trib_code trib_turn_wait(trib_handle *handle, trib_turn_waiter *waiter, trib_error *err);
 /* Takes a waiter out of the queue; false if `granted` was or is being called. Thread: any. */
 bool trib_turn_cancel(trib_handle *handle, trib_turn_waiter *waiter);
 /* The same where the handle may have moved on; the db reference must be held. Thread: any. */
 bool trib_turn_withdraw(trib_db *db, trib_turn_waiter *waiter);
+
+/* Waiting in the same queue without a connection, after the handle was given back: those in the queue hold none, and
+ * one connection, whose cache is warm, serves them one after the other.
+ * OK: nobody is in the way, or there is no room in the queue; the usual way leads on. AGAIN: `granted` will be called;
+ * with OK the turn is reserved for this waiter until trib_turn_adopt or trib_turn_pass. The db reference must be held.
+ * Thread: worker. */
+trib_code trib_turn_reserve(trib_db *db, trib_turn_waiter *waiter);
+/* The reserved turn goes to a handle that was taken since; nothing if it is not reserved any more (the database was
+ * recovered meanwhile). Thread: worker, not between enter and leave. */
+void trib_turn_adopt(trib_handle *handle, const trib_turn_waiter *waiter);
+/* Gives a reserved turn up, if it still is. Thread: any. */
+void trib_turn_pass(trib_db *db, const trib_turn_waiter *waiter);
 
 /* ---- the gate ---- */
 

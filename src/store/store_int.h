@@ -33,7 +33,6 @@ struct trib_handle {
     bool wrote;            /* had the turn since enter */
     bool has_turn;         /* guarded by the db's lock */
     bool inside;           /* guarded by the db's lock */
-    bool waits_turn;       /* a waiter of this handle is queued; guarded by the db's lock */
     bool waits_read;       /* the last before_step answered AGAIN for a read that a log reset holds back */
     bool given;            /* given back while the database was being recovered: fail.c frees it */
     bool own_work;         /* serves the store itself (checkpoint, recovery): never interrupted, may open files early */

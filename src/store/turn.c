@@ -53,7 +53,6 @@ static void flush(trib_turn_waiter **first, trib_turn_waiter **last, trib_code c
     while (*first) {
         trib_turn_waiter *w = *first;
         unlink_from(first, last, w);
-        w->handle->waits_turn = false;
         w->granted(w, code);
     }
 }
@@ -77,6 +76,7 @@ void trib_turn_release_reads_locked(trib_db *db, trib_code code) {
 void trib_turn_release_locked(trib_db *db) {
     if (db->turn_owner) db->turn_owner->has_turn = false;
     db->turn_owner = NULL;
+    db->turn_reserved = NULL;
     db->turn_taken = false;
     if (db->state != TRIB_DB_READY) return; /* fail.c or quarantine tells everybody */
     if (db->ckpt == TRIB_CKPT_WANTED) {
@@ -85,11 +85,14 @@ void trib_turn_release_locked(trib_db *db) {
         return;
     }
     trib_turn_waiter *w = db->turn_first;
-    if (!w) return;
+    if (!w) {
+        if (db->log.sync_waits) trib_cond_signal(db->store->env, db->drained);
+        return;
+    }
     unlink_from(&db->turn_first, &db->turn_last, w);
     db->turn_waiters--;
-    w->handle->waits_turn = false;
     take_locked(db, w->handle);
+    if (!w->handle) db->turn_reserved = w;
     w->granted(w, TRIB_OK);
 }
 
@@ -188,7 +191,6 @@ static trib_code wait_locked(trib_handle *handle, trib_turn_waiter *waiter, trib
     if (handle->waits_read) {
         handle->waits_read = false;
         if (!atomic_load(&db->hold_reads)) return TRIB_OK;
-        handle->waits_turn = true;
         push(&db->read_first, &db->read_last, waiter);
         return TRIB_AGAIN;
     }
@@ -198,7 +200,6 @@ static trib_code wait_locked(trib_handle *handle, trib_turn_waiter *waiter, trib
                               TRIB_TURN_QUEUE_MAX);
     push(&db->turn_first, &db->turn_last, waiter);
     db->turn_waiters++;
-    handle->waits_turn = true;
     return TRIB_AGAIN;
 }
 
@@ -224,9 +225,43 @@ bool trib_turn_withdraw(trib_db *db, trib_turn_waiter *waiter) {
     } else {
         found = false;
     }
-    if (found) waiter->handle->waits_turn = false;
     trib_db_unlock(db);
     return found;
+}
+
+/* ---- waiting without a handle ---- */
+
+trib_code trib_turn_reserve(trib_db *db, trib_turn_waiter *waiter) {
+    trib_handle *thief = NULL;
+    trib_db_lock(db);
+    bool busy = db->turn_taken || db->turn_first;
+    bool waits = busy && db->state == TRIB_DB_READY && db->turn_waiters < TRIB_TURN_QUEUE_MAX;
+    if (waits) {
+        waiter->handle = NULL;
+        push(&db->turn_first, &db->turn_last, waiter);
+        db->turn_waiters++;
+        steal_locked(db, &thief);
+    }
+    trib_db_unlock(db);
+    if (thief) steal_finish(thief, TRIB_TRANSACTION_TIMEOUT);
+    return waits ? TRIB_AGAIN : TRIB_OK;
+}
+
+void trib_turn_adopt(trib_handle *handle, const trib_turn_waiter *waiter) {
+    trib_db *db = handle->db;
+    trib_db_lock(db);
+    if (db->turn_reserved == waiter) {
+        db->turn_reserved = NULL;
+        db->turn_owner = handle;
+        handle->has_turn = true;
+    }
+    trib_db_unlock(db);
+}
+
+void trib_turn_pass(trib_db *db, const trib_turn_waiter *waiter) {
+    trib_db_lock(db);
+    if (db->turn_reserved == waiter) trib_turn_release_locked(db);
+    trib_db_unlock(db);
 }
 
 bool trib_turn_cancel(trib_handle *handle, trib_turn_waiter *waiter) {

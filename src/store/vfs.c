@@ -29,6 +29,9 @@ struct trib_vfs {
 /* A file control of our own: SQLite leaves opcodes above 100 to VFSs. */
 enum { FCNTL_ATTACH = 0x54524942 };
 
+/* Pages of this size go to the log together with their header: the size that databases have unless a client chose. */
+enum { JOINED_PAGE_BYTES = 4096 };
+
 typedef struct trib_vfs_file {
     sqlite3_file file; /* first */
     trib_vfs *vfs;
@@ -261,8 +264,8 @@ static bool remember_page(trib_db_log *log, uint32_t position, uint32_t page) {
     return true;
 }
 
-/* The header of a frame is about to be written. */
-static int frame_written(trib_handle *handle, const uint8_t *bytes, uint32_t frame) {
+/* The header of a frame is about to be written. *ret_new: its page follows, it is not only a new checksum. */
+static int frame_written(trib_handle *handle, const uint8_t *bytes, uint32_t frame, bool *ret_new) {
     trib_db *db = handle->db;
     trib_db_log *log = &db->log;
     uint32_t page = trib_be32(bytes);
@@ -283,7 +286,32 @@ static int frame_written(trib_handle *handle, const uint8_t *bytes, uint32_t fra
         log->pending = true;
         atomic_store(&db->raised, trib_ticket(db->incarnation, db->appended_no + 1));
     }
+    *ret_new = true;
     return SQLITE_OK;
+}
+
+/* SQLite writes a frame in two calls, one right after the other; the system is called once for both. A header that no
+ * page followed (SQLite gave up in between) is one of a frame that was never finished. */
+static int put(trib_vfs_file *f, const void *bytes, int n, sqlite3_int64 at, bool page_follows) {
+    trib_db_log *log = &f->main->handle->db->log;
+    sqlite3_file *base = base_of(f);
+    uint64_t held_at = log->held_at;
+    log->held_at = 0;
+    if (page_follows && log->page_bytes == JOINED_PAGE_BYTES && n == TRIB_WAL_FRAME_HEADER_BYTES) {
+        memcpy(log->held, bytes, TRIB_WAL_FRAME_HEADER_BYTES);
+        log->held_at = (uint64_t)at;
+        return SQLITE_OK;
+    }
+    if (held_at == 0 || (uint64_t)at != held_at + TRIB_WAL_FRAME_HEADER_BYTES)
+        return base->pMethods->xWrite(base, bytes, n, at);
+    if (n != JOINED_PAGE_BYTES) {
+        int rc = base->pMethods->xWrite(base, log->held, TRIB_WAL_FRAME_HEADER_BYTES, (sqlite3_int64)held_at);
+        return rc == SQLITE_OK ? base->pMethods->xWrite(base, bytes, n, at) : rc;
+    }
+    uint8_t frame[TRIB_WAL_FRAME_HEADER_BYTES + JOINED_PAGE_BYTES];
+    memcpy(frame, log->held, TRIB_WAL_FRAME_HEADER_BYTES);
+    memcpy(frame + TRIB_WAL_FRAME_HEADER_BYTES, bytes, JOINED_PAGE_BYTES);
+    return base->pMethods->xWrite(base, frame, sizeof frame, (sqlite3_int64)held_at);
 }
 
 static int wal_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 at) {
@@ -291,6 +319,7 @@ static int wal_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int64
     if (!may_write(f->main)) return SQLITE_IOERR_WRITE;
     trib_handle *handle = f->main->handle;
     trib_db_log *log = &handle->db->log;
+    bool page_follows = false;
     int rc = SQLITE_OK;
     if (at == 0) {
         rc = n == TRIB_WAL_HEADER_BYTES ? header_written(handle->db, bytes) : SQLITE_IOERR_WRITE;
@@ -299,11 +328,11 @@ static int wal_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int64
         uint64_t behind = (uint64_t)at - TRIB_WAL_HEADER_BYTES;
         if (!log->has_header || at < TRIB_WAL_HEADER_BYTES) rc = SQLITE_IOERR_WRITE;
         else if (behind % frame_bytes == 0 && n >= TRIB_WAL_FRAME_HEADER_BYTES)
-            rc = frame_written(handle, bytes, (uint32_t)(behind / frame_bytes) + 1);
+            rc = frame_written(handle, bytes, (uint32_t)(behind / frame_bytes) + 1, &page_follows);
         uint64_t end = (uint64_t)at + (uint64_t)n;
         if (end > atomic_load(&log->bytes)) atomic_store(&log->bytes, end);
     }
-    return rc == SQLITE_OK ? base_of(f)->pMethods->xWrite(base_of(f), bytes, n, at) : rc;
+    return rc == SQLITE_OK ? put(f, bytes, n, at, page_follows) : rc;
 }
 
 static int wal_truncate(sqlite3_file *file, sqlite3_int64 size) {

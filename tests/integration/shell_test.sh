@@ -194,7 +194,7 @@ fails_with 2 "a shell is for a tenant"
 t dev --listen 0.0.0.0:0
 fails_with 2 "dev never listens to the network"
 t dev 'No Name'
-fails_with 1 "nor prints a URL that cannot work"
+fails_with 2 "nor prints a URL that cannot work"
 stop_server
 data=$work/data
 start_server

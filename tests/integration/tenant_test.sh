@@ -13,11 +13,11 @@ has "${url}acme/" "its URL is printed with the slash at the end"
 t tenant create acme
 fails_with 6 "a second one of that name is a conflict"
 t tenant create 'No Name'
-fails_with 1 "a bad name is refused"
+fails_with 2 "a bad name is refused"
 t tenant create streams
 fails_with 6 "system databases cannot be created"
 t tenant delete streams --yes
-fails_with 1 "nor deleted"
+fails_with 2 "nor deleted"
 t tenant create a1 a2 a3 a4 a5
 ok "several at once"
 

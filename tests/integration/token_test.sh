@@ -65,7 +65,7 @@ fails_with 2 "a token is for somebody"
 t token create acme --all
 fails_with 2 "for some or for all, not both"
 t token create acme --expires tomorrow
-fails_with 1 "a life time is a duration"
+fails_with 2 "a life time is a duration"
 t token create acme --json
 has '"expires_at":null' "JSON tells when it ends"
 
@@ -98,7 +98,7 @@ for each in "$old" "$two" "$all"; do
     has '[401]' "what an older key signed is void"
 done
 t token rotate-keys --drop-old
-fails_with 1 "there is nothing to drop any more"
+fails_with 2 "there is nothing to drop any more"
 has 'no older key' "and it says so"
 sql "$made" acme 'SELECT 1'
 has '[200]' "the present key stays"

@@ -204,6 +204,49 @@ static void a_place_in_the_queue_for_the_turn_is_given_up(void **state) {
     trib_session_close(t.app.sessions, session);
 }
 
+/* More writers than a database may have connections wait for one turn. Nor may they hang when there is no connection to
+ * be had at the moment that the turn is. */
+static void writers_in_the_queue_hold_no_connections(void **state) {
+    (void)state;
+    enum { WRITERS = TRIB_HANDLES_PER_DB_MAX + 10 };
+    static sql_job writers[WRITERS];
+    trib_handle *handles[TRIB_HANDLES_PER_DB_MAX];
+    trib_principal me;
+    trib_session *session = NULL;
+    trib_db *db = NULL;
+    app_test_principal(&me, 1);
+    assert_int_equal(run("CREATE TABLE q(x)"), TRIB_OK);
+    assert_int_equal(trib_session_new(t.app.sessions, tenant, &me, &session, NULL), TRIB_OK);
+    sql_job owner = {.sql = {"BEGIN IMMEDIATE"}};
+    start(&owner, session);
+    assert_int_equal(await(&owner), TRIB_OK);
+    for (int i = 0; i < WRITERS; i++) {
+        writers[i] = (sql_job){.sql = {"INSERT INTO q VALUES (1)"}};
+        start(&writers[i], NULL);
+    }
+    while (stats().turn_waiters < WRITERS) sched_yield();
+    assert_in_range(stats().handles, 1, TRIB_TENANT_RUNNING_MAX + 1);
+    sql_job early = {.sql = {"INSERT INTO nowhere VALUES (1)"}};
+    start(&early, NULL);
+    assert_int_equal(await(&early), TRIB_SQL_ERROR); /* what cannot run does not wait */
+
+    assert_int_equal(trib_store_db_get(t.app.store, trib_str_c(tenant->id), NULL, &db, NULL), TRIB_OK);
+    int taken = 0;
+    while (trib_handle_take(db, &handles[taken], NULL) == TRIB_OK) taken++;
+    assert_int_equal(taken, TRIB_HANDLES_PER_DB_MAX - 1);
+    sql_job commit = {.sql = {"COMMIT"}};
+    start(&commit, session);
+    assert_int_equal(await(&commit), TRIB_OK);
+    for (int i = 0; i < taken; i++) trib_handle_give(handles[i]);
+    for (int i = 0; i < WRITERS; i++) assert_int_equal(await(&writers[i]), TRIB_OK);
+    sql_job count = {.sql = {"SELECT x FROM q"}};
+    start(&count, NULL);
+    assert_int_equal(await(&count), TRIB_OK);
+    assert_int_equal(count.rows, WRITERS);
+    trib_db_unref(db);
+    trib_session_close(t.app.sessions, session);
+}
+
 static void a_wait_for_a_connection_is_given_up(void **state) {
     (void)state;
     trib_handle *handles[TRIB_HANDLES_PER_DB_MAX];
@@ -287,6 +330,7 @@ int main(void) {
         TEST(a_running_statement_is_interrupted),
         TEST(an_abandoned_write_is_rolled_back),
         TEST(a_place_in_the_queue_for_the_turn_is_given_up),
+        TEST(writers_in_the_queue_hold_no_connections),
         TEST(a_wait_for_a_connection_is_given_up),
         TEST(a_resting_job_lets_go_of_its_statement_inside_the_handle),
         TEST(a_job_cancelled_before_it_began_does_nothing),

@@ -117,6 +117,8 @@ static inline void await(atomic_int *counter, int want) {
 
 /* ---- a blocking client that gives up after WAIT_S ---- */
 
+/* After connect: newer libuv uses io_uring, whose notices end calls that have a timeout with EINTR, and a connect that
+ * was ended so cannot be called again. */
 static inline void client_set_timeouts(int fd) {
     struct timeval timeout = {.tv_sec = WAIT_S};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
@@ -126,11 +128,11 @@ static inline void client_set_timeouts(int fd) {
 static inline int client_to(const server *s) {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
-    client_set_timeouts(fd);
     struct sockaddr_in at = {.sin_family = AF_INET,
                              .sin_port = htons(trib_listener_port(s->listener)),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
+    client_set_timeouts(fd);
     return fd;
 }
 
@@ -149,7 +151,7 @@ static inline ssize_t client_read(int fd, char *bytes, size_t n) {
     size_t at = 0;
     while (at < n) {
         ssize_t got = recv(fd, bytes + at, n - at, 0);
-        if (got < 0 && errno == EINTR) continue; /* newer libuv uses io_uring, whose notices end waits with a timeout */
+        if (got < 0 && errno == EINTR) continue;
         if (got == 0) break;
         if (got < 0) return -1;
         at += (size_t)got;

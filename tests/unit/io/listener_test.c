@@ -105,9 +105,9 @@ static void ipv6_is_served(void **state) {
     }
     server s;
     server_start_at(&s, "[::1]:0", &peer_handler, (trib_conn_limits){0}, 0);
-    client_set_timeouts(fd);
     at.sin6_port = htons(trib_listener_port(s.listener));
     assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
+    client_set_timeouts(fd);
     client_send(fd, "six", 3);
     client_expect(fd, "six");
     assert_memory_equal(s.peer, "[::1]:", 6);
@@ -130,8 +130,8 @@ static void unix_sockets_are_served_and_stale_ones_replaced(void **state) {
     server s;
     server_start_at(&s, address, &peer_handler, (trib_conn_limits){0}, 0);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    client_set_timeouts(fd);
     assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
+    client_set_timeouts(fd);
     client_send(fd, "local", 5);
     client_expect(fd, "local");
     assert_string_equal(s.peer, "unix");

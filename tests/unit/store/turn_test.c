@@ -141,6 +141,64 @@ static void quarantine_tells_both_queues(void **state) {
     assert_int_equal(trib_turn_wait(f->b, &writer.turn, NULL), TRIB_DATABASE_QUARANTINED);
 }
 
+/* b is given back while its owner waits; the turn is kept until a connection takes it. */
+static void reserved_turn_waits_for_a_connection(void **state) {
+    fixture *f = *state;
+    store_test_wait first, second;
+    store_test_wait_init(&first);
+    store_test_wait_init(&second);
+    assert_int_equal(trib_turn_reserve(f->db, &first.turn), TRIB_OK); /* nobody is in the way */
+    assert_int_equal(exec(f->a, "BEGIN IMMEDIATE", true), TRIB_OK);
+    assert_int_equal(trib_turn_reserve(f->db, &first.turn), TRIB_AGAIN);
+    assert_int_equal(trib_turn_wait(f->b, &second.turn, NULL), TRIB_AGAIN);
+    assert_int_equal(exec(f->a, "COMMIT", false), TRIB_OK);
+    assert_int_equal(first.calls, 1);
+    assert_int_equal(second.calls, 0);
+    assert_int_equal(exec(f->a, "INSERT INTO t VALUES (1)", true), TRIB_AGAIN); /* it is nobody else's */
+    trib_handle_leave(f->a);
+    trib_turn_adopt(f->a, &second.turn); /* not its */
+    assert_false(f->a->has_turn);
+    trib_turn_adopt(f->a, &first.turn);
+    assert_true(f->a->has_turn);
+    trib_turn_pass(f->db, &first.turn); /* too late: the handle has it */
+    assert_int_equal(trib_handle_enter(f->a, TRIB_ACCESS_WRITE, &f->vars, NULL), TRIB_OK);
+    assert_int_equal(exec(f->a, "INSERT INTO t VALUES (2)", true), TRIB_OK);
+    assert_int_equal(second.calls, 1);
+    assert_int_equal(exec(f->b, "INSERT INTO t VALUES (3)", true), TRIB_OK);
+}
+
+static void reserved_turn_that_is_given_up_goes_to_the_next(void **state) {
+    fixture *f = *state;
+    store_test_wait first, second;
+    store_test_wait_init(&first);
+    store_test_wait_init(&second);
+    assert_int_equal(exec(f->a, "BEGIN IMMEDIATE", true), TRIB_OK);
+    assert_int_equal(trib_turn_reserve(f->db, &first.turn), TRIB_AGAIN);
+    assert_int_equal(trib_turn_wait(f->b, &second.turn, NULL), TRIB_AGAIN);
+    trib_turn_pass(f->db, &first.turn); /* it waits; withdraw is for that */
+    assert_int_equal(exec(f->a, "COMMIT", false), TRIB_OK);
+    assert_int_equal(first.calls, 1);
+    trib_turn_pass(f->db, &first.turn);
+    assert_int_equal(second.calls, 1);
+    trib_turn_pass(f->db, &first.turn); /* again does no harm */
+    assert_true(f->b->has_turn);
+    assert_int_equal(exec(f->b, "INSERT INTO t VALUES (1)", true), TRIB_OK);
+}
+
+static void quarantine_voids_a_reserved_turn(void **state) {
+    fixture *f = *state;
+    store_test_wait w;
+    store_test_wait_init(&w);
+    assert_int_equal(exec(f->a, "BEGIN IMMEDIATE", true), TRIB_OK);
+    assert_int_equal(trib_turn_reserve(f->db, &w.turn), TRIB_AGAIN);
+    assert_int_equal(exec(f->a, "COMMIT", false), TRIB_OK);
+    assert_int_equal(w.code, TRIB_OK);
+    trib_db_quarantine(f->db, "a test");
+    trib_turn_pass(f->db, &w.turn);
+    assert_int_equal(trib_turn_reserve(f->db, &w.turn), TRIB_OK); /* the usual way tells why */
+    assert_int_equal(f->db->turn_waiters, 0);
+}
+
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -148,6 +206,9 @@ int main(void) {
         T(overdue_owner_that_is_inside_ends_its_own_transaction),
         T(held_reads_wait_and_open_transactions_do_not),
         T(quarantine_tells_both_queues),
+        T(reserved_turn_waits_for_a_connection),
+        T(reserved_turn_that_is_given_up_goes_to_the_next),
+        T(quarantine_voids_a_reserved_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
