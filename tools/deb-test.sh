@@ -5,6 +5,7 @@
 # purged and installed again; the row is there each time. `make deb-test` calls it: as root, with debootstrap, about 3 minutes.
 #
 #   TRIB_DEB_SUITE=bookworm   the Debian to install in; TRIB_DEBIAN_MIRROR where it comes from (default: as this machine's apt)
+#   TRIB_DEB_PACKAGE=FILE     the package (default: that of build/deb); it fits the Debian that it was built on
 #
 # Each command runs in a mount namespace of its own, which takes its /proc along when it ends: nothing is left mounted.
 set -eu
@@ -198,7 +199,7 @@ test_purge() {
 for tool in debootstrap unshare chroot dpkg-deb; do
     command -v $tool >/dev/null || die "$tool is missing (tools/setup.sh deb-test installs it)"
 done
-package=$(ls "$out"/tributary_*.deb 2>/dev/null | head -n 1)
+package=${TRIB_DEB_PACKAGE:-$(ls "$out"/tributary_*.deb 2>/dev/null | head -n 1)}
 [ -n "$package" ] || die "there is no package in $out; run make deb"
 trap cleanup EXIT
 find_mirror

@@ -47,6 +47,8 @@ lay_out() {
         esac
     done
     cp "$out/src/packaging/sysusers.conf" "$out/src/debian/tributary.sysusers"
+    libraries=$(sed -n 's/^build *| lib:[^|]*| *\([^ |]*\) *|.*/\1/p' tools/packages.txt | sort | paste -s -d , - | sed 's/,/, /g')
+    sed -i "s/@LIBRARIES@/$libraries/" "$out/src/debian/control"
     sed -i "s/@SQLITE_VERSION@/$(sed 's/ .*//' .deps/sqlite/version)/" "$out/src/debian/copyright"
     [ -z "${TRIB_DEB_MAINTAINER:-}" ] || sed -i "s/^Maintainer: .*/Maintainer: $TRIB_DEB_MAINTAINER/" "$out/src/debian/control"
     date=$(git log -1 --format=%cD 2>/dev/null || date -R)
