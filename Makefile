@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The short way to everything; the work is done by tools/ and by CMake's presets. `make help` lists the targets.
 # Missing packages are installed with apt-get (as root or with sudo); TRIB_NO_INSTALL=1 only names them.
-.PHONY: all run test soak bench deb deb-test fuzz tsan analyze tidy format check clean help
+.PHONY: all run test soak bench deb deb-test deb-boot-test fuzz tsan analyze tidy format check clean help
 
 all: ## build the release into build/trib (the default)
 	@tools/setup.sh build
@@ -30,6 +30,10 @@ deb-test: deb ## install, upgrade and purge it in a bare Debian 12 (as root, wit
 	@tools/setup.sh deb-test
 	@tools/deb-test.sh
 
+deb-boot-test: deb ## boot that Debian and look at the service under systemd (as root, with systemd-nspawn)
+	@tools/setup.sh deb-boot-test
+	@tools/deb-test.sh boot
+
 fuzz: ## run every fuzz target for TRIB_TEST_FUZZ_SECONDS (default 30)
 	@tools/setup.sh fuzz
 	@TRIB_TEST_STAGES=fuzz tools/test.sh
@@ -57,4 +61,4 @@ clean: ## remove what was built (SQLite's amalgamation in .deps stays)
 	rm -rf build
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile

@@ -7,6 +7,9 @@
 #   TRIB_DEB_SUITE=bookworm   the Debian to install in; TRIB_DEBIAN_MIRROR where it comes from (default: as this machine's apt)
 #   TRIB_DEB_PACKAGE=FILE     the package (default: that of build/deb); it fits the Debian that it was built on
 #
+# tools/deb-test.sh boot (`make deb-boot-test`): the same bare Debian, booted in a container of systemd-nspawn, where
+# tools/deb-boot-check.sh looks at the service under a real systemd: sandbox, reload, crash, sockets, restart and upgrade under load.
+#
 # Each command runs in a mount namespace of its own, which takes its /proc along when it ends: nothing is left mounted.
 set -eu
 export LC_ALL=C
@@ -195,9 +198,46 @@ test_purge() {
     ok "and the data are not" test -s /var/lib/tributary/control.db
 }
 
+# Boots the folder and waits until the check inside has run and turned it off.
+test_boot() {
+    ok "apt-get update" apt-get -q update
+    # shellcheck disable=SC2046 # names of packages
+    ok "what a booting system needs, and the package's own dependencies" apt-get -q install -y --no-install-recommends systemd \
+        systemd-sysv dbus curl procps $(dpkg-deb -f "$package" Depends | tr , '\n' | sed 's/|.*//; s/(.*//')
+    cp tools/deb-boot-check.sh "$root/root/check.sh"
+    cat >"$root/etc/systemd/system/check.service" <<UNIT
+[Unit]
+Description=Check of the package
+SuccessAction=poweroff
+FailureAction=poweroff
+[Service]
+Type=oneshot
+TimeoutStartSec=300
+WorkingDirectory=/root
+ExecStart=/root/check.sh
+StandardOutput=file:/root/check.log
+StandardError=inherit
+[Install]
+WantedBy=multi-user.target
+UNIT
+    ok "the check starts with the system" systemctl enable check.service
+    say "booting"
+    timeout -k 10 400 systemd-nspawn --quiet --register=no --keep-unit --private-network -b -D "$root" >"$base/boot.log" 2>&1 \
+        </dev/null || { tail -n 20 "$base/boot.log" >&2 && die "the container did not end by itself"; }
+    cat "$root/root/check.log"
+    log=
+    grep -q '^[0-9]* passed, 0 failed$' "$root/root/check.log" || die "the service under systemd (see above)"
+}
+
+mode=${1:-}
+case $mode in
+'') tools="debootstrap unshare chroot dpkg-deb" goal=deb-test ;;
+boot) tools="debootstrap unshare chroot dpkg-deb systemd-nspawn" goal=deb-boot-test ;;
+*) die "unknown argument $mode (there is only boot)" ;;
+esac
 [ "$(id -u)" -eq 0 ] || die "this needs root: chroot and dpkg"
-for tool in debootstrap unshare chroot dpkg-deb; do
-    command -v $tool >/dev/null || die "$tool is missing (tools/setup.sh deb-test installs it)"
+for tool in $tools; do
+    command -v $tool >/dev/null || die "$tool is missing (tools/setup.sh $goal installs it)"
 done
 package=${TRIB_DEB_PACKAGE:-$(ls "$out"/tributary_*.deb 2>/dev/null | head -n 1)}
 [ -n "$package" ] || die "there is no package in $out; run make deb"
@@ -206,6 +246,10 @@ find_mirror
 lay_out
 make_newer
 say "$package in a bare $suite"
+if [ "$mode" = boot ]; then
+    test_boot
+    exit 0
+fi
 test_install
 say "installed: ok"
 test_upgrade

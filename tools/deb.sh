@@ -75,7 +75,7 @@ main() {
     jobs=${TRIB_JOBS:-$(nproc)}
     if ! (cd "$out/src" && DEB_BUILD_OPTIONS="${DEB_BUILD_OPTIONS:-} parallel=$jobs" dpkg-buildpackage -b -us -uc) \
         >"$log" 2>&1 </dev/null; then
-        tail -n 40 "$log" >&2
+        grep -v '^\[[0-9]*/' "$log" | tail -n 40 | cut -c 1-240 >&2 # without the calls of the compiler
         die "the package does not build; $log has it all"
     fi
     rm -rf "$out/src"

@@ -24,7 +24,8 @@ groups_of() {
     bench) echo build bench ;;
     deb) echo build deb ;;
     deb-test) echo build deb deb-test ;;
-    *) die "unknown goal '$1' (known: build run test soak bench deb deb-test tsan fuzz analyze tidy format)" ;;
+    deb-boot-test) echo build deb deb-test boot ;;
+    *) die "unknown goal '$1' (known: build run test soak bench deb deb-test deb-boot-test tsan fuzz analyze tidy format)" ;;
     esac
 }
 
