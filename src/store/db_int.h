@@ -13,6 +13,7 @@
 
 #include <stdatomic.h>
 
+#include "base/list.h"
 #include "base/map.h"
 #include "store/files.h"
 #include "store/log.h"
@@ -26,6 +27,8 @@ enum {
     TRIB_HANDLES_SPARE_MS = 1000,  /* those beyond that go when this time passed without all of them in use at once */
     TRIB_HANDLES_TRIM_MAX = 8,     /* connections that one tick closes of a database: it must come round to all */
     TRIB_DB_IDLE_CLOSE_MS = 60000, /* a database nobody uses is closed after this time */
+    TRIB_DB_CLOSE_TICK_MS = 10,    /* longest that one tick closes such databases: it has others to look after */
+    TRIB_DB_EVICT_MAX = 2,         /* databases that one open closes past the budget: more go than come */
     TRIB_READ_TXN_TIGHT_MS = 5000, /* life of a read transaction once the log exceeds TRIB_LOG_TIGHT_BYTES */
     TRIB_RESET_HOLD_MS = 20,       /* longest that new reads are held back for a log reset */
     TRIB_SYNC_COMPANY_US = 1000,   /* longest that a sync waits for the commits of writers that stand in line */
@@ -128,8 +131,9 @@ struct trib_db {
 
     /* guarded by store->lock */
     uint32_t refs;
-    uint32_t held;     /* by trib_store_tick: keeps the struct, not the files */
-    bool out_of_table; /* closed for good; whoever holds it last frees it */
+    trib_list unused_link; /* in store->unused while refs is 0 */
+    uint32_t held;         /* by trib_store_tick: keeps the struct, not the files */
+    bool out_of_table;     /* closed for good; whoever holds it last frees it */
     int64_t last_used_ns;
 
     /* guarded by lock */
@@ -167,7 +171,8 @@ struct trib_db {
     uint16_t incarnation;                  /* cut-backs since open, part of every ticket */
     uint64_t fail_durable[TRIB_FAIL_RING]; /* durable commit at the end of incarnation i % ring */
     trib_code fail_code[TRIB_FAIL_RING];   /* what the commits above it are told */
-    uint64_t appended_no, durable_no;
+    _Atomic uint64_t appended_no;          /* atomic for who reads it without the lock; written under it */
+    uint64_t durable_no;
     bool fail_posted;
 
     _Atomic uint64_t schema_version; /* trib_db_schema_version */
@@ -195,8 +200,8 @@ struct trib_store {
     uint32_t faults; /* trib_fault */
 
     trib_mutex *lock;
-    trib_map dbs; /* id -> trib_db */
-    uint32_t open_count;
+    trib_map dbs;     /* id -> trib_db */
+    trib_list unused; /* databases without references, the longest unused first */
     bool stopping;
     uint8_t folder_known[65536 / 8]; /* bit aabb: <data>/db/<aa>/<bb> was made and synced by this process */
 };

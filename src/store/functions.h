@@ -17,6 +17,8 @@ enum { TRIB_SQL_JSON_PATH_MAX = 2000 };
 int trib_functions_register(trib_handle *handle);
 /* functions_like.c: LIKE and GLOB. */
 int trib_functions_register_like(trib_handle *handle);
+/* data_version.c: the table pragma_data_version. */
+int trib_functions_register_data_version(trib_handle *handle);
 /* Ends the call: the statement's time is over, or somebody interrupted it. */
 void trib_functions_stop(sqlite3_context *ctx);
 

@@ -570,6 +570,7 @@ trib_code trib_handle_before_step(trib_handle *h, bool needs_turn, trib_error *e
     trib_db *db = h->db;
     if (atomic_load(&h->interrupted)) return interrupted_now(h, err);
     h->waits_read = false;
+    if (atomic_load(&h->txn_began_ns) == 0) h->commits_before = atomic_load(&db->appended_no);
     if (!needs_turn && !h->has_turn) return before_read(h, err);
     trib_db_lock(db);
     trib_code code = state_error(db, err);

@@ -415,6 +415,7 @@ trib_code trib_policy_attach(trib_handle *handle, trib_error *err) {
     set_limits(handle->sqlite);
     int rc = set_config(handle->sqlite);
     if (rc == SQLITE_OK) rc = trib_functions_register(handle);
+    if (rc == SQLITE_OK) rc = trib_functions_register_data_version(handle);
     if (rc != SQLITE_OK) {
         trib_sqlite_error(handle, rc, err);
         trib_policy_detach(handle);

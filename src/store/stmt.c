@@ -37,6 +37,8 @@ static trib_str replacement(const trib_stmt *stmt, trib_stmt_head head, char *sp
     if (head.kind != TRIB_STMT_PRAGMA || stmt->access == TRIB_ACCESS_SYSTEM) return TRIB_STR("");
     if (!head.pragma_arg && trib_str_ieq_c(head.pragma, "database_list"))
         return TRIB_STR("SELECT 0 AS seq, 'main' AS name, '' AS file");
+    if (!head.pragma_arg && !head.explain && trib_str_ieq_c(head.pragma, "data_version"))
+        return TRIB_STR("SELECT data_version FROM pragma_data_version");
     if (trib_pragma_class_of(head.pragma, head.pragma_arg) != TRIB_PRAGMA_FIXED) return TRIB_STR("");
     sqlite3_snprintf(space_bytes, space, "PRAGMA %.*s", (int)head.pragma.len, head.pragma.ptr);
     return trib_str_c(space);

@@ -13,8 +13,6 @@
 
 #include "store/db_int.h"
 
-enum { OPEN_DBS_DEFAULT = 1000 };
-
 static trib_code lock_folder(trib_store *store, trib_error *err) {
     char path[TRIB_PATH_MAX_BYTES];
     const trib_disk *disk = store->disk;
@@ -60,6 +58,7 @@ trib_code trib_store_new(const trib_store_config *config, const trib_env *env, t
     store->disk = config->disk ? config->disk : trib_disk_native();
     store->data_dir = strdup(config->data_dir);
     store->lock = trib_mutex_new(env);
+    trib_list_init(&store->unused);
     store->base = sqlite3_vfs_find(config->base_vfs ? config->base_vfs : "unix-excl");
     trib_hash_key seed;
     if (!store->data_dir || !store->lock) code = trib_error_set(err, TRIB_NOMEM, NULL);
@@ -83,6 +82,8 @@ trib_code trib_store_new(const trib_store_config *config, const trib_env *env, t
     return TRIB_OK;
 }
 
+static void make_room(trib_store *store);
+
 /* ---- opening ---- */
 
 /* Under open_lock. */
@@ -96,8 +97,14 @@ static trib_code open_if_closed(trib_db *db, trib_error *err) {
     return state == TRIB_DB_CLOSED ? trib_db_open(db, err) : TRIB_OK;
 }
 
+static void unref_locked(trib_db *db) {
+    if (--db->refs > 0) return;
+    db->last_used_ns = trib_env_mono_ns(db->store->env);
+    trib_list_push_back(&db->store->unused, &db->unused_link);
+}
+
 /* Finds or adds, with a reference. */
-static trib_code find(trib_store *store, trib_str id, trib_db **ret, trib_error *err) {
+static trib_code find(trib_store *store, trib_str id, trib_db **ret, bool *ret_added, trib_error *err) {
     trib_code code = TRIB_OK;
     trib_mutex_lock(store->env, store->lock);
     trib_db *db = store->stopping ? NULL : trib_map_get(&store->dbs, id);
@@ -105,6 +112,7 @@ static trib_code find(trib_store *store, trib_str id, trib_db **ret, trib_error 
         code = trib_error_set(err, TRIB_SHUTTING_DOWN, NULL);
     } else if (!db) {
         code = trib_db_new(store, id, &db, err);
+        if (code == TRIB_OK) trib_list_init(&db->unused_link);
         if (code == TRIB_OK) code = trib_map_set(&store->dbs, trib_str_c(db->id), db, NULL);
         if (code != TRIB_OK && db) {
             trib_db_free(db);
@@ -112,8 +120,8 @@ static trib_code find(trib_store *store, trib_str id, trib_db **ret, trib_error 
         }
     }
     if (code == TRIB_OK) {
-        db->refs++;
-        db->last_used_ns = trib_env_mono_ns(store->env);
+        *ret_added = db->refs == 0 && !trib_list_is_linked(&db->unused_link);
+        if (db->refs++ == 0) trib_list_remove(&db->unused_link);
         *ret = db;
     }
     trib_mutex_unlock(store->env, store->lock);
@@ -123,8 +131,10 @@ static trib_code find(trib_store *store, trib_str id, trib_db **ret, trib_error 
 trib_code trib_store_db_get(trib_store *store, trib_str id, const trib_db_settings *settings, trib_db **ret,
                             trib_error *err) {
     trib_db *db = NULL;
-    trib_code code = find(store, id, &db, err);
+    bool added;
+    trib_code code = find(store, id, &db, &added, err);
     if (code != TRIB_OK) return code;
+    if (added) make_room(store);
     trib_mutex_lock(store->env, db->open_lock);
     if (settings) trib_db_set_settings(db, settings);
     code = open_if_closed(db, err);
@@ -141,8 +151,7 @@ void trib_db_unref(trib_db *db) {
     if (!db) return;
     trib_store *store = db->store;
     trib_mutex_lock(store->env, store->lock);
-    db->refs--;
-    db->last_used_ns = trib_env_mono_ns(store->env);
+    unref_locked(db);
     trib_mutex_unlock(store->env, store->lock);
 }
 
@@ -172,41 +181,72 @@ static void clean_log(trib_db *db) {
     trib_handle_give_inside(h);
 }
 
-/* Closes a database that nobody references. Thread: any, no lock held. */
-static void close_idle(trib_store *store, trib_db *db) {
+/* Closes a database that nobody uses, of which the caller has the only reference, and takes that back. Without `clean`
+ * its log stays as it is: the next open reads it, as after a crash. Thread: any, no lock held. */
+static void close_unused(trib_store *store, trib_db *db, bool clean) {
     trib_mutex_lock(store->env, db->open_lock);
     trib_mutex_lock(store->env, store->lock);
     bool alone = db->refs == 1; /* ours */
     trib_mutex_unlock(store->env, store->lock);
     if (alone && is_quiet(db)) {
-        clean_log(db);
+        if (clean) clean_log(db);
         if (is_quiet(db)) trib_db_close(db);
     }
     trib_mutex_unlock(store->env, db->open_lock);
     trib_mutex_lock(store->env, store->lock);
-    db->refs--;
+    unref_locked(db);
     bool gone = db->refs == 0 && db->state == TRIB_DB_CLOSED;
-    if (gone) (void)trib_map_take(&store->dbs, trib_str_c(db->id));
+    if (gone) {
+        (void)trib_map_take(&store->dbs, trib_str_c(db->id));
+        trib_list_remove(&db->unused_link);
+    }
     db->out_of_table = gone;
     gone = gone && db->held == 0; /* else the tick frees it */
     trib_mutex_unlock(store->env, store->lock);
     if (gone) trib_db_free(db);
 }
 
-static trib_db *next_to_close(trib_store *store, int64_t idle_before_ns) {
-    trib_db *oldest = NULL;
-    void *value = NULL;
-    size_t cursor = 0;
-    uint32_t max = store->config.max_open_dbs ? store->config.max_open_dbs : OPEN_DBS_DEFAULT;
+/* The database that was not used for the longest time, with a reference; NULL: none since before that time. */
+static trib_db *take_unused(trib_store *store, int64_t before_ns) {
+    trib_db *db = NULL;
     trib_mutex_lock(store->env, store->lock);
-    while (trib_map_next(&store->dbs, &cursor, NULL, &value)) {
-        trib_db *db = value;
-        if (db->refs == 0 && (!oldest || db->last_used_ns < oldest->last_used_ns)) oldest = db;
+    if (!trib_list_is_empty(&store->unused)) db = TRIB_LIST_ITEM(store->unused.next, trib_db, unused_link);
+    if (db && db->last_used_ns >= before_ns) db = NULL;
+    if (db) {
+        trib_list_remove(&db->unused_link);
+        db->refs++;
     }
-    if (oldest && oldest->last_used_ns >= idle_before_ns && store->dbs.count <= max) oldest = NULL;
-    if (oldest) oldest->refs++;
     trib_mutex_unlock(store->env, store->lock);
-    return oldest;
+    return db;
+}
+
+static bool is_over_budget(trib_store *store) {
+    uint32_t max = store->config.max_open_dbs ? store->config.max_open_dbs : TRIB_OPEN_DBS_DEFAULT;
+    trib_mutex_lock(store->env, store->lock);
+    bool over = store->dbs.count > max;
+    trib_mutex_unlock(store->env, store->lock);
+    return over;
+}
+
+/* Whoever opens a database past the budget closes others first, at once and so without a checkpoint: however many come
+ * in a second, memory and descriptors stay bounded. */
+static void make_room(trib_store *store) {
+    for (int i = 0; i < TRIB_DB_EVICT_MAX && is_over_budget(store); i++) {
+        trib_db *db = take_unused(store, INT64_MAX);
+        if (!db) return;
+        close_unused(store, db, false);
+    }
+}
+
+/* With time for a checkpoint, so that the next open has nothing to read. */
+static void close_idle(trib_store *store) {
+    int64_t now = trib_env_mono_ns(store->env);
+    int64_t until = now + (int64_t)TRIB_DB_CLOSE_TICK_MS * 1000000;
+    while (trib_env_mono_ns(store->env) < until) {
+        trib_db *db = take_unused(store, now - (int64_t)TRIB_DB_IDLE_CLOSE_MS * 1000000);
+        if (!db) return;
+        close_unused(store, db, true);
+    }
 }
 
 void trib_store_run_pending(trib_store *store) {
@@ -254,12 +294,7 @@ void trib_store_tick(trib_store *store) {
         let_go(store, db);
     }
     free(list);
-    int64_t before = trib_env_mono_ns(store->env) - (int64_t)TRIB_DB_IDLE_CLOSE_MS * 1000000;
-    for (int i = 0; i < 4; i++) {
-        trib_db *db = next_to_close(store, before);
-        if (!db) break;
-        close_idle(store, db);
-    }
+    close_idle(store);
 }
 
 /* Waits until everything of it is durable and, until the time is over, until its handles came back. */
@@ -291,12 +326,14 @@ static bool report_lent(trib_store *store, trib_db *db) {
     return !inside;
 }
 
-/* Makes everything durable and empties the logs. false: see settle. */
+/* Makes everything durable and empties the logs, as many as there is time for; what stays in a log is read by the next
+ * open. false: see settle. */
 static bool settle_all(trib_store *store) {
     size_t cursor = 0;
     void *value = NULL;
     bool free_to_go = true;
     int64_t until_ns = trib_env_mono_ns(store->env) + (int64_t)TRIB_STOP_WAIT_MS * 1000000;
+    int64_t clean_until_ns = trib_env_mono_ns(store->env) + (int64_t)TRIB_STOP_CLEAN_MS * 1000000;
     trib_mutex_lock(store->env, store->lock);
     store->stopping = true; /* the table does not change any more */
     trib_mutex_unlock(store->env, store->lock);
@@ -308,7 +345,7 @@ static bool settle_all(trib_store *store) {
             continue;
         }
         trib_mutex_lock(store->env, db->open_lock);
-        if (db->state == TRIB_DB_READY) clean_log(db);
+        if (db->state == TRIB_DB_READY && trib_env_mono_ns(store->env) < clean_until_ns) clean_log(db);
         trib_mutex_unlock(store->env, db->open_lock);
         settle(store, db, until_ns);
     }
@@ -354,7 +391,8 @@ static trib_code delete_file(trib_store *store, const char *path, trib_error *er
 
 trib_code trib_store_db_delete(trib_store *store, trib_str id, trib_error *err) {
     trib_db *db = NULL;
-    trib_code code = find(store, id, &db, err);
+    bool added;
+    trib_code code = find(store, id, &db, &added, err);
     if (code != TRIB_OK) return code;
     trib_mutex_lock(store->env, db->open_lock);
     trib_mutex_lock(store->env, store->lock);

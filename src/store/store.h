@@ -37,7 +37,9 @@ enum {
     TRIB_HANDLES_PER_DB_MAX = 64, /* connections of one database: stops a tenant from eating descriptors */
     TRIB_HANDLE_QUEUE_MAX = 1024, /* jobs that may wait for one of them: as for the turn */
     TRIB_HANDLE_WAIT_MS = 10000,  /* and how long: idle sessions with open transactions may hold all of them */
+    TRIB_STOP_CLEAN_MS = 2000,    /* at the end: how long logs are emptied, which costs syncs, for a quick next start */
     TRIB_STOP_WAIT_MS = 5000,     /* longest wait for connections at the end: a lost one must not hang the process */
+    TRIB_OPEN_DBS_DEFAULT = 1000, /* databases that stay open while nobody uses them */
     TRIB_SYNC_THREADS_DEFAULT = 16,
     TRIB_TXN_STEAL_MS_DEFAULT = 5000, /* an older transaction loses the turn when somebody waits */
     TRIB_TXN_STEAL_MS_SYSTEM = 1000,
@@ -53,7 +55,7 @@ typedef struct trib_store_config {
     const struct trib_disk *disk; /* folders of that disk (store/files.h); NULL: the operating system's */
     uint32_t sync_threads;        /* 0: the default; 1 and `inline_sync` for deterministic tests */
     bool inline_sync;             /* no sync threads: trib_store_run_pending() does their work on the caller's thread */
-    uint32_t max_open_dbs;        /* LRU budget; 0: 1000 */
+    uint32_t max_open_dbs;        /* past it, opening one closes the longest unused; 0: TRIB_OPEN_DBS_DEFAULT */
     size_t cache_bytes_per_handle; /* 0: 256 KiB */
     uint32_t checkpoint_log_bytes; /* a longer log is checkpointed; 0: TRIB_CHECKPOINT_LOG_BYTES */
     /* A commit of `db` became durable. Thread: a sync thread; must be quick and must not call the store. May be

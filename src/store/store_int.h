@@ -42,6 +42,7 @@ struct trib_handle {
     bool schema_changed;   /* the open transaction, or the last one, has changed the schema */
     trib_code lost;        /* what the next enter must answer: TRANSACTION_TIMEOUT, ... */
     _Atomic int64_t txn_began_ns; /* since when a snapshot is open; 0: none */
+    uint64_t commits_before;      /* commits of the database just before its snapshot was opened, see data_version.c */
 
     trib_handle *next;      /* the db's list of all handles */
     trib_handle *next_idle; /* the db's list of clean ones */

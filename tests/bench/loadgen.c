@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Closed-loop HTTP/1.1 load generator: N keep-alive connections, each with one request under way, on one thread over
- * epoll.
+/* HTTP/1.1 load generator: N keep-alive connections on one thread over epoll, closed or open loop.
  *
- *   loadgen --address 127.0.0.1:8080 [--connections 64] [--duration-s 5 | --requests N] [--warmup-ms 500]
- *           [--path /t%c/v2/pipeline] [--method POST] [--header "Name: value"]... [--body TEXT | --body-file FILE]
- *           [--expect TEXT]
+ *   loadgen --address 127.0.0.1:8080 [--connections 64] [--duration-s 5 | --requests N] [--warmup-ms 500] [--rate N]
+ *           [--path /t%c/v2/pipeline] [--method POST] [--header "Name: value"]... [--number next|uniform|zipf:N]
+ *           [--body TEXT | --body-file FILE] [--then-file FILE]... [--expect TEXT]
  *
- * %c in the path becomes the connection's number (0...N-1), so that connections can talk to different tenants. Requests
- * are made once, before the start; an answer is read just far enough to know where it ends. With --expect, answers that
- * come in one piece must hold the text (a refused statement is a 200 too), else they count as wrong. Prints one JSON
- * object.
- * Latency is from the send call to the last byte; a closed loop slows down with its server, so its tail looks better
- * than the tail of an open system would.
+ * Places in path and bodies: %c becomes the connection's number (0...N-1), so that connections can talk to different
+ * tenants; %n seven digits drawn for each request, in order, evenly, or by Zipf's law; %b the baton of the answer
+ * before.
+ * --then-file adds a request to every round, so a round may be a whole transaction; its latency is that of all of it.
+ *
+ * Without --rate each connection starts its next round when the last ends. Such a loop slows down with its server, so
+ * its tail looks better than the tail of an open system would. With --rate rounds fall due at even intervals, whatever
+ * the server does; those that find no free connection wait, and latency counts from when they were due. Answers 429 and
+ * 503 are then counted apart, as shed.
+ *
+ * An answer is read just far enough to know where it ends. With --expect, answers that come in one piece must hold the
+ * text (a refused statement is a 200 too), else they count as wrong. Prints one JSON object.
  *
  * It refuses addresses that are not loopback: it is a tool for measuring, not for flooding. */
 #include <arpa/inet.h>
@@ -19,63 +24,26 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "answer.h"
+#include "histogram.h"
+#include "request.h"
+
 enum {
     CONNECTIONS_MAX = 20000,
-    HEAD_MAX_BYTES = 8192,
     HEADERS_MAX_BYTES = 8192,
+    STEPS_MAX = 8,
     READ_BYTES = 256 * 1024,
     EVENTS = 256,
     RECONNECTS_MAX = 1000 /* after so many lost connections the server is taken for dead */
 };
-
-/* ---- latencies: 64 buckets for every doubling, so a value is known to 1.6 % ---- */
-
-enum { SUB_BITS = 6, SUBS = 1 << SUB_BITS, BUCKETS = (64 - SUB_BITS) * SUBS };
-
-typedef struct histogram {
-    uint64_t buckets[BUCKETS], count, sum_ns, max_ns;
-} histogram;
-
-static size_t bucket_of(uint64_t ns) {
-    if (ns < SUBS) return (size_t)ns;
-    unsigned shift = 63u - (unsigned)__builtin_clzll(ns) - SUB_BITS;
-    return (size_t)(shift + 1) * SUBS + (size_t)((ns >> shift) - SUBS);
-}
-
-static uint64_t bucket_top(size_t bucket) {
-    if (bucket < SUBS) return bucket;
-    unsigned shift = (unsigned)(bucket / SUBS) - 1;
-    return ((uint64_t)(bucket % SUBS + SUBS + 1) << shift) - 1;
-}
-
-static void histogram_add(histogram *h, uint64_t ns) {
-    h->buckets[bucket_of(ns)]++;
-    h->count++;
-    h->sum_ns += ns;
-    if (ns > h->max_ns) h->max_ns = ns;
-}
-
-static double percentile_us(const histogram *h, double percent) {
-    uint64_t want = (uint64_t)((double)h->count * percent / 100.0), seen = 0;
-    for (size_t i = 0; i < BUCKETS; i++) {
-        seen += h->buckets[i];
-        if (seen > want) return (double)(bucket_top(i) < h->max_ns ? bucket_top(i) : h->max_ns) / 1000.0;
-    }
-    return (double)h->max_ns / 1000.0;
-}
-
-/* ---- what to do ---- */
 
 typedef struct options {
     struct sockaddr_storage address;
@@ -83,36 +51,33 @@ typedef struct options {
     const char *address_text, *path, *method, *expect;
     char headers[HEADERS_MAX_BYTES];
     size_t headers_len;
-    char *body;
-    size_t body_len;
-    unsigned connections, warmup_ms;
-    double duration_s;
+    char *bodies[STEPS_MAX];
+    unsigned steps, connections, warmup_ms;
+    double duration_s, rate;
     uint64_t requests; /* 0: by duration */
+    bool numbered;
+    numbers numbers;
 } options;
-
-typedef enum reading { READ_HEAD, READ_LENGTH, READ_CHUNK_SIZE, READ_CHUNK, READ_TRAILER } reading;
 
 typedef struct client {
     int fd;
-    char *request;
-    size_t request_len, sent;
+    request steps[STEPS_MAX];
+    unsigned step;
+    size_t sent;
     uint64_t start_ns;
-    reading reading;
     bool waiting; /* a request is under way */
-    bool last;    /* the server said Connection: close */
-    char head[HEAD_MAX_BYTES];
-    size_t head_len;
-    uint64_t left; /* of the body or the chunk, its line end included */
-    int status;
+    answer answer;
+    struct client *next_free;
 } client;
 
 typedef struct run {
     options o;
-    client *clients;
+    client *clients, *free;
     int epoll;
     char *bytes;
-    histogram latency;
-    uint64_t started, finished, non_2xx, wrong, broken, received_bytes;
+    histogram latency, shed_latency;
+    uint64_t started, finished, non_2xx, shed, wrong, broken, received_bytes;
+    uint64_t first_due_ns, due; /* open loop */
     bool measuring, over;
 } run;
 
@@ -146,7 +111,7 @@ static bool client_connect(run *r, client *c) {
     fcntl(c->fd, F_SETFL, O_NONBLOCK);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
     epoll_ctl(r->epoll, EPOLL_CTL_ADD, c->fd, &event);
-    c->waiting = c->last = false;
+    c->waiting = c->answer.last = false;
     return true;
 }
 
@@ -157,8 +122,9 @@ static bool more_wanted(const run *r) {
 static void client_lost(run *r, client *c);
 
 static void client_send(run *r, client *c) {
-    while (c->sent < c->request_len) {
-        ssize_t n = send(c->fd, c->request + c->sent, c->request_len - c->sent, MSG_NOSIGNAL);
+    const request *step = &c->steps[c->step];
+    while (c->sent < step->len) {
+        ssize_t n = send(c->fd, step->bytes + c->sent, step->len - c->sent, MSG_NOSIGNAL);
         if (n < 0 && errno == EAGAIN) {
             struct epoll_event event = {.events = EPOLLIN | EPOLLOUT, .data.ptr = c};
             epoll_ctl(r->epoll, EPOLL_CTL_MOD, c->fd, &event);
@@ -172,15 +138,32 @@ static void client_send(run *r, client *c) {
     }
 }
 
-static void client_start(run *r, client *c) {
-    if (!more_wanted(r)) return;
-    r->started++;
+static void client_step(run *r, client *c) {
     c->sent = 0;
-    c->head_len = 0;
-    c->reading = READ_HEAD;
     c->waiting = true;
-    c->start_ns = now_ns();
+    answer_begin(&c->answer);
     client_send(r, c);
+}
+
+static void client_start(run *r, client *c, uint64_t start_ns) {
+    r->started++;
+    if (r->o.numbered) {
+        uint32_t number = numbers_draw(&r->o.numbers);
+        for (unsigned i = 0; i < r->o.steps; i++) request_set_number(&c->steps[i], number);
+    }
+    c->step = 0;
+    c->start_ns = start_ns;
+    client_step(r, c);
+}
+
+/* A connection without work: the closed loop gives it the next at once, the open one keeps it for what falls due. */
+static void client_ready(run *r, client *c) {
+    if (r->o.rate > 0) {
+        c->next_free = r->free;
+        r->free = c;
+    } else if (more_wanted(r)) {
+        client_start(r, c, now_ns());
+    }
 }
 
 static void client_lost(run *r, client *c) {
@@ -188,188 +171,122 @@ static void client_lost(run *r, client *c) {
     c->fd = -1;
     r->broken++;
     if (r->broken > RECONNECTS_MAX) r->over = true;
-    if (more_wanted(r) && client_connect(r, c)) client_start(r, c);
+    if (more_wanted(r) && client_connect(r, c)) client_ready(r, c);
 }
 
-static void client_done(run *r, client *c) {
+static void client_done(run *r, client *c, size_t got) {
+    int status = c->answer.status;
+    bool shed = r->o.rate > 0 && (status == 429 || status == 503), good = status >= 200 && status <= 299;
+    c->waiting = false;
+    if (good && ++c->step < r->o.steps && !c->answer.last) {
+        if (request_set_baton(&c->steps[c->step], r->bytes, got)) {
+            client_step(r, c);
+            return;
+        }
+        r->wrong++;
+    }
     if (r->measuring) {
-        histogram_add(&r->latency, now_ns() - c->start_ns);
-        if (c->status < 200 || c->status > 299) r->non_2xx++;
+        histogram_add(shed ? &r->shed_latency : &r->latency, now_ns() - c->start_ns);
+        if (shed) r->shed++;
+        else if (!good) r->non_2xx++;
     }
     r->finished++;
-    c->waiting = false;
-    if (c->last) {
+    if (c->answer.last) {
         close(c->fd);
         c->fd = -1;
         if (!more_wanted(r) || !client_connect(r, c)) return;
     }
-    client_start(r, c);
-}
-
-/* The value of a header in a NUL-terminated head, or NULL. */
-static const char *header(const char *head, const char *name) {
-    size_t n = strlen(name);
-    for (const char *line = strstr(head, "\r\n"); line && line[2]; line = strstr(line + 2, "\r\n")) {
-        if (strncasecmp(line + 2, name, n) != 0 || line[2 + n] != ':') continue;
-        line += 3 + n;
-        return line + strspn(line, " \t");
-    }
-    return NULL;
-}
-
-/* Takes head bytes; returns how many belonged to it, or -1 if this is no HTTP. */
-static ssize_t read_head(client *c, const char *bytes, size_t n) {
-    size_t before = c->head_len, room = HEAD_MAX_BYTES - 1 - before;
-    size_t take = n < room ? n : room;
-    memcpy(c->head + before, bytes, take);
-    c->head_len += take;
-    const char *end = memmem(c->head, c->head_len, "\r\n\r\n", 4);
-    if (!end) return c->head_len == HEAD_MAX_BYTES - 1 ? -1 : (ssize_t)take;
-    size_t head_bytes = (size_t)(end - c->head) + 4;
-    c->head[head_bytes] = '\0';
-    if (strncmp(c->head, "HTTP/1.", 7) != 0 || c->head_len < 12) return -1;
-    c->status = (int)strtol(c->head + 9, NULL, 10);
-    const char *connection = header(c->head, "Connection"), *length = header(c->head, "Content-Length");
-    const char *coding = header(c->head, "Transfer-Encoding");
-    c->last = connection && strncasecmp(connection, "close", 5) == 0;
-    c->left = length ? strtoull(length, NULL, 10) : 0;
-    c->reading = coding && strncasecmp(coding, "chunked", 7) == 0 ? READ_CHUNK_SIZE : READ_LENGTH;
-    c->head_len = 0; /* from here on it holds chunk size lines */
-    return (ssize_t)(head_bytes - before);
-}
-
-/* Takes the bytes of one line; true when it is complete (then head[0..head_len) is the line without its end). */
-static bool read_line(client *c, const char **bytes, size_t *n) {
-    while (*n > 0 && c->head_len < HEAD_MAX_BYTES - 1) {
-        char byte = *(*bytes)++;
-        (*n)--;
-        if (byte == '\n') {
-            c->head[c->head_len] = '\0';
-            return true;
-        }
-        if (byte != '\r') c->head[c->head_len++] = byte;
-    }
-    return false;
-}
-
-/* false: not HTTP. *ret_done: the answer is complete. */
-static bool client_feed(client *c, const char *bytes, size_t n, bool *ret_done) {
-    *ret_done = false;
-    while (n > 0 || (c->reading == READ_LENGTH && c->left == 0)) {
-        if (c->reading == READ_HEAD) {
-            ssize_t used = read_head(c, bytes, n);
-            if (used < 0) return false;
-            bytes += used;
-            n -= (size_t)used;
-        } else if (c->reading == READ_LENGTH || c->reading == READ_CHUNK) {
-            size_t take = n < c->left ? n : (size_t)c->left;
-            c->left -= take;
-            bytes += take;
-            n -= take;
-            if (c->left) continue;
-            if (c->reading == READ_LENGTH) {
-                *ret_done = true;
-                return n == 0; /* bytes that nobody asked for */
-            }
-            c->reading = READ_CHUNK_SIZE;
-        } else if (read_line(c, &bytes, &n)) {
-            bool empty = c->head_len == 0;
-            c->head_len = 0;
-            if (c->reading == READ_TRAILER) {
-                if (!empty) continue;
-                *ret_done = true;
-                return n == 0;
-            }
-            c->left = strtoull(c->head, NULL, 16);
-            c->reading = c->left ? READ_CHUNK : READ_TRAILER;
-            c->left += 2;
-        } else if (n > 0) {
-            return false; /* an endless line */
-        }
-    }
-    return true;
+    client_ready(r, c);
 }
 
 static void client_readable(run *r, client *c) {
     ssize_t got = recv(c->fd, r->bytes, READ_BYTES, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (got > 0 && r->measuring) r->received_bytes += (uint64_t)got;
-    bool done = false, whole = got > 0 && c->reading == READ_HEAD && c->head_len == 0;
-    if (got <= 0 || !c->waiting || !client_feed(c, r->bytes, (size_t)got, &done)) client_lost(r, c);
-    else if (done) {
-        if (whole && r->o.expect && !memmem(r->bytes, (size_t)got, r->o.expect, strlen(r->o.expect))) r->wrong++;
-        client_done(r, c);
+    bool done = false, whole = got > 0 && c->answer.state == ANSWER_HEAD && c->answer.head_len == 0;
+    if (got <= 0 || !c->waiting || !answer_feed(&c->answer, r->bytes, (size_t)got, &done)) {
+        client_lost(r, c);
+        return;
     }
+    if (!done) return;
+    bool last = c->step + 1 == r->o.steps && c->answer.status < 300;
+    if (whole && last && r->o.expect && !memmem(r->bytes, (size_t)got, r->o.expect, strlen(r->o.expect))) r->wrong++;
+    client_done(r, c, (size_t)got);
 }
 
 static void client_writable(run *r, client *c) {
     client_send(r, c);
-    if (c->fd < 0 || c->sent < c->request_len) return;
+    if (c->fd < 0 || c->sent < c->steps[c->step].len) return;
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
     epoll_ctl(r->epoll, EPOLL_CTL_MOD, c->fd, &event);
 }
 
 /* ---- the whole run ---- */
 
-static char *make_request(const options *o, unsigned number, size_t *ret_len) {
-    char path[4096];
-    size_t n = 0;
-    for (const char *p = o->path; *p && n < sizeof path - 16; p++) {
-        if (p[0] == '%' && p[1] == 'c') {
-            n += (size_t)snprintf(path + n, sizeof path - n, "%u", number);
-            p++;
-        } else {
-            path[n++] = *p;
-        }
+/* Starts what is due and finds a connection; returns how long there is to wait for the next. */
+static int64_t start_due(run *r) {
+    double interval_ns = 1e9 / r->o.rate;
+    for (;;) {
+        uint64_t due_ns = r->first_due_ns + (uint64_t)((double)r->due * interval_ns), now = now_ns();
+        if (due_ns > now) return (int64_t)(due_ns - now);
+        client *c = r->free;
+        if (!c || !more_wanted(r)) return 100000000;
+        r->free = c->next_free;
+        r->due++;
+        client_start(r, c, due_ns);
     }
-    path[n] = '\0';
-    size_t cap = sizeof path + HEADERS_MAX_BYTES + 512 + o->body_len;
-    char *request = need(malloc(cap));
-    int len = snprintf(request, cap, "%s %s HTTP/1.1\r\nHost: %s\r\n%.*s", o->method, path, o->address_text,
-                       (int)o->headers_len, o->headers);
-    size_t at = (size_t)len;
-    if (o->body) at += (size_t)snprintf(request + at, cap - at, "Content-Length: %zu\r\n", o->body_len);
-    at += (size_t)snprintf(request + at, cap - at, "\r\n");
-    if (o->body_len) memcpy(request + at, o->body, o->body_len);
-    *ret_len = at + o->body_len;
-    return request;
+}
+
+static void serve_events(run *r, int64_t wait_ns) {
+    struct epoll_event events[EVENTS];
+    struct timespec wait = {.tv_sec = wait_ns / 1000000000, .tv_nsec = wait_ns % 1000000000};
+    int n = epoll_pwait2(r->epoll, events, EVENTS, &wait, NULL);
+    for (int i = 0; i < n; i++) {
+        client *c = events[i].data.ptr;
+        if (c->fd >= 0 && events[i].events & EPOLLOUT) client_writable(r, c);
+        if (c->fd >= 0 && events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) client_readable(r, c);
+    }
 }
 
 static double run_all(run *r) {
     uint64_t begin = now_ns(), measured_from = begin + r->o.warmup_ms * UINT64_C(1000000);
     uint64_t end = r->o.requests ? UINT64_MAX : measured_from + (uint64_t)(r->o.duration_s * 1e9);
     if (r->o.requests) measured_from = begin;
-    for (unsigned i = 0; i < r->o.connections; i++) client_start(r, &r->clients[i]);
-    struct epoll_event events[EVENTS];
-    uint64_t now = begin;
+    r->first_due_ns = begin;
+    for (unsigned i = 0; i < r->o.connections; i++) client_ready(r, &r->clients[i]);
     while (!r->over) {
-        int n = epoll_wait(r->epoll, events, EVENTS, 100);
-        now = now_ns();
+        uint64_t now = now_ns();
         if (!r->measuring && now >= measured_from) {
             r->measuring = true;
             measured_from = now;
         }
         if (now >= end) break;
-        for (int i = 0; i < n; i++) {
-            client *c = events[i].data.ptr;
-            if (events[i].events & EPOLLOUT) client_writable(r, c);
-            if (c->fd >= 0 && events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) client_readable(r, c);
-        }
+        serve_events(r, r->o.rate > 0 ? start_due(r) : 100000000);
         if (r->o.requests && r->finished + r->broken >= r->o.requests) r->over = true;
     }
     return (double)(now_ns() - measured_from) / 1e9;
 }
 
+static void report_latency(const char *name, const histogram *h) {
+    printf(", \"%s\": {\"mean\": %.1f, \"p50\": %.1f, \"p99\": %.1f, \"p999\": %.1f, \"max\": %.1f}", name,
+           histogram_mean_us(h), histogram_us(h, 50), histogram_us(h, 99), histogram_us(h, 99.9),
+           (double)h->max_ns / 1000.0);
+}
+
 static void report(const run *r, double seconds) {
-    const histogram *h = &r->latency;
-    double mean_us = h->count ? (double)h->sum_ns / (double)h->count / 1000.0 : 0;
     printf("{\"connections\": %u, \"seconds\": %.3f, \"requests\": %llu, \"all_requests\": %llu, "
-           "\"requests_per_s\": %.0f, \"non_2xx\": %llu, \"wrong\": %llu, \"broken\": %llu, \"received_bytes\": %llu, "
-           "\"latency_us\": {\"mean\": %.1f, \"p50\": %.1f, \"p99\": %.1f, \"p999\": %.1f, \"max\": %.1f}}\n",
-           r->o.connections, seconds, (unsigned long long)h->count, (unsigned long long)r->finished,
-           seconds > 0 ? (double)h->count / seconds : 0, (unsigned long long)r->non_2xx, (unsigned long long)r->wrong,
-           (unsigned long long)r->broken, (unsigned long long)r->received_bytes, mean_us, percentile_us(h, 50),
-           percentile_us(h, 99), percentile_us(h, 99.9), (double)h->max_ns / 1000.0);
+           "\"requests_per_s\": %.0f, \"non_2xx\": %llu, \"wrong\": %llu, \"broken\": %llu, \"received_bytes\": %llu",
+           r->o.connections, seconds, (unsigned long long)r->latency.count, (unsigned long long)r->finished,
+           seconds > 0 ? (double)r->latency.count / seconds : 0, (unsigned long long)r->non_2xx,
+           (unsigned long long)r->wrong, (unsigned long long)r->broken, (unsigned long long)r->received_bytes);
+    report_latency("latency_us", &r->latency);
+    if (r->o.rate > 0) {
+        double behind = (double)(now_ns() - r->first_due_ns) / 1e9 * r->o.rate - (double)r->due;
+        printf(", \"rate\": %.0f, \"shed\": %llu, \"never_started\": %.0f", r->o.rate, (unsigned long long)r->shed,
+               behind > 0 && !r->o.requests ? behind : 0);
+        report_latency("shed_latency_us", &r->shed_latency);
+    }
+    printf("}\n");
 }
 
 /* ---- the command line ---- */
@@ -396,38 +313,63 @@ static void read_address(options *o, const char *text) {
     o->address_text = text;
 }
 
-static void read_body_file(options *o, const char *path) {
+static char *read_file(const char *path) {
     FILE *file = fopen(path, "rb");
     if (!file) die(path, strerror(errno));
-    size_t cap = 0;
-    for (size_t got = 1; got > 0; o->body_len += got) {
-        if (cap - o->body_len < READ_BYTES) o->body = need(realloc(o->body, cap += READ_BYTES));
-        got = fread(o->body + o->body_len, 1, cap - o->body_len, file);
+    char *text = NULL;
+    size_t cap = 0, len = 0;
+    for (size_t got = 1; got > 0; len += got) {
+        if (cap - len < READ_BYTES) text = need(realloc(text, (cap += READ_BYTES) + 1));
+        got = fread(text + len, 1, cap - len, file);
     }
     fclose(file);
+    text[len] = '\0';
+    return text;
+}
+
+static void add_step(options *o, char *body) {
+    if (o->steps == STEPS_MAX) die("too many steps", "");
+    o->bodies[o->steps++] = body;
+}
+
+static void add_header(options *o, const char *line) {
+    size_t room = sizeof o->headers - o->headers_len;
+    int n = snprintf(o->headers + o->headers_len, room, "%s\r\n", line);
+    if (n < 0 || (size_t)n >= room) die("too many headers", "");
+    o->headers_len += (size_t)n;
 }
 
 static void read_option(options *o, const char *name, const char *value) {
     if (strcmp(name, "--address") == 0) read_address(o, value);
     else if (strcmp(name, "--connections") == 0) o->connections = (unsigned)strtoul(value, NULL, 10);
     else if (strcmp(name, "--duration-s") == 0) o->duration_s = strtod(value, NULL);
+    else if (strcmp(name, "--rate") == 0) o->rate = strtod(value, NULL);
     else if (strcmp(name, "--requests") == 0) o->requests = strtoull(value, NULL, 10);
     else if (strcmp(name, "--warmup-ms") == 0) o->warmup_ms = (unsigned)strtoul(value, NULL, 10);
     else if (strcmp(name, "--path") == 0) o->path = value;
     else if (strcmp(name, "--method") == 0) o->method = value;
     else if (strcmp(name, "--expect") == 0) o->expect = value;
-    else if (strcmp(name, "--body-file") == 0) read_body_file(o, value);
-    else if (strcmp(name, "--body") == 0) {
-        o->body = need(strdup(value));
-        o->body_len = strlen(value);
-    } else if (strcmp(name, "--header") == 0) {
-        size_t room = sizeof o->headers - o->headers_len;
-        int n = snprintf(o->headers + o->headers_len, room, "%s\r\n", value);
-        if (n < 0 || (size_t)n >= room) die("too many headers", "");
-        o->headers_len += (size_t)n;
+    else if (strcmp(name, "--body") == 0) add_step(o, need(strdup(value)));
+    else if (strcmp(name, "--body-file") == 0 || strcmp(name, "--then-file") == 0) add_step(o, read_file(value));
+    else if (strcmp(name, "--header") == 0) add_header(o, value);
+    else if (strcmp(name, "--number") == 0) {
+        o->numbered = numbers_init(&o->numbers, value);
+        if (!o->numbered) die("--number needs next:N, uniform:N or zipf:N, N at most 9999999", value);
     } else {
         die("unknown option (see the head of loadgen.c)", name);
     }
+}
+
+static void make_client(run *r, unsigned number) {
+    client *c = &r->clients[number];
+    for (unsigned i = 0; i < r->o.steps; i++)
+        request_init(&c->steps[i], r->o.method, r->o.path, r->o.address_text, r->o.headers, r->o.bodies[i], number);
+    if (!client_connect(r, c)) die(r->o.address_text, strerror(errno));
+}
+
+static void free_client(run *r, client *c) {
+    if (c->fd >= 0) close(c->fd);
+    for (unsigned i = 0; i < r->o.steps; i++) request_deinit(&c->steps[i]);
 }
 
 int main(int argc, char **argv) {
@@ -439,23 +381,19 @@ int main(int argc, char **argv) {
     }
     if (!r.o.address_text) die("--address ip:port is needed", "");
     if (!r.o.connections || r.o.connections > CONNECTIONS_MAX) die("--connections must be 1 to 20000", "");
-    if (!r.o.method) r.o.method = r.o.body ? "POST" : "GET";
+    if (!r.o.method) r.o.method = r.o.steps ? "POST" : "GET";
+    if (!r.o.steps) r.o.steps = 1; /* without a body */
     r.epoll = epoll_create1(EPOLL_CLOEXEC);
     r.bytes = need(malloc(READ_BYTES));
     r.clients = need(calloc(r.o.connections, sizeof *r.clients));
-    for (unsigned i = 0; i < r.o.connections; i++) {
-        r.clients[i].request = make_request(&r.o, i, &r.clients[i].request_len);
-        if (!client_connect(&r, &r.clients[i])) die(r.o.address_text, strerror(errno));
-    }
+    for (unsigned i = 0; i < r.o.connections; i++) make_client(&r, i);
     double seconds = run_all(&r);
     report(&r, seconds);
-    for (unsigned i = 0; i < r.o.connections; i++) {
-        if (r.clients[i].fd >= 0) close(r.clients[i].fd);
-        free(r.clients[i].request);
-    }
+    for (unsigned i = 0; i < r.o.connections; i++) free_client(&r, &r.clients[i]);
+    for (unsigned i = 0; i < r.o.steps; i++) free(r.o.bodies[i]);
+    numbers_deinit(&r.o.numbers);
     free(r.clients);
     free(r.bytes);
-    free(r.o.body);
     close(r.epoll);
     return r.broken || r.non_2xx || r.wrong ? 1 : 0;
 }

@@ -57,7 +57,8 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-"$bin" serve --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --data "$work/data" >"$work/out" 2>"$work/server.log" &
+# debug: the page says which requests each client sent, and the log is where they are seen
+"$bin" serve --log-level debug --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --data "$work/data" >"$work/out" 2>"$work/server.log" &
 server=$!
 url='' admin='' waited=0
 while [ -z "$url" ] || [ -z "$admin" ]; do
@@ -75,6 +76,12 @@ export COMPAT_URL="$url" COMPAT_ADMIN_URL="$admin" COMPAT_BIN="$bin"
 COMPAT_ADMIN_KEY=$(cat "$work/data/admin.key") || exit 2
 export COMPAT_ADMIN_KEY
 
+# What the programs that a flow started said, requests apart.
+show_own() {
+    [ ! -f "$1" ] || { grep -v ' DEBUG request ' "$1" | tail -n 40; }
+    return 0
+}
+
 all_passed=0 all_failed=0
 : >"$work/table"
 whole=$#
@@ -84,7 +91,7 @@ for client in "$@"; do
     log=$work/$client.log
     printf '%-26s ...\n' "$client"
     # every client has its own tenants, so that none sees what another wrote
-    timeout -k 5 "$client_s" "$node" lib/run-client.js "$client" >"$log" 2>&1 </dev/null
+    COMPAT_OWN_LOG=$work/$client.own timeout -k 5 "$client_s" "$node" lib/run-client.js "$client" >"$log" 2>&1 </dev/null
     code=$?
     passed=$(sed -n 's/^# pass \([0-9]*\)$/\1/p' "$log" | tail -n 1)
     failed=$(sed -n 's/^# fail \([0-9]*\)$/\1/p' "$log" | tail -n 1)
@@ -92,7 +99,7 @@ for client in "$@"; do
     passed=${passed:-0} failed=$((${failed:-0} + ${cancelled:-0}))
     # one that ended otherwise (timeout, crash, nothing run) has failed once at least
     { [ $code -eq 0 ] && [ "$passed" -gt 0 ]; } || [ $failed -gt 0 ] || failed=1
-    [ $failed -eq 0 ] || { echo "---- $client:" && grep -v '^# Subtest' "$log" && echo ----; }
+    [ $failed -eq 0 ] || { echo "---- $client:" && grep -v '^# Subtest' "$log" && show_own "$work/$client.own" && echo ----; }
     kill -0 "$server" 2>/dev/null || { echo "---- the server ended during $client; its log:" && tail -n 60 "$work/server.log"; }
     printf '%-26s %6s %6s %6ss\n' "$client" "$passed" "$failed" "$(($(date +%s) - begin))" >>"$work/table"
     all_passed=$((all_passed + passed))

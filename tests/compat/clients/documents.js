@@ -2,22 +2,20 @@
 // What README.md and the tutorial tell a newcomer to type, taken from the documents as they are, against a `trib dev` of its own:
 // only the port differs. A document that is changed and does not work any more fails here.
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
+import { run, startTrib } from "../lib/own-server.js";
 
-const run = promisify(execFile);
 const USUAL = "http://127.0.0.1:8080/";
 const document = (path) => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
 const readme = document("README.md"), tutorial = document("docs/tutorial/first-order.md");
 // modules find their packages from the folder that they lie in
 const programs = fileURLToPath(new URL("../node_modules/.documents/", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "trib-documents-"));
-let server, url, printed = "";
+let server, url;
 
 /** The code blocks of this language, with the port of our server. */
 function blocks(text, language) {
@@ -30,20 +28,8 @@ async function program(name, code) {
 }
 
 async function dev() {
-    server = spawn(process.env.COMPAT_BIN, ["dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-level", "warn"],
-        { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
-    printed = "";
-    for await (const part of server.stdout.setEncoding("utf8")) {
-        printed += part;
-        if (/Ctrl-C/.test(printed)) break;
-    }
-    url = /^listening (.*)$/m.exec(printed)[1];
-}
-
-async function end(signal) {
-    const gone = new Promise((done) => server.once("exit", done));
-    server.kill(signal);
-    await gone;
+    server = await startTrib(["dev", "--log-level", "debug"], /Ctrl-C/, { cwd: folder });
+    url = server.url;
 }
 
 before(async () => {
@@ -51,7 +37,7 @@ before(async () => {
     await dev();
 });
 after(async () => {
-    await end("SIGTERM");
+    await server.end();
     rmSync(folder, { recursive: true });
     rmSync(programs, { recursive: true });
 });
@@ -84,7 +70,7 @@ test("tutorial: the order prints four events and the stock, 198 and then 196; ki
         assert.deepEqual([...out.matchAll(/│ ([0-9]+) +│ ([0-9]{3}) /g)].map(([, , opcode]) => opcode), ["501", "301", "102", "503"]);
         assert.match(out, new RegExp(`^stock: ${stock}$`, "m"));
     }
-    await end("SIGKILL");
+    await server.end("SIGKILL");
     await dev();
     assert.match(await program("order.mjs", blocks(tutorial, "js")[0]), /^stock: 194$/m);
 });
@@ -100,6 +86,6 @@ test("dev: a tenant is there for many requests at once that are its first; the s
 });
 
 test("dev prints the .env block that the documents speak of", () => {
-    assert.match(printed, new RegExp(`^LIBSQL_URL=${url}app/$`, "m"));
-    assert.match(printed, /^LIBSQL_AUTH_TOKEN=$/m);
+    assert.match(server.printed, new RegExp(`^LIBSQL_URL=${url}app/$`, "m"));
+    assert.match(server.printed, /^LIBSQL_AUTH_TOKEN=$/m);
 });

@@ -1,21 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 // The part of docs/reference/compatibility.md that says what was run: `node lib/page.js check|write LOGS PAGE`. Versions come from
-// node_modules, descriptions from the comments at the top of clients/*.js, the lists from the TAP in LOGS/NAME.log, so that the
-// page can only say what has just passed. `check` fails when the page says anything else; `write` puts it right.
-import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+// node_modules, descriptions and notes from the comments at the top of clients/*.js, the lists from the TAP in LOGS/NAME.log, the
+// transport from the requests that the servers logged, so that the page can only say what has just passed. `check` fails when the
+// page says anything else; `write` puts it right.
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 
 const BEGIN = "<!-- made by tests/compat/run.sh from here on; COMPAT_WRITE_PAGE=1 tests/compat/run.sh writes it anew -->";
-// clients/NAME.js: the package, what a program imports, and the package of the runtime if it is not Node
+// clients/NAME.js: what a program imports, the packages that do the work (one inside another: a/node_modules/b), and the package of
+// the runtime if it is not Node
 const CLIENTS = {
-    "documents": ["@libsql/client", "README.md, first-order.md"],
-    "drizzle-orm": ["drizzle-orm", "drizzle-orm/libsql"],
-    "libsql-client-http": ["@libsql/client", "@libsql/client"],
-    "libsql-client-web": ["@libsql/client", "@libsql/client/web", "workerd"],
-    "npm-libsql": ["libsql", "libsql, libsql/promise"],
-    "tursodatabase-serverless": ["@tursodatabase/serverless", "@tursodatabase/serverless"],
+    "better-auth": ["better-auth", ["better-auth", "@libsql/kysely-libsql", "@libsql/kysely-libsql/node_modules/@libsql/client"]],
+    "db0": ["db0/connectors/libsql/node, db0/connectors/libsql/web", ["db0", "@libsql/client"]],
+    "documents": ["README.md, first-order.md", ["@libsql/client"]],
+    "drizzle-orm": ["drizzle-orm/libsql", ["drizzle-orm", "@libsql/client"]],
+    "example-worker": ["examples/worker", ["@libsql/client"], "workerd"],
+    "knex": ["knex", ["knex", "@libsql/sqlite3"]],
+    "kysely": ["@libsql/kysely-libsql", ["kysely", "@libsql/kysely-libsql", "@libsql/kysely-libsql/node_modules/@libsql/client"]],
+    "libsql-client-bun": ["@libsql/client (Bun)", ["@libsql/client"], "bun"],
+    "libsql-client-deno": ["@libsql/client (Deno)", ["@libsql/client"], "deno"],
+    "libsql-client-http": ["@libsql/client", ["@libsql/client"]],
+    "libsql-client-web": ["@libsql/client/web", ["@libsql/client"], "workerd"],
+    "mikro-orm": ["@mikro-orm/libsql", ["@mikro-orm/libsql", "libsql"]],
+    "npm-libsql": ["libsql, libsql/promise", ["libsql"]],
+    "objectstack-driver-turso": ["@objectstack/driver-turso", ["@objectstack/driver-turso", "@objectstack/driver-turso/node_modules/@libsql/client"]],
+    "prisma": ["@prisma/adapter-libsql", ["@prisma/client", "@prisma/adapter-libsql", "@prisma/adapter-libsql/node_modules/@libsql/client"]],
+    "tinybase": ["tinybase/persisters/persister-libsql", ["tinybase", "@libsql/client"]],
+    "tursodatabase-serverless": ["@tursodatabase/serverless", ["@tursodatabase/serverless"]],
+    "typeorm": ["typeorm", ["typeorm", "libsql"]],
 };
 const folder = new URL("..", import.meta.url);
-const version = (name) => JSON.parse(readFileSync(new URL(`node_modules/${name}/package.json`, folder), "utf8")).version;
+const version = (path) => `${path.split("node_modules/").at(-1)} ${JSON.parse(readFileSync(new URL(`node_modules/${path}/package.json`, folder), "utf8")).version}`;
 
 /** The comment at the top of a file, without its SPDX line. */
 function comment(file) {
@@ -29,17 +43,29 @@ function passed(log) {
     return lines.flatMap((line) => /^ok \d+ - (.*)$/.exec(line)?.slice(1) ?? []);
 }
 
+/** The requests for databases that went well, as the servers logged them: "POST v2/pipeline" and the like. */
+function transport(logs, name) {
+    const seen = new Set();
+    // of a server of its own, every tenant is its own
+    for (const [log, tenant] of [["server.log", `${name}(?:-other)?`], [`${name}.own`, "[^/ ]+"]]) {
+        const text = existsSync(`${logs}/${log}`) ? readFileSync(`${logs}/${log}`, "utf8") : "";
+        for (const [, method, path] of text.matchAll(new RegExp(` method=([A-Z]+) path=/${tenant}/(v[0-9][^ ]*) status=2`, "g"))) seen.add(`${method} ${path}`);
+    }
+    if (seen.size === 0) throw new Error(`${name}: no request of it was logged`);
+    return [...seen].sort().map((request) => `\`${request}\``).join(", ");
+}
+
 function page(logs) {
     const rows = [], chapters = [];
     for (const name of readdirSync(new URL("clients", folder)).filter((file) => file.endsWith(".js")).map((file) => file.slice(0, -3)).sort()) {
         if (!CLIENTS[name]) throw new Error(`lib/page.js does not know clients/${name}.js; add a row to CLIENTS`);
-        const [packet, imports, runtime = "node"] = CLIENTS[name];
+        const [imports, packages, runtime = "node"] = CLIENTS[name];
         const tests = passed(`${logs}/${name}.log`);
-        const where = runtime === "node" ? `Node ${version("node")}` : `${runtime} ${version(runtime)}`;
-        rows.push(`| \`${imports.split(", ").join("`, `")}\` | ${packet} ${version(packet)} | ${where} | ${tests.length} |`);
-        chapters.push(`## ${imports}\n\n${comment(`clients/${name}.js`)}\n\n${tests.map((test) => `- ${test.replaceAll("\\#", "#")}`).join("\n")}\n`);
+        const [text, note = ""] = comment(`clients/${name}.js`).split(/^Note: /m);
+        rows.push(`| [${imports}](#${imports.toLowerCase().replace(/[^a-z0-9 _-]/g, "").replaceAll(" ", "-")}) | ${packages.map(version).join(", ")} | ${version(runtime)} | ${transport(logs, name)} | ${tests.length} | ${note.replaceAll("\n", " ")} |`);
+        chapters.push(`## ${imports}\n\n${text.trim()}\n\n${tests.map((test) => `- ${test.replaceAll("\\#", "#")}`).join("\n")}\n`);
     }
-    return `| import | package | runs in | tests |\n|---|---|---|---|\n${rows.join("\n")}\n\n${chapters.join("\n")}`;
+    return `| import | packages | runs in | requests | tests | notes |\n|---|---|---|---|---|---|\n${rows.join("\n")}\n\n${chapters.join("\n")}`;
 }
 
 const [, , mode, logs, file] = process.argv;

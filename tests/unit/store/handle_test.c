@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Waiting for a connection when all are in use: in order, with an end, and never in the way of the store's own work. */
+/* Waiting for a connection when all are in use: in order, with an end, and never in the way of the store's own work;
+ * and what a connection notes before its snapshot. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -215,6 +216,39 @@ static void end_of_the_store_tells_those_who_wait(void **state) {
     f->db = NULL;
 }
 
+static int64_t version_on(fixture *f, trib_handle *h) {
+    char text[32];
+    int rc;
+    assert_int_equal(trib_handle_enter(h, TRIB_ACCESS_READ, &f->vars, NULL), TRIB_OK);
+    assert_int_equal(store_test_exec(h, "SELECT data_version FROM pragma_data_version", false, text, sizeof text, &rc),
+                     TRIB_OK);
+    trib_handle_leave(h);
+    int64_t version = 0;
+    assert_true(trib_str_i64(trib_str_c(text), &version));
+    return version;
+}
+
+static void data_version_is_one_number_on_every_connection_and_rests_with_a_snapshot(void **state) {
+    fixture *f = *state;
+    trib_handle *a = f->lent[0], *b = f->lent[1], *reader = f->lent[2];
+    exec(f, a, "CREATE TABLE t(x)", true);
+    int64_t before = version_on(f, a);
+    assert_int_equal(version_on(f, b), before);
+    exec(f, reader, "BEGIN", false);
+    exec(f, reader, "SELECT * FROM t", false);
+    exec(f, a, "INSERT INTO t VALUES (1)", true);
+    assert_int_equal(version_on(f, a), before + 1); /* SQLite's own would stand still on the one that commits */
+    assert_int_equal(version_on(f, b), before + 1);
+    assert_int_equal(version_on(f, reader), before); /* it does not see that commit */
+    exec(f, a, "BEGIN IMMEDIATE", true);
+    exec(f, a, "INSERT INTO t VALUES (2)", true);
+    assert_int_equal(version_on(f, a), before + 1);
+    exec(f, a, "ROLLBACK", true);
+    assert_int_equal(version_on(f, b), before + 1);
+    exec(f, reader, "COMMIT", false);
+    assert_int_equal(version_on(f, reader), before + 1);
+}
+
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -226,6 +260,7 @@ int main(void) {
         T(queue_has_a_bound),
         T(damage_and_recovery_tell_those_who_wait),
         T(end_of_the_store_tells_those_who_wait),
+        T(data_version_is_one_number_on_every_connection_and_rests_with_a_snapshot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -373,6 +373,43 @@ static void idle_database_is_closed_and_opens_again(void **state) {
     trib_db_unref(db);
 }
 
+/* Each has a commit that only its log holds; whoever opens one more than the budget closes the longest unused. */
+static void databases_past_the_budget_are_closed_as_they_are(void **state) {
+    fixture *f = *state;
+    enum { BUDGET = 3, ALL = 8 };
+    f->store->config.max_open_dbs = BUDGET;
+    f->store->config.on_commit = NULL; /* the fixture's knows one database */
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < ALL; i++) {
+            char id[TRIB_DB_ID_BYTES + 1];
+            snprintf(id, sizeof id, "%032x", 0xab000 + i);
+            trib_db *db = NULL;
+            assert_int_equal(trib_store_db_get(f->store, trib_str_c(id), NULL, &db, NULL), TRIB_OK);
+            trib_handle *h = take(db);
+            enter(f, h);
+            if (round == 0) assert_int_equal(exec(h, "CREATE TABLE t AS SELECT 5 AS x", true), TRIB_OK);
+            assert_int_equal(number(h, "SELECT x FROM t"), 5);
+            trib_handle_leave(h);
+            trib_handle_give(h);
+            trib_store_run_pending(f->store);
+            trib_db_stats stats;
+            trib_db_get_stats(db, &stats);
+            assert_int_equal(stats.commit_no, 1);
+            trib_db_unref(db);
+            assert_in_range(f->store->dbs.count, 1, BUDGET);
+        }
+    }
+    /* who is referenced stays */
+    trib_db *held[ALL];
+    for (int i = 0; i < ALL; i++) {
+        char id[TRIB_DB_ID_BYTES + 1];
+        snprintf(id, sizeof id, "%032x", 0xab000 + i);
+        assert_int_equal(trib_store_db_get(f->store, trib_str_c(id), NULL, &held[i], NULL), TRIB_OK);
+    }
+    assert_int_equal(f->store->dbs.count, ALL);
+    for (int i = 0; i < ALL; i++) trib_db_unref(held[i]);
+}
+
 /* The virtual clock stands while the ticks of one moment run. */
 static void tick_after(fixture *f, int64_t ms) {
     f->env.offset_ns += ms * 1000000;
@@ -661,6 +698,7 @@ int main(void) {
         T(old_read_transaction_is_ended),
         T(numbers_and_epoch_survive_restarts_and_checkpoints),
         T(idle_database_is_closed_and_opens_again),
+        T(databases_past_the_budget_are_closed_as_they_are),
         T(connections_stay_while_they_are_needed_and_go_when_not),
         T(log_is_reset_by_checkpoints),
         T(damaged_file_is_quarantined_for_good),
