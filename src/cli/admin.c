@@ -40,7 +40,9 @@ trib_code trib_admin_open(trib_admin *admin, trib_cli *cli, trib_error *err) {
         url = file.admin_url;
         if (!key || !key[0]) key = file.admin_key;
     }
-    return trib_admin_open_at(admin, cli, url, key, err);
+    trib_code code = trib_admin_open_at(admin, cli, url, key, err);
+    if (code == TRIB_OK && url == file.admin_url) trib_remote_set_pin(&admin->remote, file.admin_tls_pin);
+    return code;
 }
 
 void trib_admin_close(trib_admin *admin) {

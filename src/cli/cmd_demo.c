@@ -63,6 +63,8 @@ static trib_code find_server(demo_state *demo, demo_server *place, trib_error *e
         }
         if (code != TRIB_OK) return code;
     }
+    if (url && url[0]) place->file.tls_pin[0] = '\0'; /* it may be another server */
+    if (admin_url && admin_url[0]) place->file.admin_tls_pin[0] = '\0';
     if (url && url[0]) snprintf(place->file.url, sizeof place->file.url, "%s", url);
     if (admin_url && admin_url[0]) snprintf(place->file.admin_url, sizeof place->file.admin_url, "%s", admin_url);
     if (place->config.admin_key)
@@ -138,6 +140,8 @@ static int run_demo(trib_cli *cli) {
     trib_code code = find_server(&demo, &place, &err);
     if (code == TRIB_OK) code = trib_admin_open_at(&demo.admin, cli, place.file.admin_url, place.file.admin_key, &err);
     if (code == TRIB_OK) {
+        trib_remote_set_pin(&demo.admin.remote, place.file.admin_tls_pin);
+        demo.tls_pin = place.file.tls_pin;
         snprintf(archive_dir, sizeof archive_dir, "%s/archive", place.config.data);
         demo.url = place.file.url;
         demo.archive_dir = pick(trib_cli_get(cli, "archive"), archive_dir);

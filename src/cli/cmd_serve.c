@@ -41,7 +41,7 @@ static int run_serve(trib_cli *cli) {
     trib_error err;
     trib_serving *serving;
     trib_code code = trib_cli_load_config(cli, &config, &err);
-    trib_serve_options options = {.config = &config};
+    trib_serve_options options = {.config = &config, .as_service = true};
     if (!code) code = trib_serve_start(&options, &serving, &err);
     if (code) {
         trib_config_deinit(&config);
@@ -78,7 +78,9 @@ const trib_command trib_cmd_serve = {
         "Prints `listening URL` and `admin URL` on standard output when it is ready (with --json one object); logs go "
         "to\nstandard error.\n"
         "SIGTERM and Ctrl-C drain: nothing new is accepted, requests in flight are answered, then it ends.\n"
-        "A second signal ends it at once; nothing that was acknowledged is lost.",
+        "A second signal ends it at once; nothing that was acknowledged is lost.\n"
+        "SIGHUP reads the TLS certificates again. Under systemd it takes the sockets named user and admin from a\n"
+        "socket unit, and tells when it is ready, reloads and stops.",
     .examples = examples,
     .example_count = sizeof examples / sizeof *examples,
     .takes_config = true,

@@ -259,6 +259,7 @@ static trib_code connect_to(shell_state *sh, trib_http_client *http, trib_error 
     trib_code code = trib_server_file_read(trib_admin_data_dir(cli), &file, err);
     if (code != TRIB_OK) return code;
     code = trib_admin_open_at(&admin, cli, file.admin_url, file.admin_key, err);
+    if (code == TRIB_OK) trib_remote_set_pin(&admin.remote, file.admin_tls_pin);
     const char *path = trib_admin_path(&admin, target, "/tokens");
     trib_buf_init(&body, 64);
     trib_buf_add_c(&body, "{\"access\":\"rw\",\"expires\":\"12h\"}");
@@ -268,6 +269,7 @@ static trib_code connect_to(shell_state *sh, trib_http_client *http, trib_error 
         trib_str tail = trib_arena_printf(&admin.arena, "%s/", target);
         trib_str text = trib_arena_dup(&admin.arena, trib_admin_text(&admin, reply, "token"));
         code = trib_remote_init(&sh->db, http, file.url, tail.ptr ? tail.ptr : "", err);
+        if (code == TRIB_OK) trib_remote_set_pin(&sh->db, file.tls_pin);
         if (code == TRIB_OK) code = trib_remote_set_token(&sh->db, token ? token : text.ptr, err);
     }
     trib_admin_close(&admin);

@@ -84,6 +84,7 @@ typedef struct demo_state {
     trib_cli *cli;
     trib_admin admin;
     const char *url;
+    const char *tls_pin; /* of url; see trib_remote_set_pin */
     const char *archive_dir;
     trib_remote db[DEMO_DBS]; /* the application's token: all tenants */
     trib_http_client *reader_http[DEMO_READERS];

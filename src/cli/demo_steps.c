@@ -48,6 +48,7 @@ static trib_code get_token(demo_state *demo, const char *access, const char *own
     if (!trib_json_str(trib_json_get(reply, "token"), &token))
         return trib_error_set(err, TRIB_REMOTE, "the server gave no token");
     trib_str copy = trib_arena_dup(&demo->arena, token);
+    trib_remote_set_pin(ret, demo->tls_pin);
     return copy.ptr ? trib_remote_set_token(ret, copy.ptr, err) : trib_error_set(err, TRIB_NOMEM, NULL);
 }
 

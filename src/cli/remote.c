@@ -39,6 +39,10 @@ trib_code trib_remote_init(trib_remote *remote, trib_http_client *http, const ch
     return n <= 0 || n >= (int)sizeof remote->url ? too_long(err) : TRIB_OK;
 }
 
+void trib_remote_set_pin(trib_remote *remote, const char pin[TRIB_TLS_PIN_BYTES]) {
+    memcpy(remote->tls_pin, pin, sizeof remote->tls_pin);
+}
+
 static trib_code set_authorization(trib_remote *remote, const char *scheme, const char *secret, trib_error *err) {
     remote->authorization[0] = '\0';
     if (!secret || !secret[0]) return TRIB_OK;
@@ -108,6 +112,7 @@ trib_code trib_remote_call(const trib_remote *remote, const char *method, const 
                                         .body = body,
                                         .connect_timeout_ms = remote->timeout_ms,
                                         .timeout_ms = remote->timeout_ms,
+                                        .tls_pin = remote->tls_pin[0] ? remote->tls_pin : NULL,
                                         .unix_socket = remote->unix_socket[0] ? remote->unix_socket : NULL};
     trib_code code = trib_http_client_call(remote->http, &request, &reply, err);
     if (code != TRIB_OK) return code;

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "io/http_client.h"
+#include "io/tls.h"
 #include "wire/json.h"
 
 enum {
@@ -25,12 +26,16 @@ typedef struct trib_remote {
     char unix_socket[TRIB_REMOTE_URL_BYTES];      /* empty: TCP */
     char authorization[TRIB_REMOTE_SECRET_BYTES]; /* the header's value; empty: none */
     uint32_t timeout_ms;                          /* for connecting and for a whole call; 0: the client's own */
+    char tls_pin[TRIB_TLS_PIN_BYTES];             /* empty: the system's trusted certificates */
 } trib_remote;
 
 /* url: http://, https://, libsql:// (https), ws:// and wss:// (as http and https), or unix:PATH. A slash is added at
  * its end. path (may be empty): appended, "acme/" for a tenant. Errors: USAGE. */
 trib_code trib_remote_init(trib_remote *remote, trib_http_client *http, const char *url, const char *path,
                            trib_error *err);
+/* The key that the server of an https URL must have, as server.json says it, instead of a trusted certificate; "":
+ * none. */
+void trib_remote_set_pin(trib_remote *remote, const char pin[TRIB_TLS_PIN_BYTES]);
 /* NULL or "": no Authorization. Errors: USAGE when it is too long or has control characters. */
 trib_code trib_remote_set_token(trib_remote *remote, const char *token, trib_error *err);
 trib_code trib_remote_set_admin_key(trib_remote *remote, const char *key, trib_error *err);

@@ -34,9 +34,10 @@ static void arm(trib_conn *conn) {
 }
 
 static void time_out(trib_conn *conn, trib_conn_timeout which) {
+    bool shown = conn->state == CONN_OPEN && conn->opened;
     if (conn->state == CONN_LINGERING)
         trib_conn_abort(conn, TRIB_OK); /* all was sent; the peer is just slow to close */
-    else if (conn->state == CONN_OPEN && conn->handler->on_timeout) conn->handler->on_timeout(conn, which);
+    else if (shown && conn->handler->on_timeout) conn->handler->on_timeout(conn, which);
     else trib_conn_abort(conn, TRIB_REQUEST_TIMEOUT);
 }
 
@@ -79,10 +80,31 @@ void trib_conn_set_deadline(trib_conn *conn, uint32_t timeout_ms) {
 
 static void on_closed(uv_handle_t *handle) {
     trib_conn *conn = handle->data;
-    if (conn->handler->on_close) conn->handler->on_close(conn, conn->why);
+    if (conn->opened && conn->handler->on_close) conn->handler->on_close(conn, conn->why);
+    trib_conn_tls_deinit(conn);
     trib_conn_read_deinit(conn);
     trib_conn_write_deinit(conn);
     trib_listener_forget(conn);
+}
+
+void trib_conn_set_open(trib_conn *conn) {
+    conn->opened = true;
+    conn->deadline_ms = INT64_MAX;
+    if (conn->handler->on_open) conn->handler->on_open(conn);
+    if (conn->lane->draining) trib_conn_drain(conn);
+}
+
+void trib_conn_drain(trib_conn *conn) {
+    if (conn->state != CONN_OPEN) return;
+    if (!conn->opened) {
+        int64_t due = trib_loop_now_ms(conn->loop) + TRIB_CONN_HANDSHAKE_DRAIN_MS;
+        if (due < conn->deadline_ms) conn->deadline_ms = due;
+        arm(conn);
+    } else if (conn->handler->on_drain) {
+        conn->handler->on_drain(conn);
+    } else {
+        trib_conn_close(conn);
+    }
 }
 
 void trib_conn_adopt(trib_conn *conn) {
@@ -104,10 +126,15 @@ void trib_conn_adopt(trib_conn *conn) {
     conn->idle_timeout_ms = trib_conn_get_limits(conn)->idle_timeout_ms;
     trib_conn_touch(conn);
     arm(conn);
-    if (conn->handler->on_open) conn->handler->on_open(conn);
+    if (!conn->lane->listener->tls) {
+        trib_conn_set_open(conn);
+    } else {
+        trib_conn_set_deadline(conn, trib_conn_get_limits(conn)->handshake_timeout_ms);
+        if (conn->lane->draining) trib_conn_drain(conn);
+        if (trib_conn_tls_init(conn) != TRIB_OK) trib_conn_abort(conn, TRIB_NOMEM);
+    }
     if (failed) trib_conn_abort(conn, TRIB_IO);
     if (conn->state == CONN_OPEN) trib_conn_read_start(conn);
-    if (conn->state == CONN_OPEN && conn->lane->draining) trib_conn_close(conn);
 }
 
 void trib_conn_abort(trib_conn *conn, trib_code why) {
@@ -120,6 +147,8 @@ void trib_conn_abort(trib_conn *conn, trib_code why) {
 }
 
 void trib_conn_close(trib_conn *conn) {
+    if (conn->state != CONN_OPEN) return;
+    if (conn->tls) trib_conn_tls_end(conn);
     if (conn->state != CONN_OPEN) return;
     conn->state = CONN_FLUSHING;
     conn->deadline_ms = INT64_MAX;

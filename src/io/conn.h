@@ -28,7 +28,10 @@ enum {
     TRIB_CONN_UNSENT_MAX_BYTES =
         16 * 1024 * 1024,                  /* a write on top of more than this closes: stops a peer that never reads */
     TRIB_CONN_IDLE_TIMEOUT_MS = 60 * 1000, /* no byte moved for so long: stops hoarded connections */
-    TRIB_CONN_LINGER_MS = 2 * 1000,        /* after our last byte, time for the peer to close first */
+    TRIB_CONN_HANDSHAKE_TIMEOUT_MS = 15 * 1000, /* from accept to the end of the TLS handshake: stops slow-loris */
+    TRIB_CONN_HANDSHAKE_DRAIN_MS = 1000,        /* what of that is left when the listener closes */
+    TRIB_CONN_HANDSHAKE_MAX_BYTES = 32 * 1024,  /* of a TLS handshake: stops an endless one */
+    TRIB_CONN_LINGER_MS = 2 * 1000,             /* after our last byte, time for the peer to close first */
     TRIB_CONN_DISCARD_MAX_BYTES =
         1024 * 1024,          /* thrown away while closing: stops an endless upload to a dead request */
     TRIB_CONN_PARTS_MAX = 8,  /* pieces of one trib_conn_writev */
@@ -38,6 +41,7 @@ enum {
 /* 0 means the constant above. */
 typedef struct trib_conn_limits {
     uint32_t idle_timeout_ms;
+    uint32_t handshake_timeout_ms;
     uint32_t read_max_bytes; /* at most TRIB_CONN_READ_MAX_BYTES */
     size_t unsent_high_bytes;
     size_t unsent_max_bytes;
@@ -51,8 +55,12 @@ typedef enum trib_conn_timeout {
 /* What a protocol does with its connections. All run on the connection's loop; none after on_close. Optional ones may
  * be NULL. Any of them may write, pause, close or abort the connection. */
 typedef struct trib_conn_handler {
-    /* Optional. The place to set trib_conn_set_user. */
+    /* Optional. The place to set trib_conn_set_user. With TLS it comes after the handshake; a connection whose
+     * handshake fails is never shown. */
     void (*on_open)(trib_conn *conn);
+    /* Optional. The peer begins with letters where TLS is spoken, so instead of on_open: what to send it, as it is,
+     * before the connection is closed. Borrowed. */
+    trib_str (*on_not_tls)(trib_conn *conn);
     /* Bytes arrived. Returns how many of them were used; the rest is shown again, in front of the bytes that follow, or
      * after trib_conn_read_resume. `bytes` is borrowed for the call. Once read_max_bytes are kept, something must be
      * used. */

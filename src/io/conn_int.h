@@ -25,6 +25,7 @@ struct conn_chunk {
 };
 
 typedef struct trib_listener_lane trib_listener_lane;
+typedef struct conn_tls conn_tls; /* conn_tls.c */
 
 struct trib_conn {
     union {
@@ -40,6 +41,7 @@ struct trib_conn {
     trib_loop *loop;
     const trib_conn_handler *handler;
     void *user;
+    conn_tls *tls;          /* NULL: plain */
     trib_conn *prev, *next; /* all connections of the lane */
 
     trib_timer timer; /* due at the earlier of the two times below; moved lazily */
@@ -61,6 +63,7 @@ struct trib_conn {
     bool delivering, again;
     bool paused, read_stopped, eof, eof_shown;
     bool blocked, fin_wanted, fin_sent;
+    bool opened; /* on_open was called: at once, or after the TLS handshake */
     bool unix_socket;
     trib_code why;
     uint16_t peer_port;
@@ -77,11 +80,37 @@ const trib_conn_limits *trib_conn_get_limits(const trib_conn *conn);
 static inline void trib_conn_touch(trib_conn *conn) {
     conn->active_ms = trib_loop_now_ms(conn->loop);
 }
+/* Shows the connection to its handler. */
+void trib_conn_set_open(trib_conn *conn);
+/* The listener is closing. */
+void trib_conn_drain(trib_conn *conn);
 /* conn_read.c */
 void trib_conn_read_start(trib_conn *conn);
+void trib_conn_read_stop(trib_conn *conn);
 void trib_conn_read_deinit(trib_conn *conn);
+/* Shows the first n bytes of the loop's read buffer (of which kept_bytes are old) and keeps what is not used. */
+void trib_conn_deliver(trib_conn *conn, size_t n);
+/* The peer sends no more; reset: and takes no more. */
+void trib_conn_read_ended(trib_conn *conn, bool reset);
 /* conn_write.c */
 void trib_conn_write_deinit(trib_conn *conn);
+/* Bytes for the socket as they are, behind what is queued. False: the connection was aborted, or was before. */
+bool trib_conn_write_raw(trib_conn *conn, const char *bytes, size_t n);
+/* conn_tls.c, for connections whose listener has a certificate */
+/* Errors: NOMEM. */
+trib_code trib_conn_tls_init(trib_conn *conn);
+void trib_conn_tls_deinit(trib_conn *conn);
+/* Where the socket's next bytes go. */
+void trib_conn_tls_alloc(trib_conn *conn, uv_buf_t *ret);
+/* n bytes came there. */
+void trib_conn_tls_received(trib_conn *conn, size_t n);
+/* Goes on with what was kept while reading was paused. */
+void trib_conn_tls_resume(trib_conn *conn);
+bool trib_conn_tls_waits(const trib_conn *conn);
+/* False: the connection was aborted. */
+bool trib_conn_tls_write(trib_conn *conn, const char *bytes, size_t n);
+/* Tells the peer that no more comes (close_notify), before the FIN. */
+void trib_conn_tls_end(trib_conn *conn);
 /* Everything was sent: does what waited for that. */
 void trib_conn_flushed(trib_conn *conn);
 /* After our FIN: waits for the peer's. */

@@ -51,8 +51,7 @@ static void show_eof(trib_conn *conn) {
     else trib_conn_close(conn);
 }
 
-/* Shows the first n bytes of the loop's read buffer and keeps what is not used. */
-static void deliver(trib_conn *conn, size_t n) {
+void trib_conn_deliver(trib_conn *conn, size_t n) {
     trib_str left = {conn->loop->read_bytes, n};
     conn->delivering = true;
     size_t used;
@@ -81,6 +80,10 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret) {
         *ret = uv_buf_init(bytes, TRIB_LOOP_READ_BYTES);
         return;
     }
+    if (conn->tls) {
+        trib_conn_tls_alloc(conn, ret);
+        return;
+    }
     if (conn->kept_bytes) memcpy(bytes, conn->kept, conn->kept_bytes);
     size_t room = TRIB_LOOP_READ_BYTES - conn->kept_bytes;
     uint32_t max = trib_conn_get_limits(conn)->read_max_bytes;
@@ -89,20 +92,28 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret) {
     *ret = uv_buf_init(bytes + conn->kept_bytes, (unsigned)room);
 }
 
-static void stop(trib_conn *conn) {
+void trib_conn_read_stop(trib_conn *conn) {
     conn->read_stopped = true;
     uv_read_stop(&conn->uv.stream);
 }
 
-static void on_end(trib_conn *conn, ssize_t error) {
+/* Bytes that the handler must see before the end. */
+static bool holds_bytes(const trib_conn *conn) {
+    bool any = conn->kept_bytes || (conn->tls && trib_conn_tls_waits(conn));
+    return any && (conn->paused || conn->redeliver.next);
+}
+
+void trib_conn_read_ended(trib_conn *conn, bool reset) {
     conn->eof = true;
-    stop(conn);
-    if (error != UV_EOF) {
+    trib_conn_read_stop(conn);
+    if (reset) {
         /* a reset after our end was sent and the peer had all it wanted is how some peers close */
         trib_conn_abort(conn, conn->state == CONN_LINGERING ? TRIB_OK : TRIB_CANCELLED);
     } else if (conn->state == CONN_LINGERING) {
         trib_conn_abort(conn, TRIB_OK);
-    } else if (conn->state == CONN_OPEN && !(conn->paused && conn->kept_bytes)) {
+    } else if (conn->state == CONN_OPEN && !conn->opened) {
+        trib_conn_abort(conn, TRIB_CANCELLED); /* inside the handshake */
+    } else if (conn->state == CONN_OPEN && !holds_bytes(conn)) {
         show_eof(conn);
     }
 }
@@ -112,11 +123,11 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf) {
     trib_conn *conn = stream->data;
     if (got == 0) return; /* a spurious wake-up */
     if (got == UV_ENOBUFS) {
-        stop(conn); /* paused, and as much kept as is allowed */
+        trib_conn_read_stop(conn); /* paused, and as much kept as is allowed */
         return;
     }
     if (got < 0) {
-        on_end(conn, got);
+        trib_conn_read_ended(conn, got != UV_EOF);
         return;
     }
     trib_conn_touch(conn);
@@ -125,13 +136,17 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf) {
         if (conn->discarded_bytes > TRIB_CONN_DISCARD_MAX_BYTES) trib_conn_abort(conn, TRIB_OK);
         return;
     }
+    if (conn->tls) {
+        trib_conn_tls_received(conn, (size_t)got);
+        return;
+    }
     size_t n = conn->kept_bytes + (size_t)got;
     if (conn->paused) {
         keep(conn, conn->loop->read_bytes, n);
-        if (conn->state == CONN_OPEN) stop(conn);
+        if (conn->state == CONN_OPEN) trib_conn_read_stop(conn);
         return;
     }
-    deliver(conn, n);
+    trib_conn_deliver(conn, n);
 }
 
 void trib_conn_read_start(trib_conn *conn) {
@@ -151,9 +166,10 @@ static void on_redeliver(trib_defer *defer) {
     if (conn->state != CONN_OPEN || conn->paused) return;
     if (conn->kept_bytes) {
         memcpy(conn->loop->read_bytes, conn->kept, conn->kept_bytes);
-        deliver(conn, conn->kept_bytes);
+        trib_conn_deliver(conn, conn->kept_bytes);
     }
-    if (conn->state == CONN_OPEN && conn->eof && !(conn->paused && conn->kept_bytes)) show_eof(conn);
+    if (conn->tls && conn->state == CONN_OPEN && !conn->paused) trib_conn_tls_resume(conn);
+    if (conn->state == CONN_OPEN && conn->eof && !holds_bytes(conn)) show_eof(conn);
 }
 
 void trib_conn_read_resume(trib_conn *conn) {
@@ -163,7 +179,7 @@ void trib_conn_read_resume(trib_conn *conn) {
     if (conn->state != CONN_OPEN) return;
     if (conn->delivering) {
         conn->again = true;
-    } else if (conn->kept_bytes || (conn->eof && !conn->eof_shown)) {
+    } else if (conn->kept_bytes || (conn->eof && !conn->eof_shown) || (conn->tls && trib_conn_tls_waits(conn))) {
         conn->redeliver.run = on_redeliver;
         trib_loop_defer(conn->loop, &conn->redeliver);
     }

@@ -108,14 +108,21 @@ static bool send_now(trib_conn *conn, const uv_buf_t *bufs, unsigned count, size
     return true;
 }
 
-/* What every write starts with: may there be one, and how much of it goes at once. */
-static trib_code write_begin(trib_conn *conn, const uv_buf_t *bufs, unsigned count, size_t *ret_sent) {
-    *ret_sent = 0;
+/* What every write starts with. */
+static trib_code check_writable(trib_conn *conn) {
     if (conn->state != CONN_OPEN || conn->fin_wanted) return TRIB_CANCELLED;
     if (conn->unsent_bytes > trib_conn_get_limits(conn)->unsent_max_bytes) {
         trib_conn_abort(conn, TRIB_OVERLOADED);
         return TRIB_OVERLOADED;
     }
+    return TRIB_OK;
+}
+
+/* May there be one, and how much of it goes at once. */
+static trib_code write_begin(trib_conn *conn, const uv_buf_t *bufs, unsigned count, size_t *ret_sent) {
+    *ret_sent = 0;
+    trib_code code = check_writable(conn);
+    if (code != TRIB_OK) return code;
     if (!conn->out && !send_now(conn, bufs, count, ret_sent)) return TRIB_CANCELLED;
     return TRIB_OK;
 }
@@ -130,7 +137,29 @@ static trib_code write_end(trib_conn *conn, bool queued) {
     return conn->state == CONN_OPEN ? TRIB_OK : TRIB_CANCELLED;
 }
 
+bool trib_conn_write_raw(trib_conn *conn, const char *bytes, size_t n) {
+    union {
+        const char *in;
+        char *out;
+    } both = {.in = bytes}; /* as below */
+    uv_buf_t whole = {.base = both.out, .len = n};
+    size_t sent = 0;
+    if (conn->state == CONN_CLOSED) return false;
+    if (!conn->out && !send_now(conn, &whole, 1, &sent)) return false;
+    return sent == n || write_end(conn, queue_copy(conn, bytes + sent, n - sent)) == TRIB_OK;
+}
+
+static trib_code write_tls(trib_conn *conn, const trib_str *parts, size_t count) {
+    trib_code code = check_writable(conn);
+    if (code != TRIB_OK) return code;
+    for (size_t i = 0; i < count && code == TRIB_OK; i++) {
+        if (!trib_conn_tls_write(conn, parts[i].ptr, parts[i].len)) code = TRIB_CANCELLED;
+    }
+    return code;
+}
+
 trib_code trib_conn_writev(trib_conn *conn, const trib_str *parts, size_t count) {
+    if (conn->tls) return write_tls(conn, parts, count);
     uv_buf_t bufs[TRIB_CONN_PARTS_MAX];
     unsigned n = 0;
     size_t total = 0, sent;
@@ -161,6 +190,12 @@ trib_code trib_conn_write(trib_conn *conn, trib_str bytes) {
 
 trib_code trib_conn_write_buf(trib_conn *conn, trib_buf *buf) {
     if (buf->len == 0) return TRIB_OK;
+    if (conn->tls) {
+        trib_str bytes = trib_buf_str(buf);
+        trib_code result = write_tls(conn, &bytes, 1);
+        trib_buf_clear(buf);
+        return result;
+    }
     uv_buf_t whole = {.base = buf->ptr, .len = buf->len};
     size_t sent;
     trib_code code = write_begin(conn, &whole, 1, &sent);
@@ -204,6 +239,7 @@ void trib_conn_flushed(trib_conn *conn) {
 
 void trib_conn_shutdown(trib_conn *conn) {
     if (conn->state != CONN_OPEN || conn->fin_wanted) return;
+    if (conn->tls) trib_conn_tls_end(conn);
     conn->fin_wanted = true;
     if (conn->unsent_bytes == 0) trib_conn_flushed(conn);
 }

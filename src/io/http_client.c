@@ -164,6 +164,11 @@ static bool set_options(call *c) {
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_WRITEDATA, c);
     if (r->unix_socket) SET(CURLOPT_UNIX_SOCKET_PATH, r->unix_socket);
+    if (r->tls_pin) {
+        SET(CURLOPT_PINNEDPUBLICKEY, r->tls_pin);
+        SET(CURLOPT_SSL_VERIFYPEER, 0L);
+        SET(CURLOPT_SSL_VERIFYHOST, 0L);
+    }
     /* POST, PUT and PATCH always say how long their body is, also an empty one */
     if (r->body.len || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0) {
         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
@@ -181,7 +186,7 @@ static const char *fix_for(CURLcode failed) {
     if (failed == CURLE_COULDNT_CONNECT) return "start the server there, or correct the address and port";
     if (failed == CURLE_COULDNT_RESOLVE_HOST) return "check the spelling of the host name and the name service";
     if (failed == CURLE_PEER_FAILED_VERIFICATION || failed == CURLE_SSL_CONNECT_ERROR ||
-        failed == CURLE_SSL_CACERT_BADFILE) {
+        failed == CURLE_SSL_CACERT_BADFILE || failed == CURLE_SSL_PINNEDPUBKEYNOTMATCH) {
         return "check that the server speaks TLS on this port and that its certificate is trusted; http:// is without "
                "TLS";
     }

@@ -36,6 +36,7 @@ typedef struct trib_http_client_request {
     const trib_http_client_header *headers;
     size_t header_count;
     trib_str body;
+    const char *tls_pin;     /* "sha256//BASE64": the server has this key, instead of a certificate that is trusted */
     const char *unix_socket; /* path; the URL's host is sent but not connected to */
     uint32_t connect_timeout_ms;
     uint32_t timeout_ms; /* for the whole call; with on_body: without any byte */

@@ -189,6 +189,46 @@ static int bind_socket(int fd, const struct sockaddr_storage *at, socklen_t len)
     return bind(fd, address, len) == 0 ? 0 : errno;
 }
 
+/* The address that the socket really has. */
+static void read_address(trib_listener *listener) {
+    struct sockaddr_storage at = {0};
+    socklen_t len = sizeof at;
+    getsockname(listener->fd, (struct sockaddr *)&at, &len);
+    listener->unix_socket = at.ss_family == AF_UNIX;
+    if (listener->unix_socket) {
+        const struct sockaddr_un *un = (const void *)&at;
+        int path_max = (int)(sizeof un->sun_path);
+        snprintf(listener->address, sizeof listener->address, "unix:%.*s", path_max, un->sun_path);
+        return;
+    }
+    const struct sockaddr_in *v4 = (const void *)&at;
+    const struct sockaddr_in6 *v6 = (const void *)&at;
+    bool is_v4 = at.ss_family == AF_INET;
+    listener->port = ntohs(is_v4 ? v4->sin_port : v6->sin6_port);
+    const void *ip = is_v4 ? (const void *)&v4->sin_addr : (const void *)&v6->sin6_addr;
+    trib_address_text(at.ss_family, ip, listener->port, listener->address, sizeof listener->address);
+}
+
+/* A socket that whoever started us has bound. */
+static trib_code take_over(trib_listener *listener, int fd, trib_error *err) {
+    int type = 0, listens = 0;
+    socklen_t type_len = sizeof type, listens_len = sizeof listens;
+    bool good = getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_len) == 0 &&
+                getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_len) == 0;
+    if (!good || type != SOCK_STREAM || !listens)
+        return trib_error_set(err, TRIB_CONFIG,
+                              "descriptor %d, which the service manager gave, is not a listening stream socket; use "
+                              "ListenStream= with Accept=no in the socket unit",
+                              fd);
+    int flags = fcntl(fd, F_GETFL);
+    fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    listener->fd = fd;
+    listener->inherited = true;
+    read_address(listener);
+    return TRIB_OK;
+}
+
 static trib_code listen_on(trib_listener *listener, const char *address, uint32_t backlog, trib_error *err) {
     struct sockaddr_storage at = {0};
     socklen_t len = 0;
@@ -203,24 +243,13 @@ static trib_code listen_on(trib_listener *listener, const char *address, uint32_
         return cannot(err, address, failed);
     }
     listener->fd = fd;
-    listener->unix_socket = at.ss_family == AF_UNIX;
-    if (listener->unix_socket) {
-        snprintf(listener->address, sizeof listener->address, "%s", address);
-        return TRIB_OK;
-    }
-    len = sizeof at;
-    getsockname(fd, (struct sockaddr *)&at, &len);
-    const struct sockaddr_in *v4 = (const void *)&at;
-    const struct sockaddr_in6 *v6 = (const void *)&at;
-    bool is_v4 = at.ss_family == AF_INET;
-    listener->port = ntohs(is_v4 ? v4->sin_port : v6->sin6_port);
-    const void *ip = is_v4 ? (const void *)&v4->sin_addr : (const void *)&v6->sin6_addr;
-    trib_address_text(at.ss_family, ip, listener->port, listener->address, sizeof listener->address);
+    read_address(listener);
     return TRIB_OK;
 }
 
 static void set_limits(trib_conn_limits *limits) {
     if (!limits->idle_timeout_ms) limits->idle_timeout_ms = TRIB_CONN_IDLE_TIMEOUT_MS;
+    if (!limits->handshake_timeout_ms) limits->handshake_timeout_ms = TRIB_CONN_HANDSHAKE_TIMEOUT_MS;
     if (!limits->read_max_bytes || limits->read_max_bytes > TRIB_CONN_READ_MAX_BYTES) {
         limits->read_max_bytes = TRIB_CONN_READ_MAX_BYTES;
     }
@@ -239,11 +268,7 @@ static void on_grace_over(trib_timer *timer) {
 static void on_drain_task(trib_task *task) {
     trib_listener_lane *lane = TRIB_OWNER_OF(task, trib_listener_lane, drain);
     lane->draining = true;
-    for (trib_conn *conn = lane->conns; conn; conn = conn->next) {
-        if (trib_conn_closing(conn)) continue;
-        if (conn->handler->on_drain) conn->handler->on_drain(conn);
-        else trib_conn_close(conn);
-    }
+    for (trib_conn *conn = lane->conns; conn; conn = conn->next) trib_conn_drain(conn);
     trib_loop_timer_set(lane->loop, &lane->grace, lane->listener->grace_ms);
     lane_check_gone(lane);
 }
@@ -258,7 +283,7 @@ static void on_close_task(trib_task *task) {
     trib_listener *listener = TRIB_OWNER_OF(task, trib_listener, close_task);
     trib_loop_timer_clear(listener->lanes[0].loop, &listener->retry);
     uv_poll_stop(&listener->poll);
-    if (listener->unix_socket) unlink(listener->address + strlen("unix:"));
+    if (listener->unix_socket && !listener->inherited) unlink(listener->address + strlen("unix:"));
     uv_close((uv_handle_t *)&listener->poll, on_poll_closed);
     for (uint32_t i = 0; i < listener->lane_count; i++) {
         trib_loop_post(listener->lanes[i].loop, &listener->lanes[i].drain);
@@ -281,8 +306,9 @@ trib_code trib_listener_open(const trib_listener_config *config, trib_listener *
     }
     trib_listener *listener = calloc(1, sizeof *listener + lanes * sizeof listener->lanes[0]);
     if (!listener) return trib_error_set(err, TRIB_NOMEM, NULL);
+    uint32_t backlog = config->backlog ? config->backlog : TRIB_LISTENER_BACKLOG;
     trib_code code =
-        listen_on(listener, config->address, config->backlog ? config->backlog : TRIB_LISTENER_BACKLOG, err);
+        config->fd > 0 ? take_over(listener, config->fd, err) : listen_on(listener, config->address, backlog, err);
     if (code != TRIB_OK) {
         free(listener);
         return code;
@@ -290,6 +316,7 @@ trib_code trib_listener_open(const trib_listener_config *config, trib_listener *
     listener->handler = config->handler;
     listener->user = config->user;
     listener->limits = config->limits;
+    listener->tls = config->tls;
     set_limits(&listener->limits);
     listener->max_connections = config->max_connections ? config->max_connections : TRIB_LISTENER_MAX_CONNECTIONS;
     listener->lane_count = lanes;
@@ -329,6 +356,7 @@ void trib_listener_get_stats(const trib_listener *listener, trib_listener_stats 
     *ret = (trib_listener_stats){
         .accepted = atomic_load_explicit(&listener->accepted, memory_order_relaxed),
         .refused = atomic_load_explicit(&listener->refused, memory_order_relaxed),
+        .handshakes_failed = atomic_load_explicit(&listener->handshakes_failed, memory_order_relaxed),
         .stalled = atomic_load_explicit(&listener->stalled, memory_order_relaxed),
         .open = atomic_load_explicit(&listener->open, memory_order_relaxed),
     };

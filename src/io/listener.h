@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "io/conn.h"
 #include "io/loop.h"
+#include "io/tls.h"
 
 typedef struct trib_listener trib_listener;
 
@@ -28,12 +29,15 @@ typedef struct trib_listener_config {
     uint32_t backlog;                 /* 0: the constant */
     uint32_t max_connections;         /* 0: the constant */
     trib_conn_limits limits;
+    trib_tls *tls; /* NULL: plain; borrowed until the listener is closed */
+    int fd;        /* > 0: a socket that listens already (systemd's), instead of `address`; it is the listener's now */
 } trib_listener_config;
 
 typedef struct trib_listener_stats {
     uint64_t accepted;
-    uint64_t refused; /* over max_connections, or without memory */
-    uint64_t stalled; /* times that accepting paused because the process had no descriptor left */
+    uint64_t refused;           /* over max_connections, or without memory */
+    uint64_t handshakes_failed; /* of TLS */
+    uint64_t stalled;           /* times that accepting paused because the process had no descriptor left */
     uint32_t open;
 } trib_listener_stats;
 

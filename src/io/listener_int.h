@@ -22,10 +22,12 @@ struct trib_listener {
     const trib_conn_handler *handler;
     void *user;
     trib_conn_limits limits;
+    trib_tls *tls; /* NULL: plain */
     uint32_t max_connections;
     uint32_t grace_ms;
     int fd;
     bool unix_socket;
+    bool inherited; /* the socket is somebody else's too, and so is its file */
     uint16_t port;
     char address[TRIB_LISTENER_ADDRESS_BYTES];
 
@@ -36,7 +38,7 @@ struct trib_listener {
     void *closed_ctx;
     atomic_uint parts; /* lanes that are not gone, and the poll handle */
     atomic_uint open;
-    _Atomic uint64_t accepted, refused, stalled;
+    _Atomic uint64_t accepted, refused, stalled, handshakes_failed;
     uint32_t lane_count;
     trib_listener_lane lanes[];
 };

@@ -208,6 +208,7 @@ void trib_loop_free(trib_loop *loop) {
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     uv_loop_close(&loop->uv);
     free(loop->read_bytes);
+    free(loop->tls_bytes);
     free(loop);
 }
 

@@ -134,6 +134,7 @@ void trib_http_conn_finish(trib_http_conn *conn) {
     if (conn->in_input) return;
     trib_http_flush(conn);
     trib_http_conn_set_idle_timeout(conn, TRIB_HTTP_IDLE_TIMEOUT_MS);
+    if (conn->draining) set_deadline(conn, TRIB_HTTP_DRAIN_IDLE_MS); /* its head was written before the drain began */
     if (may_read(conn)) set_reading(conn, true);
 }
 
@@ -269,7 +270,7 @@ static void on_head(trib_http_conn *conn) {
     trib_target target = {0};
     trib_str tenant;
     begin_request(conn);
-    if (conn->head_armed) set_deadline(conn, 0);
+    if (conn->head_armed || conn->draining) set_deadline(conn, 0);
     conn->head_armed = false;
     conn->must_close = !conn->parser.head.keep_alive;
     trib_code code = trib_http1_parser_keep_head(&conn->parser, &err);
@@ -442,7 +443,8 @@ void trib_http_conn_timeout(trib_http_conn *conn) {
 
 void trib_http_conn_drain(trib_http_conn *conn) {
     conn->draining = true;
-    if (conn->state == HTTP_IDLE && !conn->head_armed) trib_http_conn_close(conn);
+    /* closing at once would lose a request that the client has sent, and it cannot know whether to send it again */
+    if (conn->state == HTTP_IDLE && !conn->head_armed) set_deadline(conn, TRIB_HTTP_DRAIN_IDLE_MS);
 }
 
 void trib_http_conn_closed(trib_http_conn *conn) {

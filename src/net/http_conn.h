@@ -35,6 +35,8 @@ enum {
         30 * 1000, /* for half of TRIB_HTTP_UNSENT_MAX_BYTES: stops a reader that trickles while its job rests */
     TRIB_HTTP_HALF_CLOSED_MS =
         2 * 1000, /* a peer that sent its end gets its answer if it comes so soon; then it is gone */
+    TRIB_HTTP_DRAIN_IDLE_MS =
+        500, /* at the server's end, a kept connection waits so long for a request that may be on its way */
     TRIB_HTTP_DISCARD_MAX_BYTES =
         64 * 1024,                        /* body of a refused request that is read, so that the connection can go on */
     TRIB_HTTP_ARENA_MAX_BYTES = 64 << 20, /* what one request may take in its arena */
@@ -96,7 +98,7 @@ void trib_http_conn_drained(trib_http_conn *conn);
 void trib_http_conn_eof(trib_http_conn *conn);
 /* The idle timeout or the deadline. */
 void trib_http_conn_timeout(trib_http_conn *conn);
-/* The server shuts down: finish the request in flight, then close. */
+/* The server shuts down: finish the request in flight, or one that comes within TRIB_HTTP_DRAIN_IDLE_MS, then close. */
 void trib_http_conn_drain(trib_http_conn *conn);
 /* The socket is gone; the connection frees itself, now or when the answer it owes comes. */
 void trib_http_conn_closed(trib_http_conn *conn);

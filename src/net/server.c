@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/list.h"
 #include "io/conn.h"
 #include "io/listener.h"
 #include "net/home.h"
@@ -15,11 +16,14 @@
 enum {
     /* The connection says stop at TRIB_HTTP_UNSENT_MAX_BYTES, so it must always hear when that has drained. */
     UNSENT_HIGH_BYTES = TRIB_HTTP_UNSENT_MAX_BYTES / 2,
+    NOT_TLS_MAX_BYTES = 2048,
     UNSENT_MAX_BYTES = 64 << 20, /* one answer of the largest size and its neighbours; see TRIB_CONN_UNSENT_MAX_BYTES */
 };
 
 typedef struct server_lane {
     trib_loop *loop;
+    trib_task ask;
+    atomic_bool asked; /* a question that the loop has not come to */
     trib_loop_home home;
     trib_http_hub hub;
 } server_lane;
@@ -28,6 +32,10 @@ typedef struct server_listener {
     trib_server *server;
     trib_listener_kind kind;
     trib_listener *listener;
+    trib_tls *tls;
+    int fd;
+    atomic_bool told; /* that somebody speaks plain HTTP where TLS is */
+    trib_buf not_tls; /* what such a peer is answered */
     char address[TRIB_LISTENER_ADDRESS_BYTES + 8];
 } server_listener;
 
@@ -102,6 +110,17 @@ static void on_open(trib_conn *conn) {
     if (!http) trib_conn_abort(conn, TRIB_NOMEM);
 }
 
+/* Logged once: a wrong URL in a busy client must not fill the disk. */
+static trib_str on_not_tls(trib_conn *conn) {
+    server_listener *from = trib_conn_listener_user(conn);
+    char peer[TRIB_CONN_PEER_BYTES];
+    if (!atomic_exchange(&from->told, true))
+        trib_log_event(from->server->app->log, TRIB_LOG_WARN, "plain_http_on_tls_port",
+                       TRIB_LOG_C("listen", from->address), TRIB_LOG_S("peer", trib_conn_peer(conn, peer)),
+                       TRIB_LOG_C("fix", "give clients https:// URLs; this is logged once"));
+    return trib_buf_str(&from->not_tls);
+}
+
 static size_t on_data(trib_conn *conn, trib_str bytes) {
     trib_http_conn *http = trib_conn_user(conn);
     return http ? trib_http_conn_input(http, bytes) : bytes.len;
@@ -136,6 +155,7 @@ static void on_close(trib_conn *conn, trib_code why) {
 
 static const trib_conn_handler http_handler = {
     .on_open = on_open,
+    .on_not_tls = on_not_tls,
     .on_data = on_data,
     .on_drained = on_drained,
     .on_eof = on_eof,
@@ -161,8 +181,10 @@ trib_code trib_server_new(trib_app *app, const trib_server_config *config, trib_
     if (!server) return trib_error_set(err, TRIB_NOMEM, NULL);
     server->app = app;
     server->config = *config;
-    server->user = (server_listener){.server = server, .kind = TRIB_LISTENER_USER};
-    server->admin = (server_listener){.server = server, .kind = TRIB_LISTENER_ADMIN};
+    server->user =
+        (server_listener){.server = server, .kind = TRIB_LISTENER_USER, .tls = config->tls, .fd = config->listen_fd};
+    server->admin = (server_listener){
+        .server = server, .kind = TRIB_LISTENER_ADMIN, .tls = config->admin_tls, .fd = config->admin_listen_fd};
     server->mutex = trib_mutex_new(app->env);
     server->changed = trib_cond_new(app->env);
     uint32_t count = config->loop_count ? config->loop_count : 1;
@@ -210,12 +232,34 @@ static trib_code make_hubs(trib_server *server, trib_error *err) {
     return TRIB_OK;
 }
 
+static trib_code write_not_tls(server_listener *which, trib_error *err) {
+    trib_error why;
+    trib_buf body;
+    trib_error_set(&why, TRIB_BAD_HTTP,
+                   "this port speaks TLS, and the request came without it; write https:// (or wss://, libsql://) in "
+                   "the URL instead of http://");
+    trib_buf_init(&body, NOT_TLS_MAX_BYTES);
+    trib_http_error_body(&body, &why, (trib_str){0});
+    trib_buf_init(&which->not_tls, NOT_TLS_MAX_BYTES);
+    trib_buf_printf(&which->not_tls,
+                    "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n"
+                    "Content-Length: %zu\r\n\r\n%.*s",
+                    body.len, TRIB_STR_ARG(trib_buf_str(&body)));
+    bool failed = body.failed || which->not_tls.failed;
+    trib_buf_deinit(&body);
+    return failed ? trib_error_set(err, TRIB_NOMEM, NULL) : TRIB_OK;
+}
+
 static trib_code open_listener(trib_server *server, server_listener *which, const char *address, trib_error *err) {
-    if (!address) return TRIB_OK;
+    if (!address && which->fd <= 0) return TRIB_OK;
+    trib_code code = write_not_tls(which, err);
+    if (code) return code;
     trib_loop *loops[TRIB_SERVER_LOOPS_MAX];
     for (uint32_t i = 0; i < server->lane_count; i++) loops[i] = server->lanes[i].loop;
     trib_listener_config config = {
         .address = address,
+        .fd = which->fd,
+        .tls = which->tls,
         .loops = loops,
         .loop_count = server->lane_count,
         .handler = &http_handler,
@@ -225,7 +269,7 @@ static trib_code open_listener(trib_server *server, server_listener *which, cons
                    .unsent_high_bytes = UNSENT_HIGH_BYTES,
                    .unsent_max_bytes = UNSENT_MAX_BYTES},
     };
-    trib_code code = trib_listener_open(&config, &which->listener, err);
+    code = trib_listener_open(&config, &which->listener, err);
     if (code) return code;
     server->listeners_open++;
     snprintf(which->address, sizeof which->address, "%s", trib_listener_address(which->listener));
@@ -308,6 +352,8 @@ void trib_server_free(trib_server *server) {
     if (server->stats_ready) trib_http_stats_deinit(&server->stats);
     trib_mutex_free(env, server->mutex);
     if (server->changed) env->cond_free(env->ctx, server->changed);
+    trib_buf_deinit(&server->user.not_tls);
+    trib_buf_deinit(&server->admin.not_tls);
     free(server->module_states);
     free(server);
 }
@@ -315,6 +361,24 @@ void trib_server_free(trib_server *server) {
 const char *trib_server_address(const trib_server *server, trib_listener_kind kind) {
     const server_listener *which = kind == TRIB_LISTENER_USER ? &server->user : &server->admin;
     return which->address[0] ? which->address : NULL;
+}
+
+static void on_asked(trib_task *task) {
+    atomic_store(&TRIB_LIST_ITEM(task, server_lane, ask)->asked, false);
+}
+
+bool trib_server_is_alive(trib_server *server) {
+    bool alive = true;
+    for (uint32_t i = 0; i < server->lane_count; i++) {
+        server_lane *lane = &server->lanes[i];
+        if (atomic_exchange(&lane->asked, true)) {
+            alive = false;
+            continue;
+        }
+        lane->ask.run = on_asked;
+        trib_loop_post(lane->loop, &lane->ask);
+    }
+    return alive;
 }
 
 trib_loop *trib_server_loop(trib_server *server) {

@@ -3,7 +3,8 @@
  *
  *   trib_server_new     loops (not running yet), so that homes exist
  *   trib_server_open    modules start, routes are compiled, ports are bound, loops run
- *   trib_server_drain   stops accepting; requests in flight are answered with `Connection: close`; `drained` in the end
+ *   trib_server_drain   stops accepting; requests in flight, and those that come on kept connections within a moment,
+ *                       are answered with `Connection: close`; `drained` in the end
  *   trib_server_free    modules stop, loops end
  *
  * Every connection lives on one loop; jobs come home to the loop of the connection they answer. */
@@ -19,16 +20,19 @@
 #include "core/http.h"
 #include "core/metrics.h"
 #include "io/loop.h"
+#include "io/tls.h"
 
 enum { TRIB_SERVER_LOOPS_MAX = 32 };
 
 typedef struct trib_server trib_server;
 
 typedef struct trib_server_config {
-    uint32_t loop_count;      /* 1 to TRIB_SERVER_LOOPS_MAX */
-    const char *listen;       /* as io/listener.h reads it; NULL: no user listener */
-    const char *admin_listen; /* NULL: none */
-    uint32_t max_connections; /* of each listener; 0: io's default */
+    uint32_t loop_count;            /* 1 to TRIB_SERVER_LOOPS_MAX */
+    const char *listen;             /* as io/listener.h reads it; NULL: no user listener */
+    const char *admin_listen;       /* NULL: none */
+    int listen_fd, admin_listen_fd; /* > 0: a socket that listens already, instead of the address; owned from open on */
+    trib_tls *tls, *admin_tls;      /* NULL: plain; borrowed until free */
+    uint32_t max_connections;       /* of each listener; 0: io's default */
     const trib_module *const *modules;
     size_t module_count;
     trib_metrics *metrics; /* may be NULL */
@@ -53,6 +57,9 @@ void trib_server_free(trib_server *server);
 
 /* "127.0.0.1:8080" or "unix:/path" with the port in use; NULL if there is no such listener. */
 const char *trib_server_address(const trib_server *server, trib_listener_kind kind);
+/* Asks every loop for a sign of life. False: one has not answered the question before. Thread: one at a time, between
+ * open and free. */
+bool trib_server_is_alive(trib_server *server);
 /* The first loop: for the timers and signals of the process. */
 trib_loop *trib_server_loop(trib_server *server);
 /* Where jobs without a connection may come home to. */

@@ -261,6 +261,19 @@ bool trib_config_is_local_address(trib_str address) {
     return false;
 }
 
+/* A certificate and its key belong together, and to a listener that others than this machine's users can reach. */
+static trib_code check_tls(const char *prefix, const char *cert, const char *key, const char *listen, trib_error *err) {
+    if (!cert != !key)
+        return trib_error_set(err, TRIB_CONFIG, "%stls_%s is set without %stls_%s; TLS needs both files", prefix,
+                              cert ? "cert" : "key", prefix, cert ? "key" : "cert");
+    if (cert && listen && trib_str_starts(trib_str_c(listen), TRIB_STR("unix:")))
+        return trib_error_set(err, TRIB_CONFIG,
+                              "%slisten is a unix socket, where TLS protects nothing; leave %stls_cert and %stls_key "
+                              "out",
+                              prefix, prefix, prefix);
+    return TRIB_OK;
+}
+
 static trib_code check_together(const trib_config *config, trib_error *err) {
     if (!config->listen && !config->admin_listen)
         return trib_error_set(err, TRIB_CONFIG,
@@ -275,6 +288,10 @@ static trib_code check_together(const trib_config *config, trib_error *err) {
             "socket, or leave no_auth out and make tokens with `trib token create`",
             open[i]);
     }
+    trib_code code = check_tls("", config->tls_cert, config->tls_key, config->listen, err);
+    if (code == TRIB_OK)
+        code = check_tls("admin_", config->admin_tls_cert, config->admin_tls_key, config->admin_listen, err);
+    if (code != TRIB_OK) return code;
     size_t n = config->public_url ? strlen(config->public_url) : 0;
     if (n && config->public_url[n - 1] != '/')
         return trib_error_set(err, TRIB_CONFIG, "public_url must end with a slash, or clients drop its last part: %s/",

@@ -33,6 +33,13 @@
     X(tenant_domain, STR, "", "DOMAIN", "TENANT.DOMAIN in the Host header names a tenant", "db.example.com")           \
     X(public_url, STR, "", "URL", "URL that clients are told, if it is not the listener's own",                        \
       "https://db.example.com/")                                                                                       \
+    X(tls_cert, STR, "", "FILE", "PEM certificate chain of the user listener, which then speaks https only",           \
+      "/etc/tributary/tls/cert.pem")                                                                                   \
+    X(tls_key, STR, "", "FILE", "PEM private key of tls_cert; both are read again on SIGHUP and when they change",     \
+      "/etc/tributary/tls/key.pem")                                                                                    \
+    X(admin_tls_cert, STR, "", "FILE", "the same for the admin listener; may be the same file",                        \
+      "/etc/tributary/tls/cert.pem")                                                                                   \
+    X(admin_tls_key, STR, "", "FILE", "PEM private key of admin_tls_cert", "/etc/tributary/tls/key.pem")               \
     X(loops, COUNT, "0", "N", "threads that serve connections; 0: one per core", "2")                                  \
     X(workers, COUNT, "0", "N", "threads that run SQL; 0: chosen by cores", "8")                                       \
     X(session_idle, DURATION, "60s", "TIME", "a session without requests is closed after this time", "5m")             \

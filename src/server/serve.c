@@ -18,7 +18,9 @@
 #include "core/session.h"
 #include "io/env_native.h"
 #include "io/listener.h"
+#include "io/systemd.h"
 #include "net/server.h"
+#include "server/certs.h"
 #include "server/modules.h"
 #include "server/server_file.h"
 
@@ -32,7 +34,9 @@ struct trib_serving {
     trib_server *server;
     char user_url[URL_BYTES], admin_url[URL_BYTES];
     char client_url[URL_BYTES]; /* what clients are told unless public_url is set */
-    bool app_started, opened, announced;
+    bool app_started, opened, announced, as_service;
+    trib_certs certs;
+    int64_t told_ns; /* when the watchdog last heard from us */
     atomic_bool drained;
     sigset_t signals;
     /* the tick thread */
@@ -119,21 +123,22 @@ static void fill_settings(const trib_serve_options *options, trib_settings *sett
     };
 }
 
-static void make_url(char out[URL_BYTES], const char *address) {
+static void make_url(const trib_serving *serving, trib_listener_kind kind, const char *address, char out[URL_BYTES]) {
+    const char *scheme = trib_certs_get(&serving->certs, kind) ? "https" : "http";
     if (!address) out[0] = '\0';
     else if (strncmp(address, "unix:", 5) == 0) snprintf(out, URL_BYTES, "%s", address);
-    else snprintf(out, URL_BYTES, "http://%s/", address);
+    else snprintf(out, URL_BYTES, "%s://%s/", scheme, address);
 }
 
 /* Clients are told the URL that the user listener really has; admin requests, which ask for it, come only
  * afterwards. */
 static void on_listening(void *ctx, trib_listener_kind kind, const char *address) {
     trib_serving *serving = ctx;
-    make_url(kind == TRIB_LISTENER_USER ? serving->user_url : serving->admin_url, address);
+    make_url(serving, kind, address, kind == TRIB_LISTENER_USER ? serving->user_url : serving->admin_url);
     if (kind == TRIB_LISTENER_USER && !serving->app.settings.public_url && strncmp(address, "unix:", 5) != 0) {
         char near[URL_BYTES];
         trib_address_to_reach(address, near, sizeof near);
-        make_url(serving->client_url, near);
+        make_url(serving, kind, near, serving->client_url);
         serving->app.settings.public_url = serving->client_url;
     }
 }
@@ -146,8 +151,25 @@ static trib_code announce(trib_serving *serving, trib_error *err) {
     snprintf(file.admin_url, sizeof file.admin_url, "%s", serving->admin_url);
     snprintf(file.admin_key, sizeof file.admin_key, "%s", key && !serving->config->no_auth ? key : "");
     snprintf(file.version, sizeof file.version, "%s", TRIB_VERSION);
+    trib_tls *user = trib_certs_get(&serving->certs, TRIB_LISTENER_USER);
+    trib_tls *admin = trib_certs_get(&serving->certs, TRIB_LISTENER_ADMIN);
+    if (user) trib_tls_get_pin(user, file.tls_pin);
+    if (admin) trib_tls_get_pin(admin, file.admin_tls_pin);
     trib_code code = trib_server_file_write(serving->config->data, &file, err);
-    serving->announced = code == TRIB_OK;
+    if (code == TRIB_OK) serving->announced = true;
+    return code;
+}
+
+/* *ret_fds: the user's and the admin's socket, 0 where there is none. */
+static trib_code take_sockets(const trib_serving *serving, int ret_fds[2], trib_error *err) {
+    static const char *const names[] = {"user", "admin"};
+    ret_fds[0] = ret_fds[1] = 0;
+    if (!serving->as_service) return TRIB_OK;
+    trib_code code = trib_systemd_get_sockets(names, 2, ret_fds, err);
+    if (code == TRIB_OK && (ret_fds[0] || ret_fds[1]) && serving->config->no_auth)
+        return trib_error_set(err, TRIB_CONFIG,
+                              "no_auth cannot be combined with a socket unit, whose address others may reach; leave it "
+                              "out and make tokens with `trib token create`");
     return code;
 }
 
@@ -157,7 +179,10 @@ static trib_code start(trib_serving *serving, const trib_serve_options *options,
     trib_log_init(&serving->log, serving->env, config->log_level, config->log_format, write_stderr, NULL);
     *app = (trib_app){.env = serving->env, .log = &serving->log, .version = TRIB_VERSION};
     fill_settings(options, &app->settings);
+    int fds[2];
     trib_code code = trib_metrics_new(&app->metrics, err);
+    if (!code) code = take_sockets(serving, fds, err);
+    if (!code) code = trib_certs_init(&serving->certs, config, serving->env, &serving->log, app->metrics, err);
     if (!code) code = trib_app_start(app, err);
     if (code) return code;
     serving->app_started = true;
@@ -165,6 +190,10 @@ static trib_code start(trib_serving *serving, const trib_serve_options *options,
         .loop_count = config->loops ? config->loops : cores(),
         .listen = config->listen,
         .admin_listen = config->admin_listen,
+        .listen_fd = fds[0],
+        .admin_listen_fd = fds[1],
+        .tls = trib_certs_get(&serving->certs, TRIB_LISTENER_USER),
+        .admin_tls = trib_certs_get(&serving->certs, TRIB_LISTENER_ADMIN),
         .max_connections = config->max_connections,
         .modules = trib_modules,
         .module_count = trib_module_count,
@@ -187,6 +216,7 @@ static void end(trib_serving *serving) {
     if (serving->app_started) trib_app_stop(&serving->app);
     trib_server_free(serving->server);
     trib_metrics_free(serving->app.metrics);
+    trib_certs_deinit(&serving->certs);
     free(serving);
 }
 
@@ -195,11 +225,13 @@ trib_code trib_serve_start(const trib_serve_options *options, trib_serving **ret
     if (!serving) return trib_error_set(err, TRIB_NOMEM, NULL);
     serving->config = options->config;
     serving->env = trib_env_native();
+    serving->as_service = options->as_service;
     umask(0077); /* control.db holds the signing keys; whoever made the data folder may have left it open */
     /* before any thread exists, so that all inherit it: only sigtimedwait below takes these */
     sigemptyset(&serving->signals);
     sigaddset(&serving->signals, SIGTERM);
     sigaddset(&serving->signals, SIGINT);
+    if (options->as_service) sigaddset(&serving->signals, SIGHUP);
     sigprocmask(SIG_BLOCK, &serving->signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     trib_code code = start(serving, options, err);
@@ -209,6 +241,7 @@ trib_code trib_serve_start(const trib_serve_options *options, trib_serving **ret
     }
     trib_log_event(&serving->log, TRIB_LOG_INFO, "ready", TRIB_LOG_C("listen", serving->user_url),
                    TRIB_LOG_C("admin", serving->admin_url), TRIB_LOG_C("data", serving->config->data));
+    if (serving->as_service) trib_systemd_notify("READY=1");
     *ret = serving;
     return TRIB_OK;
 }
@@ -229,6 +262,31 @@ static void on_drained(void *ctx) {
     atomic_store(&serving->drained, true);
 }
 
+/* A service manager that watches hears from us as long as every loop does its rounds. */
+static void tell_watchdog(trib_serving *serving) {
+    int64_t now_ns = trib_env_mono_ns(serving->env);
+    int64_t every_ns = (int64_t)trib_systemd_watchdog_ms() * 1000000 / 3;
+    if (!serving->as_service || !every_ns || now_ns - serving->told_ns < every_ns) return;
+    serving->told_ns = now_ns;
+    if (trib_server_is_alive(serving->server)) trib_systemd_notify("WATCHDOG=1");
+    else trib_log_event(&serving->log, TRIB_LOG_WARN, "loop_stuck");
+}
+
+/* Commands on this machine must know the new key. */
+static void announce_again(trib_serving *serving) {
+    trib_error err;
+    if (announce(serving, &err) == TRIB_OK) return;
+    trib_log_event(&serving->log, TRIB_LOG_WARN, "announce_failed", TRIB_LOG_C("why", err.message));
+}
+
+static void reload(trib_serving *serving) {
+    trib_systemd_notify_reloading(trib_env_mono_ns(serving->env));
+    trib_log_event(&serving->log, TRIB_LOG_INFO, "reloading");
+    bool all = trib_certs_reload(&serving->certs);
+    announce_again(serving);
+    trib_systemd_notify(all ? "READY=1\nSTATUS=" : "READY=1\nSTATUS=A certificate could not be loaded; see the log");
+}
+
 /* True if a signal came within timeout_ms. */
 static bool take_signal(const trib_serving *serving, int timeout_ms, int *ret_signal) {
     struct timespec timeout = {.tv_sec = timeout_ms / 1000, .tv_nsec = (long)(timeout_ms % 1000) * 1000000};
@@ -243,11 +301,13 @@ bool trib_serve_stop(trib_serving *serving) {
         trib_env_mono_ns(serving->env) + ((int64_t)serving->config->drain_timeout + TRIB_SERVE_LATE_MS) * 1000000;
     int signal_no = 0;
     trib_log_event(&serving->log, TRIB_LOG_INFO, "draining", TRIB_LOG_U("timeout_ms", serving->config->drain_timeout));
+    if (serving->as_service) trib_systemd_notify("STOPPING=1");
     atomic_store(&serving->app.draining, true);
     trib_server_drain(serving->server, serving->config->drain_timeout, on_drained, serving);
     trib_sessions_drain(serving->app.sessions);
     while (!atomic_load(&serving->drained) || !trib_server_is_idle(serving->server)) {
-        if (take_signal(serving, 5, &signal_no)) {
+        tell_watchdog(serving);
+        if (take_signal(serving, 5, &signal_no) && signal_no != SIGHUP) {
             trib_log_event(&serving->log, TRIB_LOG_WARN, "ended_by_second_signal", TRIB_LOG_I("signal", signal_no));
             return false;
         }
@@ -262,7 +322,12 @@ bool trib_serve_stop(trib_serving *serving) {
 
 bool trib_serve_wait(trib_serving *serving) {
     int signal_no = 0;
-    while (!take_signal(serving, 60 * 1000, &signal_no)) continue;
+    while (!take_signal(serving, TRIB_SERVE_WATCH_MS, &signal_no) || signal_no == SIGHUP) {
+        if (signal_no == SIGHUP) reload(serving);
+        else if (trib_certs_poll(&serving->certs)) announce_again(serving);
+        signal_no = 0;
+        tell_watchdog(serving);
+    }
     trib_log_event(&serving->log, TRIB_LOG_INFO, "signal", TRIB_LOG_I("signal", signal_no));
     return trib_serve_stop(serving);
 }

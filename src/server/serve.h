@@ -2,8 +2,8 @@
 /* A running server inside this process: what `trib serve`, `trib dev` and `trib demo` start.
  *
  *   start   settings -> app -> loops and listeners -> URLs
- *   wait    until SIGTERM or SIGINT; then drain: nothing new is accepted, what is in flight is answered, at most
- *           drain_timeout; a second signal ends at once
+ *   wait    until SIGTERM or SIGINT, loading certificates again when they change; then drain: nothing new is accepted,
+ *           what is in flight is answered, at most drain_timeout; a second signal ends at once
  *   stop    the same drain without a signal
  *
  * Threads: main (start, wait, stop), "trib-tick" (trib_app_tick), the loops, the workers, the sync threads. */
@@ -18,6 +18,7 @@
 
 enum {
     TRIB_SERVE_TICK_MS = 20,
+    TRIB_SERVE_WATCH_MS = 250, /* how often wait looks at files and tells the watchdog */
     TRIB_SERVE_LATE_MS = 2000, /* after the drain, for jobs of cut requests to come home before the process just ends */
 };
 
@@ -26,6 +27,7 @@ typedef struct trib_serving trib_serving;
 typedef struct trib_serve_options {
     const trib_config *config; /* finished; borrowed until stop */
     bool auto_create_tenants;  /* trib dev: a tenant is made when it is first named; only with no_auth */
+    bool as_service; /* trib serve: SIGHUP reloads, the service manager's sockets are taken, it is told what happens */
 } trib_serve_options;
 
 /* Starts everything; afterwards requests are answered. SIGTERM and SIGINT of the process are from now on taken by wait.

@@ -68,6 +68,8 @@ trib_code trib_server_file_write(const char *data_dir, const trib_server_file *f
     trib_jw_member_str(&w, "url", trib_str_c(file->url));
     trib_jw_member_str(&w, "admin_url", trib_str_c(file->admin_url));
     trib_jw_member_bool(&w, "admin_key", file->admin_key[0] != '\0');
+    trib_jw_member_str(&w, "tls_pin", trib_str_c(file->tls_pin));
+    trib_jw_member_str(&w, "admin_tls_pin", trib_str_c(file->admin_tls_pin));
     trib_jw_member_str(&w, "version", trib_str_c(file->version));
     trib_jw_object_end(&w);
     trib_buf_add_char(&buf, '\n');
@@ -128,6 +130,8 @@ static trib_code parse(const char *data_dir, trib_str text, bool *ret_has_key, t
     bool ok = code == TRIB_OK && trib_json_i64(trib_json_get(root, "pid"), &ret->pid) && ret->pid > 0 &&
               ret->pid <= INT_MAX && copy_member(root, "url", ret->url, sizeof ret->url) &&
               copy_member(root, "admin_url", ret->admin_url, sizeof ret->admin_url) &&
+              copy_member(root, "tls_pin", ret->tls_pin, sizeof ret->tls_pin) &&
+              copy_member(root, "admin_tls_pin", ret->admin_tls_pin, sizeof ret->admin_tls_pin) &&
               copy_member(root, "version", ret->version, sizeof ret->version) &&
               trib_json_bool(trib_json_get(root, "admin_key"), ret_has_key);
     trib_arena_deinit(&arena);

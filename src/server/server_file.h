@@ -3,7 +3,7 @@
  * ready.
  *
  *   <data>/server.json   {"pid":4711,"url":"http://127.0.0.1:8080/","admin_url":"http://127.0.0.1:8081/",
- *                         "admin_key":true,"version":"0.1.0"}
+ *                         "admin_key":true,"tls_pin":"","admin_tls_pin":"","version":"0.1.0"}
  *   <data>/admin.key     the admin key, mode 0600; admin_key is false where the admin listener needs none
  *
  * server.json goes when the server ends; one that is left after a crash names a process that is gone. */
@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "io/tls.h"
 
 enum {
     TRIB_SERVER_FILE_URL_BYTES = 512,
@@ -26,6 +27,8 @@ typedef struct trib_server_file {
     char url[TRIB_SERVER_FILE_URL_BYTES];       /* with the slash at its end */
     char admin_url[TRIB_SERVER_FILE_URL_BYTES]; /* http://... or unix:PATH; empty: no admin listener */
     char admin_key[TRIB_SERVER_FILE_KEY_BYTES]; /* empty: none */
+    char tls_pin[TRIB_TLS_PIN_BYTES];       /* keys of the https listeners, since their names and issuers need not be */
+    char admin_tls_pin[TRIB_TLS_PIN_BYTES]; /* known on this machine; empty: plain */
     char version[40];
 } trib_server_file;
 

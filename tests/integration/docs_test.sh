@@ -72,6 +72,8 @@ row() {
     output=$line
     failed "reference/limits.md: '$1' is $2 in the program"
 }
+row "TLS handshake" "$(limit TRIB_CONN_HANDSHAKE_TIMEOUT_MS)"
+row "TLS handshake" "$(limit TRIB_CONN_HANDSHAKE_MAX_BYTES)"
 row "requests in a pipeline" "$(limit TRIB_HRANA_REQUESTS_MAX)"
 row "steps in a batch" "$(limit TRIB_HRANA_STEPS_MAX)"
 row "nesting of conditions" "$(limit TRIB_HRANA_COND_DEPTH_MAX)"

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How the real program starts and ends: what it prints, SIGTERM while a request is in flight, the second signal, the
- * lock. */
-#include "server.h"
+ * lock, the service manager's part. TRIB_TEST_RESTARTS says how often it is restarted under load. */
+#include <sys/un.h>
+
+#include "integration/load.h"
+#include "integration/talk.h"
+#include "support/tls_pair.h"
+
+enum { RESTARTS = 100 };
 
 static int failed;
 
@@ -138,7 +144,163 @@ static void an_open_transaction_does_not_hold_up_those_in_flight(void) {
     check(system(request) == 0, "its folder is removed");
 }
 
+/* ---- under a service manager, which this test plays ---- */
+
+static int manager_socket(int *ret_port) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) || listen(fd, 1024)) die("no listening socket");
+    getsockname(fd, (struct sockaddr *)&at, &len);
+    *ret_port = ntohs(at.sin_port);
+    return fd;
+}
+
+/* A pipeline request of one statement to the tenant acme. */
+static void write_request(char *request, size_t cap, const char *token, const char *sql) {
+    char body[256];
+    snprintf(body, sizeof body, "{\"requests\":[{\"type\":\"execute\",\"stmt\":{\"sql\":\"%s\"}}]}", sql);
+    snprintf(request, cap,
+             "POST /acme/v2/pipeline HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\nContent-Length: %zu\r\n\r\n%s",
+             token, strlen(body), body);
+}
+
+/* Makes the tenant acme, and a token for it. */
+static void make_acme(const server *s, char *token, size_t cap) {
+    char key[160];
+    talk t;
+    talk_admin_key(s, key, sizeof key);
+    talk_init(&t, s->admin_port);
+    talk_ask(&t, "POST", "/v1/namespaces/acme/create", key, "{}");
+    check(talk_ask(&t, "POST", "/v1/namespaces/acme/tokens", key, "{}") == 200, "a tenant is there, and a token");
+    talk_text(&t, "token", token, cap);
+    talk_deinit(&t);
+}
+
+/* The statement's answer on a connection of its own; false if there is none of status 200. */
+static bool execute(const load *l, const char *token, const char *sql, char answer[LOAD_ANSWER_BYTES]) {
+    char request[2048];
+    wire w;
+    write_request(request, sizeof request, token, sql);
+    if (!wire_open(&w, l->port, l->tls)) return false;
+    int status = wire_ask(&w, request, answer);
+    wire_close(&w);
+    return status == 200 && strstr(answer, "\"type\":\"ok\"");
+}
+
+static int count_rows(const load *l, const char *token) {
+    char answer[LOAD_ANSWER_BYTES];
+    if (!execute(l, token, "SELECT 'n'||count(*) FROM t", answer)) return -1;
+    const char *value = strstr(answer, "\"value\":\"n");
+    return value ? (int)strtol(value + strlen("\"value\":\"n"), NULL, 10) : -1;
+}
+
+/* extra: more arguments of the server; tls: how clients speak to it then, NULL for plainly. */
+static void restarts_under_load_lose_no_request(int restarts, SSL_CTX *tls, server *s, const char *const *extra) {
+    char request[2048], token[1024], answer[LOAD_ANSWER_BYTES];
+    load l = {.tls = tls, .request = request};
+    int clean = 0;
+    s->listen_fd = manager_socket(&l.port);
+    server_start_again(s, extra);
+    check(s->port == l.port, "the server takes the socket that it is given");
+    make_acme(s, token, sizeof token);
+    check(execute(&l, token, "CREATE TABLE t(a)", answer), "and a table");
+    write_request(request, sizeof request, token, "INSERT INTO t VALUES (1)");
+    load_start(&l);
+    for (int i = 0; i < restarts; i++) {
+        if (!load_await(&l, 20)) break;
+        kill(s->pid, SIGTERM);
+        clean += server_wait(s, 20) == 0;
+        server_start_again(s, extra);
+    }
+    bool busy = load_await(&l, 20);
+    load_stop(&l);
+    check(clean == restarts, "each time it drains and ends with status 0");
+    check(busy && l.failed == 0, "no request failed, and no connection was refused");
+    int rows = count_rows(&l, token);
+    check(rows == l.answered, "every insert that was answered was made, once");
+    printf("       %d restarts%s, %d inserts on %d connections, %d rows, %d failed\n", clean, tls ? " with TLS" : "",
+           l.answered, l.connected, rows, l.failed);
+    check(server_stop(s), "the server ends cleanly");
+    close(s->listen_fd);
+}
+
+static void restarts_lose_nothing_plain_or_with_tls(void) {
+    const char *setting = getenv("TRIB_TEST_RESTARTS");
+    int restarts = setting ? (int)strtol(setting, NULL, 10) : RESTARTS;
+    char cert[160], key[160];
+    server s = {0}, secure = {0};
+    SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
+    server_make_folder(&s);
+    restarts_under_load_lose_no_request(restarts, NULL, &s, NULL);
+    server_make_folder(&secure);
+    snprintf(cert, sizeof cert, "%s/cert.pem", secure.folder);
+    snprintf(key, sizeof key, "%s/key.pem", secure.folder);
+    if (!tls || !tls_pair_write(cert, key, "drain", -60, 3600, NULL)) die("no certificate");
+    restarts_under_load_lose_no_request(restarts / 4, tls, &secure,
+                                        (const char *const[]){"--tls-cert", cert, "--tls-key", key, NULL});
+    SSL_CTX_free(tls);
+}
+
+/* The next notice, or "". */
+static const char *hear(int fd, char *notice, size_t cap) {
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    ssize_t n = poll(&ready, 1, 10000) == 1 ? recv(fd, notice, cap - 1, 0) : 0;
+    notice[n > 0 ? n : 0] = '\0';
+    return notice;
+}
+
+static void the_manager_is_told_what_happens(void) {
+    char notice[256], variable[200];
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    server s = {0};
+    server_make_folder(&s);
+    int n = snprintf(at.sun_path, sizeof at.sun_path, "%s/notify", s.folder);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (n >= (int)sizeof at.sun_path || fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at))
+        die("no socket for notices");
+    snprintf(variable, sizeof variable, "NOTIFY_SOCKET=%s/notify", s.folder);
+    s.environ_[0] = variable;
+    server_start_again(&s, NULL);
+    check(strcmp(hear(fd, notice, sizeof notice), "READY=1") == 0, "READY when it listens");
+    check(server_is_healthy(s.port), "which is true");
+    kill(s.pid, SIGHUP);
+    check(strncmp(hear(fd, notice, sizeof notice), "RELOADING=1\nMONOTONIC_USEC=", 27) == 0, "SIGHUP: RELOADING");
+    check(strncmp(hear(fd, notice, sizeof notice), "READY=1", 7) == 0, "and READY again");
+    kill(s.pid, SIGTERM);
+    check(strcmp(hear(fd, notice, sizeof notice), "STOPPING=1") == 0, "SIGTERM: STOPPING");
+    check(server_wait(&s, 10) == 0, "and it ends");
+    s.environ_[1] = "WATCHDOG_USEC=300000";
+    server_start_again(&s, NULL);
+    hear(fd, notice, sizeof notice);
+    for (int i = 0; i < 3; i++)
+        check(strcmp(hear(fd, notice, sizeof notice), "WATCHDOG=1") == 0, "a watchdog that asks hears from it");
+    close(fd);
+    check(server_stop(&s), "the server ends cleanly");
+}
+
+static void a_given_socket_is_refused_without_tokens(void) {
+    char line[512], log[160];
+    int out, port;
+    server s = {.listen_fd = manager_socket(&port)};
+    server_make_folder(&s);
+    server_spawn(&s, (const char *const[]){"--no-auth", NULL}, &out);
+    check(server_wait(&s, 20) == 2, "--no-auth with a given socket is a wrong setting");
+    check(read(out, line, sizeof line) == 0, "and prints no address");
+    close(out);
+    snprintf(log, sizeof log, "%s/log", s.folder);
+    FILE *file = fopen(log, "r");
+    check(file && fgets(line, sizeof line, file) && strstr(line, "no_auth cannot be combined"), "with the reason");
+    if (file) fclose(file);
+    close(s.listen_fd);
+    snprintf(line, sizeof line, "rm -rf '%s'", s.folder);
+    check(system(line) == 0, "its folder is removed");
+}
+
 int main(void) {
+    restarts_lose_nothing_plain_or_with_tls();
+    the_manager_is_told_what_happens();
+    a_given_socket_is_refused_without_tokens();
     sigterm_answers_what_is_in_flight();
     the_drain_cuts_statements_that_run_on();
     an_open_transaction_does_not_hold_up_those_in_flight();

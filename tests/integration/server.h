@@ -24,6 +24,8 @@ typedef struct server {
     pid_t pid;
     int port, admin_port;
     char folder[128];
+    int listen_fd;           /* > 0: given to it as systemd gives the socket `user` */
+    const char *environ_[4]; /* more variables, "NAME=VALUE" */
 } server;
 
 static inline void die(const char *what) {
@@ -31,13 +33,35 @@ static inline void die(const char *what) {
     exit(1);
 }
 
-/* "<word> http://127.0.0.1:<port>/"; -1 if that is not what comes. */
+/* "<word> http://127.0.0.1:<port>/" or https; -1 if that is not what comes. */
 static inline int read_port(FILE *from, const char *word) {
+    static const char *const schemes[] = {" http://127.0.0.1:", " https://127.0.0.1:"};
     char line[256], want[64];
-    snprintf(want, sizeof want, "%s http://127.0.0.1:", word);
-    if (!fgets(line, sizeof line, from) || strncmp(line, want, strlen(want)) != 0) return -1;
-    long port = strtol(line + strlen(want), NULL, 10);
+    long port = -1;
+    if (!fgets(line, sizeof line, from)) return -1;
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(want, sizeof want, "%s%s", word, schemes[i]);
+        if (strncmp(line, want, strlen(want)) == 0) port = strtol(line + strlen(want), NULL, 10);
+    }
     return port <= 0 || port > 65535 ? -1 : (int)port;
+}
+
+/* In the child, before the program takes over. */
+static inline void server_set_environ(const server *s) {
+    for (size_t i = 0; i < sizeof s->environ_ / sizeof *s->environ_ && s->environ_[i]; i++) {
+        char name[64];
+        const char *equals = strchr(s->environ_[i], '=');
+        snprintf(name, sizeof name, "%.*s", (int)(equals - s->environ_[i]), s->environ_[i]);
+        setenv(name, equals + 1, 1);
+    }
+    if (s->listen_fd <= 0) return;
+    char pid[32];
+    snprintf(pid, sizeof pid, "%d", (int)getpid());
+    setenv("LISTEN_PID", pid, 1);
+    setenv("LISTEN_FDS", "1", 1);
+    setenv("LISTEN_FDNAMES", "user", 1);
+    if (s->listen_fd == 3) fcntl(3, F_SETFD, 0);
+    else dup2(s->listen_fd, 3);
 }
 
 /* Starts the program on s->folder and returns at once; *ret_out gets what it prints. Logs go to <folder>/log. extra:
@@ -58,6 +82,7 @@ static inline void server_spawn(server *s, const char *const *extra, int *ret_ou
         int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
         dup2(fd, 2);
         dup2(out[1], 1);
+        server_set_environ(s);
         execv(bin, (char *const *)(const void *)argv);
         _exit(127);
     }

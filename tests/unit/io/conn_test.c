@@ -7,10 +7,6 @@ enum {
     STREAM_BYTES = 4 * BIG_BYTES, /* several times what the kernel takes for a connection */
 };
 
-static char pattern(size_t at) {
-    return (char)('a' + at * 7 % 26 + at / 65536 % 3);
-}
-
 static void bytes_come_back_whatever_their_split(void **state) {
     (void)state;
     server s;
@@ -34,37 +30,6 @@ static void bytes_come_back_whatever_their_split(void **state) {
     assert_int_equal(s.last_why, TRIB_OK);
 }
 
-/* Uses whole lines only and answers each in brackets; "pause" stops reading, "close" closes, "end" sends our FIN. */
-static size_t lines(trib_conn *conn, trib_str bytes) {
-    size_t used = 0, at;
-    while ((at = trib_str_find(trib_str_sub(bytes, used, bytes.len), '\n')) != SIZE_MAX) {
-        trib_str line = trib_str_sub(bytes, used, used + at);
-        used += at + 1;
-        trib_str parts[] = {TRIB_STR("["), line, TRIB_STR(""), TRIB_STR("]")};
-        trib_conn_writev(conn, parts, 4);
-        if (trib_str_eq_c(line, "pause")) {
-            trib_conn_read_pause(conn);
-            break;
-        }
-        if (trib_str_eq_c(line, "turn")) { /* pauses and resumes inside: the rest must be shown again */
-            trib_conn_read_pause(conn);
-            trib_conn_read_resume(conn);
-            break;
-        }
-        if (trib_str_eq_c(line, "close")) trib_conn_close(conn);
-        if (trib_str_eq_c(line, "abort")) trib_conn_abort(conn, TRIB_FORBIDDEN);
-        if (trib_str_eq_c(line, "end")) trib_conn_shutdown(conn);
-        if (trib_conn_closing(conn)) break;
-    }
-    return used;
-}
-
-static void note_eof(trib_conn *conn) {
-    atomic_fetch_add(&server_of(conn)->eofs, 1);
-    trib_conn_write(conn, TRIB_STR("<eof>"));
-    trib_conn_close(conn);
-}
-
 static const trib_conn_handler line_handler = {
     .on_open = note_open, .on_data = lines, .on_eof = note_eof, .on_close = note_close};
 
@@ -82,33 +47,6 @@ static void unused_bytes_are_shown_again_before_new_ones(void **state) {
     client_expect(fd, "[four]");
     close(fd);
     server_stop(&s, 1000);
-}
-
-typedef struct order {
-    trib_task task;
-    trib_conn *conn;
-    void (*act)(trib_conn *conn);
-    sem_t done;
-} order;
-
-static void obey(trib_task *task) {
-    order *o = (order *)(void *)((char *)task - offsetof(order, task));
-    o->act(o->conn);
-    sem_post(&o->done);
-}
-
-/* Runs act(newest connection) on its loop and waits for it. */
-static void on_loop(server *s, void (*act)(trib_conn *conn)) {
-    order o = {.task.run = obey, .conn = atomic_load(&s->conn), .act = act};
-    sem_init(&o.done, 0, 0);
-    trib_loop_post(trib_conn_loop(o.conn), &o.task);
-    while (sem_wait(&o.done) != 0) continue;
-    sem_destroy(&o.done);
-}
-
-static void resume(trib_conn *conn) {
-    trib_conn_write(conn, TRIB_STR("(resumed)"));
-    trib_conn_read_resume(conn);
 }
 
 static void a_paused_connection_keeps_bytes_and_end_until_resumed(void **state) {

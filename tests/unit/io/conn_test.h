@@ -69,24 +69,90 @@ static inline size_t echo(trib_conn *conn, trib_str bytes) {
 
 static const trib_conn_handler echo_handler = {.on_open = note_open, .on_data = echo, .on_close = note_close};
 
-static inline void server_start_at(server *s, const char *address, const trib_conn_handler *handler,
-                                   trib_conn_limits limits, uint32_t max_connections) {
+/* What byte `at` of a long stream is. */
+static inline char pattern(size_t at) {
+    return (char)('a' + at * 7 % 26 + at / 65536 % 3);
+}
+
+/* Uses whole lines only and answers each in brackets; "pause" stops reading, "close" closes, "end" sends our FIN. */
+static inline size_t lines(trib_conn *conn, trib_str bytes) {
+    size_t used = 0, at;
+    while ((at = trib_str_find(trib_str_sub(bytes, used, bytes.len), '\n')) != SIZE_MAX) {
+        trib_str line = trib_str_sub(bytes, used, used + at);
+        used += at + 1;
+        trib_str parts[] = {TRIB_STR("["), line, TRIB_STR(""), TRIB_STR("]")};
+        trib_conn_writev(conn, parts, 4);
+        if (trib_str_eq_c(line, "pause")) {
+            trib_conn_read_pause(conn);
+            break;
+        }
+        if (trib_str_eq_c(line, "turn")) { /* pauses and resumes inside: the rest must be shown again */
+            trib_conn_read_pause(conn);
+            trib_conn_read_resume(conn);
+            break;
+        }
+        if (trib_str_eq_c(line, "close")) trib_conn_close(conn);
+        if (trib_str_eq_c(line, "abort")) trib_conn_abort(conn, TRIB_FORBIDDEN);
+        if (trib_str_eq_c(line, "end")) trib_conn_shutdown(conn);
+        if (trib_conn_closing(conn)) break;
+    }
+    return used;
+}
+
+static inline void note_eof(trib_conn *conn) {
+    atomic_fetch_add(&server_of(conn)->eofs, 1);
+    trib_conn_write(conn, TRIB_STR("<eof>"));
+    trib_conn_close(conn);
+}
+
+typedef struct order {
+    trib_task task;
+    trib_conn *conn;
+    void (*act)(trib_conn *conn);
+    sem_t done;
+} order;
+
+static inline void obey(trib_task *task) {
+    order *o = (order *)(void *)((char *)task - offsetof(order, task));
+    o->act(o->conn);
+    sem_post(&o->done);
+}
+
+/* Runs act(newest connection) on its loop and waits for it. */
+static inline void on_loop(server *s, void (*act)(trib_conn *conn)) {
+    order o = {.task.run = obey, .conn = atomic_load(&s->conn), .act = act};
+    sem_init(&o.done, 0, 0);
+    trib_loop_post(trib_conn_loop(o.conn), &o.task);
+    while (sem_wait(&o.done) != 0) continue;
+    sem_destroy(&o.done);
+}
+
+static inline void resume(trib_conn *conn) {
+    trib_conn_write(conn, TRIB_STR("(resumed)"));
+    trib_conn_read_resume(conn);
+}
+
+/* config: what is not about loops. */
+static inline void server_start_with(server *s, trib_listener_config config) {
     memset(s, 0, sizeof *s);
     sem_init(&s->closed_sem, 0, 0);
     for (int i = 0; i < LOOPS; i++) {
         assert_int_equal(trib_loop_new(trib_env_native(), "loop", &s->loops[i], NULL), TRIB_OK);
     }
-    trib_listener_config config = {.address = address,
-                                   .loops = s->loops,
-                                   .loop_count = LOOPS,
-                                   .handler = handler,
-                                   .user = s,
-                                   .limits = limits,
-                                   .max_connections = max_connections};
+    config.loops = s->loops;
+    config.loop_count = LOOPS;
+    config.user = s;
     trib_error err = {0};
     trib_code code = trib_listener_open(&config, &s->listener, &err);
     if (code != TRIB_OK) fail_msg("%s", err.message);
     for (int i = 0; i < LOOPS; i++) assert_int_equal(trib_loop_start(s->loops[i], NULL), TRIB_OK);
+}
+
+static inline void server_start_at(server *s, const char *address, const trib_conn_handler *handler,
+                                   trib_conn_limits limits, uint32_t max_connections) {
+    server_start_with(
+        s, (trib_listener_config){
+               .address = address, .handler = handler, .limits = limits, .max_connections = max_connections});
 }
 
 static inline void server_start(server *s, const trib_conn_handler *handler, trib_conn_limits limits) {

@@ -177,6 +177,81 @@ static void an_address_that_cannot_be_read_opens_nothing(void **state) {
     trib_loop_free(loop);
 }
 
+/* ---- sockets that somebody else has bound ---- */
+
+static int bound_socket(uint16_t *ret_port) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(fd > 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+    getsockname(fd, (struct sockaddr *)&at, &len);
+    *ret_port = ntohs(at.sin_port);
+    return fd;
+}
+
+static void a_given_socket_is_served_and_outlives_the_listener_with_who_waits_in_it(void **state) {
+    (void)state;
+    server s;
+    uint16_t port;
+    int fd = bound_socket(&port);
+    assert_int_equal(listen(fd, 8), 0);
+    server_start_with(&s, (trib_listener_config){.fd = dup(fd), .handler = &echo_handler});
+    assert_int_equal(trib_listener_port(s.listener), port);
+    int client = client_to(&s);
+    client_send(client, "one", 3);
+    client_expect(client, "one");
+    close(client);
+    server_stop(&s, 1000);
+    /* between two servers: a connection waits in the socket, which is still open here */
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(client, (struct sockaddr *)&at, sizeof at), 0);
+    client_set_timeouts(client);
+    client_send(client, "two", 3);
+    server_start_with(&s, (trib_listener_config){.fd = dup(fd), .handler = &echo_handler});
+    client_expect(client, "two");
+    close(client);
+    server_stop(&s, 1000);
+    close(fd);
+}
+
+static void a_given_unix_socket_keeps_its_file(void **state) {
+    (void)state;
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    server s;
+    char folder[] = "/tmp/trib-io-XXXXXX", want[128];
+    assert_non_null(mkdtemp(folder));
+    snprintf(at.sun_path, sizeof at.sun_path, "%s/sock", folder);
+    snprintf(want, sizeof want, "unix:%s", at.sun_path);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    server_start_with(&s, (trib_listener_config){.fd = fd, .handler = &echo_handler});
+    assert_string_equal(trib_listener_address(s.listener), want);
+    server_stop(&s, 1000);
+    assert_int_equal(access(at.sun_path, F_OK), 0);
+    unlink(at.sun_path);
+    rmdir(folder);
+}
+
+static void a_given_descriptor_that_does_not_listen_is_refused(void **state) {
+    (void)state;
+    uint16_t port;
+    int fds[2] = {bound_socket(&port), dup(0)};
+    trib_loop *loop;
+    assert_int_equal(trib_loop_new(trib_env_native(), "loop", &loop, NULL), TRIB_OK);
+    for (int i = 0; i < 2; i++) {
+        trib_listener_config config = {.fd = fds[i], .loops = &loop, .loop_count = 1, .handler = &echo_handler};
+        trib_listener *listener;
+        trib_error err = {0};
+        assert_int_equal(trib_listener_open(&config, &listener, &err), TRIB_CONFIG);
+        assert_non_null(strstr(err.message, "is not a listening stream socket"));
+        close(fds[i]);
+    }
+    trib_loop_free(loop);
+}
+
 /* ---- drain ---- */
 
 /* "busy" connections wait for the grace time, others close. */
@@ -233,6 +308,9 @@ int main(void) {
         cmocka_unit_test(unix_sockets_are_served_and_stale_ones_replaced),
         cmocka_unit_test(a_port_in_use_says_what_to_do),
         cmocka_unit_test(an_address_that_cannot_be_read_opens_nothing),
+        cmocka_unit_test(a_given_socket_is_served_and_outlives_the_listener_with_who_waits_in_it),
+        cmocka_unit_test(a_given_unix_socket_keeps_its_file),
+        cmocka_unit_test(a_given_descriptor_that_does_not_listen_is_refused),
         cmocka_unit_test(drain_lets_the_idle_go_and_ends_the_busy_after_the_grace_time),
         cmocka_unit_test(a_listener_without_connections_closes_at_once),
     };

@@ -516,12 +516,27 @@ static void slow_heads_and_bodies_time_out_and_idle_connections_close_silently(v
     loop_end(&i);
 }
 
-static void a_drain_closes_idle_connections_and_finishes_the_others(void **state) {
+static void a_drain_closes_idle_connections_soon_and_finishes_the_others(void **state) {
     (void)state;
     START(l, TRIB_LISTENER_USER);
     trib_http_conn_drain(l.conn);
+    assert_false(l.closing); /* a request may be on its way */
+    assert_int_equal(l.deadline_ms, TRIB_HTTP_DRAIN_IDLE_MS);
+    trib_http_conn_timeout(l.conn);
     assert_true(l.closing);
+    assert_int_equal(l.out.len, 0);
     loop_end(&l);
+    START(late, TRIB_LISTENER_USER);
+    loop_feed(&late, GET_HEALTH);
+    trib_buf_clear(&late.out);
+    trib_http_conn_drain(late.conn);
+    loop_feed(&late, POST_HELD);
+    assert_int_equal(late.deadline_ms, 0); /* the job takes what it takes */
+    trib_http_answer_text(held, 200, "text/plain", TRIB_STR("done"));
+    assert_true(loop_has(&late, "HTTP/1.1 200 "));
+    assert_true(loop_has(&late, "Connection: close\r\n"));
+    assert_true(late.closing);
+    loop_end(&late);
     START(b, TRIB_LISTENER_USER);
     loop_feed(&b, POST_HELD);
     trib_http_conn_drain(b.conn);
@@ -530,6 +545,23 @@ static void a_drain_closes_idle_connections_and_finishes_the_others(void **state
     assert_true(loop_has(&b, "Connection: close\r\n"));
     assert_true(b.closing);
     loop_end(&b);
+}
+
+/* Its head said that the connection stays, so the client may go on to use it. */
+static void a_stream_that_ends_during_a_drain_leaves_time_for_one_more_request(void **state) {
+    (void)state;
+    START(l, TRIB_LISTENER_USER);
+    loop_feed(&l, "GET /acme/dump HTTP/1.1\r\nHost: a\r\n\r\n");
+    trib_http_conn_drain(l.conn);
+    assert_int_equal(l.deadline_ms, 0);
+    trib_http_stream_end(held, false);
+    assert_false(l.closing);
+    assert_int_equal(l.deadline_ms, TRIB_HTTP_DRAIN_IDLE_MS);
+    trib_buf_clear(&l.out);
+    loop_feed(&l, GET_HEALTH);
+    assert_true(loop_has(&l, "Connection: close\r\n"));
+    assert_true(l.closing);
+    loop_end(&l);
 }
 
 static void a_client_that_never_reads_is_not_read_from_either(void **state) {
@@ -615,7 +647,8 @@ int main(void) {
         cmocka_unit_test(a_half_closed_peer_is_gone_when_its_time_is_over),
         cmocka_unit_test(the_end_inside_a_message_is_an_error),
         cmocka_unit_test(slow_heads_and_bodies_time_out_and_idle_connections_close_silently),
-        cmocka_unit_test(a_drain_closes_idle_connections_and_finishes_the_others),
+        cmocka_unit_test(a_drain_closes_idle_connections_soon_and_finishes_the_others),
+        cmocka_unit_test(a_stream_that_ends_during_a_drain_leaves_time_for_one_more_request),
         cmocka_unit_test(a_client_that_never_reads_is_not_read_from_either),
         cmocka_unit_test(malformed_bytes_are_refused_and_end_the_connection),
         cmocka_unit_test(path_parameters_reach_the_handler),

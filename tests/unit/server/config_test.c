@@ -46,6 +46,11 @@ static void the_defaults_and_the_examples_of_every_row_are_valid(void **state) {
             assert_int_equal(trib_config_add_flag(&config, trib_str_c(flag), trib_config_row_at(id)->example, &err),
                              TRIB_OK);
         }
+        if (id >= TRIB_CONFIG_ID_tls_cert && id <= TRIB_CONFIG_ID_admin_tls_key) { /* alone they make no sense */
+            assert_int_equal(trib_config_finish(&config, &err), TRIB_CONFIG);
+            trib_config_flag_name((id - TRIB_CONFIG_ID_tls_cert) % 2 ? id - 1 : id + 1, flag);
+            assert_int_equal(trib_config_add_flag(&config, trib_str_c(flag), "other.pem", &err), TRIB_OK);
+        }
         if (trib_config_finish(&config, &err)) fail_msg("%s", err.message);
         trib_config_deinit(&config);
     }
@@ -120,6 +125,31 @@ static void values_that_do_not_fit_are_refused(void **state) {
     }
 }
 
+static void tls_needs_both_files_and_no_unix_socket(void **state) {
+    (void)state;
+    static const struct {
+        const char *file, *want; /* want NULL: accepted */
+    } rows[] = {
+        {"tls_cert = c\ntls_key = k\n", NULL},
+        {"tls_cert = c\ntls_key = k\nadmin_tls_cert = c\nadmin_tls_key = k\n", NULL},
+        {"tls_cert = c\n", "tls_cert is set without tls_key"},
+        {"tls_cert = c\nadmin_tls_key = k\n", "tls_cert is set without tls_key"},
+        {"admin_tls_key = k\n", "admin_tls_key is set without admin_tls_cert"},
+        {"tls_cert = c\ntls_key = k\nlisten = unix:/tmp/x\n", "listen is a unix socket"},
+        {"tls_cert = c\ntls_key = k\nadmin_listen = unix:/tmp/x\n", NULL},
+        {"admin_tls_cert = c\nadmin_tls_key = k\nadmin_listen = unix:/tmp/x\n", "admin_listen is a unix socket"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        trib_config config;
+        trib_error err;
+        assert_int_equal(trib_config_init(&config, &err), TRIB_OK);
+        assert_int_equal(trib_config_add_file(&config, "f", trib_str_c(rows[i].file), &err), TRIB_OK);
+        assert_int_equal(trib_config_finish(&config, &err), rows[i].want ? TRIB_CONFIG : TRIB_OK);
+        if (rows[i].want && !strstr(err.message, rows[i].want)) fail_msg("%zu: %s", i, err.message);
+        trib_config_deinit(&config);
+    }
+}
+
 static void no_auth_is_only_for_listeners_that_nobody_else_reaches(void **state) {
     (void)state;
     static const struct {
@@ -167,6 +197,7 @@ int main(void) {
         cmocka_unit_test(wrong_lines_say_where_and_what_was_meant),
         cmocka_unit_test(unknown_flags_and_variables_are_errors_with_a_suggestion),
         cmocka_unit_test(values_that_do_not_fit_are_refused),
+        cmocka_unit_test(tls_needs_both_files_and_no_unix_socket),
         cmocka_unit_test(no_auth_is_only_for_listeners_that_nobody_else_reaches),
         cmocka_unit_test(secrets_never_show),
     };

@@ -42,6 +42,7 @@ static trib_server_file sample(int64_t pid, const char *key) {
     snprintf(file.admin_url, sizeof file.admin_url, "unix:/run/\"x\".sock");
     snprintf(file.admin_key, sizeof file.admin_key, "%s", key);
     snprintf(file.version, sizeof file.version, "1.2.3");
+    snprintf(file.admin_tls_pin, sizeof file.admin_tls_pin, "sha256//a+b/c=");
     return file;
 }
 
@@ -55,6 +56,8 @@ static void what_was_written_is_read_back(void **state) {
     assert_string_equal(got.admin_url, file.admin_url);
     assert_string_equal(got.admin_key, "k3y");
     assert_string_equal(got.version, "1.2.3");
+    assert_string_equal(got.tls_pin, "");
+    assert_string_equal(got.admin_tls_pin, "sha256//a+b/c=");
 }
 
 static void only_the_owner_may_read_the_key(void **state) {
