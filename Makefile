@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The short way to everything; the work is done by tools/ and by CMake's presets. `make help` lists the targets.
 # Missing packages are installed with apt-get (as root or with sudo); TRIB_NO_INSTALL=1 only names them.
-.PHONY: all run test soak bench fuzz tsan analyze tidy format check clean help
+.PHONY: all run test soak bench deb deb-test deb-boot-test fuzz tsan analyze tidy format check clean help
 
 all: ## build the release into build/trib (the default)
 	@tools/setup.sh build
@@ -21,6 +21,18 @@ soak: ## the long harnesses with their full figures, resumable
 bench: all ## measure
 	@tools/setup.sh bench
 	@tests/bench/run.sh $(ARGS)
+
+deb: ## build the Debian package into build/deb
+	@tools/setup.sh deb
+	@tools/deb.sh
+
+deb-test: deb ## install, upgrade and purge it in a bare Debian 12 (as root, with debootstrap)
+	@tools/setup.sh deb-test
+	@tools/deb-test.sh
+
+deb-boot-test: deb ## boot that Debian and look at the service under systemd (as root, with systemd-nspawn)
+	@tools/setup.sh deb-boot-test
+	@tools/deb-test.sh boot
 
 fuzz: ## run every fuzz target for TRIB_TEST_FUZZ_SECONDS (default 30)
 	@tools/setup.sh fuzz
@@ -49,4 +61,4 @@ clean: ## remove what was built (SQLite's amalgamation in .deps stays)
 	rm -rf build
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile

@@ -16,13 +16,16 @@ die() {
 groups_of() {
     case $1 in
     build | run | analyze) echo build ;;
-    test | soak) echo build unit clang http node ;;
+    test | soak) echo build unit clang http shells node ;;
     tsan) echo build unit ;;
     fuzz) echo build clang ;;
     tidy) echo build unit clang tidy ;;
     format) echo format ;;
     bench) echo build bench ;;
-    *) die "unknown goal '$1' (known: build run test soak bench tsan fuzz analyze tidy format)" ;;
+    deb) echo build deb ;;
+    deb-test) echo build deb deb-test ;;
+    deb-boot-test) echo build deb deb-test boot ;;
+    *) die "unknown goal '$1' (known: build run test soak bench deb deb-test deb-boot-test tsan fuzz analyze tidy format)" ;;
     esac
 }
 

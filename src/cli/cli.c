@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/suggest.h"
+#include "cli/error_page.h"
 #include "wire/json.h"
 
 enum { MESSAGE_MAX_BYTES = 8 * 1024 };
@@ -62,40 +63,54 @@ int trib_cli_exit_status(trib_code code) {
     return TRIB_EXIT_FAILURE;
 }
 
-bool trib_cli_error_page(const trib_error *err, char ret_page[TRIB_CLI_PAGE_BYTES]) {
-    trib_str code = trib_str_c(trib_error_wire_code(err));
-    /* SQLite's own codes share a page; a code that is not in our table came from another program */
-    if (trib_str_starts(code, TRIB_STR("SQLITE_"))) code = TRIB_STR("SQLITE_ERROR");
-    for (int i = TRIB_OK + 1; i < TRIB_AGAIN; i++) {
-        if (!trib_str_eq_c(code, trib_code_text((trib_code)i))) continue;
-        snprintf(ret_page, TRIB_CLI_PAGE_BYTES, "docs/errors/%.*s.md", TRIB_STR_ARG(code));
-        return true;
-    }
-    return false;
+/* The code under which there is a page: the server's own may be one of SQLite's, or of a newer server. */
+static const char *page_code_of(const trib_error *err) {
+    const char *code = trib_error_page_code(trib_str_c(trib_error_wire_code(err)));
+    return code ? code : trib_code_text(err->code);
+}
+
+static void add_fix(trib_buf *out, const char *page_code) {
+    const char *page = trib_error_page_get(trib_str_c(page_code));
+    if (page) trib_error_page_add_first(out, page, "Fix");
 }
 
 void trib_cli_print_error(FILE *out, const char *who, const trib_error *err) {
-    char page[TRIB_CLI_PAGE_BYTES];
-    fprintf(out, "%s: %s (%s)\n", who, err->message, trib_error_wire_code(err));
-    /* wrong words are explained by --help, and a message about them says so */
-    if (err->code != TRIB_USAGE && trib_cli_error_page(err, page)) fprintf(out, "  see %s\n", page);
+    const char *page_code = page_code_of(err);
+    trib_buf fix;
+    trib_buf_init(&fix, MESSAGE_MAX_BYTES);
+    add_fix(&fix, page_code);
+    fprintf(out, "%s: %s\n", who, err->message);
+    if (trib_buf_str(&fix).len) fprintf(out, "  fix:  %.*s\n", TRIB_STR_ARG(trib_buf_str(&fix)));
+    fprintf(out, "  code: %s (trib help errors %s)\n", trib_error_wire_code(err), page_code);
+    trib_buf_deinit(&fix);
+}
+
+static void print_json_error(FILE *out, const trib_error *err) {
+    const char *page_code = page_code_of(err);
+    trib_buf text, fix, docs;
+    trib_json_writer w;
+    trib_buf_init(&text, MESSAGE_MAX_BYTES);
+    trib_buf_init(&fix, MESSAGE_MAX_BYTES);
+    trib_buf_init(&docs, MESSAGE_MAX_BYTES);
+    add_fix(&fix, page_code);
+    trib_buf_printf(&docs, "trib help errors %s", page_code);
+    trib_jw_init(&w, &text);
+    trib_jw_object_begin(&w);
+    trib_jw_member_str(&w, "error", trib_str_c(err->message));
+    trib_jw_member_str(&w, "code", trib_str_c(trib_error_wire_code(err)));
+    trib_jw_member_str(&w, "fix", trib_buf_str(&fix));
+    trib_jw_member_str(&w, "docs", trib_buf_str(&docs));
+    trib_jw_object_end(&w);
+    if (text.failed) fprintf(out, "trib: %s\n", err->message);
+    else fprintf(out, "%.*s\n", TRIB_STR_ARG(trib_buf_str(&text)));
+    trib_buf_deinit(&docs);
+    trib_buf_deinit(&fix);
+    trib_buf_deinit(&text);
 }
 
 int trib_cli_fail(const trib_cli *cli, const trib_error *err) {
-    if (cli->json) {
-        trib_buf text;
-        trib_json_writer w;
-        trib_buf_init(&text, MESSAGE_MAX_BYTES);
-        trib_jw_init(&w, &text);
-        trib_jw_object_begin(&w);
-        trib_jw_member_str(&w, "error", trib_str_c(err->message));
-        trib_jw_member_str(&w, "code", trib_str_c(trib_error_wire_code(err)));
-        trib_jw_object_end(&w);
-        if (!text.failed) fprintf(cli->err, "%.*s\n", TRIB_STR_ARG(trib_buf_str(&text)));
-        trib_buf_deinit(&text);
-    } else {
-        trib_cli_print_error(cli->err, "trib", err);
-    }
+    if (cli->json) print_json_error(cli->err, err);
+    else trib_cli_print_error(cli->err, "trib", err);
     return trib_cli_exit_status(err->code);
 }
 

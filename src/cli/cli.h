@@ -42,6 +42,9 @@ typedef struct trib_cli_option {
     const char *help;
 } trib_cli_option;
 
+/* What a value name or a word of `args` says about what may stand there, for completion:
+ *   TENANT  a tenant's name    FILE  a file    FOLDER  a folder    COMMAND  a command    a|b  one of these words
+ * Others (N, URL, TIME) are only shown. */
 typedef struct trib_cli_example {
     const char *line, *what; /* the command line and what it does */
 } trib_cli_example;
@@ -88,14 +91,11 @@ const char *trib_cli_get(const trib_cli *cli, const char *option);
 bool trib_cli_has(const trib_cli *cli, const char *option);
 /* Of the environment; NULL if it is not set. */
 const char *trib_cli_variable(const trib_cli *cli, const char *name);
-/* "trib: MESSAGE (CODE)", and a line with the page that explains the code. who: the first word. */
+/* "WHO: MESSAGE", how to mend it, and the code with the command that prints its page (error_page.h). */
 void trib_cli_print_error(FILE *out, const char *who, const trib_error *err);
 /* Says what went wrong on cli->err, as JSON with --json; returns the exit status that fits the code. */
 int trib_cli_fail(const trib_cli *cli, const trib_error *err);
 int trib_cli_exit_status(trib_code code);
-enum { TRIB_CLI_PAGE_BYTES = 64 };
-/* The page of the documentation that explains an error: "docs/errors/TENANT_NOT_FOUND.md"; false if there is none. */
-bool trib_cli_error_page(const trib_error *err, char ret_page[TRIB_CLI_PAGE_BYTES]);
 /* Default, --config file (or TRIB_CONFIG), environment, options: into *config, finished.
  * Errors: CONFIG, USAGE, IO, NOMEM. Owns: trib_config_deinit, also after an error. */
 trib_code trib_cli_load_config(const trib_cli *cli, trib_config *config, trib_error *err);
@@ -119,7 +119,22 @@ void trib_cli_print_help(FILE *out, const trib_command *command);
 bool trib_cli_print_group(FILE *out, trib_str word);
 /* The command of this name and those below it (empty: all) as one line of JSON; false if there is none. */
 bool trib_cli_print_json_help(FILE *out, trib_str word);
-/* A manual page in troff; command NULL: trib(1) with everything. */
-void trib_cli_print_man(FILE *out, const trib_command *command);
+/* The options that every command has. */
+extern const trib_cli_option trib_common_options[];
+extern const size_t trib_common_option_count;
+/* The variables that client commands read. */
+typedef struct trib_cli_variable_row {
+    const char *name, *help;
+} trib_cli_variable_row;
+extern const trib_cli_variable_row trib_variables[];
+extern const size_t trib_variable_count;
+#define TRIB_OVERVIEW_TEXT    "Tributary: a SQLite database for every tenant, served over the libSQL protocols."
+#define TRIB_CONFIG_FILE_HELP "settings file, lines `key = value`"
+
+/* ---- manual pages (man.c) ---- */
+
+/* A manual page in troff: of "trib" (or ""), of "trib.conf", or of a command, "tenant create". False if there is
+ * none. */
+bool trib_cli_print_man(FILE *out, const char *name);
 
 #endif

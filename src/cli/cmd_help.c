@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/suggest.h"
 #include "cli/cli.h"
+#include "cli/error_page.h"
 #include "wire/json.h"
 
 enum { OUTPUT_MAX_BYTES = 256 * 1024 };
@@ -31,6 +33,55 @@ const trib_command trib_cmd_version = {
 
 /* ---- help ---- */
 
+static void print_codes(FILE *out) {
+    fprintf(out, "Every error has a code, which stays, and a page: trib help errors CODE\n\n");
+    for (int code = TRIB_OK + 1; code < TRIB_CODE_COUNT; code++) {
+        const char *text = trib_code_text((trib_code)code);
+        if (trib_error_page_get(trib_str_c(text)))
+            fprintf(out, "  %-32s %s\n", text, trib_code_meaning((trib_code)code));
+    }
+}
+
+static void print_page(const trib_cli *cli, const char *code, const char *page) {
+    trib_buf text, json;
+    trib_buf_init(&text, OUTPUT_MAX_BYTES);
+    trib_buf_init(&json, OUTPUT_MAX_BYTES);
+    trib_error_page_add_plain(&text, trib_str_c(page));
+    if (cli->json) {
+        trib_json_writer w;
+        trib_jw_init(&w, &json);
+        trib_jw_object_begin(&w);
+        trib_jw_member_str(&w, "code", trib_str_c(code));
+        trib_jw_member_str(&w, "page", trib_buf_str(&text));
+        trib_jw_object_end(&w);
+        trib_buf_add_char(&json, '\n');
+    }
+    fprintf(cli->out, "%.*s", TRIB_STR_ARG(trib_buf_str(cli->json ? &json : &text)));
+    trib_buf_deinit(&json);
+    trib_buf_deinit(&text);
+}
+
+/* trib help errors [CODE] */
+static int run_errors(trib_cli *cli) {
+    trib_error err;
+    if (cli->arg_count < 2) {
+        print_codes(cli->out);
+        return TRIB_EXIT_OK;
+    }
+    trib_str code = trib_str_c(cli->args[1]);
+    const char *page = trib_error_page_get(code);
+    if (page) {
+        print_page(cli, trib_error_page_code(code), page);
+        return TRIB_EXIT_OK;
+    }
+    trib_suggest suggest = {.word = code};
+    for (size_t i = 0; i < trib_error_page_count; i++)
+        trib_suggest_offer(&suggest, trib_str_c(trib_error_pages[i].code));
+    trib_error_set(&err, TRIB_USAGE, "there is no error '%s'%s%.*s%s; `trib help errors` lists all", cli->args[1],
+                   suggest.best.len ? " (did you mean " : "", TRIB_STR_ARG(suggest.best), suggest.best.len ? "?)" : "");
+    return trib_cli_fail(cli, &err);
+}
+
 static int run_help(trib_cli *cli) {
     char name[128] = "";
     trib_error err;
@@ -39,11 +90,12 @@ static int run_help(trib_cli *cli) {
         size_t at = strlen(name);
         snprintf(name + at, sizeof name - at, "%s%s", i ? " " : "", cli->args[i]);
     }
+    if (!man && cli->arg_count && strcmp(cli->args[0], "errors") == 0) return run_errors(cli);
+    if (man && trib_cli_print_man(cli->out, name)) return TRIB_EXIT_OK;
     if (cli->json && !man && trib_cli_print_json_help(cli->out, trib_str_c(name))) return TRIB_EXIT_OK;
     for (size_t i = 0; i < trib_command_count && name[0]; i++) {
         if (strcmp(trib_commands[i]->name, name) != 0) continue;
-        if (man) trib_cli_print_man(cli->out, trib_commands[i]);
-        else trib_cli_print_help(cli->out, trib_commands[i]);
+        trib_cli_print_help(cli->out, trib_commands[i]);
         return TRIB_EXIT_OK;
     }
     if (name[0]) {
@@ -53,26 +105,28 @@ static int run_help(trib_cli *cli) {
                        best.len ? " (did you mean `trib " : "", TRIB_STR_ARG(best), best.len ? "`?)" : "");
         return trib_cli_fail(cli, &err);
     }
-    if (man) trib_cli_print_man(cli->out, NULL);
-    else trib_cli_print_overview(cli->out);
+    trib_cli_print_overview(cli->out);
     return TRIB_EXIT_OK;
 }
 
-static const trib_cli_option help_options[] = {{"man", NULL, "write a manual page (troff) instead"}};
+static const trib_cli_option help_options[] = {
+    {"man", NULL, "write a manual page (troff) instead: of COMMAND, of trib, or of trib.conf"}};
 static const trib_cli_example help_examples[] = {
     {"trib help serve", "explains a command, its options and its exit statuses"},
-    {"trib help --man > trib.1", "writes the manual page"},
+    {"trib help errors TENANT_MISSING",
+     "when this error comes, how to mend it, what a client may do; without a code all"},
+    {"trib help --man tenant create > trib-tenant-create.1", "writes a manual page; without a command that of trib"},
 };
 
 extern const trib_command trib_cmd_help;
 const trib_command trib_cmd_help = {
     .name = "help",
-    .args = "[COMMAND]",
-    .summary = "Explain a command, or list all",
+    .args = "[COMMAND|errors CODE]",
+    .summary = "Explain a command or an error, or list all",
     .options = help_options,
     .option_count = 1,
     .examples = help_examples,
-    .example_count = 2,
+    .example_count = sizeof help_examples / sizeof *help_examples,
     .max_args = 3,
     .run = run_help,
 };

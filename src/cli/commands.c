@@ -20,6 +20,7 @@ extern const trib_command trib_cmd_token_rotate;
 extern const trib_command trib_cmd_config_show;
 extern const trib_command trib_cmd_version;
 extern const trib_command trib_cmd_help;
+extern const trib_command trib_cmd_completion;
 
 const trib_command *const trib_commands[] = {
     &trib_cmd_serve,
@@ -38,6 +39,7 @@ const trib_command *const trib_commands[] = {
     &trib_cmd_token_revoke,
     &trib_cmd_token_rotate,
     &trib_cmd_config_show,
+    &trib_cmd_completion,
     &trib_cmd_version,
     &trib_cmd_help,
 };

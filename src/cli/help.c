@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Help texts and manual pages, all from the rows of the command table and of the settings. */
+/* Help texts, all from the rows of the command table and of the settings. */
 #include <string.h>
 
 #include "base/buf.h"
@@ -7,6 +7,22 @@
 #include "wire/json.h"
 
 enum { HELP_MAX_BYTES = 256 * 1024 };
+
+const trib_cli_option trib_common_options[] = {
+    {"json", NULL, "write JSON instead of text"},
+    {"help", NULL, "show this"},
+};
+const size_t trib_common_option_count = sizeof trib_common_options / sizeof *trib_common_options;
+
+const trib_cli_variable_row trib_variables[] = {
+    {"TRIB_CONFIG", "settings file of the commands that run a server, if --config names none"},
+    {"TRIB_DATA", "data folder of a server on this machine, if --data names none"},
+    {"TRIB_URL", "URL of a server, if --url names none"},
+    {"TRIB_TOKEN", "token of a client, if --token gives none"},
+    {"TRIB_ADMIN_URL", "URL of an admin listener, if --admin-url names none"},
+    {"TRIB_ADMIN_KEY", "its key, if --admin-key gives none"},
+};
+const size_t trib_variable_count = sizeof trib_variables / sizeof *trib_variables;
 
 static void print_option(FILE *out, const char *name, const char *value_name, const char *help, const char *def) {
     char left[64];
@@ -23,14 +39,14 @@ static void print_options(FILE *out, const trib_command *command) {
         const trib_cli_option *option = &command->options[i];
         print_option(out, option->name, option->value_name, option->help, NULL);
     }
-    if (command->takes_config) print_option(out, "config", "FILE", "settings file, lines `key = value`", NULL);
+    if (command->takes_config) print_option(out, "config", "FILE", TRIB_CONFIG_FILE_HELP, NULL);
     for (size_t i = 0; i < TRIB_CONFIG_COUNT_OF_ROWS && command->takes_config; i++) {
         const trib_config_row *row = trib_config_row_at(i);
         trib_config_flag_name(i, flag);
         print_option(out, flag, row->type == TRIB_CONFIG_BOOL ? "" : row->value_name, row->help, row->default_text);
     }
-    print_option(out, "json", NULL, "write JSON instead of text", NULL);
-    print_option(out, "help", NULL, "show this", NULL);
+    for (size_t i = 0; i < trib_common_option_count; i++)
+        print_option(out, trib_common_options[i].name, NULL, trib_common_options[i].help, NULL);
     if (command->takes_config)
         fprintf(
             out,
@@ -85,14 +101,13 @@ static bool leads_group(size_t at) {
 }
 
 void trib_cli_print_overview(FILE *out) {
-    fprintf(out, "Tributary: a SQLite database for every tenant, served over the libSQL protocols.\n\n"
-                 "Usage: trib COMMAND [options]\n\nCommands:\n");
+    fprintf(out, TRIB_OVERVIEW_TEXT "\n\nUsage: trib COMMAND [options]\n\nCommands:\n");
     for (size_t i = 0; i < trib_command_count; i++) print_row(out, trib_commands[i]);
     fprintf(out, "\nExamples:\n");
     for (size_t i = 0; i < trib_command_count; i++) {
         if (leads_group(i)) print_example(out, trib_commands[i]);
     }
-    fprintf(out, "\n`trib COMMAND --help` explains one; `trib help --man` writes the manual page.\n");
+    fprintf(out, "\n`trib COMMAND --help` explains one; `trib completion bash` teaches the shell to complete them.\n");
 }
 
 bool trib_cli_print_group(FILE *out, trib_str word) {
@@ -162,69 +177,4 @@ bool trib_cli_print_json_help(FILE *out, trib_str word) {
     if (any) fprintf(out, "%.*s\n", TRIB_STR_ARG(trib_buf_str(&text)));
     trib_buf_deinit(&text);
     return any;
-}
-
-/* ---- manual pages ---- */
-
-/* Text in troff: a backslash starts an escape, a dot or quote at the beginning of a line a request. */
-static void man_text(FILE *out, const char *text) {
-    bool line_start = true;
-    for (; *text; text++) {
-        if (line_start && (*text == '.' || *text == '\'')) fputs("\\&", out);
-        if (*text == '\\') fputs("\\e", out);
-        else if (*text == '-') fputs("\\-", out);
-        else fputc(*text, out);
-        line_start = *text == '\n';
-    }
-}
-
-static void man_term(FILE *out, const char *prefix, const char *name, const char *value, const char *help) {
-    fprintf(out, ".TP\n.B ");
-    man_text(out, prefix);
-    man_text(out, name);
-    if (value && value[0]) {
-        fputc(' ', out);
-        man_text(out, value);
-    }
-    fputc('\n', out);
-    man_text(out, help);
-    fputc('\n', out);
-}
-
-static void man_command(FILE *out, const trib_command *command) {
-    fprintf(out, ".SS trib %s %s\n", command->name, command->args);
-    man_text(out, command->summary);
-    fprintf(out, ".\n");
-    if (command->description) {
-        fprintf(out, ".PP\n");
-        man_text(out, command->description);
-        fputc('\n', out);
-    }
-    for (size_t i = 0; i < command->option_count; i++)
-        man_term(out, "--", command->options[i].name, command->options[i].value_name, command->options[i].help);
-    for (size_t i = 0; i < command->word_count; i++)
-        man_term(out, "", command->words[i].name, command->words[i].value_name, command->words[i].help);
-    for (size_t i = 0; i < command->example_count; i++)
-        man_term(out, "", command->examples[i].line, NULL, command->examples[i].what);
-}
-
-void trib_cli_print_man(FILE *out, const trib_command *command) {
-    char flag[TRIB_CONFIG_NAME_BYTES];
-    fprintf(out, ".TH TRIB 1\n.SH NAME\ntrib \\- a SQLite database for every tenant, over the libSQL protocols\n"
-                 ".SH SYNOPSIS\n.B trib\nCOMMAND [options]\n.SH COMMANDS\n");
-    for (size_t i = 0; i < trib_command_count; i++) {
-        if (!command || trib_commands[i] == command) man_command(out, trib_commands[i]);
-    }
-    if (!command || command->takes_config) {
-        fprintf(out, ".SH SETTINGS\nOf the commands that run a server, as options, TRIB_ variables and file keys.\n");
-        for (size_t i = 0; i < TRIB_CONFIG_COUNT_OF_ROWS; i++) {
-            const trib_config_row *row = trib_config_row_at(i);
-            trib_config_flag_name(i, flag);
-            man_term(out, "--", flag, row->value_name, row->help);
-        }
-    }
-    fprintf(out, ".SH EXIT STATUS\n");
-#define X(name, status, meaning) man_term(out, "", #status, NULL, meaning);
-    TRIB_EXIT_TABLE(X)
-#undef X
 }

@@ -110,6 +110,7 @@ trib_code trib_remote_call(const trib_remote *remote, const char *method, const 
                                         .headers = headers,
                                         .header_count = count,
                                         .body = body,
+                                        .connect_timeout_ms = remote->timeout_ms,
                                         .timeout_ms = remote->timeout_ms,
                                         .cancel_fd = remote->cancel_fd,
                                         .tls_pin = remote->tls_pin[0] ? remote->tls_pin : NULL,

@@ -25,7 +25,7 @@ typedef struct trib_remote {
     char url[TRIB_REMOTE_URL_BYTES];              /* with a slash at its end */
     char unix_socket[TRIB_REMOTE_URL_BYTES];      /* empty: TCP */
     char authorization[TRIB_REMOTE_SECRET_BYTES]; /* the header's value; empty: none */
-    uint32_t timeout_ms;                          /* of a call; 0: the HTTP client's own */
+    uint32_t timeout_ms;                          /* for connecting and for a whole call; 0: the client's own */
     const int *cancel_fd;                         /* as in trib_http_client_request; the caller's, NULL after init */
     char tls_pin[TRIB_TLS_PIN_BYTES];             /* empty: the system's trusted certificates */
 } trib_remote;

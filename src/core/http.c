@@ -3,6 +3,8 @@
  * bodies. */
 #include "core/http.h"
 
+#include <stdio.h>
+
 #include "core/app.h"
 #include "wire/json.h"
 
@@ -11,7 +13,8 @@
 
 enum {
     /* An error body is a message of at most TRIB_ERROR_MESSAGE_BYTES twice, escaped at worst to six bytes a byte. */
-    ERROR_BODY_MAX_BYTES = 16 * 1024
+    ERROR_BODY_MAX_BYTES = 16 * 1024,
+    DOCS_BYTES = TRIB_ERROR_CODE_BYTES + 32
 };
 
 trib_str trib_http_header(const trib_http_request *request, const char *name) {
@@ -38,12 +41,15 @@ void trib_http_stream_end(trib_http_request *request, bool aborted) {
 void trib_http_error_body(trib_buf *buf, const trib_error *err, trib_str request_id) {
     trib_json_writer w;
     trib_str message = trib_str_c(err->message);
+    char docs[DOCS_BYTES];
+    snprintf(docs, sizeof docs, "trib help errors %s", trib_code_text(err->code));
     trib_jw_init(&w, buf);
     trib_jw_object_begin(&w);
     /* sqld's clients read `error`, the JavaScript ones `message` */
     trib_jw_member_str(&w, "error", message);
     trib_jw_member_str(&w, "message", message);
     trib_jw_member_str(&w, "code", trib_str_c(trib_error_wire_code(err)));
+    trib_jw_member_str(&w, "docs", trib_str_c(docs));
     trib_jw_member_str(&w, "request_id", request_id);
     trib_jw_object_end(&w);
 }

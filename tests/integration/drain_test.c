@@ -34,7 +34,9 @@ static void sigterm_answers_what_is_in_flight(void) {
     server_say(slow, "health HTTP/1.1\r\nHost: a\r\n\r\n");
     check(server_read(slow, answer, sizeof answer, "}") && strncmp(answer, "HTTP/1.1 503 ", 13) == 0,
           "/health on a connection that is still open says that the server ends");
-    check(strstr(answer, "\"code\":\"SHUTTING_DOWN\",\"request_id\":\"") != NULL, "with a request id");
+    check(strstr(answer, "\"code\":\"SHUTTING_DOWN\",\"docs\":\"trib help errors SHUTTING_DOWN\",\"request_id\":\"") !=
+              NULL,
+          "with a request id");
     server_say(busy, "{}");
     check(server_read(busy, answer, sizeof answer, NULL) && strncmp(answer, "HTTP/1.1 ", 9) == 0, "which is answered");
     check(strstr(answer, "\r\nConnection: close\r\n") != NULL, "with Connection: close");

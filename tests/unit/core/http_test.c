@@ -38,8 +38,28 @@ static void an_error_becomes_json_that_clients_read(void **state) {
     assert_string_equal(sent.type, "application/json"); /* exactly: libSQL clients compare it */
     assert_string_equal(sent.body,
                         "{\"error\":\"not \\\"JSON\\\"\",\"message\":\"not \\\"JSON\\\"\",\"code\":\"BAD_JSON\","
-                        "\"request_id\":\"r-1\"}");
+                        "\"docs\":\"trib help errors BAD_JSON\",\"request_id\":\"r-1\"}");
     assert_string_equal(sent.extra, "");
+}
+
+static void every_error_names_its_code_and_its_page(void **state) {
+    (void)state;
+    trib_app app = {.http = {.send = take}};
+    trib_http_request request = {.app = &app, .request_id = TRIB_STR("r-1")};
+    char part[160];
+    for (int code = TRIB_OK + 1; code < TRIB_CODE_COUNT; code++) {
+        trib_error err;
+        trib_error_set(&err, (trib_code)code, NULL);
+        trib_http_answer_error(&request, &err);
+        const char *text = trib_code_text((trib_code)code);
+        snprintf(part, sizeof part, ",\"code\":\"%s\",\"docs\":\"trib help errors %s\",", text, text);
+        assert_non_null(strstr(sent.body, part));
+    }
+    trib_error err;
+    trib_error_set(&err, TRIB_SQL_ERROR, NULL);
+    snprintf(err.text_code, sizeof err.text_code, "SQLITE_BUSY"); /* has no page of its own */
+    trib_http_answer_error(&request, &err);
+    assert_non_null(strstr(sent.body, "\"code\":\"SQLITE_BUSY\",\"docs\":\"trib help errors SQLITE_ERROR\""));
 }
 
 static void a_refusal_that_passes_says_when_to_come_back(void **state) {
@@ -66,6 +86,7 @@ static void a_text_answer_carries_text_and_type(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_error_becomes_json_that_clients_read),
+        cmocka_unit_test(every_error_names_its_code_and_its_page),
         cmocka_unit_test(a_refusal_that_passes_says_when_to_come_back),
         cmocka_unit_test(a_text_answer_carries_text_and_type),
     };

@@ -155,7 +155,7 @@ static void unknown_paths_and_methods_are_told_apart_and_keep_the_connection(voi
     START(l, TRIB_LISTENER_USER);
     loop_feed(&l, "POST /acme/v9/what HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
     assert_true(loop_has(&l, "HTTP/1.1 404 "));
-    assert_true(loop_has(&l, "\"code\":\"NOT_FOUND\",\"request_id\":\""));
+    assert_true(loop_has(&l, "\"code\":\"NOT_FOUND\",\"docs\":\"trib help errors NOT_FOUND\",\"request_id\":\""));
     assert_true(loop_has(&l, "Content-Type: application/json\r\n"));
     loop_feed(&l, "DELETE /health HTTP/1.1\r\nHost: a\r\n\r\n" GET_HEALTH);
     assert_true(loop_has(&l, "HTTP/1.1 405 "));
