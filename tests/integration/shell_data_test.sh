@@ -31,7 +31,7 @@ name = NULL" ] || failed "lines, and -c for --sql"
 sh_in acme -x 'SELECT 1'
 fails_with 2 "another letter is no option"
 sh_in acme --sql 'SELECT * FROM nope'
-has "see docs/errors/SQLITE_ERROR.md" "an error names its page"
+has "trib help errors SQLITE_ERROR" "an error names its page"
 sh_in nobody --sql 'SELECT 1'
 fails_with 4 "an unknown tenant"
 sh_in acme <<'SQL'

@@ -162,7 +162,7 @@ SELECT 'not reached';
 SQL
 fails_with 1 "the first error ends a script"
 has "Error: SQLite error: no such table: nope" "with its reason"
-has "(SQLITE_ERROR)" "and its code"
+has "code: SQLITE_ERROR" "and its code"
 lacks "not reached" "and nothing after it runs"
 sh_in --json --sql 'SELECT * FROM nope'
 fails_with 1 "also with --json"
@@ -241,7 +241,7 @@ has "t     table" "the commands with a dot work there"
 has "CREATE TABLE t (a INTEGER PRIMARY KEY, b);" "too"
 local_in "$work/own.db" --sql 'SELECT * FROM nope'
 fails_with 1 "an error of a file"
-has "Error: SQLite error: no such table: nope (SQLITE_ERROR)" "looks as one of a server"
+has "Error: SQLite error: no such table: nope" "looks as one of a server"
 local_in "$work/none.db" --sql 'SELECT 1'
 fails_with 4 "a file that is not there is not made"
 [ ! -e "$work/none.db" ] || failed "it was made"

@@ -135,7 +135,7 @@ static void ctrl_c_cancels(terminal *t) {
     type(t, ENDLESS);
     sees(t, "max(i) FROM r;\r\n");
     usleep(300000); /* it runs now, or is about to: both must end */
-    answers(t, "\x03", "(CANCELLED)", "Ctrl-C cancels what runs");
+    answers(t, "\x03", "code: CANCELLED", "Ctrl-C cancels what runs");
     answers(t, "SELECT 120 + 2;\r", "122", "and the shell goes on");
 }
 
@@ -168,7 +168,7 @@ static void the_next_shell_knows_the_last_one(const server *s) {
     type(&t, ENDLESS);
     sees(&t, "max(i) FROM r;\r\n");
     usleep(300000);
-    answers(&t, "\x03", "(CANCELLED)", "Ctrl-C cancels a statement on a file");
+    answers(&t, "\x03", "code: CANCELLED", "Ctrl-C cancels a statement on a file");
     answers(&t, "SELECT 140 + 4;\r", "144", "and it goes on");
     kill(t.pid, SIGWINCH);
     answers(&t, "SELECT 150 + 5;\r", "155", "a window of another size does not end it");
