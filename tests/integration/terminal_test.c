@@ -127,7 +127,7 @@ static void tab_completes(terminal *t) {
 }
 
 static void ctrl_c_cancels(terminal *t) {
-    type(t, "SELECT 'half a line");
+    says(t, "SELECT 'half a line", "half a line", "what is typed shows");
     answers(t, "\x03", "^C", "Ctrl-C cancels a line");
     says(t, "SELECT\r", "  ... ", "and a statement");
     answers(t, "\x03", "^C", "that was begun");
