@@ -314,7 +314,7 @@ static bool has_word(trib_str sql, const char *word) {
 }
 
 static trib_code dump_virtual(dump *d, trib_str name, trib_str sql, trib_error *err) {
-    source s;
+    source s = {0};
     bool is_fts = has_word(sql, "fts5"), is_rtree = has_word(sql, "rtree") || has_word(sql, "rtree_i32");
     trib_code code = write_statement(d, sql, err);
     if (code != TRIB_OK) return code;

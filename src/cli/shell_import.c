@@ -129,7 +129,7 @@ static trib_code room(import *im, trib_error *err) {
     bool full = im->rows == BATCH_ROWS || (im->rows + 1) * im->col_count > BATCH_VALUES || im->bytes > BATCH_BYTES;
     trib_code code = full ? flush(im, err) : TRIB_OK;
     if (code == TRIB_OK && !im->values) {
-        size_t rows = BATCH_VALUES / im->col_count;
+        size_t rows = BATCH_VALUES / (im->col_count ? im->col_count : 1);
         im->values =
             trib_arena_zalloc(&im->arena, (rows < BATCH_ROWS ? rows : BATCH_ROWS) * im->col_count, sizeof *im->values);
     }

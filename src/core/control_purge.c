@@ -70,8 +70,8 @@ void trib_control_purge_deinit(trib_control *control) {
         end_jobs(control);
     }
     trib_control_unlock(control);
-    for (trib_list *link; (link = trib_list_take_first(&control->removals));)
-        removal_free(TRIB_LIST_ITEM(link, removal, link));
+    TRIB_LIST_EACH_SAFE(link, &control->removals)
+    removal_free(TRIB_LIST_ITEM(link, removal, link));
     trib_cond_free(control->app->env, control->tick_cond);
 }
 

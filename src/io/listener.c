@@ -204,7 +204,9 @@ static void read_address(trib_listener *listener) {
     const struct sockaddr_in *v4 = (const void *)&at;
     const struct sockaddr_in6 *v6 = (const void *)&at;
     bool is_v4 = at.ss_family == AF_INET;
-    listener->port = ntohs(is_v4 ? v4->sin_port : v6->sin6_port);
+    in_port_t port;
+    memcpy(&port, is_v4 ? (const void *)&v4->sin_port : (const void *)&v6->sin6_port, sizeof port);
+    listener->port = ntohs(port);
     const void *ip = is_v4 ? (const void *)&v4->sin_addr : (const void *)&v6->sin6_addr;
     trib_address_text(at.ss_family, ip, listener->port, listener->address, sizeof listener->address);
 }

@@ -188,7 +188,9 @@ bool trib_tls_is_due(trib_tls *tls) {
 
 /* Before the files are read: what changes meanwhile is tried again. */
 static void note_try(trib_tls *tls) {
-    tls->tried = tls->seen = stamps_now(tls);
+    stamps now = stamps_now(tls);
+    tls->tried = now;
+    tls->seen = now;
     tls->tried_ns = trib_env_mono_ns(tls->env);
 }
 

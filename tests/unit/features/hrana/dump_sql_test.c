@@ -108,8 +108,8 @@ static void every_double_comes_back_bit_for_bit(void **state) {
                               2.2250738585072014e-308,
                               1e-300,
                               1e-299,
-                              INFINITY,
-                              -INFINITY,
+                              (double)INFINITY,
+                              -(double)INFINITY,
                               9007199254740993.0,
                               0x1.fffffffffffffp+1023,
                               4.35,
@@ -118,7 +118,7 @@ static void every_double_comes_back_bit_for_bit(void **state) {
                               9.5e-7,
                               1.7976931348623157e308};
     for (size_t i = 0; i < sizeof doubles / sizeof doubles[0]; i++) assert_true(real_comes_back(doubles[i]));
-    assert_string_equal(written((trib_value){.type = TRIB_VALUE_REAL, .real = NAN}), "NULL");
+    assert_string_equal(written((trib_value){.type = TRIB_VALUE_REAL, .real = (double)NAN}), "NULL");
     assert_string_equal(written((trib_value){.type = TRIB_VALUE_REAL, .real = 46}), "46.0");
     uint64_t bits = 88172645463325252;
     for (int i = 0; i < RANDOM_DOUBLES; i++) {
