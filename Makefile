@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The short way to everything; the work is done by tools/ and by CMake's presets. `make help` lists the targets.
 # Missing packages are installed with apt-get (as root or with sudo); TRIB_NO_INSTALL=1 only names them.
-.PHONY: all run test soak bench deb deb-test deb-boot-test fuzz tsan analyze tidy format check clean help
+.PHONY: all run test soak bench bench-fleet deb deb-test deb-boot-test fuzz tsan analyze tidy format check clean help
 
 all: ## build the release into build/trib (the default)
 	@tools/setup.sh build
@@ -21,6 +21,10 @@ soak: ## the long harnesses with their full figures, resumable
 bench: all ## measure
 	@tools/setup.sh bench
 	@tests/bench/run.sh $(ARGS)
+
+bench-fleet: all ## measure with 100,000 tenants
+	@tools/setup.sh bench
+	@tests/bench/fleet.sh $(ARGS)
 
 deb: ## build the Debian package into build/deb
 	@tools/setup.sh deb
