@@ -31,7 +31,7 @@ static terminal terminal_open(const char *target, const server *s) {
     if (!realpath(bin, bin_path)) die("TRIB_BIN");
     snprintf(data, sizeof data, "%s/data", s->folder);
     t.pid = forkpty(&t.fd, NULL, NULL, &size);
-    if (t.pid < 0) die("forkpty");
+    if (t.pid < 0) die("no pseudo-terminal is to be had; mount devpts on /dev/pts");
     if (t.pid > 0) return t;
     setenv("TERM", "xterm", 1);
     setenv("HOME", s->folder, 1);

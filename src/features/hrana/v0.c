@@ -72,7 +72,7 @@ static void v0_end(hrana_exec *x, const trib_stmt *stmt) {
     trib_jw_key(&x->w, TRIB_STR("rows_written"));
     trib_jw_u64(&x->w, counts.rows_written);
     trib_jw_key(&x->w, TRIB_STR("query_duration_ms"));
-    encode_real(&x->w, (double)us / US_PER_MS);
+    encode_real(&x->w, (double)us / (double)US_PER_MS);
     trib_jw_object_end(&x->w);
     trib_jw_object_end(&x->w);
 }
