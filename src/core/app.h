@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "core/http.h"
 #include "core/job.h"
+#include "core/ws.h"
 #include "store/store.h"
 
 typedef struct trib_control trib_control;   /* control.h: tenants, keys */
@@ -48,6 +49,7 @@ struct trib_app {
     trib_auth *auth;
     trib_sessions *sessions;
     trib_http_ops http;
+    trib_ws_ops ws;
     trib_metrics *metrics; /* never NULL in the server; made before trib_app_start */
     trib_app_counters counters;
     const char *version;

@@ -149,9 +149,8 @@ static size_t unfinished_bytes(trib_str text) {
 
 /* Each byte is looked at once, whatever the fragments are. */
 static bool check_text(trib_ws_reader *reader, bool last) {
-    trib_str fresh =
-        trib_str_make(reader->message.ptr + reader->valid_bytes, reader->message.len - reader->valid_bytes);
-    if (fresh.len == 0) return true;
+    if (reader->message.len == reader->valid_bytes) return true;
+    trib_str fresh = trib_str_sub(trib_buf_str(&reader->message), reader->valid_bytes, reader->message.len);
     size_t later = last ? 0 : unfinished_bytes(fresh);
     reader->valid_bytes += fresh.len - later;
     return trib_str_utf8_valid(trib_str_sub(fresh, 0, fresh.len - later));
