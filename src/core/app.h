@@ -31,6 +31,7 @@ typedef struct trib_settings {
     uint32_t delete_grace_ms;    /* how long a deleted tenant can come back; 0: not at all */
     uint64_t max_response_bytes; /* 0: 10 MB */
     uint64_t max_row_bytes;      /* 0: 5 MB */
+    bool test_hooks;             /* --test-hooks: SQL texts that break the connection, for suites of clients */
     uint32_t max_batch_steps;    /* 0: the protocol's own, TRIB_HRANA_STEPS_MAX */
 } trib_settings;
 
