@@ -5,7 +5,8 @@
  *   BEGIN READONLY, BEGIN CONCURRENT   libSQL's; run as BEGIN DEFERRED and BEGIN IMMEDIATE
  *   PRAGMA x = 1, class SET            SQLite would act while preparing it; prepared at the first step instead
  *   PRAGMA x = 1, class FIXED          run as PRAGMA x: the value in force
- *   ALTER TABLE ... ALTER COLUMN       libSQL's; run by libsql_alter.c */
+ *   ALTER TABLE ... ALTER COLUMN       libSQL's; run by libsql_alter.c
+ *   CREATE TABLE ... RANDOM ROWID      libSQL's; run with a mark instead of the words (libsql_text.h) */
 #include "store/stmt.h"
 
 #include <assert.h>
@@ -144,6 +145,31 @@ static trib_code prepare_alter(trib_stmt *stmt, trib_str sql, trib_stmt_head hea
     return trib_libsql_alter_check(stmt->handle, sql, err);
 }
 
+/* CREATE TABLE ... RANDOM ROWID: stmt->sql becomes the text for SQLite, of which *sql is a view. *ret_mark_at: where
+ * the mark stands in it; SIZE_MAX: it is another statement. */
+static trib_code rewrite_create(trib_stmt *stmt, trib_str *sql, size_t *ret_mark_at, trib_error *err) {
+    trib_buf text;
+    *ret_mark_at = SIZE_MAX;
+    trib_buf_init(&text, TRIB_SQL_MAX_BYTES + sizeof TRIB_RANDOM_ROWID_MARK);
+    trib_random_found found =
+        trib_libsql_random_rowid(trib_str_sub(*sql, 0, trib_sql_first_len(*sql)), &text, ret_mark_at);
+    trib_code code = TRIB_OK;
+    trib_buf_add_char(&text, '\0');
+    if (found == TRIB_RANDOM_AUTOINCREMENT)
+        code = trib_error_set(err, TRIB_SQL_PARSE_ERROR,
+                              "SQL string could not be parsed: AUTOINCREMENT not allowed on RANDOM ROWID tables");
+    else if (found == TRIB_RANDOM_ROWID && !TRIB_SQLITE_RANDOM_ROWID)
+        code = trib_policy_unsupported(err, "RANDOM ROWID; this server was built with another SQLite than its own");
+    else if (found == TRIB_RANDOM_ROWID && text.failed) code = trib_error_set(err, TRIB_NOMEM, NULL);
+    else if (found == TRIB_RANDOM_ROWID) {
+        free(stmt->sql);
+        stmt->sql_len = trib_buf_take(&text, &stmt->sql) - 1;
+        *sql = trib_str_make(stmt->sql, stmt->sql_len);
+    }
+    trib_buf_deinit(&text);
+    return code;
+}
+
 /* Prepares the first statement of stmt->sql. from: where that begins in the client's text. *ret_used: bytes of it up to
  * and with that statement. */
 static trib_code prepare_text(trib_stmt *stmt, size_t from, size_t *ret_used, trib_error *err) {
@@ -159,6 +185,12 @@ static trib_code prepare_text(trib_stmt *stmt, size_t from, size_t *ret_used, tr
         if (done) *ret_used = (size_t)(sql.ptr - stmt->sql) + trib_sql_first_len(sql);
         if (done || code != TRIB_OK) return code;
     }
+    size_t mark_at = SIZE_MAX, whole = 0;
+    if (head.kind == TRIB_STMT_CREATE) {
+        whole = (size_t)(sql.ptr - stmt->sql) + trib_sql_first_len(sql);
+        code = rewrite_create(stmt, &sql, &mark_at, err);
+    }
+    if (code != TRIB_OK) return code;
     char space[128];
     trib_str instead = replacement(stmt, head, space, sizeof space);
     stmt->pragma = head.pragma;
@@ -171,8 +203,10 @@ static trib_code prepare_text(trib_stmt *stmt, size_t from, size_t *ret_used, tr
         rc = sqlite3_prepare_v3(handle->sqlite, instead.ptr, (int)instead.len, SQLITE_PREPARE_PERSISTENT, &stmt->sqlite,
                                 NULL);
     else if (!stmt->sets_pragma) rc = prepare_sqlite(handle->sqlite, sql, &stmt->sqlite, &tail);
+    if (rc != SQLITE_OK && mark_at != SIZE_MAX && sqlite3_error_offset(handle->sqlite) > (int)mark_at)
+        from -= sizeof TRIB_RANDOM_ROWID_MARK - 1; /* as the client counts */
     if (rc != SQLITE_OK) return prepare_error(handle, rc, from, err);
-    *ret_used = (size_t)(tail - stmt->sql);
+    *ret_used = mark_at == SIZE_MAX ? (size_t)(tail - stmt->sql) : whole;
     take_facts(stmt, head, handle->policy);
     return TRIB_OK;
 }

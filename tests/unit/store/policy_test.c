@@ -452,6 +452,9 @@ static void what_applications_use_works(void **state) {
                 "1|3;2|3");
     expect_rows(f, "SELECT \"double quoted text\"", "double quoted text");
     expect_rows(f, "SELECT libsql_server_database_name()", "null");
+    f->vars.database_name = "acme";
+    expect_ok(f, "CREATE VIEW who AS SELECT libsql_server_database_name() AS name");
+    expect_rows(f, "SELECT name FROM who", "acme");
     expect_rows(f, "SELECT count(*) FROM (SELECT row_number() OVER (ORDER BY id) FROM q)", "2");
     expect_rows(f, "CREATE VIRTUAL TABLE fv USING fts5vocab(ft, row); SELECT term FROM fv WHERE term='dog'", "dog");
     expect_rows(f, "INSERT INTO ft(ft) VALUES('optimize'); INSERT INTO ft(ft) VALUES('integrity-check'); SELECT 1",
