@@ -369,7 +369,7 @@ static trib_ws *ws_accept(trib_http_request *request, const trib_ws_handler *han
     trib_http_conn *http = request->conn;
     char accept[TRIB_WS_ACCEPT_BYTES];
     int protocol = -1;
-    trib_ws_conn *conn;
+    trib_ws_conn *conn = NULL;
     trib_error err;
     trib_code code = trib_ws_handshake_check(&http->parser.head, accept, &err);
     if (code == TRIB_OK)
