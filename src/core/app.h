@@ -30,6 +30,7 @@ typedef struct trib_settings {
     uint32_t delete_grace_ms;    /* how long a deleted tenant can come back; 0: not at all */
     uint64_t max_response_bytes; /* 0: 10 MB */
     uint64_t max_row_bytes;      /* 0: 5 MB */
+    uint64_t max_import_bytes;   /* of one imported file; 0: no limit but the disk's */
     uint32_t max_batch_steps;    /* 0: the protocol's own, TRIB_HRANA_STEPS_MAX */
 } trib_settings;
 

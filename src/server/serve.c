@@ -121,6 +121,7 @@ static void fill_settings(const trib_serve_options *options, trib_settings *sett
         .delete_grace_ms = config->delete_grace,
         .max_response_bytes = config->max_response,
         .max_row_bytes = config->max_row,
+        .max_import_bytes = config->max_import,
         .max_batch_steps = config->max_batch_steps,
     };
 }
