@@ -19,6 +19,7 @@ extern const trib_command trib_cmd_token_revoke;
 extern const trib_command trib_cmd_token_rotate;
 extern const trib_command trib_cmd_import_db;
 extern const trib_command trib_cmd_import_sql;
+extern const trib_command trib_cmd_import_sqld;
 extern const trib_command trib_cmd_export;
 extern const trib_command trib_cmd_config_show;
 extern const trib_command trib_cmd_version;
@@ -43,6 +44,7 @@ const trib_command *const trib_commands[] = {
     &trib_cmd_token_rotate,
     &trib_cmd_import_db,
     &trib_cmd_import_sql,
+    &trib_cmd_import_sqld,
     &trib_cmd_export,
     &trib_cmd_config_show,
     &trib_cmd_completion,

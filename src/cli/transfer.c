@@ -61,11 +61,15 @@ trib_code trib_transfer_check(const trib_transfer *t, trib_error *err) {
 
 /* ---- the server ---- */
 
-/* A data folder that was used before, or that was named: a mistyped default makes no new one. */
-static bool may_start(const trib_cli *cli, const char *data) {
+static bool was_used(const char *data) {
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/control.db", data);
-    return trib_cli_get(cli, "data") || access(path, F_OK) == 0;
+    return access(path, F_OK) == 0;
+}
+
+/* A data folder that was used before, or that was named: a mistyped default makes no new one. */
+static bool may_start(const trib_cli *cli, const char *data) {
+    return trib_cli_get(cli, "data") || was_used(data);
 }
 
 static trib_code flag(trib_transfer *t, const char *name, const char *value, trib_error *err) {
@@ -92,13 +96,21 @@ static trib_code start_server(trib_transfer *t, const char *data, trib_error *er
     return code;
 }
 
+static bool has_url(const trib_cli *cli) {
+    const char *url = trib_cli_get(cli, "admin-url");
+    if (!url) url = trib_cli_variable(cli, "TRIB_ADMIN_URL");
+    return url && url[0];
+}
+
+bool trib_transfer_can_connect(const trib_transfer *t) {
+    return has_url(t->cli) || was_used(trib_admin_data_dir(t->cli));
+}
+
 trib_code trib_transfer_connect(trib_transfer *t, trib_error *err) {
     trib_server_file file;
     trib_cli *cli = t->cli;
-    const char *url = trib_cli_get(cli, "admin-url");
-    if (!url) url = trib_cli_variable(cli, "TRIB_ADMIN_URL");
     trib_code code = TRIB_OK;
-    if (!url || !url[0]) {
+    if (!has_url(cli)) {
         const char *data = trib_admin_data_dir(cli);
         code = trib_server_file_read(data, &file, err);
         if (code == TRIB_CONNECT && may_start(cli, data)) code = start_server(t, data, err);

@@ -35,6 +35,8 @@ typedef struct trib_transfer {
 trib_code trib_transfer_open(trib_transfer *transfer, trib_cli *cli, trib_error *err);
 /* The server, found or started. Errors: CONNECT, those of trib_serve_start and trib_admin_open. */
 trib_code trib_transfer_connect(trib_transfer *transfer, trib_error *err);
+/* Whether connect would find one, or a data folder that was used before. */
+bool trib_transfer_can_connect(const trib_transfer *transfer);
 /* Says what went wrong if anything did, removes the folder, stops the server; gives the exit status. */
 int trib_transfer_close(trib_transfer *transfer, trib_code code, const trib_error *err);
 /* The path of a file in the private folder. */
