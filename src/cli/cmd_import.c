@@ -96,7 +96,7 @@ static trib_code load(trib_transfer *t, FILE *in, const char *path, trib_error *
     int64_t bytes = 0;
     size_t n = 0;
     char *piece = malloc(READ_BYTES);
-    trib_code code = piece ? trib_sql_load_open(path, &into, err) : trib_error_set(err, TRIB_NOMEM, NULL);
+    trib_code code = piece ? trib_sql_load_open(path, NULL, &into, err) : trib_error_set(err, TRIB_NOMEM, NULL);
     while (code == TRIB_OK && (n = fread(piece, 1, READ_BYTES, in)) > 0) {
         code = trib_sql_load_feed(into, trib_str_make(piece, n), err);
         bytes += (int64_t)n;

@@ -39,6 +39,15 @@ typedef struct trib_app_counters {
     struct trib_counter *requests, *rows_read, *rows_written;
 } trib_app_counters;
 
+/* What is read from elsewhere: the server fills it. `get` NULL: nothing is. */
+typedef struct trib_outbound {
+    void *ctx;
+    /* Gives what is at a URL to `take`, in pieces; false there ends it with CANCELLED. Blocks as long as it takes.
+     * Errors: BAD_REQUEST (such a URL is not read), CONNECT, REMOTE, IO, CANCELLED, NOMEM. Thread: a worker. */
+    trib_code (*get)(void *ctx, const char *url, bool (*take)(void *ctx, trib_str bytes), void *take_ctx,
+                     trib_error *err);
+} trib_outbound;
+
 struct trib_app {
     const trib_env *env;
     trib_log *log;
@@ -49,6 +58,7 @@ struct trib_app {
     trib_auth *auth;
     trib_sessions *sessions;
     trib_http_ops http;
+    trib_outbound outbound;
     trib_metrics *metrics; /* never NULL in the server; made before trib_app_start */
     trib_app_counters counters;
     const char *version;

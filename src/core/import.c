@@ -119,6 +119,58 @@ trib_code trib_import_add(trib_import *import, trib_str bytes, trib_error *err) 
     return submit(import, add_run, add_done, err);
 }
 
+/* ---- load ---- */
+
+static bool must_stop(void *ctx) {
+    trib_import *import = ctx;
+    const trib_app *app = import->app;
+    return atomic_load(&import->cancelled) || atomic_load(&app->draining) ||
+           trib_env_mono_ns(app->env) > import->until_ns;
+}
+
+static bool take_text(void *ctx, trib_str bytes) {
+    trib_import *import = ctx;
+    uint64_t most = import->app->settings.max_import_bytes;
+    import->bytes += (int64_t)bytes.len;
+    if (must_stop(import)) import->code = trib_error_set(&import->err, TRIB_CANCELLED, "the import was cancelled");
+    else if (most && (uint64_t)import->bytes > most)
+        import->code = trib_error_set(&import->err, TRIB_BODY_TOO_LARGE,
+                                      "the dump is longer than %llu bytes; the setting max_import says so",
+                                      (unsigned long long)most);
+    else import->code = trib_sql_load_feed(import->load, bytes, &import->err);
+    return import->code == TRIB_OK;
+}
+
+static trib_job_verdict load_run(trib_job *job) {
+    trib_import *import = of_job(job);
+    const trib_outbound *outbound = &import->app->outbound;
+    trib_error err;
+    const trib_sql_load_bounds bounds = {
+        .max_bytes = import->app->settings.max_import_bytes, .must_stop = must_stop, .ctx = import};
+    import->code = trib_db_writer_open(import->app->store, trib_str_c(import->id), &import->writer, &import->err);
+    if (import->code == TRIB_OK)
+        import->code = trib_db_writer_begin_sql(import->writer, &bounds, &import->load, &import->err);
+    if (import->code != TRIB_OK) return TRIB_JOB_DONE;
+    trib_code got = outbound->get(outbound->ctx, import->url, take_text, import, &err);
+    /* where take_text ended it, the reason is there already */
+    if (got != TRIB_OK && import->code == TRIB_OK) {
+        import->code = got;
+        import->err = err;
+    }
+    trib_code code = trib_db_writer_end_sql(import->writer, import->load, import->code == TRIB_OK, &err);
+    if (code == TRIB_OK || import->code != TRIB_OK) return TRIB_JOB_DONE;
+    import->code = code;
+    import->err = err;
+    return TRIB_JOB_DONE;
+}
+
+trib_code trib_import_load(trib_import *import, const char *url, trib_error *err) {
+    if (!import->app->outbound.get) return trib_error_set(err, TRIB_BAD_REQUEST, "nothing is read from elsewhere here");
+    import->url = url;
+    import->until_ns = trib_env_mono_ns(import->app->env) + (int64_t)TRIB_IMPORT_LOAD_MS * 1000000;
+    return submit(import, load_run, add_done, err);
+}
+
 /* ---- finish ---- */
 
 static void on_placed(trib_job *job) {

@@ -12,6 +12,8 @@
 #include "core/control.h"
 #include "store/db_writer.h"
 
+enum { TRIB_IMPORT_LOAD_MS = 3600 * 1000 /* a text that never ends, or that never lets go, holds a worker */ };
+
 typedef struct trib_import trib_import;
 struct trib_import {
     /* set by the caller of new, and before each step */
@@ -21,6 +23,7 @@ struct trib_import {
     void (*done)(trib_import *import); /* home loop, exactly once a step; code and err are valid */
     void *owner;
     const trib_tenant_change *change; /* finish: settings of the new tenant, the caller's until done; NULL: defaults */
+    _Atomic bool cancelled;           /* load: set by the caller, from any thread: end soon */
     /* results */
     trib_code code;
     trib_error err;
@@ -31,6 +34,9 @@ struct trib_import {
     trib_control_op op;
     trib_job job;
     trib_str chunk;
+    const char *url;
+    trib_sql_load *load;
+    int64_t until_ns;
     trib_work_queue *queue; /* while a job is under way */
     trib_db_writer *writer;
 };
@@ -47,6 +53,9 @@ void trib_import_abandon(trib_import *import);
 trib_code trib_import_begin(trib_import *import, trib_error *err);
 /* bytes: the caller's until done. Later: IO, DISK_FULL; then only free. */
 trib_code trib_import_add(trib_import *import, trib_str bytes, trib_error *err);
+/* Instead of add, once: the SQL text at `url` (app->outbound), the caller's until done, makes the file. Later: what the
+ * text or the way to it lacks; DATABASE_FULL and BODY_TOO_LARGE (max_import), CANCELLED. */
+trib_code trib_import_load(trib_import *import, const char *url, trib_error *err);
 /* Nothing was added: an empty tenant. Later: IMPORT_REFUSED, TENANT_EXISTS, IO, DISK_FULL; then only free. */
 trib_code trib_import_finish(trib_import *import, trib_error *err);
 

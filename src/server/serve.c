@@ -22,6 +22,7 @@
 #include "net/server.h"
 #include "server/certs.h"
 #include "server/modules.h"
+#include "server/outbound.h"
 #include "server/server_file.h"
 
 enum { URL_BYTES = 192, WORKERS_MIN = 4 };
@@ -182,6 +183,7 @@ static trib_code start(trib_serving *serving, const trib_serve_options *options,
     trib_log_init(&serving->log, serving->env, config->log_level, config->log_format, write_stderr, NULL);
     *app = (trib_app){.env = serving->env, .log = &serving->log, .version = TRIB_VERSION};
     fill_settings(options, &app->settings);
+    app->outbound = trib_outbound_of(config);
     int fds[2];
     trib_code code = trib_metrics_new(&app->metrics, err);
     if (!code) code = take_sockets(serving, fds, err);

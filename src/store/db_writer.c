@@ -45,6 +45,25 @@ trib_code trib_db_writer_add(trib_db_writer *w, trib_str bytes, trib_error *err)
     return TRIB_OK;
 }
 
+/* ---- SQL ---- */
+
+trib_code trib_db_writer_begin_sql(trib_db_writer *w, const trib_sql_load_bounds *bounds, trib_sql_load **ret_load,
+                                   trib_error *err) {
+    trib_sql_load_bounds own = *bounds;
+    own.vfs = w->base->zName;
+    return trib_sql_load_open(w->tmp, &own, ret_load, err);
+}
+
+trib_code trib_db_writer_end_sql(trib_db_writer *w, trib_sql_load *load, bool whole, trib_error *err) {
+    sqlite3_int64 bytes = 0;
+    trib_code code = whole ? trib_sql_load_finish(load, err) : TRIB_OK;
+    trib_sql_load_close(load);
+    if (code != TRIB_OK) return code;
+    int rc = w->file->pMethods->xFileSize(w->file, &bytes);
+    w->at = bytes;
+    return rc == SQLITE_OK ? TRIB_OK : trib_file_error("look at", w->tmp, rc, err);
+}
+
 /* ---- is it a database? ---- */
 
 /* https://sqlite.org/fileformat2.html#the_database_header */

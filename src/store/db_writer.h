@@ -8,6 +8,7 @@
 #ifndef TRIB_STORE_DB_WRITER_H
 #define TRIB_STORE_DB_WRITER_H
 
+#include "store/sql_load.h"
 #include "store/store.h"
 
 typedef struct trib_db_writer trib_db_writer;
@@ -18,6 +19,12 @@ typedef struct trib_db_writer trib_db_writer;
 trib_code trib_db_writer_open(trib_store *store, trib_str id, trib_db_writer **ret, trib_error *err);
 /* Appends. After an error only free. Errors: IO, DISK_FULL. */
 trib_code trib_db_writer_add(trib_db_writer *writer, trib_str bytes, trib_error *err);
+/* Instead of add: the file is made by SQL text, which is fed to *ret_load until end, also after an error. bounds->vfs
+ * is the writer's business. Errors: as trib_sql_load_open. */
+trib_code trib_db_writer_begin_sql(trib_db_writer *writer, const trib_sql_load_bounds *bounds, trib_sql_load **ret_load,
+                                   trib_error *err);
+/* whole: the text came to its end. Errors: as trib_sql_load_finish. */
+trib_code trib_db_writer_end_sql(trib_db_writer *writer, trib_sql_load *load, bool whole, trib_error *err);
 /* What was written comes from elsewhere: is it a whole SQLite database that the store can serve? Reads all of it, which
  * takes a time that grows with its size. Errors: IMPORT_REFUSED with what is wrong, IO, NOMEM. Thread: a worker. */
 trib_code trib_db_writer_check(trib_db_writer *writer, trib_error *err);

@@ -15,6 +15,7 @@
 
 struct trib_sql_load {
     sqlite3 *sqlite;
+    trib_sql_load_bounds bounds;
     trib_buf text;    /* what was not run yet */
     size_t looked_at; /* bytes of it that hold no whole statement: it is looked at again when there is much more */
     int64_t line;     /* at which it begins */
@@ -45,6 +46,10 @@ static int authorize(void *ctx, int action, const char *a, const char *b, const 
 
 static trib_code sql_error(trib_sql_load *load, int rc, trib_error *err) {
     if ((rc & 0xff) == SQLITE_NOMEM) return trib_error_set(err, TRIB_NOMEM, NULL);
+    if ((rc & 0xff) == SQLITE_INTERRUPT) return trib_error_set(err, TRIB_CANCELLED, "the import was cancelled");
+    if ((rc & 0xff) == SQLITE_FULL && load->bounds.max_bytes)
+        return trib_error_set(err, TRIB_DATABASE_FULL, "line %lld: the database is larger than %llu bytes",
+                              (long long)load->line, (unsigned long long)load->bounds.max_bytes);
     if (load->denied)
         return trib_error_set(err, TRIB_SQL_DENIED,
                               "line %lld: ATTACH, DETACH and VACUUM are not for dumps: leave the statement out",
@@ -55,16 +60,41 @@ static trib_code sql_error(trib_sql_load *load, int rc, trib_error *err) {
     return TRIB_SQL_ERROR;
 }
 
-trib_code trib_sql_load_open(const char *path, trib_sql_load **ret, trib_error *err) {
+static int must_stop(void *ctx) {
+    const trib_sql_load *load = ctx;
+    return load->bounds.must_stop(load->bounds.ctx);
+}
+
+/* What one call or one row may take is bounded as for tenants. */
+static int set_bounds(trib_sql_load *load) {
+    enum { STOP_OPS = 20000 };
+    char sql[64];
+    uint64_t pages = load->bounds.max_bytes / 4096;
+    sqlite3_limit(load->sqlite, SQLITE_LIMIT_LENGTH, 2 * TRIB_SQL_VALUE_MAX_BYTES + (1 << 20));
+    sqlite3_limit(load->sqlite, SQLITE_LIMIT_EXPR_DEPTH, TRIB_SQL_EXPR_DEPTH_MAX);
+    sqlite3_limit(load->sqlite, SQLITE_LIMIT_COMPOUND_SELECT, TRIB_SQL_COMPOUND_MAX);
+    sqlite3_limit(load->sqlite, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, TRIB_SQL_LIKE_PATTERN_MAX);
+    sqlite3_limit(load->sqlite, SQLITE_LIMIT_TRIGGER_DEPTH, TRIB_SQL_TRIGGER_DEPTH_MAX);
+    sqlite3_limit(load->sqlite, SQLITE_LIMIT_ATTACHED, TRIB_SQL_ATTACHED_MAX);
+    if (load->bounds.must_stop) sqlite3_progress_handler(load->sqlite, STOP_OPS, must_stop, load);
+    if (pages == 0 || pages > UINT32_MAX - 1) return SQLITE_OK;
+    sqlite3_snprintf(sizeof sql, sql, "PRAGMA max_page_count=%llu", (unsigned long long)pages);
+    return sqlite3_exec(load->sqlite, sql, NULL, NULL, NULL);
+}
+
+trib_code trib_sql_load_open(const char *path, const trib_sql_load_bounds *bounds, trib_sql_load **ret,
+                             trib_error *err) {
     trib_sql_load *load = calloc(1, sizeof *load);
     if (!load) return trib_error_set(err, TRIB_NOMEM, NULL);
+    if (bounds) load->bounds = *bounds;
     trib_buf_init(&load->text, TRIB_SQL_LOAD_STATEMENT_MAX_BYTES);
     load->line = 1;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
-    int rc = sqlite3_open_v2(path, &load->sqlite, flags, NULL);
+    int rc = sqlite3_open_v2(path, &load->sqlite, flags, load->bounds.vfs);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(load->sqlite, "PRAGMA synchronous=OFF; PRAGMA page_size=4096; PRAGMA encoding='UTF-8'", NULL,
                           NULL, NULL);
+    if (rc == SQLITE_OK && bounds) rc = set_bounds(load);
     if (rc == SQLITE_OK) rc = sqlite3_set_authorizer(load->sqlite, authorize, load);
     if (rc != SQLITE_OK) {
         trib_code code = sql_error(load, rc, err);

@@ -7,6 +7,7 @@
 #ifndef TRIB_STORE_SQL_LOAD_H
 #define TRIB_STORE_SQL_LOAD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -18,8 +19,19 @@ enum {
 
 typedef struct trib_sql_load trib_sql_load;
 
-/* path: no file yet. Owns: *ret by trib_sql_load_close. Errors: SQL_ERROR, NOMEM. Thread: one at a time. */
-trib_code trib_sql_load_open(const char *path, trib_sql_load **ret, trib_error *err);
+/* For text that nobody vouches for. */
+typedef struct trib_sql_load_bounds {
+    const char *vfs;    /* NULL: SQLite's own */
+    uint64_t max_bytes; /* of the file; 0: any */
+    /* Asked while statements run, may be NULL: true ends them with CANCELLED. */
+    bool (*must_stop)(void *ctx);
+    void *ctx;
+} trib_sql_load_bounds;
+
+/* path: no file yet, or an empty one. bounds: copied; NULL: none. Owns: *ret by trib_sql_load_close. Errors: SQL_ERROR,
+ * NOMEM. Thread: one at a time. */
+trib_code trib_sql_load_open(const char *path, const trib_sql_load_bounds *bounds, trib_sql_load **ret,
+                             trib_error *err);
 /* Runs the statements that are whole by now. After an error only close.
  * Errors: SQL_ERROR with the line of the text where the statement begins; SQL_DENIED (another file, as ATTACH opens);
  *         IMPORT_REFUSED (ROLLBACK: a dump that says so is not whole); BODY_TOO_LARGE (one statement), NOMEM. */

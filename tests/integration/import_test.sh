@@ -162,6 +162,54 @@ has '"deleted":true' "they can be given up"
 [ "$(find "$data/db" -name '*.tmp' | wc -l)" -eq 0 ] || sleep 1
 [ "$(find "$data/db" -name '*.tmp' | wc -l)" -eq 0 ] || failed "with their files"
 
+# ---- dump_url, as sqld has it ----
+
+mkdir "$work/dumps"
+cp "$work/shop.sql" "$work/dumps/shop.sql"
+ln -s "$work/shop.sql" "$work/dumps/link.sql"
+api POST v1/namespaces/dumped/create -d "{\"dump_url\":\"file://$work/dumps/shop.sql\"}"
+has '[400]' "without dump_folder no file is read"
+has 'dump_folder' "and it is said"
+stop_server
+start_server --dump-folder "$work/dumps"
+api POST v1/namespaces/dumped/create -d "{\"dump_url\":\"file://$work/dumps/shop.sql\"}"
+has '[200]' "a dump below dump_folder"
+same_sum dumped "has the same rows"
+for other in "$work/shop.sql" "$work/dumps/link.sql" "$work/dumps/../shop.sql" "$work/dumps/%2e%2e/shop.sql" "$work/dumps" /etc/passwd; do
+    api POST v1/namespaces/stolen/create -d "{\"dump_url\":\"file://$other\"}"
+    has '[400]' "not $other"
+done
+api POST v1/namespaces/dumped/create -d "{\"dump_url\":\"file://$work/dumps/shop.sql\"}"
+has TENANT_EXISTS "a taken name"
+head -c 90000 "$work/shop.sql" >"$work/dumps/half.sql"
+api POST v1/namespaces/half/create -d "{\"dump_url\":\"file://$work/dumps/half.sql\"}"
+has "cut off" "half a dump"
+echo "ATTACH '/etc/passwd' AS x" >"$work/dumps/attach.sql"
+api POST v1/namespaces/half/create -d "{\"dump_url\":\"file://$work/dumps/attach.sql\"}"
+has SQL_DENIED "a dump cannot reach other files of the server"
+api POST v1/namespaces/half/create -d '{"dump_url":"http://127.0.0.1:1/"}'
+has CONNECT_FAILED "nobody there"
+api POST v1/namespaces/half/create -d "{\"dump_url\":\"${url}nobody/dump\"}"
+has "HTTP status 401" "an answer that is none"
+api POST v1/namespaces/half/create -d '{"dump_url":"gopher://x/"}'
+has '[400]' "another kind of URL"
+t tenant show half
+fails_with 4 "nothing is there"
+# over HTTP: from a server without tokens, by its own /dump
+"$TRIB" dev app --data "$work/dev" --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --log-level error >"$work/dev.out" 2>&1 &
+dev=$!
+for i in 1 2 3 4 5 6 7 8 9 10; do grep -q LIBSQL_URL "$work/dev.out" && break; sleep 0.3; done
+dev_url=$(sed -n 's/^LIBSQL_URL=//p' "$work/dev.out")
+"$TRIB" shell "$dev_url" --sql "CREATE TABLE a(b); INSERT INTO a VALUES (41)" >/dev/null
+api POST v1/namespaces/web/create -d "{\"dump_url\":\"${dev_url}dump\"}"
+has '[200]' "a dump over HTTP"
+t shell web --sql 'SELECT b FROM a' --mode csv
+has 41 "with its rows"
+kill "$dev"
+wait "$dev" || true
+[ "$(find "$data/db" -name '*.tmp*' | wc -l)" -eq 0 ] || sleep 1
+[ "$(find "$data/db" -name '*.tmp*' | wc -l)" -eq 0 ] || failed "what failed left no files"
+
 # ---- killed on the way ----
 
 whole=0 nothing=0

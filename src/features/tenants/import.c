@@ -8,6 +8,7 @@
  *
  * An import that nobody goes on with makes room for another one after TENANTS_IMPORT_IDLE_MS. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/import.h"
 #include "features/tenants/tenants_int.h"
@@ -20,6 +21,7 @@ typedef struct slot {
     int64_t used_ns;
     struct tenants_state *state;
     trib_http_request *http;
+    const char *url; /* of a dump, in the request's arena */
 } slot;
 
 struct tenants_state {
@@ -155,32 +157,41 @@ static void begun(trib_import *import) {
     tenants_reply_send(&reply, http);
 }
 
-void tenants_handle_import(trib_http_request *http) {
-    static const char *const members[] = {NULL};
-    const trib_json *body;
-    trib_error err;
-    trib_code code = tenants_parse_body(http, members, &body, &err);
-    slot *s = code == TRIB_OK ? calloc(1, sizeof *s) : NULL;
-    if (code == TRIB_OK && !s) code = trib_error_set(&err, TRIB_NOMEM, NULL);
-    if (code == TRIB_OK) {
-        *s = (slot){.busy = true, .state = http->module_state, .http = http};
-        trib_list_init(&s->link);
-        code = trib_import_new(http->app, http->path_params[0], &s->import, &err);
-    }
-    if (code == TRIB_OK) code = add_slot(s->state, s, &err);
+/* The name is ":ns". The slot is busy: this request's. */
+static trib_code make_slot(trib_http_request *http, slot **ret, trib_error *err) {
+    slot *s = calloc(1, sizeof *s);
+    if (!s) return trib_error_set(err, TRIB_NOMEM, NULL);
+    *s = (slot){.busy = true, .state = http->module_state, .http = http};
+    trib_list_init(&s->link);
+    trib_code code = trib_import_new(http->app, http->path_params[0], &s->import, err);
+    if (code == TRIB_OK) code = add_slot(s->state, s, err);
     if (code != TRIB_OK) {
-        if (s) trib_import_free(s->import);
+        trib_import_free(s->import);
         free(s);
-        tenants_answer_failed(http, &err);
-        return;
+        return code;
     }
     s->import->home = http->home;
     s->import->owner = s;
-    s->import->done = begun;
-    code = trib_import_begin(s->import, &err);
-    if (code == TRIB_OK) return;
-    end(s, true); /* there are no files yet */
-    tenants_answer_failed(http, &err);
+    *ret = s;
+    return TRIB_OK;
+}
+
+static trib_code begin(slot *s, void (*done)(trib_import *), trib_error *err) {
+    s->import->done = done;
+    trib_code code = trib_import_begin(s->import, err);
+    if (code != TRIB_OK) end(s, true); /* there are no files yet */
+    return code;
+}
+
+void tenants_handle_import(trib_http_request *http) {
+    static const char *const members[] = {NULL};
+    const trib_json *body;
+    slot *s = NULL;
+    trib_error err;
+    trib_code code = tenants_parse_body(http, members, &body, &err);
+    if (code == TRIB_OK) code = make_slot(http, &s, &err);
+    if (code == TRIB_OK) code = begin(s, begun, &err);
+    if (code != TRIB_OK) tenants_answer_failed(http, &err);
 }
 
 /* ---- pieces ---- */
@@ -262,6 +273,58 @@ void tenants_handle_import_finish(trib_http_request *http) {
         s->import->change = change;
         code = trib_import_finish(s->import, &err);
         if (code != TRIB_OK) rest(s);
+    }
+    if (code != TRIB_OK) tenants_answer_failed(http, &err);
+}
+
+/* ---- dump_url of create: all steps in one request ---- */
+
+static void on_cancel(trib_http_request *http) {
+    slot *s = http->feature;
+    atomic_store(&s->import->cancelled, true);
+}
+
+static void fail(slot *s, const trib_error *err) {
+    trib_http_request *http = s->http;
+    trib_error why = *err;
+    http->on_cancel = NULL;
+    end(s, false);
+    tenants_answer_failed(http, &why);
+}
+
+static void dump_loaded(trib_import *import) {
+    slot *s = import->owner;
+    trib_error err = import->err;
+    s->http->on_cancel = NULL;
+    import->done = finished;
+    trib_code code = import->code;
+    if (code == TRIB_OK) code = trib_import_finish(import, &err);
+    if (code != TRIB_OK) fail(s, &err);
+}
+
+static void dump_begun(trib_import *import) {
+    slot *s = import->owner;
+    trib_error err = import->err;
+    import->done = dump_loaded;
+    trib_code code = import->code;
+    s->http->feature = s;
+    s->http->on_cancel = on_cancel;
+    if (code == TRIB_OK) code = trib_import_load(import, s->url, &err);
+    if (code != TRIB_OK) fail(s, &err);
+}
+
+void tenants_create_from_dump(trib_http_request *http, trib_str url) {
+    slot *s = NULL;
+    trib_error err;
+    trib_str copy = trib_arena_printf(http->arena, "%.*s", TRIB_STR_ARG(url));
+    trib_code code = TRIB_OK;
+    if (!copy.ptr) code = trib_error_set(&err, TRIB_NOMEM, NULL);
+    else if (memchr(copy.ptr, 0, url.len))
+        code = trib_error_set(&err, TRIB_BAD_REQUEST, "\"dump_url\" has a zero byte in it");
+    if (code == TRIB_OK) code = make_slot(http, &s, &err);
+    if (code == TRIB_OK) {
+        s->url = copy.ptr;
+        code = begin(s, dump_begun, &err);
     }
     if (code != TRIB_OK) tenants_answer_failed(http, &err);
 }

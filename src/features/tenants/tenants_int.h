@@ -78,6 +78,8 @@ void tenants_handle_import(trib_http_request *http);
 void tenants_handle_import_piece(trib_http_request *http);
 void tenants_handle_import_finish(trib_http_request *http);
 void tenants_handle_import_drop(trib_http_request *http);
+/* A new tenant from the SQL text at a URL; answers. */
+void tenants_create_from_dump(trib_http_request *http, trib_str url);
 /* export.c */
 void tenants_handle_export(trib_http_request *http);
 /* fork.c */

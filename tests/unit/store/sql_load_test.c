@@ -15,6 +15,7 @@
 #include "store/sql_load.h"
 
 static char path[64];
+static const trib_sql_load_bounds *bounds;
 
 static int setup(void **state) {
     (void)state;
@@ -32,7 +33,7 @@ static int teardown(void **state) {
 /* In pieces of `piece` bytes. */
 static trib_code load(const char *text, size_t piece, trib_error *err) {
     trib_sql_load *into = NULL;
-    trib_code code = trib_sql_load_open(path, &into, err);
+    trib_code code = trib_sql_load_open(path, bounds, &into, err);
     for (size_t at = 0, len = strlen(text); code == TRIB_OK && at < len; at += piece)
         code = trib_sql_load_feed(into, trib_str_make(text + at, piece < len - at ? piece : len - at), err);
     if (code == TRIB_OK) code = trib_sql_load_finish(into, err);
@@ -137,6 +138,27 @@ static void a_long_statement_in_small_pieces_is_read_few_times(void **state) {
     free(text);
 }
 
+static bool stop_now(void *ctx) {
+    (void)ctx;
+    return true;
+}
+
+static void bounds_end_what_takes_too_much(void **state) {
+    (void)state;
+    static const trib_sql_load_bounds small = {.max_bytes = 64 << 10}, stopped = {.must_stop = stop_now};
+    static const char endless[] = "CREATE TABLE t(a);WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) "
+                                  "INSERT INTO t SELECT x FROM c;";
+    trib_error err;
+    bounds = &small;
+    assert_int_equal(load(endless, 1000, &err), TRIB_DATABASE_FULL);
+    assert_int_equal(load("SELECT zeroblob(100000000)", 1000, &err), TRIB_SQL_ERROR);
+    teardown(NULL);
+    setup(NULL);
+    bounds = &stopped;
+    assert_int_equal(load(endless, 1000, &err), TRIB_CANCELLED);
+    bounds = NULL;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_cuts_of_the_text_do_not_matter, setup, teardown),
@@ -145,6 +167,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(half_a_dump_is_refused_at_every_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dump_that_undoes_itself_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dump_reaches_no_other_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(bounds_end_what_takes_too_much, setup, teardown),
         cmocka_unit_test_setup_teardown(a_long_statement_in_small_pieces_is_read_few_times, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
