@@ -81,6 +81,7 @@ struct trib_work_queue {
     trib_list link; /* in pool->ready when it has jobs and fewer than TRIB_TENANT_RUNNING_MAX run */
     uint32_t queued, running;
     uint32_t in_flight; /* jobs between submission and home that do not wait for their own tenant */
+    _Atomic bool full;  /* trib_work_queue_is_full */
     trib_pace_lane lane;
     trib_list use_link;
     int64_t used_ns, use_permille; /* since the last tick; of one worker, on average */
@@ -140,9 +141,21 @@ static void wake(trib_workers *pool) {
 }
 
 /* Lock held. */
+static bool queue_is_full(trib_work_queue *queue, int64_t now_ns) {
+    bool full = queue->queued >= TRIB_TENANT_QUEUE_MAX;
+    if (!full && queue->queued >= TRIB_TENANT_QUEUE_FREE) {
+        const trib_job *first = TRIB_LIST_ITEM(queue->jobs.next, trib_job, link);
+        full = now_ns - first->queued_ns > (int64_t)TRIB_TENANT_QUEUE_MS * 1000000;
+    }
+    atomic_store_explicit(&queue->full, full, memory_order_relaxed);
+    return full;
+}
+
+/* Lock held. */
 static void queue_push(trib_job *job, bool front) {
     trib_work_queue *queue = job->queue;
     atomic_store(&job->state, JOB_QUEUED);
+    job->queued_ns = trib_env_mono_ns(queue->pool->env);
     count_in(job);
     if (front) trib_list_push_front(&queue->jobs, &job->link);
     else trib_list_push_back(&queue->jobs, &job->link);
@@ -230,6 +243,7 @@ static void count_use(worker *w, int64_t now_ns) {
     if (now_ns <= w->used_from_ns) return;
     queue->used_ns += now_ns - w->used_from_ns;
     w->used_from_ns = now_ns;
+    if (atomic_load_explicit(&queue->full, memory_order_relaxed)) queue_is_full(queue, now_ns);
     if (!trib_list_is_linked(&queue->use_link)) trib_list_push_back(&queue->pool->used, &queue->use_link);
 }
 
@@ -558,24 +572,32 @@ void trib_work_queue_free(trib_work_queue *queue) {
     unlock(pool);
 }
 
+bool trib_work_queue_is_full(const trib_work_queue *queue) {
+    return atomic_load_explicit(&queue->full, memory_order_relaxed);
+}
+
+trib_code trib_work_queue_full_error(trib_error *err) {
+    return trib_error_set(err, TRIB_TOO_MANY_REQUESTS,
+                          "this tenant has more requests waiting than are answered in time (%d at most, and none for "
+                          "more than %d ms); send fewer at once or try again later",
+                          TRIB_TENANT_QUEUE_MAX, TRIB_TENANT_QUEUE_MS);
+}
+
 trib_code trib_job_submit(trib_job *job, trib_error *err) {
     trib_work_queue *queue = job->queue;
     trib_workers *pool = queue->pool;
     trib_code code = TRIB_OK;
     job->counted = false;
+    int64_t now_ns = trib_env_mono_ns(pool->env);
     bool later = job->home && job->home->wake_later && job->home->wake_later(job->home, pool);
     lock(pool);
     if (pool->stopping) code = TRIB_SHUTTING_DOWN;
-    else if (queue->queued >= TRIB_TENANT_QUEUE_MAX) code = TRIB_TOO_MANY_REQUESTS;
+    else if (queue_is_full(queue, now_ns)) code = TRIB_TOO_MANY_REQUESTS;
     else queue_push(job, false);
     bool wakes = !later && wake_claim(pool);
     unlock(pool);
     if (wakes) wake(pool);
-    if (code == TRIB_TOO_MANY_REQUESTS) {
-        return trib_error_set(err, code,
-                              "this tenant already has %d requests waiting; send fewer at once or try again later",
-                              TRIB_TENANT_QUEUE_MAX);
-    }
+    if (code == TRIB_TOO_MANY_REQUESTS) return trib_work_queue_full_error(err);
     return code == TRIB_OK ? code : trib_error_set(err, code, NULL);
 }
 

@@ -54,6 +54,7 @@ struct trib_job {
     _Atomic bool cancelled; /* set by the home when the peer is gone; run looks at it at safe points */
     /* private to core/job.c */
     trib_list link;
+    int64_t queued_ns;
     bool counted; /* in its queue's in_flight; whoever has the job now may look */
     _Atomic int state;
     _Atomic(void *) worker; /* the one that runs it, or ran it last */
@@ -62,7 +63,11 @@ struct trib_job {
 enum {
     TRIB_WORKERS_MAX = 64,
     TRIB_TENANT_RUNNING_MAX = 4,  /* statements of one tenant at once: a tenant cannot take every worker */
-    TRIB_TENANT_QUEUE_MAX = 4096, /* jobs waiting per tenant; then TOO_MANY_REQUESTS */
+    TRIB_TENANT_QUEUE_MAX = 4096, /* jobs waiting per tenant; then TOO_MANY_REQUESTS: memory */
+    /* The same once more than so many wait and the first of them waits for so long: a queue that only grows serves
+     * nobody in time, and goes on to do so after the overload has ended. */
+    TRIB_TENANT_QUEUE_FREE = 64,
+    TRIB_TENANT_QUEUE_MS = 500,
     TRIB_STUCK_STATEMENT_MS = 50, /* a worker that sits longer in one job gets a stand-in */
     TRIB_STUCK_WORKERS_MAX = 16,  /* stand-ins; past it a statement of the heaviest tenant is interrupted each tick */
     /* A tenant is heavy, and gives way to others (base/pace.h), while it keeps more than this part of a worker busy
@@ -89,6 +94,11 @@ uint32_t trib_workers_count_urgent(trib_workers *workers);
 /* The queue of one tenant; made with the tenant, and freed with it, when no job waits in it. */
 trib_work_queue *trib_work_queue_new(trib_workers *workers);
 void trib_work_queue_free(trib_work_queue *queue);
+/* True: a job would be refused. As it was at the last submission or start of a job; for refusing work before it is
+ * decoded. Thread: any. */
+bool trib_work_queue_is_full(const trib_work_queue *queue);
+/* What is_full's refusal says: TOO_MANY_REQUESTS. */
+trib_code trib_work_queue_full_error(trib_error *err);
 /* It uses more than its share now and gives way to others. Thread: any. */
 bool trib_work_queue_is_heavy(const trib_work_queue *queue);
 

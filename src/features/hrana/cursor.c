@@ -120,22 +120,22 @@ static trib_code write_first_line(hrana_exec *x, trib_error *err) {
     return x->out.failed ? trib_error_set(err, TRIB_NOMEM, NULL) : TRIB_OK;
 }
 
-void hrana_handle_cursor(trib_http_request *http) {
-    trib_error err;
-    trib_str baton;
-    hrana_batch *batch = trib_arena_zalloc(http->arena, 1, sizeof *batch);
-    hrana_exec *x = hrana_exec_new(http);
-    if (!x) return;
-    trib_code code = batch ? hrana_decode_cursor(http->arena, http->body, &baton, batch, &err)
-                           : trib_error_set(&err, TRIB_NOMEM, NULL);
-    if (code == TRIB_OK) code = hrana_batch_check(x, batch, &err);
-    if (code == TRIB_OK) code = hrana_batch_begin(x, batch, &err);
-    if (code == TRIB_OK) code = hrana_exec_open(x, baton, &err);
-    if (code == TRIB_OK) code = write_first_line(x, &err);
-    if (code != TRIB_OK) {
-        hrana_exec_fail(x, &err);
-        return;
-    }
+static trib_code decode(hrana_exec *x, trib_error *err) {
+    x->decoded = trib_arena_zalloc(x->arena, 1, sizeof *x->decoded);
+    if (!x->decoded) return trib_error_set(err, TRIB_NOMEM, NULL);
+    trib_code code = hrana_decode_cursor(x->arena, x->http->body, &x->baton, x->decoded, err);
+    return code == TRIB_OK ? hrana_batch_check(x, x->decoded, err) : code;
+}
+
+static trib_code begin(hrana_exec *x, trib_error *err) {
+    trib_code code = hrana_batch_begin(x, x->decoded, err);
+    if (code == TRIB_OK) code = hrana_exec_open(x, x->baton, err);
+    if (code == TRIB_OK) code = write_first_line(x, err);
     x->job.handed = handed;
-    hrana_exec_submit(x, work, finished);
+    return code;
+}
+
+void hrana_handle_cursor(trib_http_request *http) {
+    static const hrana_way way = {decode, begin, work, finished, NULL};
+    hrana_exec_serve(http, &way);
 }

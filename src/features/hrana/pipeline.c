@@ -155,23 +155,26 @@ static void finished(trib_db_job *job) {
     hrana_exec_answer(x, "application/json");
 }
 
-void hrana_handle_pipeline(trib_http_request *http) {
-    trib_error err;
-    hrana_exec *x = hrana_exec_new(http);
-    if (!x) return;
-    trib_code code = hrana_decode_pipeline(http->arena, http->body, &x->pipeline, &err);
+static trib_code decode(hrana_exec *x, trib_error *err) {
+    trib_code code = hrana_decode_pipeline(x->arena, x->http->body, &x->pipeline, err);
     for (size_t i = 0; code == TRIB_OK && i < x->pipeline.count; i++) {
-        code = hrana_batch_check(x, &x->pipeline.requests[i].batch, &err);
+        code = hrana_batch_check(x, &x->pipeline.requests[i].batch, err);
     }
-    if (code == TRIB_OK) code = hrana_exec_open(x, x->pipeline.baton, &err);
-    if (code != TRIB_OK) {
-        hrana_exec_fail(x, &err);
-        return;
-    }
+    return code;
+}
+
+static trib_code begin(hrana_exec *x, trib_error *err) {
+    trib_code code = hrana_exec_open(x, x->pipeline.baton, err);
+    if (code != TRIB_OK) return code;
     trib_jw_init(&x->w, &x->out);
     trib_jw_object_begin(&x->w);
     trib_jw_member_null(&x->w, "base_url");
     trib_jw_key(&x->w, TRIB_STR("results"));
     trib_jw_array_begin(&x->w);
-    hrana_exec_submit(x, work, finished);
+    return TRIB_OK;
+}
+
+void hrana_handle_pipeline(trib_http_request *http) {
+    static const hrana_way way = {decode, begin, work, finished, NULL};
+    hrana_exec_serve(http, &way);
 }

@@ -54,7 +54,7 @@ typedef struct test_job {
     _Atomic int *inside, *most;
 } test_job;
 
-static int finished_tags[64], finished_count;
+static int finished_tags[128], finished_count;
 
 static void record(trib_job *base) {
     finished_tags[finished_count++] = ((test_job *)(void *)base)->tag;
@@ -462,6 +462,42 @@ static void a_heavy_tenant_leaves_workers_to_others(void **state) {
     heavy_end(&c);
 }
 
+/* Few may wait for long; many only for a while, and then new ones are refused until the queue moves. */
+static void a_queue_that_stands_still_takes_no_more(void **state) {
+    (void)state;
+    enum { WAITING = TRIB_TENANT_QUEUE_FREE + 2 };
+    trib_workers *workers;
+    test_home home;
+    test_job jobs[WAITING];
+    _Atomic bool hold = true;
+    _Atomic int inside = 0, most = 0;
+    home_init(&home);
+    assert_int_equal(trib_workers_new(&env.env, 1, &workers, NULL), TRIB_OK);
+    trib_work_queue *queue = trib_work_queue_new(workers);
+    for (int i = 0; i < WAITING; i++) jobs[i] = make(&home, queue, 0, run_plain);
+    jobs[0].hold = &hold;
+    jobs[0].inside = &inside;
+    jobs[0].most = &most;
+    assert_int_equal(trib_job_submit(&jobs[0].job, NULL), TRIB_OK);
+    while (atomic_load(&inside) == 0) sched_yield();
+    for (int i = 1; i < WAITING - 1; i++) {
+        assert_int_equal(trib_job_submit(&jobs[i].job, NULL), TRIB_OK);
+        if (i == 1) env.offset_ns += (int64_t)(TRIB_TENANT_QUEUE_MS + 1) * 1000000;
+    }
+    assert_false(trib_work_queue_is_full(queue));
+    assert_int_equal(trib_job_submit(&jobs[WAITING - 1].job, NULL), TRIB_TOO_MANY_REQUESTS);
+    assert_true(trib_work_queue_is_full(queue));
+    atomic_store(&hold, false);
+    home_wait(&home, WAITING - 1);
+    while (trib_work_queue_is_full(queue)) sched_yield();
+    assert_int_equal(trib_job_submit(&jobs[WAITING - 1].job, NULL), TRIB_OK);
+    home_wait(&home, WAITING);
+    trib_workers_stop(workers);
+    trib_work_queue_free(queue);
+    trib_workers_free(workers);
+    home_deinit(&home);
+}
+
 /* Whatever way a job takes home, it is counted out once. */
 static void nothing_stays_urgent_when_all_are_home(void **state) {
     (void)state;
@@ -515,6 +551,7 @@ int main(void) {
         cmocka_unit_test_setup(a_stuck_thread_goes_to_the_background_and_is_replaced_by_a_fresh_one, setup),
         cmocka_unit_test_setup(who_keeps_a_worker_busy_becomes_heavy_and_light_again, setup),
         cmocka_unit_test_setup(a_heavy_tenant_leaves_workers_to_others, setup),
+        cmocka_unit_test_setup(a_queue_that_stands_still_takes_no_more, setup),
         cmocka_unit_test_setup(nothing_stays_urgent_when_all_are_home, setup),
         cmocka_unit_test_setup(after_stop_a_job_is_refused, setup),
     };
