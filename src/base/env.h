@@ -45,6 +45,8 @@ typedef struct trib_env {
     bool (*thread_set_background)(void *ctx, trib_thread *t, bool background);
     /* Will the OS let a thread come back from nice 19? Optional; NULL: no. */
     bool (*thread_may_come_back)(void *ctx);
+    /* The processor time that a thread which runs has used. Optional; NULL: not known. Thread: any. */
+    int64_t (*thread_cpu_ns)(void *ctx, trib_thread *t);
 } trib_env;
 
 static inline int64_t trib_env_mono_ns(const trib_env *env) {

@@ -38,6 +38,7 @@ typedef struct worker {
     trib_job *job;          /* what runs now */
     trib_work_queue *queue; /* its tenant's */
     int64_t since_ns;       /* when it began */
+    int64_t cpu_from_ns;    /* its thread's processor time when it was first seen to be overdue; 0: it was not */
     bool stuck;             /* counted in pool->stuck */
     bool chosen;            /* this job was told to stop because too many are stuck */
     bool background;        /* its thread runs at low priority */
@@ -264,6 +265,7 @@ static void worker_run_one(worker *self, trib_job *job, bool wakes) {
     self->job = job;
     self->queue = queue;
     self->chosen = false;
+    self->cpu_from_ns = 0;
     atomic_store(&job->worker, self);
     self->heavy = trib_work_queue_is_heavy(queue);
     pool->heavy += self->heavy;
@@ -483,6 +485,15 @@ static bool is_overdue(const worker *w, int64_t now_ns) {
     return w->job && now_ns - w->since_ns >= (int64_t)TRIB_STUCK_STATEMENT_MS * 1000000;
 }
 
+/* Does it use what others need, or does it only wait for the disk, or for a core like everybody? Lock held. */
+static bool is_to_blame(worker *w, int64_t now_ns) {
+    const trib_env *env = w->pool->env;
+    if (!env->thread_cpu_ns || now_ns - w->since_ns >= (int64_t)TRIB_STUCK_WAIT_MS * 1000000) return true;
+    int64_t cpu_ns = env->thread_cpu_ns(env->ctx, w->thread);
+    if (w->cpu_from_ns == 0) w->cpu_from_ns = cpu_ns;
+    return cpu_ns - w->cpu_from_ns >= (int64_t)TRIB_STUCK_CPU_MS * 1000000;
+}
+
 /* Of the tenant with the most overdue jobs, the one that runs longest. Lock held. */
 static worker *choose_victim(trib_workers *pool, int64_t now_ns) {
     worker *victim = NULL;
@@ -490,7 +501,7 @@ static worker *choose_victim(trib_workers *pool, int64_t now_ns) {
     for (uint32_t i = 0; i < pool->count; i++) {
         worker *w = &pool->workers[i];
         uint32_t same = 0;
-        if (!is_overdue(w, now_ns) || w->chosen) continue;
+        if (!is_overdue(w, now_ns) || !is_to_blame(w, now_ns) || w->chosen) continue;
         for (uint32_t j = 0; j < pool->count; j++) {
             same += is_overdue(&pool->workers[j], now_ns) && pool->workers[j].queue == w->queue;
         }
@@ -521,6 +532,7 @@ void trib_workers_tick(trib_workers *pool) {
     for (uint32_t i = 0; i < pool->count; i++) {
         worker *w = &pool->workers[i];
         if (w->stuck || !is_overdue(w, now_ns)) continue;
+        (void)is_to_blame(w, now_ns); /* its time counts from now on */
         over = pool->stuck >= TRIB_STUCK_WORKERS_MAX;
         if (over) break;
         w->stuck = true;

@@ -199,6 +199,14 @@ static bool thread_may_come_back(void *ctx) {
     return caps[CAP_TO_INDEX(CAP_SYS_NICE)].effective & CAP_TO_MASK(CAP_SYS_NICE);
 }
 
+static int64_t thread_cpu_ns(void *ctx, trib_thread *t) {
+    (void)ctx;
+    clockid_t clock;
+    struct timespec ts;
+    if (pthread_getcpuclockid(t->os, &clock) != 0 || clock_gettime(clock, &ts) != 0) return 0;
+    return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
+
 const trib_env *trib_env_native(void) {
     static const trib_env native = {
         .mono_ns = mono_ns,
@@ -217,6 +225,7 @@ const trib_env *trib_env_native(void) {
         .thread_join = thread_join,
         .thread_set_background = thread_set_background,
         .thread_may_come_back = thread_may_come_back,
+        .thread_cpu_ns = thread_cpu_ns,
     };
     return &native;
 }

@@ -3,6 +3,7 @@
 #include "io/env_native.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -159,6 +160,26 @@ static void no_signal_is_lost_between_many_threads(void **state) {
     trib_mutex_free(env, c.mutex);
 }
 
+/* ---- the time of one thread ---- */
+
+static void work_until_told(void *arg) {
+    while (!atomic_load((atomic_bool *)arg)) continue;
+}
+
+static void processor_time_is_of_the_thread_that_uses_it(void **state) {
+    (void)state;
+    const trib_env *env = trib_env_native();
+    atomic_bool end = false;
+    trib_thread *t = env->thread_start(env->ctx, "works", work_until_told, &end);
+    assert_non_null(t);
+    int64_t first = env->thread_cpu_ns(env->ctx, t);
+    int64_t until = trib_env_mono_ns(env) + INT64_C(10000000000);
+    while (env->thread_cpu_ns(env->ctx, t) < first + 2000000 && trib_env_mono_ns(env) < until) sched_yield();
+    assert_true(env->thread_cpu_ns(env->ctx, t) >= first + 2000000);
+    atomic_store(&end, true);
+    env->thread_join(env->ctx, t);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clocks_go_forward),
@@ -166,6 +187,7 @@ int main(void) {
         cmocka_unit_test(threads_meet_through_mutex_and_condition),
         cmocka_unit_test(a_wait_without_a_signal_times_out),
         cmocka_unit_test(no_signal_is_lost_between_many_threads),
+        cmocka_unit_test(processor_time_is_of_the_thread_that_uses_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
