@@ -233,49 +233,64 @@ static void accept_head(trib_http_conn *conn) {
 
 static void on_resolved(trib_auth_wait *wait) {
     trib_http_conn *conn = wait->owner;
+    trib_code code = wait->code;
+    trib_error err = wait->err;
     conn->owes = false;
-    if (wait->code == TRIB_OK) {
+    if (code == TRIB_OK) {
         conn->request.tenant = wait->tenant;
         conn->request.principal = wait->principal;
     }
+    conn->wait = NULL;
+    free(wait);
     if (conn->state != HTTP_AUTH) {
         trib_http_conn_finish(conn);
         return;
     }
     trib_http_conn_set_idle_timeout(conn, TRIB_HTTP_IDLE_TIMEOUT_MS);
-    if (wait->code) refuse_head(conn, &wait->err);
+    if (code) refuse_head(conn, &err);
     else accept_head(conn);
     if (conn->state != HTTP_BODY) return;
     trib_http_flush(conn);
     set_reading(conn, true);
 }
 
+/* OK: on_resolved follows. */
+static trib_code authenticate_later(trib_http_conn *conn, const trib_auth_query *query, trib_error *err) {
+    conn->wait = calloc(1, sizeof *conn->wait);
+    if (!conn->wait) return trib_error_set(err, TRIB_NOMEM, NULL);
+    conn->wait->query = *query;
+    conn->wait->home = conn->hub->home;
+    conn->wait->resolved = on_resolved;
+    conn->wait->owner = conn;
+    conn->state = HTTP_AUTH;
+    conn->owes = true;
+    trib_http_conn_set_idle_timeout(conn, 0);
+    trib_code code = trib_auth_resolve_async(conn->hub->app->auth, conn->wait, err);
+    if (code == TRIB_OK) return TRIB_OK;
+    conn->owes = false;
+    free(conn->wait);
+    conn->wait = NULL;
+    trib_http_conn_set_idle_timeout(conn, TRIB_HTTP_IDLE_TIMEOUT_MS);
+    return code;
+}
+
 static void authenticate(trib_http_conn *conn) {
-    trib_auth *auth = conn->hub->app->auth;
-    conn->wait.query = (trib_auth_query){.auth_class = conn->match.route->auth,
-                                         .listener = conn->listener,
-                                         .path = conn->full_path,
-                                         .host = conn->request.host,
-                                         .x_namespace = known(conn, TRIB_HTTP1_X_NAMESPACE),
-                                         .x_namespace_bin = known(conn, TRIB_HTTP1_X_NAMESPACE_BIN),
-                                         .authorization = known(conn, TRIB_HTTP1_AUTHORIZATION),
-                                         .now_ms = trib_env_wall_ms(conn->hub->app->env),
-                                         .memo = &conn->memo};
-    conn->wait.home = conn->hub->home;
-    conn->wait.resolved = on_resolved;
-    conn->wait.owner = conn;
+    trib_auth_query query = {.auth_class = conn->match.route->auth,
+                             .listener = conn->listener,
+                             .path = conn->full_path,
+                             .host = conn->request.host,
+                             .x_namespace = known(conn, TRIB_HTTP1_X_NAMESPACE),
+                             .x_namespace_bin = known(conn, TRIB_HTTP1_X_NAMESPACE_BIN),
+                             .authorization = known(conn, TRIB_HTTP1_AUTHORIZATION),
+                             .now_ms = trib_env_wall_ms(conn->hub->app->env),
+                             .memo = &conn->memo};
     trib_error err;
     trib_str rest;
     trib_code code =
-        trib_auth_resolve(auth, &conn->wait.query, &conn->request.tenant, &conn->request.principal, &rest, &err);
+        trib_auth_resolve(conn->hub->app->auth, &query, &conn->request.tenant, &conn->request.principal, &rest, &err);
     if (code == TRIB_AGAIN) {
-        conn->state = HTTP_AUTH;
-        conn->owes = true;
-        trib_http_conn_set_idle_timeout(conn, 0);
-        code = trib_auth_resolve_async(auth, &conn->wait, &err);
+        code = authenticate_later(conn, &query, &err);
         if (code == TRIB_OK) return;
-        conn->owes = false;
-        trib_http_conn_set_idle_timeout(conn, TRIB_HTTP_IDLE_TIMEOUT_MS);
     }
     if (code) refuse_head(conn, &err);
     else accept_head(conn);

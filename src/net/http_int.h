@@ -41,8 +41,8 @@ struct trib_http_conn {
     trib_buf body;    /* a body that came in pieces or chunks */
     trib_buf out;     /* what the current callback wrote; flushed at its end */
     trib_http_request request;
-    trib_auth_wait wait;
-    trib_auth_memo memo; /* of the token that came last */
+    trib_auth_wait *wait; /* only while a worker finds the tenant: it is larger than all else here */
+    trib_auth_memo memo;  /* of the token that came last */
     trib_route_match match;
     trib_str full_path; /* with the tenant prefix */
     trib_error refusal; /* if refused: what is answered once the body is out of the way */

@@ -338,19 +338,23 @@ static void write_head(trib_http_conn *http, const char *accept, const char *pro
     trib_http1_end_head_bare(out);
 }
 
-static trib_code make(trib_http_conn *http, const trib_ws_handler *handler, size_t max_message_bytes,
-                      trib_ws_conn **ret, trib_error *err) {
+/* NULL: *err says why. */
+static trib_ws_conn *make(trib_http_conn *http, const trib_ws_handler *handler, size_t max_message_bytes,
+                          trib_error *err) {
     trib_http_request *request = &http->request;
     const trib_http1_head *head = &http->parser.head;
     trib_ws_conn *conn = calloc(1, sizeof *conn);
-    if (!conn) return trib_error_set(err, TRIB_NOMEM, NULL);
+    if (!conn) {
+        (void)trib_error_set(err, TRIB_NOMEM, NULL);
+        return NULL;
+    }
     trib_code code = trib_ws_who_new(http->full_path, request->host, trib_http1_known_get(head, TRIB_HTTP1_X_NAMESPACE),
                                      trib_http1_known_get(head, TRIB_HTTP1_X_NAMESPACE_BIN),
                                      trib_http1_known_get(head, TRIB_HTTP1_AUTHORIZATION), http->match.route->auth,
                                      http->listener, &conn->ws.who, err);
     if (code != TRIB_OK) {
         free(conn);
-        return code;
+        return NULL;
     }
     conn->http = http;
     conn->reading = true;
@@ -360,30 +364,28 @@ static trib_code make(trib_http_conn *http, const trib_ws_handler *handler, size
     conn->ws.module_state = request->module_state;
     memcpy(conn->id_text, request->request_id.ptr, request->request_id.len);
     conn->ws.id = trib_str_make(conn->id_text, request->request_id.len);
+    conn->ws.tenant = request->tenant;
+    conn->ws.principal = request->principal;
     trib_ws_reader_init(&conn->reader, true, max_message_bytes);
-    *ret = conn;
-    return TRIB_OK;
+    return conn;
 }
 
 static trib_ws *ws_accept(trib_http_request *request, const trib_ws_handler *handler, size_t max_message_bytes) {
     trib_http_conn *http = request->conn;
     char accept[TRIB_WS_ACCEPT_BYTES];
     int protocol = -1;
-    trib_ws_conn *conn = NULL;
     trib_error err;
     trib_code code = trib_ws_handshake_check(&http->parser.head, accept, &err);
     if (code == TRIB_OK)
         code =
             trib_ws_handshake_choose(&http->parser.head, handler->protocols, handler->protocol_count, &protocol, &err);
     if (code == TRIB_OK && http->draining) code = trib_error_set(&err, TRIB_SHUTTING_DOWN, NULL);
-    if (code == TRIB_OK) (void)make(http, handler, max_message_bytes, &conn, &err);
+    trib_ws_conn *conn = code == TRIB_OK ? make(http, handler, max_message_bytes, &err) : NULL;
     if (!conn) {
         trib_http_refuse(http, &err);
         return NULL;
     }
     conn->ws.protocol = protocol;
-    conn->ws.tenant = request->tenant;
-    conn->ws.principal = request->principal;
     write_head(http, accept, protocol < 0 ? NULL : handler->protocols[protocol]);
     trib_http_conn_hand_over(http, conn);
     trib_http_conn_set_idle_timeout(http, TRIB_WS_PING_MS);
