@@ -129,6 +129,13 @@ pipeline() {
     printf '{"type":"close"}]}' >>"$file"
 }
 
+# pb_select FILE SQL: the same in protobuf, of one short statement with the argument 7
+pb_select() {
+    n=${#2}
+    printf "$(printf '\\022\\%03o\\022\\%03o\\012\\%03o\\012\\%03o' $((n + 10)) $((n + 8)) $((n + 6)) "$n")" >"$1"
+    printf '%s\032\002\020\016\022\002\012\000' "$2" >>"$1"
+}
+
 # requests NAME CLIENTS PATH EXPECT ARGUMENTS...: $work/body.json to the server
 requests() {
     name=$1 clients=$2 path=$3 expect=$4

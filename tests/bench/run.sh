@@ -105,6 +105,8 @@ if start_nginx; then with_nginx=true; else echo "nginx is not installed: no figu
 pipeline "$work/body.json" 'SELECT id, name, price FROM item WHERE id = ?' "$integer_7"
 timed select $connections /bench/v2/pipeline 'the name of item 7"'
 [ $with_nginx = false ] || static_load static_after
+pb_select "$work/body.json" 'SELECT id, name, price FROM item WHERE id = ?'
+timed select_pb $connections /bench/v3-protobuf/pipeline 'the name of item 7'
 pipeline "$work/body.json" 'SELECT id, name, price FROM item WHERE id > ? ORDER BY id LIMIT 100' "$integer_7"
 timed select100 $connections /bench/v2/pipeline 'the name of item 8"'
 stop_server
@@ -169,6 +171,7 @@ table_head
 row static_before "nginx, 300 bytes, $connections clients"
 row select "SELECT of one row, $connections clients"
 row static_after "nginx again"
+row select_pb "the same in protobuf"
 row sqlite_select "the same on SQLite in C, one thread"
 row libsql_select "the same in node with npm's libsql"
 row select100 "SELECT of 100 rows, $connections clients"

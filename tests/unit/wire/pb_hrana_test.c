@@ -231,6 +231,30 @@ static void counts_and_memory_have_limits(void **state) {
     trib_arena_deinit(&small);
 }
 
+/* Whichever allocation fails, protobuf-c's own or ours. */
+static void a_small_memory_budget_fails_cleanly(void **state) {
+    static const char body[] = "\x12\x25"
+                               "\x0a\x05\x12\x03\x0a\x01"
+                               "A"
+                               "\x0a\x11\x0a\x0a\x22\x08\x0a\x02\x10\x00\x0a\x02\x32\x00\x12\x03\x0a\x01"
+                               "B"
+                               "\x0a\x09\x0a\x02\x2a\x00\x12\x03\x0a\x01"
+                               "C";
+    (void)state;
+    trib_code code = TRIB_NOMEM;
+    for (size_t left = 0; code != TRIB_OK; left += 16) {
+        trib_arena small;
+        trib_str baton;
+        hrana_batch batch = {0};
+        trib_arena_init(&small, 4096); /* one chunk, of which all but about `left` is taken */
+        assert_non_null(trib_arena_alloc(&small, left < 4032 ? 4032 - left : 0));
+        code = trib_hrana_pb_decode_cursor(&small, trib_str_make(body, sizeof body - 1), &baton, &batch, &err);
+        assert_true(code == TRIB_OK || (code == TRIB_NOMEM && small.failed));
+        assert_true(left < 4096);
+        trib_arena_deinit(&small);
+    }
+}
+
 static void frames_of_a_websocket(void **state) {
     (void)state;
     hrana_client_msg msg = client_msg(TRIB_STR("\x0a\x05\x0a\x03jwt"));
@@ -277,6 +301,7 @@ int main(void) {
         TEST(lists_of_conditions),
         TEST(what_breaks_the_protocol_is_told),
         TEST(counts_and_memory_have_limits),
+        TEST(a_small_memory_budget_fails_cleanly),
         TEST(frames_of_a_websocket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
