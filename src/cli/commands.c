@@ -17,6 +17,7 @@ extern const trib_command trib_cmd_tenant_fork;
 extern const trib_command trib_cmd_token_create;
 extern const trib_command trib_cmd_token_revoke;
 extern const trib_command trib_cmd_token_rotate;
+extern const trib_command trib_cmd_doctor;
 extern const trib_command trib_cmd_config_show;
 extern const trib_command trib_cmd_version;
 extern const trib_command trib_cmd_help;
@@ -38,6 +39,7 @@ const trib_command *const trib_commands[] = {
     &trib_cmd_token_create,
     &trib_cmd_token_revoke,
     &trib_cmd_token_rotate,
+    &trib_cmd_doctor,
     &trib_cmd_config_show,
     &trib_cmd_completion,
     &trib_cmd_version,
