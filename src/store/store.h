@@ -165,8 +165,8 @@ void trib_handle_leave(trib_handle *handle);
 /* Open transaction, or a setting that was changed: the session must keep this handle. Thread: inside. */
 bool trib_handle_stateful(const trib_handle *handle);
 bool trib_handle_autocommit(const trib_handle *handle);
-/* The open read transaction is copied as a whole (fork): it lives until the log has TRIB_COPY_LOG_MAX_BYTES instead of
- * for a time. Until the handle is given back. Thread: inside. */
+/* The open read transaction is copied as a whole (fork) or checked: it lives until the log has TRIB_COPY_LOG_MAX_BYTES
+ * instead of for a time, and its statements have no deadline. Until the handle is given back. Thread: inside. */
 void trib_handle_set_copying(trib_handle *handle);
 trib_db *trib_handle_db(const trib_handle *handle);
 /* What the statements that ended since enter, or since the last call, have read and written. The database's own counts
