@@ -18,6 +18,10 @@ extern const trib_command trib_cmd_token_create;
 extern const trib_command trib_cmd_token_revoke;
 extern const trib_command trib_cmd_token_rotate;
 extern const trib_command trib_cmd_doctor;
+extern const trib_command trib_cmd_scrub;
+extern const trib_command trib_cmd_quarantine_list;
+extern const trib_command trib_cmd_quarantine_show;
+extern const trib_command trib_cmd_quarantine_release;
 extern const trib_command trib_cmd_config_show;
 extern const trib_command trib_cmd_version;
 extern const trib_command trib_cmd_help;
@@ -40,6 +44,10 @@ const trib_command *const trib_commands[] = {
     &trib_cmd_token_revoke,
     &trib_cmd_token_rotate,
     &trib_cmd_doctor,
+    &trib_cmd_scrub,
+    &trib_cmd_quarantine_list,
+    &trib_cmd_quarantine_show,
+    &trib_cmd_quarantine_release,
     &trib_cmd_config_show,
     &trib_cmd_completion,
     &trib_cmd_version,

@@ -115,3 +115,22 @@ void trib_db_quarantine(trib_db *db, trib_damage damage, const char *reason) {
 uint64_t trib_store_count_quarantined(trib_store *store) {
     return atomic_load(&store->quarantined);
 }
+
+/* ---- notes of the server itself ---- */
+
+static trib_code note_path(const trib_store *store, const char *name, char out[TRIB_PATH_MAX_BYTES], trib_error *err) {
+    int n = snprintf(out, TRIB_PATH_MAX_BYTES, "%s/%s", store->data_dir, name);
+    return n > 0 && n < TRIB_PATH_MAX_BYTES ? TRIB_OK : trib_error_set(err, TRIB_INTERNAL, "a path is too long");
+}
+
+trib_code trib_store_note_set(trib_store *store, const char *name, trib_str text, trib_error *err) {
+    char path[TRIB_PATH_MAX_BYTES];
+    trib_code code = note_path(store, name, path, err);
+    return code == TRIB_OK ? trib_file_replace(store->base, store->disk, path, text, err) : code;
+}
+
+trib_code trib_store_note_get(trib_store *store, const char *name, trib_buf *ret, bool *ret_found, trib_error *err) {
+    char path[TRIB_PATH_MAX_BYTES];
+    trib_code code = note_path(store, name, path, err);
+    return code == TRIB_OK ? trib_file_read(store->base, path, ret, ret_found, err) : code;
+}

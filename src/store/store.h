@@ -102,6 +102,11 @@ void trib_store_set_settings(trib_store *store, trib_str id, const trib_db_setti
 /* Deletes the files of a database for good; waits for nothing: open handles make it fail with TRANSACTION_BUSY. */
 trib_code trib_store_db_delete(trib_store *store, trib_str id, trib_error *err);
 
+/* A small text beside the databases, <data>/<name>, replaced whole; name: of the program, never a peer's. Found false:
+ * there is none. Errors: IO, DISK_FULL, NOMEM. Thread: any that may wait for the disk. */
+trib_code trib_store_note_set(trib_store *store, const char *name, trib_str text, trib_error *err);
+trib_code trib_store_note_get(trib_store *store, const char *name, trib_buf *ret, bool *ret_found, trib_error *err);
+
 typedef struct trib_db_stats {
     uint64_t rows_read,
         rows_written;   /* rows_written = rows changed by INSERT, UPDATE, DELETE, as changes() counts, triggers apart */

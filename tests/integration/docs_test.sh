@@ -44,6 +44,12 @@ same "reference/shell.md has every command with a dot, with what it does" "$(cat
 same "reference/doctor.md has every check with all that the program says" "$(cat "$work/checks")" \
     "$(sed -n '/^## What is looked at/,/^## What clients/{/^| `/p}' "$docs/reference/doctor.md")"
 
+# ---- codes of damage ----
+
+same "how-to/damaged-database.md has every code of damage" \
+    "$(sed -n 's/^ *X([A-Z_]*, "\([A-Z_]*\)", "\(.*\)").*/| `\1` | \2 |/p' "$src/store/quarantine.h")" \
+    "$(sed -n '/^| `[A-Z_]*` |/p' "$docs/how-to/damaged-database.md")"
+
 # ---- routes: both directions ----
 
 routes() { # LISTENER-less list "METHOD /path" of the tables in the source, namespaced as on the page

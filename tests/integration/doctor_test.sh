@@ -27,6 +27,45 @@ lacks "orphan-files" "a running server's files belong to it"
 lacks "mode-of" "its modes are right"
 doctor --json
 valid_json "one object"
+
+# what clients do wrong, by its form
+lacks "client-" "nobody did anything wrong"
+body='{"requests":[]}'
+token=$("$TRIB" token create --all --data "$data")
+wrong() { curl -s -m 10 -o /dev/null -H "authorization: Bearer $token" "$@" || true; }
+wrong "${url}v2/pipeline" -d "$body"
+wrong "${url}v2/pipeline" -d "$body"
+wrong -H 'x-namespace: globex' "${url}acme/v2/pipeline" -d "$body"
+wrong "${url}acme/pipeline" -d "$body"
+wrong -H 'connection: upgrade' -H 'upgrade: websocket' "${url}acme/v7"
+wrong "${url}v1/namespaces"
+wrong "${admin_url}acme/v2/pipeline" -d "$body"
+wrong -k "https${url#http}health"
+doctor
+has "warning client-url-without-slash: 2 since the server started" "a URL without the slash, twice"
+for each in client-names-two-tenants client-path-without-version client-speaks-websocket client-admin-path client-data-on-admin \
+    client-tls-on-plain; do
+    has "$each: 1 since the server started" "$each"
+done
+lacks "client-wants-replica" "nothing that did not happen"
+api GET metrics
+has 'trib_client_mistakes_total{mistake="url-without-slash"} 2' "metrics have it"
+
+# a file that nobody knows, while the server runs
+mkdir -p "$data/db/ab/cd"
+echo data >"$data/db/ab/cd/abcd0000000000000000000000000000.db"
+doctor --fix
+lacks "orphan-files" "it may be on its way"
+touch -d '1 hour ago' "$data/db/ab/cd/abcd0000000000000000000000000000.db"
+doctor --fix
+has "warning orphan-files: 1 entry" "an old one is told"
+[ -f "$data/db/ab/cd/abcd0000000000000000000000000000.db" ] || failed "and not moved while a server runs"
+rm -r "$data/db/ab"
+t shell globex --sql "CREATE TABLE g (a)"
+t tenant delete globex --yes
+find "$data/db" -name '*.db' -exec touch -d '1 hour ago' {} +
+doctor
+lacks "orphan-files" "a deleted tenant's files have an owner while they can come back"
 stop_server
 
 doctor

@@ -233,7 +233,7 @@ static void a_session_that_held_a_handle_loses_it_with_the_release(void **state)
     enter(f);
     assert_int_equal(exec(f, "BEGIN"), TRIB_OK);
     trib_handle_leave(f->h);
-    trib_db_quarantine(f->db, TRIB_DAMAGE_OPERATOR, "a test\nwith a line");
+    trib_db_quarantine(f->db, TRIB_DAMAGE_MALFORMED, "a test\nwith a line");
     assert_int_equal(trib_store_release(f->store, trib_str_c(id_a), false, &err), TRIB_OK);
     assert_int_equal(trib_handle_enter(f->h, TRIB_ACCESS_SYSTEM, &vars, &err), TRIB_NOT_COMMITTED);
     assert_int_equal(trib_handle_enter(f->h, TRIB_ACCESS_SYSTEM, &vars, &err), TRIB_OK);
