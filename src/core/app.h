@@ -11,6 +11,7 @@
 #include "core/http.h"
 #include "core/job.h"
 #include "core/mistakes.h"
+#include "core/ws.h"
 #include "store/store.h"
 
 typedef struct trib_control trib_control;   /* control.h: tenants, keys */
@@ -33,6 +34,7 @@ typedef struct trib_settings {
     uint64_t scrub_bytes_per_s;  /* how fast; 0: as the disk can */
     uint64_t max_response_bytes; /* 0: 10 MB */
     uint64_t max_row_bytes;      /* 0: 5 MB */
+    bool test_hooks;             /* --test-hooks: SQL texts that break the connection, for suites of clients */
     uint32_t max_batch_steps;    /* 0: the protocol's own, TRIB_HRANA_STEPS_MAX */
 } trib_settings;
 
@@ -52,6 +54,7 @@ struct trib_app {
     trib_sessions *sessions;
     trib_scrub *scrub;
     trib_http_ops http;
+    trib_ws_ops ws;
     trib_metrics *metrics; /* never NULL in the server; made before trib_app_start */
     trib_app_counters counters;
     trib_mistakes mistakes;

@@ -18,7 +18,7 @@
     X(SLASH, "url-without-slash", "names no tenant: libSQL's JavaScript client drops what follows the last slash")     \
     X(TWICE, "names-two-tenants", "path, host and x-namespace disagree")                                               \
     X(PATH, "path-without-version", "asks for /pipeline and the like without /vN")                                     \
-    X(WEBSOCKET, "speaks-websocket", "asks to open a WebSocket")                                                       \
+    X(WEBSOCKET, "speaks-websocket", "asks to open a WebSocket where none is")                                         \
     X(REPLICA, "wants-replica", "asks for sync or replication")                                                        \
     X(ADMIN, "admin-path", "asks the user listener for the admin API")                                                 \
     X(TENANT, "data-on-admin", "asks the admin listener for a tenant's data")                                          \

@@ -126,8 +126,8 @@
       "name the tenant in one way; take x-namespace off in the proxy")                                                 \
     X(CLIENT_PATH, "client-path-without-version", WARNING, false, "requests for /pipeline, /cursor, /execute without /vN", \
       "they are answered 404", "the paths are /v2/pipeline, /v3/pipeline, /v3/cursor, /v1/execute, /v1/batch")         \
-    X(CLIENT_WEBSOCKET, "client-speaks-websocket", WARNING, false, "requests to open a WebSocket",                     \
-      "they are answered 404; the client fails or falls back", "give the client an http:// or https:// URL")           \
+    X(CLIENT_WEBSOCKET, "client-speaks-websocket", WARNING, false, "requests to open a WebSocket where none is",                     \
+      "they are answered 404; the client fails or falls back", "a WebSocket begins at the tenant's URL itself, nothing behind it")           \
     X(CLIENT_REPLICA, "client-wants-replica", INFO, false, "requests for sync or replication",                         \
       "embedded replicas are not served yet; the client stays without data", "open the URL without a syncUrl")         \
     X(CLIENT_ADMIN, "client-admin-path", INFO, false, "requests for the admin API on the user listener",               \
