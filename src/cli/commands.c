@@ -22,6 +22,10 @@ extern const trib_command trib_cmd_scrub;
 extern const trib_command trib_cmd_quarantine_list;
 extern const trib_command trib_cmd_quarantine_show;
 extern const trib_command trib_cmd_quarantine_release;
+extern const trib_command trib_cmd_import_db;
+extern const trib_command trib_cmd_import_sql;
+extern const trib_command trib_cmd_import_sqld;
+extern const trib_command trib_cmd_export;
 extern const trib_command trib_cmd_config_show;
 extern const trib_command trib_cmd_version;
 extern const trib_command trib_cmd_help;
@@ -48,6 +52,10 @@ const trib_command *const trib_commands[] = {
     &trib_cmd_quarantine_list,
     &trib_cmd_quarantine_show,
     &trib_cmd_quarantine_release,
+    &trib_cmd_import_db,
+    &trib_cmd_import_sql,
+    &trib_cmd_import_sqld,
+    &trib_cmd_export,
     &trib_cmd_config_show,
     &trib_cmd_completion,
     &trib_cmd_version,

@@ -32,7 +32,6 @@ trib_code hrana_decode_cursor(trib_arena *arena, trib_str body, trib_str *ret_ba
 /* HTTP v1, {"stmt":...} or {"batch":...}: `type` is EXECUTE or BATCH. There is no session, so no stored SQL. */
 trib_code hrana_decode_v1(trib_arena *arena, trib_str body, hrana_request_type type, hrana_request *ret,
                           trib_error *err);
-trib_code hrana_decode_nomem(trib_error *err); /* in the words for a request that is too large */
 /* A message of a WebSocket. */
 trib_code hrana_decode_client_msg(trib_arena *arena, trib_str text, hrana_client_msg *ret, trib_error *err);
 const char *hrana_request_name(hrana_request_type type);
