@@ -42,16 +42,16 @@ static void print_text(const trib_cli *cli, const trib_doctor *doctor) {
             count_of(doctor, TRIB_DOCTOR_INFO));
 }
 
-static void write_finding(trib_json_writer *w, const trib_doctor_finding *finding) {
-    const trib_doctor_row *row = trib_doctor_row_at(finding->check);
+/* A check, and what it has found unless `finding` is NULL. */
+static void write_row(trib_json_writer *w, const trib_doctor_row *row, const trib_doctor_finding *finding) {
     trib_jw_object_begin(w);
     trib_jw_member_str(w, "id", trib_str_c(row->id));
     trib_jw_member_str(w, "severity", trib_str_c(trib_doctor_severity_text(row->severity)));
-    trib_jw_member_str(w, "what", trib_str_c(finding->what));
+    trib_jw_member_str(w, finding ? "what" : "looks_at", trib_str_c(finding ? finding->what : row->looks));
     trib_jw_member_str(w, "why", trib_str_c(row->why));
     trib_jw_member_str(w, "fix", trib_str_c(row->fix));
     trib_jw_member_bool(w, "fixable", row->fixes);
-    trib_jw_member_bool(w, "fixed", finding->fixed);
+    if (finding) trib_jw_member_bool(w, "fixed", finding->fixed);
     trib_jw_object_end(w);
 }
 
@@ -66,7 +66,10 @@ static void write_json(trib_json_writer *w, const trib_doctor *doctor) {
     trib_jw_member_i64(w, "warnings", (int64_t)count_of(doctor, TRIB_DOCTOR_WARNING));
     trib_jw_key_c(w, "findings");
     trib_jw_array_begin(w);
-    for (size_t i = 0; i < doctor->count; i++) write_finding(w, &doctor->findings[i]);
+    for (size_t i = 0; i < doctor->count; i++) {
+        const trib_doctor_finding *finding = &doctor->findings[i];
+        write_row(w, trib_doctor_row_at(finding->check), finding);
+    }
     trib_jw_array_end(w);
     trib_jw_object_end(w);
 }
@@ -74,17 +77,7 @@ static void write_json(trib_json_writer *w, const trib_doctor *doctor) {
 /* All checks instead of what they find. */
 static void write_checks(trib_json_writer *w) {
     trib_jw_array_begin(w);
-    for (size_t i = 0; i < TRIB_DOCTOR_CHECK_COUNT; i++) {
-        const trib_doctor_row *row = trib_doctor_row_at(i);
-        trib_jw_object_begin(w);
-        trib_jw_member_str(w, "id", trib_str_c(row->id));
-        trib_jw_member_str(w, "severity", trib_str_c(trib_doctor_severity_text(row->severity)));
-        trib_jw_member_str(w, "looks_at", trib_str_c(row->looks));
-        trib_jw_member_str(w, "why", trib_str_c(row->why));
-        trib_jw_member_str(w, "fix", trib_str_c(row->fix));
-        trib_jw_member_bool(w, "fixable", row->fixes);
-        trib_jw_object_end(w);
-    }
+    for (size_t i = 0; i < TRIB_DOCTOR_CHECK_COUNT; i++) write_row(w, trib_doctor_row_at(i), NULL);
     trib_jw_array_end(w);
 }
 

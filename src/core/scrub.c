@@ -104,8 +104,9 @@ static void load(trib_scrub *s) {
     }
     trib_buf_deinit(&text);
     s->self_done = s->after[0] != '\0';
-    /* a new folder is not checked in its first minute */
-    if (!s->status.began_ms) s->status.began_ms = trib_env_wall_ms(s->app->env);
+    if (s->status.began_ms) return;
+    s->status.began_ms = trib_env_wall_ms(s->app->env); /* a new folder is not checked in its first minute */
+    save(s); /* who is only ever killed must come to the end of the time, too */
 }
 
 /* ---- start and end ---- */

@@ -129,7 +129,7 @@ static bool move_aside(walk *w, const entry *e) {
     if (n < 0 || n >= PATH_MAX) return false;
     struct stat st;
     if (!w->has_lost_folder) {
-        if (mkdir(folder, 0700) == 0) (void)lchown(folder, w->root.st_uid, w->root.st_gid);
+        if (mkdir(folder, 0700) == 0 && lchown(folder, w->root.st_uid, w->root.st_gid) != 0) return false;
         w->has_lost_folder = lstat(folder, &st) == 0 && S_ISDIR(st.st_mode);
     }
     snprintf(to, sizeof to, "%s/%s", folder, e->name);
