@@ -69,7 +69,7 @@ static void open_sessions_see_an_altered_column(void) {
     run(&a, "ROLLBACK");
     check(says(&a, COLUMN_TYPE, "INT 1"), "and after ROLLBACK nobody", &a.t);
     check(says(&a, "PRAGMA integrity_check", "NULL value in t.a"), "the row from before is told of", &a.t);
-    run(&a, "UPDATE t SET a=1 WHERE a IS NULL");
+    run(&a, "UPDATE t SET a=1 WHERE typeof(a)='null'");
     check(says(&a, "PRAGMA integrity_check", "\"value\":\"ok\""), "and nothing else", &a.t);
     session_end(&a);
     session_end(&b);
@@ -112,7 +112,7 @@ static void a_dump_makes_random_rowid_tables_again(void) {
     server_say(fd, "GET /acme/dump HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     server_read(fd, dump, sizeof dump, NULL);
     close(fd);
-    check(strstr(dump, "CREATE TABLE IF NOT EXISTS r(/* RANDOM ROWID */x) ;") != NULL, "a dump says so", NULL);
+    check(strstr(dump, "CREATE TABLE IF NOT EXISTS r(/* RANDOM ROWID */x);") != NULL, "a dump says so", NULL);
     run(&b, "CREATE TABLE IF NOT EXISTS r(/* RANDOM ROWID */x)"); /* as there */
     run(&b, "INSERT INTO r VALUES(1),(2)");
     check(says(&b, "SELECT min(rowid)>1000 AND max(rowid)<>2 FROM r", "\"value\":\"1\""), "and drawn in the copy",
