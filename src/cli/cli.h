@@ -24,7 +24,9 @@
     X(CONNECT, 3, "the server cannot be reached")                                                                      \
     X(NOT_FOUND, 4, "the tenant, file or other thing does not exist")                                                  \
     X(DENIED, 5, "the token or key is missing, invalid or does not allow it")                                          \
-    X(CONFLICT, 6, "it exists already, or is busy")
+    X(CONFLICT, 6, "it exists already, or is busy")                                                                    \
+    X(FOUND, 7, "doctor or scrub has found errors or damage")                                                          \
+    X(WARNED, 8, "doctor has found nothing worse than warnings")
 
 enum {
 #define X(name, status, meaning) TRIB_EXIT_##name = status,

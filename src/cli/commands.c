@@ -17,6 +17,11 @@ extern const trib_command trib_cmd_tenant_fork;
 extern const trib_command trib_cmd_token_create;
 extern const trib_command trib_cmd_token_revoke;
 extern const trib_command trib_cmd_token_rotate;
+extern const trib_command trib_cmd_doctor;
+extern const trib_command trib_cmd_scrub;
+extern const trib_command trib_cmd_quarantine_list;
+extern const trib_command trib_cmd_quarantine_show;
+extern const trib_command trib_cmd_quarantine_release;
 extern const trib_command trib_cmd_import_db;
 extern const trib_command trib_cmd_import_sql;
 extern const trib_command trib_cmd_import_sqld;
@@ -42,6 +47,11 @@ const trib_command *const trib_commands[] = {
     &trib_cmd_token_create,
     &trib_cmd_token_revoke,
     &trib_cmd_token_rotate,
+    &trib_cmd_doctor,
+    &trib_cmd_scrub,
+    &trib_cmd_quarantine_list,
+    &trib_cmd_quarantine_show,
+    &trib_cmd_quarantine_release,
     &trib_cmd_import_db,
     &trib_cmd_import_sql,
     &trib_cmd_import_sqld,

@@ -5,6 +5,7 @@
 #include "core/auth.h"
 #include "core/control.h"
 #include "core/metrics.h"
+#include "core/scrub.h"
 #include "core/session.h"
 
 static double read_tenants(void *ctx) {
@@ -30,6 +31,7 @@ static void add_metrics(trib_app *app) {
         .rows_read = trib_metrics_add_counter(m, "trib_rows_read", "Rows read by tenants' statements", NULL),
         .rows_written = trib_metrics_add_counter(
             m, "trib_rows_written", "Rows changed by tenants' INSERT, UPDATE and DELETE, triggers apart", NULL)};
+    trib_mistakes_init(&app->mistakes, m);
     trib_metrics_add_gauge(m, "trib_tenants", "Tenants, with the system databases", NULL, read_tenants, app);
     trib_metrics_add_gauge(m, "trib_sessions", "Sessions that a baton can find", NULL, read_sessions, app);
     trib_metrics_add_gauge(m, "trib_workers_stuck", "Workers in one job for more than 50 ms", NULL, read_stuck, app);
@@ -46,6 +48,7 @@ trib_code trib_app_start(trib_app *app, trib_error *err) {
     }
     if (code == TRIB_OK) code = trib_auth_new(app, &app->auth, err);
     if (code == TRIB_OK) code = trib_sessions_new(app, &app->sessions, err);
+    if (code == TRIB_OK) code = trib_scrub_new(app, &app->scrub, err);
     if (code != TRIB_OK) trib_app_stop(app);
     return code;
 }
@@ -55,12 +58,14 @@ void trib_app_stop(trib_app *app) {
     trib_sessions_free(app->sessions);
     trib_auth_free(app->auth);
     trib_control_close(app->control);
+    trib_scrub_free(app->scrub);
     trib_workers_free(app->workers);
     trib_store_free(app->store);
     app->workers = NULL;
     app->sessions = NULL;
     app->auth = NULL;
     app->control = NULL;
+    app->scrub = NULL;
     app->store = NULL;
 }
 
@@ -68,5 +73,6 @@ void trib_app_tick(trib_app *app) {
     trib_workers_tick(app->workers);
     trib_sessions_tick(app->sessions);
     trib_control_tick(app->control);
+    trib_scrub_tick(app->scrub);
     trib_store_tick(app->store);
 }

@@ -10,13 +10,14 @@
 #include "base/log.h"
 #include "core/http.h"
 #include "core/job.h"
+#include "core/mistakes.h"
 #include "core/ws.h"
 #include "store/store.h"
 
 typedef struct trib_control trib_control;   /* control.h: tenants, keys */
 typedef struct trib_auth trib_auth;         /* auth.h: who is asking, and for which tenant */
 typedef struct trib_sessions trib_sessions; /* session.h: batons */
-typedef struct trib_metrics trib_metrics;   /* metrics.h: counters of the process */
+typedef struct trib_scrub trib_scrub;       /* scrub.h: reads and checks databases */
 
 typedef struct trib_settings {
     const char *data_dir;
@@ -29,6 +30,8 @@ typedef struct trib_settings {
     uint32_t session_idle_ms;    /* 0: 60,000 */
     uint32_t slow_statement_ms;  /* statements that run as long are logged; 0: none */
     uint32_t delete_grace_ms;    /* how long a deleted tenant can come back; 0: not at all */
+    uint32_t scrub_every_ms;     /* all databases are read and checked as often; 0: only when asked */
+    uint64_t scrub_bytes_per_s;  /* how fast; 0: as the disk can */
     uint64_t max_response_bytes; /* 0: 10 MB */
     uint64_t max_row_bytes;      /* 0: 5 MB */
     bool test_hooks;             /* --test-hooks: SQL texts that break the connection, for suites of clients */
@@ -59,11 +62,13 @@ struct trib_app {
     trib_control *control;
     trib_auth *auth;
     trib_sessions *sessions;
+    trib_scrub *scrub;
     trib_http_ops http;
     trib_ws_ops ws;
     trib_outbound outbound;
     trib_metrics *metrics; /* never NULL in the server; made before trib_app_start */
     trib_app_counters counters;
+    trib_mistakes mistakes;
     const char *version;
     _Atomic bool draining; /* the server ends: no new work, health says so */
 };

@@ -89,6 +89,10 @@ void trib_control_tick(trib_control *control);
 /* The files of this database, which belongs to no tenant any more, go soon: now, every TRIB_CONTROL_RETRY_MS while
  * somebody holds them, and at the next start. A worker does it in the queue of `tenant`. Thread: any. */
 void trib_control_remove_later(trib_control *control, trib_tenant *tenant, const char *id);
+/* Where jobs of the tick come home to: they end in trib_control_tick, and trib_control_close waits for them. One call a
+ * job, before it is submitted; given back when it was not taken. Thread: any. */
+trib_home *trib_control_take_home(trib_control *control);
+void trib_control_give_home(trib_control *control);
 /* One of TRIB_FORKS_MAX places; false: all are taken. Thread: any. */
 bool trib_control_take_fork(trib_control *control);
 void trib_control_give_fork(trib_control *control);

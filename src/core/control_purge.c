@@ -53,6 +53,19 @@ bool trib_control_purge_init(trib_control *control) {
     return control->tick_cond != NULL;
 }
 
+trib_home *trib_control_take_home(trib_control *control) {
+    trib_control_lock(control);
+    control->tick_jobs++;
+    trib_control_unlock(control);
+    return &control->tick_home;
+}
+
+void trib_control_give_home(trib_control *control) {
+    trib_control_lock(control);
+    control->tick_jobs--;
+    trib_control_unlock(control);
+}
+
 static void removal_free(removal *r) {
     trib_tenant_unref(r->tenant);
     free(r);

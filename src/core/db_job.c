@@ -126,9 +126,10 @@ static void keep_pending(trib_db_job *job) {
 /* Kept with the tenant: the database's own counts end when it is closed for being idle. */
 static void count_rows(const trib_db_job *job, uint64_t read, uint64_t written) {
     const trib_app *app = job->app;
+    if (job->access == TRIB_ACCESS_SYSTEM) return; /* the server's own work is not the tenant's */
     atomic_fetch_add_explicit(&job->tenant->rows_read, read, memory_order_relaxed);
     atomic_fetch_add_explicit(&job->tenant->rows_written, written, memory_order_relaxed);
-    if (!app->counters.rows_read || job->access == TRIB_ACCESS_SYSTEM) return;
+    if (!app->counters.rows_read) return;
     trib_counter_add(app->counters.rows_read, read);
     trib_counter_add(app->counters.rows_written, written);
 }
@@ -331,13 +332,14 @@ trib_code trib_db_job_submit(trib_db_job *job, trib_error *err) {
     trib_tenant_ref(job->tenant);
     trib_tenant *tenant = job->tenant;
     const trib_app *app = job->app;
-    bool internal = job->access == TRIB_ACCESS_SYSTEM; /* the registry's own */
+    bool internal = job->access == TRIB_ACCESS_SYSTEM; /* the registry's own, a fork, a scrub */
     trib_code code = trib_job_submit(&job->job, err);
     if (code != TRIB_OK) {
         trib_tenant_unref(tenant);
         return code;
     }
+    if (internal) return code;
     atomic_fetch_add_explicit(&tenant->requests, 1, memory_order_relaxed); /* the caller's reference keeps it */
-    if (app->counters.requests && !internal) trib_counter_add(app->counters.requests, 1);
+    if (app->counters.requests) trib_counter_add(app->counters.requests, 1);
     return code;
 }

@@ -15,13 +15,14 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "core/app.h"
 
 enum {
     TRIB_METRICS_MAX = 4096,         /* series; labels must never come from a peer */
     TRIB_METRICS_TEXT_MAX = 4 << 20, /* of the written page */
     TRIB_HISTOGRAM_BUCKETS = 16,
 };
+
+typedef struct trib_metrics trib_metrics;
 
 typedef struct trib_counter {
     _Atomic uint64_t value;

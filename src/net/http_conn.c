@@ -164,6 +164,11 @@ static trib_str known(const trib_http_conn *conn, trib_http1_known id) {
  * read. */
 static void refuse_head(trib_http_conn *conn, const trib_error *err) {
     const trib_http1_head *head = &conn->parser.head;
+    trib_app *app = conn->hub->app;
+    trib_mistakes_note(&app->mistakes,
+                       trib_mistake_of_request(err, conn->listener == TRIB_LISTENER_ADMIN, conn->full_path,
+                                               known(conn, TRIB_HTTP1_UPGRADE).len > 0),
+                       trib_env_wall_ms(app->env));
     conn->refusal = *err;
     bool too_much = head->framing == TRIB_HTTP1_LENGTH && head->content_length > TRIB_HTTP_DISCARD_MAX_BYTES;
     if (too_much || (head->expect_continue && head->framing != TRIB_HTTP1_NO_BODY)) {
@@ -358,7 +363,9 @@ static void on_message(trib_http_conn *conn) {
     else dispatch(conn);
 }
 
-static void on_parse_error(trib_http_conn *conn, const trib_error *err) {
+static void on_parse_error(trib_http_conn *conn, trib_str bytes, const trib_error *err) {
+    trib_app *app = conn->hub->app;
+    trib_mistakes_note(&app->mistakes, trib_mistake_of_bytes(bytes), trib_env_wall_ms(app->env));
     begin_request(conn);
     conn->must_close = true;
     /* a refused request whose body is not worth reading gets the reason of its refusal */
@@ -400,7 +407,7 @@ size_t trib_http_conn_input(trib_http_conn *conn, trib_str bytes) {
             total += used;
             on_message(conn);
             break;
-        case TRIB_HTTP1_ERROR: on_parse_error(conn, &err); break;
+        case TRIB_HTTP1_ERROR: on_parse_error(conn, rest, &err); break;
         }
         if (conn->out.len >= TRIB_HTTP_UNSENT_MAX_BYTES) trib_http_flush(conn);
     }

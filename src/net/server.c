@@ -114,10 +114,12 @@ static void on_open(trib_conn *conn) {
 /* Logged once: a wrong URL in a busy client must not fill the disk. */
 static trib_str on_not_tls(trib_conn *conn) {
     server_listener *from = trib_conn_listener_user(conn);
+    trib_app *app = from->server->app;
     char peer[TRIB_CONN_PEER_BYTES];
+    trib_mistakes_note(&app->mistakes, TRIB_MISTAKE_PLAIN, trib_env_wall_ms(app->env));
     if (!atomic_exchange(&from->told, true))
-        trib_log_event(from->server->app->log, TRIB_LOG_WARN, "plain_http_on_tls_port",
-                       TRIB_LOG_C("listen", from->address), TRIB_LOG_S("peer", trib_conn_peer(conn, peer)),
+        trib_log_event(app->log, TRIB_LOG_WARN, "plain_http_on_tls_port", TRIB_LOG_C("listen", from->address),
+                       TRIB_LOG_S("peer", trib_conn_peer(conn, peer)),
                        TRIB_LOG_C("fix", "give clients https:// URLs; this is logged once"));
     return trib_buf_str(&from->not_tls);
 }

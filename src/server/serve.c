@@ -121,6 +121,8 @@ static void fill_settings(const trib_serve_options *options, trib_settings *sett
         .session_idle_ms = config->session_idle,
         .slow_statement_ms = config->slow_statement_ms,
         .delete_grace_ms = config->delete_grace,
+        .scrub_every_ms = config->scrub_every,
+        .scrub_bytes_per_s = config->scrub_rate,
         .max_response_bytes = config->max_response,
         .max_row_bytes = config->max_row,
         .max_import_bytes = config->max_import,

@@ -74,45 +74,6 @@ _Atomic uint64_t *trib_db_schema_version(trib_db *db) {
     return &db->schema_version;
 }
 
-/* ---- quarantine ---- */
-
-static trib_code read_quarantine(trib_db *db, trib_error *err) {
-    trib_buf buf;
-    bool found = false;
-    trib_buf_init(&buf, 4096);
-    trib_code code = trib_file_read(db->store->base, db->paths.quarantine, &buf, &found, err);
-    if (code == TRIB_OK && found) {
-        snprintf(db->quarantine_reason, sizeof db->quarantine_reason, "%.*s", (int)buf.len, buf.ptr ? buf.ptr : "");
-        trib_db_lock(db);
-        db->state = TRIB_DB_QUARANTINED;
-        trib_db_unlock(db);
-        code = trib_error_set(err, TRIB_DATABASE_QUARANTINED, "this database is damaged (%s); restore it from a backup",
-                              db->quarantine_reason);
-    }
-    trib_buf_deinit(&buf);
-    return code;
-}
-
-void trib_db_quarantine(trib_db *db, const char *reason) {
-    trib_store *store = db->store;
-    trib_db_lock(db);
-    bool was = db->state == TRIB_DB_QUARANTINED;
-    if (!was) {
-        db->state = TRIB_DB_QUARANTINED;
-        snprintf(db->quarantine_reason, sizeof db->quarantine_reason, "%s", reason);
-        trib_handle_interrupt_all(db, TRIB_DATABASE_QUARANTINED);
-        trib_turn_flush_locked(db, TRIB_DATABASE_QUARANTINED);
-    }
-    trib_db_unlock(db);
-    if (was) return;
-    trib_log_event(store->log, TRIB_LOG_ERROR, "database_quarantined", TRIB_LOG_C("database", db->id),
-                   TRIB_LOG_C("reason", reason));
-    /* Best effort: on a disk that cannot even take this note, the damage is found again at the next open. */
-    if (trib_file_replace(store->base, store->disk, db->paths.quarantine, trib_str_c(db->quarantine_reason), NULL) ==
-        TRIB_OK)
-        (void)store->disk->sync_folder(store->disk->ctx, db->paths.folder);
-}
-
 /* ---- open ---- */
 
 typedef struct replay {
@@ -192,9 +153,9 @@ static trib_code first_handle(trib_db *db, trib_error *err) {
     if (rc != SQLITE_OK) code = trib_file_error("open", db->paths.db, rc, &why);
     else if (!agrees) code = trib_error_set(&why, TRIB_INTERNAL, "the log was read in two different ways");
     if ((rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB) {
-        trib_db_quarantine(db, sqlite3_errstr(rc));
-        code = trib_error_set(&why, TRIB_DATABASE_QUARANTINED,
-                              "this database is damaged (%s); restore it from a backup", db->quarantine_reason);
+        bool none = (rc & 0xff) == SQLITE_NOTADB;
+        trib_db_quarantine(db, none ? TRIB_DAMAGE_NOT_A_DATABASE : TRIB_DAMAGE_MALFORMED, sqlite3_errstr(rc));
+        code = trib_db_quarantine_error(db, &why);
     }
     if (code != TRIB_OK && err) *err = why;
     return code;
@@ -208,7 +169,7 @@ static void set_state(trib_db *db, trib_db_state state) {
 
 trib_code trib_db_open(trib_db *db, trib_error *err) {
     const trib_disk *disk = db->store->disk;
-    trib_code code = read_quarantine(db, err);
+    trib_code code = db->releasing ? TRIB_OK : trib_db_quarantine_read(db, err);
     if (code != TRIB_OK) return code;
     int64_t db_size = disk->size(disk->ctx, db->paths.db);
     int64_t wal_size = disk->size(disk->ctx, db->paths.wal);
@@ -217,8 +178,8 @@ trib_code trib_db_open(trib_db *db, trib_error *err) {
                               "the files of a database cannot be looked at; check the data folder's rights");
     if (db_size <= 0) {
         if (wal_size > 0) { /* acknowledged commits without their database: never begin anew over them */
-            trib_db_quarantine(db, "the database file is missing, its log is there");
-            return trib_error_set(err, TRIB_DATABASE_QUARANTINED, NULL);
+            trib_db_quarantine(db, TRIB_DAMAGE_FILE_MISSING, "the database file is missing, its log is there");
+            return trib_db_quarantine_error(db, err);
         }
         atomic_store(&db->exists, false);
         set_state(db, TRIB_DB_READY);
@@ -359,16 +320,16 @@ void trib_db_close_connections(trib_db *db, trib_code lost) {
     db->sync_file = NULL;
 }
 
-void trib_db_close(trib_db *db) {
+void trib_db_close(trib_db *db, trib_code lost) {
     trib_db_lock(db);
     db->state = TRIB_DB_CLOSED;
     db->turn_owner = NULL;
     db->turn_taken = false;
     db->turn_reserved = NULL;
     db->ckpt = TRIB_CKPT_NONE;
-    trib_turn_flush_locked(db, TRIB_SHUTTING_DOWN);
+    trib_turn_flush_locked(db, lost);
     trib_db_unlock(db);
-    trib_db_close_connections(db, TRIB_SHUTTING_DOWN);
+    trib_db_close_connections(db, lost);
     atomic_store(&db->exists, false);
     db->log.has_header = false;
     db->log.room = 0;

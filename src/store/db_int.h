@@ -18,6 +18,7 @@
 #include "store/files.h"
 #include "store/log.h"
 #include "store/pool.h"
+#include "store/quarantine.h"
 #include "store/store_int.h"
 #include "store/vfs.h"
 #include "store/wal.h"
@@ -153,7 +154,8 @@ struct trib_db {
     trib_handle_waiter *handle_first, *handle_last; /* jobs that wait for a connection */
     uint32_t handle_waiters;
     _Atomic uint64_t rows_read, rows_written;
-    char quarantine_reason[160];
+    char quarantine_reason[TRIB_QUARANTINE_REASON_BYTES];
+    bool releasing; /* under open_lock: is opened to be checked, whatever its note says */
 
     trib_handle *turn_owner;         /* NULL with turn_taken: reserved, or the checkpoint waits */
     trib_turn_waiter *turn_reserved; /* whose turn it is, before it has a handle */
@@ -204,6 +206,7 @@ struct trib_store {
     trib_map dbs;     /* id -> trib_db */
     trib_list unused; /* databases without references, the longest unused first */
     bool stopping;
+    _Atomic uint64_t quarantined;    /* since the start */
     uint8_t folder_known[65536 / 8]; /* bit aabb: <data>/db/<aa>/<bb> was made and synced by this process */
 };
 
@@ -239,9 +242,10 @@ trib_code trib_db_new(trib_store *store, trib_str id, trib_db **ret, trib_error 
 void trib_db_free(trib_db *db);
 /* Opens the files if there are any: sync at open, recovery, page map, first handle. Under open_lock. */
 trib_code trib_db_open(trib_db *db, trib_error *err);
-/* Closes handles and descriptors; the log stays as it is. Nobody may be inside; whoever waits is told SHUTTING_DOWN.
+/* Closes handles and descriptors; the log stays as it is. Nobody may be inside; whoever waits, and the next use of a
+ * handle that is lent out, is told `lost`.
  * Under open_lock. */
-void trib_db_close(trib_db *db);
+void trib_db_close(trib_db *db, trib_code lost);
 /* Makes the files of a database that has none, durably, and one handle. Takes open_lock. */
 trib_code trib_db_materialise(trib_db *db, trib_error *err);
 /* Makes <data>/db/<aa>/<bb> of an id and syncs each entry; a process remembers what it has done. */
@@ -249,8 +253,9 @@ trib_code trib_store_make_folders(trib_store *store, const char *id, const trib_
 /* Closes every connection and the sync descriptor; handles that are lent out lose theirs with `lost`. Nobody is
  * inside. */
 void trib_db_close_connections(trib_db *db, trib_code lost);
-/* Marks it damaged, on disk too: nobody gets in any more. Thread: any, no lock held. */
-void trib_db_quarantine(trib_db *db, const char *reason);
+/* quarantine.c: DATABASE_QUARANTINED with the reason; its state from the note beside it (OK: there is none). */
+trib_code trib_db_quarantine_error(const trib_db *db, trib_error *err);
+trib_code trib_db_quarantine_read(trib_db *db, trib_error *err);
 
 /* ---- handle.c ---- */
 /* A new, idle handle with an open connection. Not in any list yet. Thread: any, no db->lock. */

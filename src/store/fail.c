@@ -179,7 +179,7 @@ static trib_code run(trib_db *db, trib_error *err) {
     if (may_pass(err)) {
         finish(db, TRIB_COMMIT_OUTCOME_UNKNOWN, TRIB_DB_BROKEN);
     } else {
-        trib_db_quarantine(db, err->message);
+        trib_db_quarantine(db, TRIB_DAMAGE_RECOVERY_FAILED, err->message);
         finish(db, TRIB_COMMIT_OUTCOME_UNKNOWN, TRIB_DB_QUARANTINED);
     }
     return code;

@@ -235,9 +235,7 @@ static void unlink_handle(trib_db *db, trib_handle *h) {
 }
 
 static trib_code state_error(const trib_db *db, trib_error *err) {
-    if (db->state == TRIB_DB_QUARANTINED)
-        return trib_error_set(err, TRIB_DATABASE_QUARANTINED, "this database is damaged (%s); restore it from a backup",
-                              db->quarantine_reason);
+    if (db->state == TRIB_DB_QUARANTINED) return trib_db_quarantine_error(db, err);
     if (db->state == TRIB_DB_READY) return TRIB_OK;
     return trib_error_set(err, TRIB_NOT_COMMITTED, "the disk failed; this database is being recovered, try again");
 }
@@ -606,7 +604,10 @@ void trib_handle_after_step(trib_handle *h, int rc) {
         if (!known || db->log.in_doubt || atomic_load(&db->log.sync_failed)) trib_fail_begin(db);
     }
     if (had_turn) h->wrote = true;
-    if (is_damage(rc)) trib_db_quarantine(db, sqlite3_errstr(rc));
+    if (is_damage(rc)) {
+        bool none = (rc & 0xff) == SQLITE_NOTADB;
+        trib_db_quarantine(db, none ? TRIB_DAMAGE_NOT_A_DATABASE : (trib_damage)h->damage_as, sqlite3_errstr(rc));
+    }
     if (rc != SQLITE_ROW && atomic_load(&h->interrupted)) {
         trib_db_lock(db);
         bool ends = ends_transaction(h->interrupt_code);

@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "store/db_int.h"
+#include "store/map_look.h"
 
 enum { HEADER_BYTES = 64, FLAG_FULL = 1 };
 static const char magic[8] = {'T', 'R', 'I', 'B', 'M', 'A', 'P', '1'};
@@ -51,18 +52,31 @@ static trib_code new_epoch(trib_db *db, trib_error *err) {
     return TRIB_OK;
 }
 
+static bool is_whole(const trib_buf *buf) {
+    const uint8_t *p = (const uint8_t *)buf->ptr;
+    return buf->len >= HEADER_BYTES && memcmp(p, magic, sizeof magic) == 0 &&
+           get64(p + 48) == (buf->len - HEADER_BYTES) / 8 && get64(p + 56) == file_sum(p, buf->len);
+}
+
 /* Reads and checks the file; *ret_ok false: there is no usable one. */
 static trib_code read_file(trib_db *db, trib_buf *buf, bool *ret_ok, trib_error *err) {
     bool found = false;
     *ret_ok = false;
     trib_buf_init(buf, TRIB_FILE_MAX_BYTES);
     trib_code code = trib_file_read(db->store->base, db->paths.map, buf, &found, err);
-    if (code != TRIB_OK || !found || buf->len < HEADER_BYTES) return code;
+    if (code == TRIB_OK && found) *ret_ok = is_whole(buf);
+    return code;
+}
+
+/* What the file says, without the delta. */
+static void read_header(const trib_buf *buf, trib_db_map *map) {
     const uint8_t *p = (const uint8_t *)buf->ptr;
-    uint64_t pages = get64(p + 48);
-    *ret_ok = memcmp(p, magic, sizeof magic) == 0 && pages == (buf->len - HEADER_BYTES) / 8 &&
-              get64(p + 56) == file_sum(p, buf->len);
-    return TRIB_OK;
+    map->epoch = get64(p + 8);
+    map->file_commit_no = get64(p + 16);
+    map->salt[0] = (uint32_t)get64(p + 24);
+    map->salt[1] = (uint32_t)(get64(p + 24) >> 32);
+    map->frame = (uint32_t)get64(p + 32);
+    map->file_full = (get64(p + 40) & FLAG_FULL) != 0;
 }
 
 /* Does the map at (map->salt, map->frame) continue into this log? *ret_frame: the first frame not in the map, minus
@@ -93,14 +107,8 @@ trib_code trib_db_map_load(trib_db *db, const trib_wal_scan_result *scan, trib_e
     trib_db_map_deinit(map);
     trib_code code = read_file(db, &buf, &ok, err);
     if (code == TRIB_OK && ok) {
-        const uint8_t *p = (const uint8_t *)buf.ptr;
-        map->epoch = get64(p + 8);
-        map->file_commit_no = get64(p + 16);
-        map->salt[0] = (uint32_t)get64(p + 24);
-        map->salt[1] = (uint32_t)(get64(p + 24) >> 32);
-        map->frame = (uint32_t)get64(p + 32);
-        map->file_full = (get64(p + 40) & FLAG_FULL) != 0;
         uint32_t frame = 0;
+        read_header(&buf, map);
         map->file_valid = continues(map, scan, &frame);
         map->replay_after = frame;
     }
@@ -123,6 +131,43 @@ trib_code trib_db_map_load(trib_db *db, const trib_wal_scan_result *scan, trib_e
     code = new_epoch(db, err);
     if (code != TRIB_OK) return code;
     return trib_db_map_write(db, scan->header.salt, 0, scan->frames == 0, err);
+}
+
+/* ---- from outside, for trib doctor ---- */
+
+static trib_code scan_log(sqlite3_vfs *base, const char *path, trib_wal_scan_result *ret, trib_error *err) {
+    sqlite3_file *file = NULL;
+    int exists = 0;
+    if (base->xAccess(base, path, SQLITE_ACCESS_EXISTS, &exists) != SQLITE_OK || !exists) return TRIB_OK;
+    trib_code code = trib_file_open(base, path, 0, &file, err);
+    if (code == TRIB_OK) code = trib_wal_scan(file, NULL, NULL, ret, err);
+    trib_file_close(file);
+    return code;
+}
+
+trib_code trib_map_look_at(const char *data_dir, trib_str id, trib_map_look *ret, trib_error *err) {
+    sqlite3_vfs *base = sqlite3_vfs_find("unix-excl");
+    trib_wal_scan_result scan = {0};
+    trib_db_map map = {0};
+    trib_paths paths;
+    trib_buf buf;
+    bool found = false;
+    uint32_t frame;
+    if (!base) return trib_error_set(err, TRIB_INTERNAL, "no VFS to be had");
+    trib_code code = trib_paths_make(data_dir, id, &paths, err);
+    if (code != TRIB_OK) return code;
+    trib_buf_init(&buf, TRIB_FILE_MAX_BYTES);
+    code = trib_file_read(base, paths.map, &buf, &found, err);
+    if (code == TRIB_OK && found && is_whole(&buf)) {
+        read_header(&buf, &map);
+        code = scan_log(base, paths.wal, &scan, err);
+    }
+    if (code == TRIB_OK) {
+        bool good = !found || (map.epoch && (continues(&map, &scan, &frame) || is_of_next_log(&map, &scan)));
+        *ret = good ? TRIB_MAP_LOOK_GOOD : map.epoch ? TRIB_MAP_LOOK_STALE : TRIB_MAP_LOOK_DAMAGED;
+    }
+    trib_buf_deinit(&buf);
+    return code;
 }
 
 void trib_db_map_add(trib_db *db, uint64_t commit_no, const uint32_t *pages, uint32_t count, uint32_t size_after) {

@@ -32,12 +32,16 @@ static trib_code sql_error(const trib_plain_file *file, int rc, trib_error *err)
     return TRIB_SQL_ERROR;
 }
 
-trib_code trib_plain_file_open(const char *path, trib_plain_file **ret, trib_error *err) {
+/* `vfs` NULL: SQLite's own, with locks for other processes. */
+static trib_code open_file(const char *path, const char *vfs, bool look, trib_plain_file **ret, trib_error *err) {
     trib_plain_file *file = calloc(1, sizeof *file);
     if (!file) return trib_error_set(err, TRIB_NOMEM, NULL);
-    int rc = sqlite3_open_v2(path, &file->sqlite, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    int rc = sqlite3_open_v2(path, &file->sqlite, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, vfs);
     if (rc == SQLITE_OK) rc = sqlite3_busy_timeout(file->sqlite, TRIB_PLAIN_BUSY_MS);
     if (rc == SQLITE_OK) rc = sqlite3_db_config(file->sqlite, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
+    /* closing the last connection would copy the log into the file and remove it */
+    if (rc == SQLITE_OK && look) rc = sqlite3_db_config(file->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    if (rc == SQLITE_OK && look) rc = sqlite3_exec(file->sqlite, "PRAGMA query_only = 1", NULL, NULL, NULL);
     /* the file is looked at now, not with the first statement that somebody types */
     if (rc == SQLITE_OK) rc = sqlite3_exec(file->sqlite, "SELECT 1 FROM sqlite_schema LIMIT 1", NULL, NULL, NULL);
     if (rc == SQLITE_OK) {
@@ -47,6 +51,15 @@ trib_code trib_plain_file_open(const char *path, trib_plain_file **ret, trib_err
     trib_code code = sql_error(file, rc, err);
     trib_plain_file_close(file);
     return code;
+}
+
+trib_code trib_plain_file_open(const char *path, trib_plain_file **ret, trib_error *err) {
+    return open_file(path, NULL, false, ret, err);
+}
+
+/* unix-excl keeps the wal-index in memory, so that no -shm file is made in the folder. */
+trib_code trib_plain_file_look(const char *path, trib_plain_file **ret, trib_error *err) {
+    return open_file(path, "unix-excl", true, ret, err);
 }
 
 void trib_plain_file_close(trib_plain_file *file) {

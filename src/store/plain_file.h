@@ -27,6 +27,9 @@ typedef struct trib_plain_rows {
 /* Opens a file that exists; only for reading where its rights allow no more. Foreign keys are enforced, as by a server.
  * Owns: *ret by trib_plain_file_close. Errors: SQL_ERROR with SQLite's code (CANTOPEN, NOTADB), NOMEM. Thread: one. */
 trib_code trib_plain_file_open(const char *path, trib_plain_file **ret, trib_error *err);
+/* Opens a file of a stopped server to read it as it is: nothing is changed, the log stays where it is and as it is. The
+ * caller holds the data folder's lock. Owns, errors: as above. */
+trib_code trib_plain_file_look(const char *path, trib_plain_file **ret, trib_error *err);
 /* Rolls back what is open. Takes NULL. */
 void trib_plain_file_close(trib_plain_file *file);
 /* is_cancelled(ctx) is asked while statements run; true ends one with CANCELLED. NULL: none. */

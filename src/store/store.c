@@ -11,7 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/check.h"
 #include "store/db_int.h"
+
+enum { TRIB_RELEASE_WAIT_MS = 2000 /* for those who are still inside; a statement is interrupted in less */ };
 
 static trib_code lock_folder(trib_store *store, trib_error *err) {
     char path[TRIB_PATH_MAX_BYTES];
@@ -91,9 +94,7 @@ static trib_code open_if_closed(trib_db *db, trib_error *err) {
     trib_db_lock(db);
     trib_db_state state = db->state;
     trib_db_unlock(db);
-    if (state == TRIB_DB_QUARANTINED)
-        return trib_error_set(err, TRIB_DATABASE_QUARANTINED, "this database is damaged (%s); restore it from a backup",
-                              db->quarantine_reason);
+    if (state == TRIB_DB_QUARANTINED) return trib_db_quarantine_error(db, err);
     return state == TRIB_DB_CLOSED ? trib_db_open(db, err) : TRIB_OK;
 }
 
@@ -190,7 +191,7 @@ static void close_unused(trib_store *store, trib_db *db, bool clean) {
     trib_mutex_unlock(store->env, store->lock);
     if (alone && is_quiet(db)) {
         if (clean) clean_log(db);
-        if (is_quiet(db)) trib_db_close(db);
+        if (is_quiet(db)) trib_db_close(db, TRIB_SHUTTING_DOWN);
     }
     trib_mutex_unlock(store->env, db->open_lock);
     trib_mutex_lock(store->env, store->lock);
@@ -379,7 +380,7 @@ void trib_store_free(trib_store *store) {
     trib_pool_free(store->pool);
     while (trib_map_next(&store->dbs, &cursor, NULL, &value)) {
         trib_db *db = value;
-        trib_db_close(db);
+        trib_db_close(db, TRIB_SHUTTING_DOWN);
         while (db->handles) { /* nobody gave them back */
             trib_handle *h = db->handles;
             db->handles = h->next;
@@ -421,7 +422,7 @@ trib_code trib_store_db_delete(trib_store *store, trib_str id, trib_error *err) 
     if (!alone || !is_quiet(db)) {
         code = trib_error_set(err, TRIB_TRANSACTION_BUSY, "the database is in use; close its sessions first");
     } else {
-        trib_db_close(db);
+        trib_db_close(db, TRIB_SHUTTING_DOWN);
         /* The log goes last but one: a database file without its log would open as an older state. */
         const char *paths[] = {db->paths.db, db->paths.wal, db->paths.map, db->paths.quarantine};
         for (size_t i = 0; i < sizeof paths / sizeof *paths && code == TRIB_OK; i++)
@@ -431,6 +432,77 @@ trib_code trib_store_db_delete(trib_store *store, trib_str id, trib_error *err) 
         db->appended_no = db->durable_no = 0;
         atomic_store(&db->raised, trib_ticket(db->incarnation, 0));
         trib_db_unlock(db);
+    }
+    trib_mutex_unlock(store->env, db->open_lock);
+    trib_db_unref(db);
+    return code;
+}
+
+/* ---- back into service ---- */
+
+/* Nobody is inside and nothing of it runs; handles that sessions keep will lose their connections. */
+static bool wait_until_left(trib_store *store, trib_db *db) {
+    int64_t until_ns = trib_env_mono_ns(store->env) + (int64_t)TRIB_RELEASE_WAIT_MS * 1000000;
+    for (;;) {
+        trib_db_lock(db);
+        bool left = db->inside_count == 0 && !db->log.sync_in_flight && !db->fail_posted &&
+                    db->ckpt != TRIB_CKPT_RUNNING && db->state != TRIB_DB_FAILING;
+        bool late = trib_env_mono_ns(store->env) >= until_ns;
+        if (!left && !late) trib_cond_wait(store->env, db->changed, db->lock, 5000000);
+        trib_db_unlock(db);
+        if (left || late) return left;
+    }
+}
+
+/* Opened already; all of it is read before anybody else gets in. */
+static trib_code check_whole(trib_db *db, trib_error *err) {
+    trib_session_vars vars = {0};
+    trib_db_check check = {0};
+    trib_handle *h = NULL;
+    trib_code code = trib_handle_take(db, &h, err);
+    if (code != TRIB_OK) return code;
+    code = trib_handle_enter(h, TRIB_ACCESS_SYSTEM, &vars, err);
+    if (code == TRIB_OK) {
+        while (code == TRIB_OK && check.phase != TRIB_CHECK_DONE) code = trib_db_check_piece(h, &check, err);
+        trib_handle_leave(h);
+    }
+    trib_handle_give(h);
+    return code;
+}
+
+/* Under open_lock, closed. */
+static trib_code open_again(trib_store *store, trib_db *db, bool unchecked, trib_error *err) {
+    trib_code code = delete_file(store, db->paths.map, err); /* of another history, if the files are */
+    if (code != TRIB_OK) return code;
+    db->releasing = true;
+    code = trib_db_open(db, err);
+    db->releasing = false;
+    if (code == TRIB_OK && !unchecked && atomic_load(&db->exists)) code = check_whole(db, err);
+    if (code == TRIB_OK) code = delete_file(store, db->paths.quarantine, err);
+    if (code == TRIB_OK) return code;
+    trib_db_close(db, TRIB_DATABASE_QUARANTINED);
+    return code;
+}
+
+trib_code trib_store_release(trib_store *store, trib_str id, bool unchecked, trib_error *err) {
+    trib_quarantine note;
+    trib_db *db = NULL;
+    bool added, noted = false;
+    trib_code code = trib_store_quarantine_get(store, id, &note, &noted, err);
+    if (code == TRIB_OK) code = find(store, id, &db, &added, err);
+    if (code != TRIB_OK) return code;
+    trib_mutex_lock(store->env, db->open_lock);
+    trib_db_lock(db);
+    bool out = db->state == TRIB_DB_QUARANTINED;
+    trib_db_unlock(db);
+    if (!out && !noted) {
+        code = TRIB_OK;
+    } else if (!wait_until_left(store, db)) {
+        code = trib_error_set(err, TRIB_TRANSACTION_BUSY,
+                              "requests are still inside this database; try again in a moment");
+    } else {
+        trib_db_close(db, TRIB_NOT_COMMITTED);
+        code = open_again(store, db, unchecked, err);
     }
     trib_mutex_unlock(store->env, db->open_lock);
     trib_db_unref(db);

@@ -103,6 +103,11 @@ void trib_store_set_settings(trib_store *store, trib_str id, const trib_db_setti
 /* Deletes the files of a database for good; waits for nothing: open handles make it fail with TRANSACTION_BUSY. */
 trib_code trib_store_db_delete(trib_store *store, trib_str id, trib_error *err);
 
+/* A small text beside the databases, <data>/<name>, replaced whole; name: of the program, never a peer's. Found false:
+ * there is none. Errors: IO, DISK_FULL, NOMEM. Thread: any that may wait for the disk. */
+trib_code trib_store_note_set(trib_store *store, const char *name, trib_str text, trib_error *err);
+trib_code trib_store_note_get(trib_store *store, const char *name, trib_buf *ret, bool *ret_found, trib_error *err);
+
 typedef struct trib_db_stats {
     uint64_t rows_read,
         rows_written;   /* rows_written = rows changed by INSERT, UPDATE, DELETE, as changes() counts, triggers apart */
@@ -168,8 +173,8 @@ void trib_handle_leave(trib_handle *handle);
 /* Open transaction, or a setting that was changed: the session must keep this handle. Thread: inside. */
 bool trib_handle_stateful(const trib_handle *handle);
 bool trib_handle_autocommit(const trib_handle *handle);
-/* The open read transaction is copied as a whole (fork): it lives until the log has TRIB_COPY_LOG_MAX_BYTES instead of
- * for a time. Until the handle is given back. Thread: inside. */
+/* The open read transaction is copied as a whole (fork) or checked: it lives until the log has TRIB_COPY_LOG_MAX_BYTES
+ * instead of for a time, and its statements have no deadline. Until the handle is given back. Thread: inside. */
 void trib_handle_set_copying(trib_handle *handle);
 trib_db *trib_handle_db(const trib_handle *handle);
 /* What the statements that ended since enter, or since the last call, have read and written. The database's own counts

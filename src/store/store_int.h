@@ -42,6 +42,7 @@ struct trib_handle {
     bool txn_ended;        /* the interrupt's code was answered and the transaction rolled back */
     bool txn_readonly;     /* BEGIN TRANSACTION READONLY is open */
     bool settings_changed; /* a pragma changed state since take */
+    int damage_as;         /* trib_damage that SQLITE_CORRUPT stands for here: a check says where it was met */
     bool schema_changed;   /* the open transaction, or the last one, has changed the schema */
     trib_code lost;        /* what the next enter must answer: TRANSACTION_TIMEOUT, ... */
     _Atomic int64_t txn_began_ns; /* since when a snapshot is open; 0: none */

@@ -35,6 +35,21 @@ for each in "0 it worked" "1 it did not" "2 wrong words or settings" "3 the serv
 same "reference/shell.md has every command with a dot, with what it does" "$(cat "$work/dots")" \
     "$(sed -n 's/^| `\(\.[a-z]*[^`,]*\)` | \(..*\) |$/\1 \2/p' "$docs/reference/shell.md" | sed 's/\\|/|/g')"
 
+# ---- the checks of doctor: every row as the program has it ----
+
+"$TRIB" doctor --list --json | sed 's/},{/}\
+{/g' | sed -n 's/.*"id":"\([^"]*\)","severity":"\([^"]*\)","looks_at":"\([^"]*\)","why":"\([^"]*\)","fix":"\([^"]*\)","fixable":\([a-z]*\)}.*/| `\1` | \2 \6 | \3 | \4 | \5 |/
+    s/ true |/, `--fix` |/; s/ false |/ |/; /^| `/p' >"$work/checks"
+[ "$(wc -l <"$work/checks")" -ge 40 ] || failed "the table of checks was not found"
+same "reference/doctor.md has every check with all that the program says" "$(cat "$work/checks")" \
+    "$(sed -n '/^## What is looked at/,/^## What clients/{/^| `/p}' "$docs/reference/doctor.md")"
+
+# ---- codes of damage ----
+
+same "how-to/damaged-database.md has every code of damage" \
+    "$(sed -n 's/^ *X([A-Z_]*, "\([A-Z_]*\)", "\(.*\)").*/| `\1` | \2 |/p' "$src/store/quarantine.h")" \
+    "$(sed -n '/^| `[A-Z_]*` |/p' "$docs/how-to/damaged-database.md")"
+
 # ---- routes: both directions ----
 
 routes() { # LISTENER-less list "METHOD /path" of the tables in the source, namespaced as on the page

@@ -77,7 +77,10 @@ trib_code tenants_parse_body(trib_http_request *http, const char *const *allowed
 }
 
 trib_code tenants_find(trib_http_request *http, trib_tenant **ret, trib_error *err) {
-    trib_str name = http->path_params[0];
+    return tenants_find_name(http, http->path_params[0], ret, err);
+}
+
+trib_code tenants_find_name(trib_http_request *http, trib_str name, trib_tenant **ret, trib_error *err) {
     trib_tenant *tenant = trib_control_find(http->app->control, name);
     if (!tenant) {
         trib_str shown = trib_str_sub(name, 0, TRIB_TENANT_NAME_BYTES);
@@ -122,6 +125,7 @@ void tenants_write_deleted(trib_json_writer *w, const trib_tenant *tenant) {
 
 void tenants_write_registry(trib_json_writer *w, const trib_app *app, const trib_tenant *tenant) {
     trib_jw_member_str(w, "name", trib_str_c(tenant->name));
+    trib_jw_member_str(w, "id", trib_str_c(tenant->id));
     write_url(w, app, tenant);
     trib_jw_member_bool(w, "system", tenant->system);
     if (tenant->system) trib_jw_member_null(w, "created_at");

@@ -43,7 +43,11 @@ trib_code tenants_parse_body(trib_http_request *http, const char *const *allowed
 /* A reference to the tenant that ":ns" names, system databases included. Errors: TENANT_NOT_FOUND. */
 trib_code tenants_find(trib_http_request *http, trib_tenant **ret, trib_error *err);
 
-/* Members of one tenant that the registry knows without opening the database: name, created_at, url, block flags ... */
+/* The same of a name in a body. */
+trib_code tenants_find_name(trib_http_request *http, trib_str name, trib_tenant **ret, trib_error *err);
+
+/* Members of one tenant that the registry knows without opening the database: name, id, created_at, url, block flags
+ * ... */
 void tenants_write_registry(trib_json_writer *w, const trib_app *app, const trib_tenant *tenant);
 
 /* Members of a deleted one: id, deleted_at, purge_at. */
@@ -95,6 +99,15 @@ void tenants_handle_delete(trib_http_request *http);
 void tenants_handle_undelete(trib_http_request *http);
 void tenants_handle_revoke(trib_http_request *http);
 void tenants_handle_rotate(trib_http_request *http);
+/* quarantine.c */
+void tenants_handle_quarantined(trib_http_request *http);
+void tenants_handle_quarantine(trib_http_request *http);
+void tenants_handle_release(trib_http_request *http);
+/* scrub.c */
+void tenants_handle_scrub(trib_http_request *http);
+void tenants_handle_scrub_start(trib_http_request *http);
+void tenants_handle_scrub_stop(trib_http_request *http);
+void tenants_handle_doctor(trib_http_request *http);
 /* show.c */
 void tenants_handle_list(trib_http_request *http);
 void tenants_handle_show(trib_http_request *http);

@@ -197,7 +197,7 @@ static void damage_and_recovery_tell_those_who_wait(void **state) {
     assert_int_equal(f->db->handle_count, TRIB_HANDLES_PER_DB_MAX);
     f->lent[0] = w[1].waiter.handle;
     start_waiting(f, &w[1]);
-    trib_db_quarantine(f->db, "a test");
+    trib_db_quarantine(f->db, TRIB_DAMAGE_MALFORMED, "a test");
     assert_int_equal(w[1].calls, 1);
     assert_int_equal(w[1].code, TRIB_DATABASE_QUARANTINED);
     assert_int_equal(trib_handle_wait(f->db, &w[1].waiter, &h, NULL), TRIB_DATABASE_QUARANTINED);

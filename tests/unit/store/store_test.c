@@ -619,7 +619,7 @@ static void files_and_folders_are_for_their_owner_alone(void **state) {
         trib_handle_leave(h);
         trib_handle_give(h);
         trib_store_run_pending(f->store);
-        if (i == 0) trib_db_quarantine(db, "a test");
+        if (i == 0) trib_db_quarantine(db, TRIB_DAMAGE_MALFORMED, "a test");
         trib_db_unref(db);
     }
     assert_int_equal(nftw(f->folder, look_at_mode, 8, FTW_PHYS), 0);

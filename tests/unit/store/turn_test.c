@@ -133,7 +133,7 @@ static void quarantine_tells_both_queues(void **state) {
     trib_db_unlock(f->db);
     assert_int_equal(exec(f->b, "SELECT * FROM t", false), TRIB_AGAIN);
     assert_int_equal(trib_turn_wait(f->b, &reader.turn, NULL), TRIB_AGAIN);
-    trib_db_quarantine(f->db, "a test");
+    trib_db_quarantine(f->db, TRIB_DAMAGE_MALFORMED, "a test");
     assert_int_equal(writer.code, TRIB_DATABASE_QUARANTINED);
     assert_int_equal(reader.code, TRIB_DATABASE_QUARANTINED);
     assert_int_equal(writer.calls + reader.calls, 2);
@@ -193,7 +193,7 @@ static void quarantine_voids_a_reserved_turn(void **state) {
     assert_int_equal(trib_turn_reserve(f->db, &w.turn), TRIB_AGAIN);
     assert_int_equal(exec(f->a, "COMMIT", false), TRIB_OK);
     assert_int_equal(w.code, TRIB_OK);
-    trib_db_quarantine(f->db, "a test");
+    trib_db_quarantine(f->db, TRIB_DAMAGE_MALFORMED, "a test");
     trib_turn_pass(f->db, &w.turn);
     assert_int_equal(trib_turn_reserve(f->db, &w.turn), TRIB_OK); /* the usual way tells why */
     assert_int_equal(f->db->turn_waiters, 0);
