@@ -69,6 +69,7 @@ watch_pid=$!
 requests zipf 64 /t%n/v2/pipeline 'twenty bytes' --duration-s "$zipf_s" --number "zipf:$written"
 kill "$watch_pid"
 wait "$watch_pid" || true
+watch_pid=
 span "$work/watch" 1 zipf_kib
 span "$work/watch" 2 zipf_descriptors
 fact zipf_end_kib "$(resident_kib)"

@@ -139,6 +139,15 @@ static inline int server_connect(int port) {
     return fd;
 }
 
+/* recv that goes on after a signal: system() on another thread sends SIGCHLD here, and a socket with a time limit does
+ * not go on by itself. */
+static inline ssize_t server_recv(int fd, char *out, size_t n) {
+    ssize_t got;
+    do got = recv(fd, out, n, 0);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
 /* False if the server closed meanwhile, which is its right. */
 static inline bool server_send(int fd, const char *bytes, size_t n) {
     while (n > 0) {
@@ -159,7 +168,7 @@ static inline bool server_read(int fd, char *out, size_t cap, const char *until)
     size_t n = 0;
     out[0] = '\0';
     while (n + 1 < cap && !(until && strstr(out, until))) {
-        ssize_t got = recv(fd, out + n, cap - 1 - n, 0);
+        ssize_t got = server_recv(fd, out + n, cap - 1 - n);
         if (got < 0) return false;
         if (got == 0) return !until;
         n += (size_t)got;
@@ -204,10 +213,9 @@ static inline int server_wait(const server *s, int seconds) {
     return -1;
 }
 
-/* Ends it with SIGTERM and removes its folder; false if it did not end cleanly (sanitizers report by the status,
- * too). */
-static inline bool server_stop(server *s) {
-    kill(s->pid, SIGTERM);
+/* Waits for its end, which somebody asked for, and removes its folder; false if it did not end cleanly (sanitizers
+ * report by the status, too). */
+static inline bool server_ended(const server *s) {
     int status = server_wait(s, 20);
     if (status != 0) {
         fprintf(stderr, "the server ended with status %d\n", status);
@@ -217,6 +225,12 @@ static inline bool server_stop(server *s) {
     char command[200];
     snprintf(command, sizeof command, "rm -rf '%s'", s->folder);
     return system(command) == 0 && status == 0;
+}
+
+/* Ends it with SIGTERM. */
+static inline bool server_stop(const server *s) {
+    kill(s->pid, SIGTERM);
+    return server_ended(s);
 }
 
 #endif
