@@ -23,6 +23,7 @@ static trib_code write_sql(trib_transfer *t, const char *database, const char *p
     if (path) snprintf(part, sizeof part, "%s.part", path);
     if (path) sh.out = fopen(part, "we");
     if (!sh.out) return io_error("write", part, err);
+    if (path) (void)fchmod(fileno(sh.out), 0600); /* as the data was in the server: for its owner alone */
     trib_arena_init(&sh.arena, TRIB_SHELL_ARENA_BYTES);
     trib_code code = trib_link_open(&sh.link, t->cli, database, NULL, &sh.interrupt, err);
     if (code == TRIB_OK) trib_shell_dot_dump(&sh, (trib_str){0}); /* says itself what is wrong */

@@ -14,11 +14,11 @@ WITH RECURSIVE c(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM c WHERE x < 20000
 CREATE VIRTUAL TABLE words USING fts5(w); INSERT INTO words VALUES ('hello world'), ('good bye');
 CREATE VIEW v AS SELECT count(*) AS n FROM n; PRAGMA user_version=7;" >/dev/null
 mkfifo "$work/hold"
-sqlite3 "$work/shop.db" <"$work/hold" >/dev/null &
+sqlite3 -cmd ".timeout 10000" "$work/shop.db" <"$work/hold" >/dev/null &
 holder=$!
 exec 9>"$work/hold"
 echo "PRAGMA wal_autocheckpoint=0; BEGIN; SELECT count(*) FROM n;" >&9
-echo "PRAGMA wal_autocheckpoint=0; INSERT INTO n VALUES (20001, zeroblob(9)); SELECT count(*) FROM n;" | sqlite3 "$work/shop.db" >/dev/null
+echo "PRAGMA wal_autocheckpoint=0; INSERT INTO n VALUES (20001, zeroblob(9)); SELECT count(*) FROM n;" | sqlite3 -cmd ".timeout 10000" "$work/shop.db" >/dev/null
 [ -s "$work/shop.db-wal" ] || failed "the file has a -wal"
 wanted=$(sqlite3 -csv "$work/shop.db" "$sum")
 

@@ -57,9 +57,9 @@ api POST v1/namespaces/viaapi/create -H 'content-type: application/json' -d '{}'
 has '[200]' "the API creates"
 api POST v1/namespaces/viaapi/create -d '{}'
 has '[400]' "and answers 400 for a taken name, as sqld does"
-api POST v1/namespaces/other/create -d '{"dump_url":"http://x/"}'
+api POST v1/namespaces/other/create -d '{"heartbeat_url":"http://x/"}'
 has '[400]' "an unsupported member is refused"
-has 'dump_url' "by its name"
+has 'heartbeat_url' "by its name"
 api POST v1/namespaces/other/create -d '{"dumpurl":"http://x/"}'
 has 'dumpurl' "an unknown one too"
 api POST v1/namespaces/other/create -d '{"shared_schema":false,"allow_attach":false,"jwt_key":null}'
