@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "features/hrana/hrana_int.h"
+#include "features/hrana/codec.h"
 
 enum { NS_PER_US = 1000, US_PER_MS = 1000 };
 

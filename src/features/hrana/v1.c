@@ -5,7 +5,7 @@
  *
  * A statement that fails is the request's failure, with the statuses that this version has; in a batch it is in the
  * result. */
-#include "features/hrana/hrana_int.h"
+#include "features/hrana/codec.h"
 
 /* Version 1 tells by the status whose fault it was: 500 is SQLite's word about the statement, a constraint too. */
 static int status_of(trib_code code) {
@@ -26,7 +26,7 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     hrana_exec *x = (hrana_exec *)(void *)job;
     const hrana_request *request = x->pipeline.requests;
     trib_code code = request->type == HRANA_EXECUTE
-                         ? hrana_run_stmt(x, handle, &request->stmt, &hrana_result_sink, false, err)
+                         ? hrana_run_stmt(x, handle, &request->stmt, &x->codec->result, false, err)
                          : hrana_run_batch(x, handle, &request->batch, err);
     if (code == TRIB_AGAIN) return code;
     job->close_session = true;
