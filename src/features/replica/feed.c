@@ -13,7 +13,16 @@ void replica_feed_free(replica_feed *feed) {
     if (!feed) return;
     trib_buf_deinit(&feed->out);
     trib_buf_deinit(&feed->changes);
+    trib_zstd_free(feed->zstd);
     free(feed);
+}
+
+void replica_feed_reset(replica_feed *feed) {
+    trib_buf_clear(&feed->out);
+    trib_buf_clear(&feed->changes);
+    feed->open = feed->planned = false;
+    feed->count = feed->next = 0;
+    feed->padding = 0;
 }
 
 replica_feed *replica_feed_new(trib_http_request *http) {
@@ -34,6 +43,7 @@ replica_feed *replica_feed_new(trib_http_request *http) {
     feed->job.tenant = http->tenant;
     feed->job.access = TRIB_ACCESS_SYSTEM;
     feed->job.job.home = http->home;
+    trib_list_init(&feed->link);
     return feed;
 }
 
@@ -111,21 +121,34 @@ static void handed(trib_db_job *job) {
     if (!feed->starved) trib_db_job_continue(&feed->job);
 }
 
+void replica_feed_answer(replica_feed *feed) {
+    trib_http_answer answer = {.status = feed->status, .content_type = feed->content_type, .body = &feed->out};
+    feed->http->on_cancel = NULL;
+    trib_http_answer_send(feed->http, &answer);
+    replica_feed_free(feed);
+}
+
 static void finished(trib_db_job *job) {
     replica_feed *feed = of_job(job);
     trib_http_request *http = feed->http;
     trib_code code = feed->job.code;
+    if (code == TRIB_OK && feed->watched) {
+        replica_poll_wait(feed);
+        return;
+    }
+    if (code == TRIB_OK && !feed->streaming) {
+        replica_feed_answer(feed);
+        return;
+    }
     http->on_cancel = NULL;
     if (feed->streaming) {
         if (code == TRIB_OK && feed->out.len) (void)trib_http_stream_chunk(http, &feed->out);
         trib_http_stream_end(http, code != TRIB_OK);
-    } else if (code != TRIB_OK) {
+    } else {
         trib_error err = feed->job.err;
         trib_http_answer_error(http, &err);
-    } else {
-        trib_http_answer answer = {.status = feed->status, .content_type = feed->content_type, .body = &feed->out};
-        trib_http_answer_send(http, &answer);
     }
+    trib_db_unref(feed->watched);
     replica_feed_free(feed);
 }
 

@@ -8,9 +8,13 @@
 #ifndef TRIB_FEATURES_REPLICA_INT_H
 #define TRIB_FEATURES_REPLICA_INT_H
 
+#include "base/list.h"
 #include "core/db_job.h"
 #include "core/http.h"
 #include "store/pages.h"
+#include "wire/pb_pull.h"
+#include "wire/roaring.h"
+#include "wire/zstd.h"
 
 enum {
     REPLICA_CHUNK_BYTES = 256 << 10,  /* handed over at once: what a reader that never reads makes us keep */
@@ -22,6 +26,7 @@ enum {
     REPLICA_PUSH_BODY_MAX_BYTES = REPLICA_PUSH_FRAMES_MAX * REPLICA_FRAME_BYTES,
     REPLICA_PULL_BODY_MAX_BYTES = 1 << 20, /* selectors of pages: a bit a page of a database of 32 GiB */
     REPLICA_LONG_POLL_MAX_MS = 60000,
+    REPLICA_POLLS_MAX = 1000, /* that wait at once; each keeps a database open */
     REPLICA_REVISION_BYTES = 48
 };
 
@@ -39,9 +44,10 @@ struct replica_feed {
     /* ---- what the request said ---- */
     uint32_t generation_wanted;
     uint64_t start, end;
-    const struct trib_pull_request *pull;
-    bool compress;
-    struct replica_zstd *zstd;
+    trib_pull_request pull;
+    trib_roaring pages;    /* wanted, where pull.has_pages */
+    trib_zstd *zstd;       /* NULL: raw */
+    int64_t poll_until_ns; /* a long poll: 0 for none */
     /* ---- the answer ---- */
     int status;
     trib_buf out;
@@ -53,6 +59,10 @@ struct replica_feed {
     size_t count, next;
     uint64_t padding; /* repeats of the last page that follow it */
     bool streaming, starved;
+    /* ---- waiting (poll.c) ---- */
+    trib_db *watched; /* a reference; set by `plan` where nothing is new and the client waits */
+    trib_list link;   /* in the list of those who wait */
+    trib_job wake;
 };
 
 /* For a request of a principal that may read. NULL: it has been answered. */
@@ -60,6 +70,21 @@ replica_feed *replica_feed_new(trib_http_request *http);
 /* Hands it over; it answers and frees itself. */
 void replica_feed_submit(replica_feed *feed);
 void replica_feed_free(replica_feed *feed);
+
+/* Back to before its first submit: with what was asked, and nothing answered. */
+void replica_feed_reset(replica_feed *feed);
+/* Answers with what is written and frees it. */
+void replica_feed_answer(replica_feed *feed);
+
+/* ---- poll.c: requests that wait for the next commit ---- */
+typedef struct replica_polls replica_polls;
+trib_code replica_polls_start(trib_app *app, void **ret_state, trib_error *err);
+void replica_polls_stop(void *state);
+/* In `plan`, where nothing is new: the feed will wait. Errors: those of opening; none where too many wait already, who
+ * are answered at once. */
+trib_code replica_poll_plan(replica_feed *feed, trib_error *err);
+/* In `finished` of a feed that has feed->watched: it waits, and is answered or submitted again by itself. */
+void replica_poll_wait(replica_feed *feed);
 
 /* ---- v2.c ---- */
 void replica_handle_info(trib_http_request *http);

@@ -10,7 +10,12 @@ static const trib_route routes[] = {
      "the database file, for a new replica (V2)"},
     {"GET", "/sync/:generation/:start/:end", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, 0, replica_handle_sync,
      "what a replica does not have yet, as frames (V2)"},
+    {"POST", "/pull-updates", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, REPLICA_PULL_BODY_MAX_BYTES,
+     replica_handle_pull_updates, "pages that changed since a revision (protobuf); may wait for the next commit"},
 };
 
-const trib_module trib_replica_module = {
-    .name = "replica", .routes = routes, .route_count = sizeof routes / sizeof routes[0]};
+const trib_module trib_replica_module = {.name = "replica",
+                                         .routes = routes,
+                                         .route_count = sizeof routes / sizeof routes[0],
+                                         .start = replica_polls_start,
+                                         .stop = replica_polls_stop};
