@@ -14,6 +14,7 @@ struct replica_polls {
     trib_mutex *lock;
     trib_list waiting; /* replica_feed.link */
     _Atomic uint32_t count;
+    replica_stash *stash; /* the module has one state: this */
 };
 
 static replica_feed *of_link(trib_list *link) {
@@ -42,13 +43,16 @@ static void tick(void *ctx) {
 
 trib_code replica_polls_start(trib_app *app, void **ret_state, trib_error *err) {
     replica_polls *polls = calloc(1, sizeof *polls);
+    if (polls) {
+        polls->app = app;
+        trib_list_init(&polls->waiting);
+    }
     if (polls) polls->lock = trib_mutex_new(app->env);
-    if (!polls || !polls->lock || !trib_app_add_ticker(app, tick, polls)) {
+    if (polls) polls->stash = replica_stash_new(app->env);
+    if (!polls || !polls->lock || !polls->stash || !trib_app_add_ticker(app, tick, polls)) {
         replica_polls_stop(polls);
         return trib_error_set(err, TRIB_NOMEM, NULL);
     }
-    polls->app = app;
-    trib_list_init(&polls->waiting);
     *ret_state = polls;
     return TRIB_OK;
 }
@@ -56,8 +60,13 @@ trib_code replica_polls_start(trib_app *app, void **ret_state, trib_error *err) 
 void replica_polls_stop(void *state) {
     replica_polls *polls = state;
     if (!polls) return;
-    if (polls->app) trib_mutex_free(polls->app->env, polls->lock);
+    if (polls->lock) trib_mutex_free(polls->app->env, polls->lock);
+    replica_stash_free(polls->stash);
     free(polls);
+}
+
+replica_stash *trib_replica_stash(const trib_http_request *http) {
+    return ((replica_polls *)http->module_state)->stash;
 }
 
 trib_code replica_poll_plan(replica_feed *feed, trib_error *err) {

@@ -11,6 +11,8 @@
 #include "base/list.h"
 #include "core/db_job.h"
 #include "core/http.h"
+#include "features/replica/frames.h"
+#include "features/replica/stash.h"
 #include "store/pages.h"
 #include "wire/pb_pull.h"
 #include "wire/roaring.h"
@@ -20,9 +22,7 @@ enum {
     REPLICA_CHUNK_BYTES = 256 << 10,  /* handed over at once: what a reader that never reads makes us keep */
     REPLICA_OUT_MAX_BYTES = 8 << 20,  /* a chunk and a page more, or a small answer */
     REPLICA_LIST_MAX_BYTES = 1 << 30, /* pages of a database of 256 GiB, 16 bytes each */
-    REPLICA_FRAME_HEADER_BYTES = 24,  /* of a frame of SQLite's log */
-    REPLICA_FRAME_BYTES = REPLICA_FRAME_HEADER_BYTES + TRIB_PAGE_BYTES,
-    REPLICA_PUSH_FRAMES_MAX = 1024, /* of one request; clients send 128 */
+    REPLICA_PUSH_FRAMES_MAX = 1024,   /* of one request; clients send 128 */
     REPLICA_PUSH_BODY_MAX_BYTES = REPLICA_PUSH_FRAMES_MAX * REPLICA_FRAME_BYTES,
     REPLICA_PULL_BODY_MAX_BYTES = 1 << 20, /* selectors of pages: a bit a page of a database of 32 GiB */
     REPLICA_LONG_POLL_MAX_MS = 60000,

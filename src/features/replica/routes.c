@@ -10,6 +10,10 @@ static const trib_route routes[] = {
      "the database file, for a new replica (V2)"},
     {"GET", "/sync/:generation/:start/:end", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, 0, replica_handle_sync,
      "what a replica does not have yet, as frames (V2)"},
+    {"POST", "/sync/:generation/:start/:end", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, REPLICA_PUSH_BODY_MAX_BYTES,
+     replica_handle_push, "what a replica has written offline, as frames (V2)"},
+    {"POST", "/sync/:generation/:start/:end/:baton", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, REPLICA_PUSH_BODY_MAX_BYTES,
+     replica_handle_push, "the next part of it"},
     {"POST", "/pull-updates", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, REPLICA_PULL_BODY_MAX_BYTES,
      replica_handle_pull_updates, "pages that changed since a revision (protobuf); may wait for the next commit"},
 };
