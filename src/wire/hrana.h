@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "base/str.h"
 #include "base/value.h"
 
@@ -98,5 +99,18 @@ typedef struct hrana_client_msg {
     uint32_t max_count;    /* FETCH_CURSOR */
     hrana_request request; /* REQUEST; OPEN_CURSOR: its batch */
 } hrana_client_msg;
+
+/* ---- what every decoder checks ---- Errors: PROTOCOL, but where another is named */
+
+/* Either `sql` or `sql_id`, not both. */
+trib_code trib_hrana_check_sql(const hrana_stmt *stmt, trib_error *err);
+trib_code trib_hrana_check_steps(size_t count, trib_error *err);
+trib_code trib_hrana_check_requests(size_t count, trib_error *err);
+/* An empty baton that was sent (ptr not NULL) is BATON_INVALID. */
+trib_code trib_hrana_check_baton(trib_str baton, trib_error *err);
+/* A condition that asks for its own step or a later one. */
+trib_code trib_hrana_bad_reference(trib_error *err);
+/* NOMEM, in the words for a request that is too large. */
+trib_code trib_hrana_decode_nomem(trib_error *err);
 
 #endif

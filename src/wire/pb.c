@@ -44,3 +44,16 @@ ProtobufCMessage *trib_pb_unpack(trib_arena *arena, const ProtobufCMessageDescri
     if (arena->failed) return NULL;
     return protobuf_c_message_unpack(type, &allocator, bytes.len, bytes.len ? (const uint8_t *)bytes.ptr : nothing);
 }
+
+trib_code trib_pb_unpack_as(trib_arena *arena, const ProtobufCMessageDescriptor *type, trib_str bytes,
+                            trib_code malformed, const void **ret, trib_error *err) {
+    const ProtobufCMessage *message = trib_pb_unpack(arena, type, bytes);
+    if (!message && arena->failed)
+        return trib_error_set(err, TRIB_NOMEM, "the message is too large to be decoded; send less at once");
+    if (!message)
+        return trib_error_set(
+            err, malformed, "Could not decode a message of type %s from Protobuf: its bytes are malformed or cut short",
+            type->short_name);
+    *ret = message;
+    return TRIB_OK;
+}

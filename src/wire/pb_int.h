@@ -10,15 +10,25 @@
 #include <protobuf-c/protobuf-c.h>
 
 #include "base/arena.h"
+#include "base/error.h"
 #include "base/str.h"
 
 /* Owns: the result lives in the arena and copies what it needs. NULL: malformed, or, if arena->failed, no memory or
  * budget. Do not free it. `type` must not contain itself (see TRIB_PB_NESTING_MAX). */
 ProtobufCMessage *trib_pb_unpack(trib_arena *arena, const ProtobufCMessageDescriptor *type, trib_str bytes);
 
+/* The same for a face whose word for malformed is `malformed`. Errors: that, NOMEM. */
+trib_code trib_pb_unpack_as(trib_arena *arena, const ProtobufCMessageDescriptor *type, trib_str bytes,
+                            trib_code malformed, const void **ret, trib_error *err);
+
 /* Bytes of a message, borrowed from it. */
 static inline trib_str trib_pb_str(ProtobufCBinaryData bytes) {
     return (trib_str){(const char *)bytes.data, bytes.len};
+}
+/* ptr NULL only if they were not sent. */
+static inline trib_str trib_pb_optional(protobuf_c_boolean sent, ProtobufCBinaryData bytes) {
+    if (!sent) return (trib_str){0};
+    return bytes.len ? trib_pb_str(bytes) : TRIB_STR("");
 }
 
 #endif

@@ -83,16 +83,17 @@ void trib_pw_f64(trib_pb_writer *w, uint32_t field, double value) {
     uint64_t bits;
     if (!to) return;
     memcpy(&bits, &value, sizeof bits);
-    for (size_t i = 0; i < sizeof bits; i++) *to++ = (char)(bits >> (8 * i));
-    end_at(w->buf, to);
+    end_at(w->buf, trib_put_le(to, bits, sizeof bits));
+}
+
+void trib_pw_begin_bytes(trib_pb_writer *w, uint32_t field, size_t len) {
+    char *to = put_tag(w->buf, field, BYTES, len);
+    if (to) end_at(w->buf, put_varint(to, len));
 }
 
 void trib_pw_bytes(trib_pb_writer *w, uint32_t field, trib_str bytes) {
-    char *to = put_tag(w->buf, field, BYTES, bytes.len);
-    if (!to) return;
-    to = put_varint(to, bytes.len);
-    if (bytes.len) memcpy(to, bytes.ptr, bytes.len);
-    end_at(w->buf, to + bytes.len);
+    trib_pw_begin_bytes(w, field, bytes.len);
+    trib_buf_add(w->buf, bytes);
 }
 
 void trib_pw_str(trib_pb_writer *w, uint32_t field, trib_str text) {

@@ -48,7 +48,15 @@ static inline void trib_pw_i64(trib_pb_writer *w, uint32_t field, int64_t value)
 void trib_pw_s64(trib_pb_writer *w, uint32_t field, int64_t value);
 void trib_pw_f64(trib_pb_writer *w, uint32_t field, double value);
 void trib_pw_bytes(trib_pb_writer *w, uint32_t field, trib_str bytes);
+/* The same without the bytes: the caller appends exactly `len` of them to the buffer. */
+void trib_pw_begin_bytes(trib_pb_writer *w, uint32_t field, size_t len);
 /* string: each byte that is not part of well-formed UTF-8 becomes U+FFFD, because decoders refuse it. */
 void trib_pw_str(trib_pb_writer *w, uint32_t field, trib_str text);
+
+/* `bytes` bytes of a number, little-endian; returns what stands behind them. */
+static inline char *trib_put_le(char *to, uint64_t value, unsigned bytes) {
+    for (unsigned i = 0; i < bytes; i++) *to++ = (char)(value >> (8 * i));
+    return to;
+}
 
 #endif

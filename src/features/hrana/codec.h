@@ -59,6 +59,7 @@ struct hrana_codec {
 };
 
 extern const hrana_codec hrana_codec_json; /* codec_json.c */
+extern const hrana_codec hrana_codec_pb;   /* codec_pb.c */
 
 /* ---- encode_json.c: pieces of JSON ---- */
 void hrana_encode_cols(trib_json_writer *w, const trib_stmt *stmt);
@@ -70,5 +71,15 @@ void hrana_encode_describe(trib_json_writer *w, const trib_stmt *stmt);
 /* ---- codec_json.c ----
  * {"type":"execute","result": or {"type":"sequence": up to where the result stands; an object is open behind it. */
 void hrana_json_response_begin(hrana_exec *x, hrana_request_type type);
+
+/* ---- codec_pb.c: what only a WebSocket has, a frame each; x->message_id is the request's ---- */
+extern const hrana_envelope hrana_pb_ws_envelope;
+/* err NULL: hello_ok. */
+void hrana_pb_hello(trib_buf *out, const trib_error *err);
+/* An empty answer to OPEN_STREAM, CLOSE_STREAM, OPEN_CURSOR, CLOSE_CURSOR. */
+void hrana_pb_response_ok(trib_buf *out, int32_t request_id, hrana_msg_type type);
+void hrana_pb_response_error(trib_buf *out, int32_t request_id, const trib_error *err);
+/* The answer to FETCH_CURSOR; `entries` as written with x->entries_nested. */
+void hrana_pb_fetched(trib_buf *out, int32_t request_id, trib_str entries, bool done);
 
 #endif

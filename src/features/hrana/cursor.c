@@ -94,3 +94,7 @@ static void handle(trib_http_request *http, const hrana_codec *codec) {
 void hrana_handle_cursor(trib_http_request *http) {
     handle(http, &hrana_codec_json);
 }
+
+void hrana_handle_cursor_pb(trib_http_request *http) {
+    handle(http, &hrana_codec_pb);
+}

@@ -32,7 +32,6 @@ trib_code hrana_decode_cursor(trib_arena *arena, trib_str body, trib_str *ret_ba
 /* HTTP v1, {"stmt":...} or {"batch":...}: `type` is EXECUTE or BATCH. There is no session, so no stored SQL. */
 trib_code hrana_decode_v1(trib_arena *arena, trib_str body, hrana_request_type type, hrana_request *ret,
                           trib_error *err);
-trib_code hrana_decode_nomem(trib_error *err); /* in the words for a request that is too large */
 const char *hrana_request_name(hrana_request_type type);
 
 /* ---- decode_v0.c: the body of HTTP v0 as a batch without conditions; as above ----
@@ -207,6 +206,8 @@ void hrana_stream_end(hrana_exec *x, bool aborted);
 /* ---- handlers ---- */
 void hrana_handle_pipeline(trib_http_request *http);
 void hrana_handle_cursor(trib_http_request *http);
+void hrana_handle_pipeline_pb(trib_http_request *http);
+void hrana_handle_cursor_pb(trib_http_request *http);
 void hrana_handle_v1_execute(trib_http_request *http);
 void hrana_handle_v1_batch(trib_http_request *http);
 void hrana_handle_v0(trib_http_request *http);

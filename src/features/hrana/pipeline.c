@@ -45,3 +45,7 @@ static void handle(trib_http_request *http, const hrana_codec *codec) {
 void hrana_handle_pipeline(trib_http_request *http) {
     handle(http, &hrana_codec_json);
 }
+
+void hrana_handle_pipeline_pb(trib_http_request *http) {
+    handle(http, &hrana_codec_pb);
+}

@@ -30,12 +30,17 @@ static const trib_route routes[] = {
      "run one batch without a session (HTTP v1, JSON)"},
     {"GET", "/v2", TRIB_LISTENER_USER, TRIB_AUTH_NONE, 0, handle_probe, "Hrana 2 is spoken here"},
     {"GET", "/v3", TRIB_LISTENER_USER, TRIB_AUTH_NONE, 0, handle_probe, "Hrana 3 is spoken here"},
+    {"GET", "/v3-protobuf", TRIB_LISTENER_USER, TRIB_AUTH_NONE, 0, handle_probe, "Hrana 3 is spoken here in protobuf"},
     {"POST", "/v2/pipeline", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, TRIB_HRANA_BODY_MAX_BYTES, hrana_handle_pipeline,
      "run requests of a session (Hrana 2, JSON)"},
     {"POST", "/v3/pipeline", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, TRIB_HRANA_BODY_MAX_BYTES, hrana_handle_pipeline,
      "run requests of a session (Hrana 3, JSON)"},
     {"POST", "/v3/cursor", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, TRIB_HRANA_BODY_MAX_BYTES, hrana_handle_cursor,
      "run a batch and read its rows line by line (Hrana 3, JSON)"},
+    {"POST", "/v3-protobuf/pipeline", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, TRIB_HRANA_BODY_MAX_BYTES,
+     hrana_handle_pipeline_pb, "run requests of a session (Hrana 3, protobuf)"},
+    {"POST", "/v3-protobuf/cursor", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, TRIB_HRANA_BODY_MAX_BYTES,
+     hrana_handle_cursor_pb, "run a batch and read its rows one by one (Hrana 3, protobuf)"},
     {"GET", "/dump", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, 0, hrana_handle_dump, "the whole database as SQL text"},
 };
 

@@ -41,7 +41,7 @@ static uint64_t frame_of(trib_str revision, const trib_db_point *point) {
 }
 
 static bool wants(const replica_feed *feed, uint32_t page) {
-    return !feed->pull.has_pages || trib_roaring_has(&feed->pages, page - 1);
+    return feed->pull.server_pages_selector.len == 0 || trib_roaring_has(&feed->pages, page - 1);
 }
 
 static void keep_wanted(replica_feed *feed) {
@@ -76,7 +76,7 @@ static trib_code plan_pinned(replica_feed *feed, trib_handle *handle, uint64_t f
 }
 
 static trib_code plan(replica_feed *feed, trib_handle *handle, trib_error *err) {
-    const trib_pull_request *pull = &feed->pull;
+    const trib_pull_req *pull = &feed->pull;
     uint64_t since = frame_of(pull->client_revision, &feed->point);
     char revision[REPLICA_REVISION_BYTES];
     trib_code code = TRIB_OK;
@@ -91,7 +91,11 @@ static trib_code plan(replica_feed *feed, trib_handle *handle, trib_error *err) 
     keep_wanted(feed);
     if (idle && feed->poll_until_ns != 0) (void)replica_poll_plan(feed, err);
     write_revision(&feed->point, revision, sizeof revision);
-    trib_pb_pull_write_header(&feed->out, trib_str_c(revision), feed->point.page_count, feed->zstd != NULL);
+    trib_pull_header header = {.server_revision = trib_str_c(revision),
+                               .db_pages = feed->point.page_count,
+                               .encoding = feed->zstd ? TRIB_PULL_ZSTD : TRIB_PULL_RAW,
+                               .zstd_level = TRIB_ZSTD_LEVEL};
+    trib_pull_write_header(&feed->out, &header);
     return feed->out.failed ? trib_error_set(err, TRIB_NOMEM, NULL) : TRIB_OK;
 }
 
@@ -99,27 +103,27 @@ static void page(replica_feed *feed, const trib_page_change *change, size_t at, 
     (void)at;
     trib_str raw = trib_str_make((const char *)bytes, TRIB_PAGE_BYTES);
     if (!feed->zstd) {
-        trib_pb_pull_write_page(&feed->out, change->page - 1, raw);
+        trib_pull_write_page(&feed->out, change->page - 1, raw);
         return;
     }
     trib_buf packed;
     trib_buf_init(&packed, 2 * TRIB_PAGE_BYTES);
     trib_zstd_add(feed->zstd, raw, &packed);
     if (packed.failed) feed->out.failed = true;
-    else trib_pb_pull_write_page(&feed->out, change->page - 1, trib_buf_str(&packed));
+    else trib_pull_write_page(&feed->out, change->page - 1, trib_buf_str(&packed));
     trib_buf_deinit(&packed);
 }
 
 static trib_code read_request(replica_feed *feed, trib_error *err) {
     trib_http_request *http = feed->http;
-    trib_pull_request *pull = &feed->pull;
-    if (!trib_pb_pull_read(http->arena, http->body, pull))
-        return trib_error_set(err, TRIB_BAD_REQUEST, "the body is not a PullUpdatesReq message");
-    if (pull->encoding > 1 || pull->stream_kind != 0)
+    trib_pull_req *pull = &feed->pull;
+    trib_code code = trib_pull_decode(http->arena, http->body, pull, err);
+    if (code != TRIB_OK) return code;
+    if (pull->encoding > TRIB_PULL_ZSTD || pull->stream_kind != 0)
         return trib_error_set(err, TRIB_BAD_REQUEST, "only pages are sent (stream_kind 0), raw (0) or with zstd (1)");
-    if (pull->has_pages && !trib_roaring_read(pull->server_pages, &feed->pages))
+    if (!trib_roaring_read(pull->server_pages_selector, &feed->pages))
         return trib_error_set(err, TRIB_BAD_REQUEST, "server_pages_selector is not a RoaringBitmap");
-    if (pull->encoding == 1 && !(feed->zstd = trib_zstd_new())) return trib_error_set(err, TRIB_NOMEM, NULL);
+    if (pull->encoding == TRIB_PULL_ZSTD && !(feed->zstd = trib_zstd_new())) return trib_error_set(err, TRIB_NOMEM, NULL);
     uint32_t ms = pull->long_poll_timeout_ms;
     if (ms > REPLICA_LONG_POLL_MAX_MS) ms = REPLICA_LONG_POLL_MAX_MS;
     if (ms > 0) feed->poll_until_ns = trib_env_mono_ns(http->app->env) + ms * 1000000LL;

@@ -14,6 +14,7 @@ const CLIENTS = {
     "documents": ["README.md, first-order.md", ["@libsql/client"]],
     "drizzle-orm": ["drizzle-orm/libsql", ["drizzle-orm", "@libsql/client"]],
     "example-worker": ["examples/worker", ["@libsql/client"], "workerd"],
+    "hrana-client-protobuf": ["@libsql/hrana-client (protobuf)", ["@libsql/hrana-client"]],
     "knex": ["knex", ["knex", "@libsql/sqlite3"]],
     "kysely": ["@libsql/kysely-libsql", ["kysely", "@libsql/kysely-libsql", "@libsql/kysely-libsql/node_modules/@libsql/client"]],
     "libsql-client-bun": ["@libsql/client (Bun)", ["@libsql/client"], "bun"],
