@@ -123,7 +123,8 @@ static trib_code read_request(replica_feed *feed, trib_error *err) {
         return trib_error_set(err, TRIB_BAD_REQUEST, "only pages are sent (stream_kind 0), raw (0) or with zstd (1)");
     if (!trib_roaring_read(pull->server_pages_selector, &feed->pages))
         return trib_error_set(err, TRIB_BAD_REQUEST, "server_pages_selector is not a RoaringBitmap");
-    if (pull->encoding == TRIB_PULL_ZSTD && !(feed->zstd = trib_zstd_new())) return trib_error_set(err, TRIB_NOMEM, NULL);
+    if (pull->encoding == TRIB_PULL_ZSTD && !(feed->zstd = trib_zstd_new()))
+        return trib_error_set(err, TRIB_NOMEM, NULL);
     uint32_t ms = pull->long_poll_timeout_ms;
     if (ms > REPLICA_LONG_POLL_MAX_MS) ms = REPLICA_LONG_POLL_MAX_MS;
     if (ms > 0) feed->poll_until_ns = trib_env_mono_ns(http->app->env) + ms * 1000000LL;

@@ -44,8 +44,8 @@ struct replica_feed {
     /* ---- what the request said ---- */
     uint32_t generation_wanted;
     uint64_t start, end;
-    trib_pull_request pull;
-    trib_roaring pages;    /* wanted, where pull.has_pages */
+    trib_pull_req pull;
+    trib_roaring pages;    /* wanted, where pull has a selector */
     trib_zstd *zstd;       /* NULL: raw */
     int64_t poll_until_ns; /* a long poll: 0 for none */
     /* ---- the answer ---- */

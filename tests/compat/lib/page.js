@@ -20,6 +20,8 @@ const CLIENTS = {
     "libsql-client-bun": ["@libsql/client (Bun)", ["@libsql/client"], "bun"],
     "libsql-client-deno": ["@libsql/client (Deno)", ["@libsql/client"], "deno"],
     "libsql-client-http": ["@libsql/client", ["@libsql/client"]],
+    "libsql-client-offline": ["@libsql/client (offline)", ["@libsql/client", "libsql"]],
+    "libsql-client-replica": ["@libsql/client (replica)", ["@libsql/client", "libsql"]],
     "libsql-client-web": ["@libsql/client/web", ["@libsql/client"], "workerd"],
     "mikro-orm": ["@mikro-orm/libsql", ["@mikro-orm/libsql", "libsql"]],
     "npm-libsql": ["libsql, libsql/promise", ["libsql"]],
@@ -27,6 +29,7 @@ const CLIENTS = {
     "prisma": ["@prisma/adapter-libsql", ["@prisma/client", "@prisma/adapter-libsql", "@prisma/adapter-libsql/node_modules/@libsql/client"]],
     "tinybase": ["tinybase/persisters/persister-libsql", ["tinybase", "@libsql/client"]],
     "tursodatabase-serverless": ["@tursodatabase/serverless", ["@tursodatabase/serverless"]],
+    "tursodatabase-sync": ["@tursodatabase/sync", ["@tursodatabase/sync"]],
     "typeorm": ["typeorm", ["typeorm", "libsql"]],
 };
 const folder = new URL("..", import.meta.url);
