@@ -32,6 +32,7 @@
     X(METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", 405, 12, 0, "this path does not take this method")                       \
     X(NOT_IMPLEMENTED_HTTP, "UNSUPPORTED_HTTP", 501, 12, 0, "this transfer coding or HTTP feature is not supported")     \
     X(HTTP_VERSION, "HTTP_VERSION", 505, 12, 0, "only HTTP/1.1 and HTTP/1.0 are spoken here")                            \
+    X(UPGRADE_REQUIRED, "UPGRADE_REQUIRED", 426, 12, 0, "only version 13 of the WebSocket protocol is spoken here")       \
     X(REQUEST_TIMEOUT, "REQUEST_TIMEOUT", 408, 4, 1, "the request took too long to arrive")                              \
     /* who and where */                                                                                                  \
     X(UNAUTHORIZED, "UNAUTHORIZED", 401, 16, 0, "a valid token is needed")                                               \

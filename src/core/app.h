@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "core/http.h"
 #include "core/job.h"
+#include "core/ws.h"
 #include "store/store.h"
 
 typedef struct trib_control trib_control;   /* control.h: tenants, keys */
@@ -30,6 +31,7 @@ typedef struct trib_settings {
     uint32_t delete_grace_ms;    /* how long a deleted tenant can come back; 0: not at all */
     uint64_t max_response_bytes; /* 0: 10 MB */
     uint64_t max_row_bytes;      /* 0: 5 MB */
+    bool test_hooks;             /* --test-hooks: SQL texts that break the connection, for suites of clients */
     uint32_t max_batch_steps;    /* 0: the protocol's own, TRIB_HRANA_STEPS_MAX */
 } trib_settings;
 
@@ -54,6 +56,7 @@ struct trib_app {
     trib_auth *auth;
     trib_sessions *sessions;
     trib_http_ops http;
+    trib_ws_ops ws;
     trib_metrics *metrics; /* never NULL in the server; made before trib_app_start */
     trib_app_counters counters;
     const char *version;

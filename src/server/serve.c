@@ -122,6 +122,7 @@ static void fill_settings(const trib_serve_options *options, trib_settings *sett
         .max_response_bytes = config->max_response,
         .max_row_bytes = config->max_row,
         .max_batch_steps = config->max_batch_steps,
+        .test_hooks = config->test_hooks,
     };
 }
 

@@ -281,3 +281,84 @@ trib_code hrana_decode_v1(trib_arena *arena, trib_str body, hrana_request_type t
     for (size_t i = 0; code == TRIB_OK && i < ret->batch.count; i++) code = need_text(&ret->batch.steps[i].stmt, err);
     return code;
 }
+
+/* ---- WebSocket ---- */
+
+static trib_code need_i32(const trib_json *json, const char *key, int32_t *ret, trib_error *err) {
+    int64_t value;
+    if (!trib_json_i64(trib_json_get(json, key), &value) || value < INT32_MIN || value > INT32_MAX) {
+        return trib_error_set(err, TRIB_PROTOCOL,
+                              "Cannot deserialize client message from JSON: \"%s\" is a 32-bit integer", key);
+    }
+    *ret = (int32_t)value;
+    return TRIB_OK;
+}
+
+static trib_code decode_fetch(const trib_json *json, hrana_client_msg *ret, trib_error *err) {
+    int64_t max_count;
+    if (!trib_json_i64(trib_json_get(json, "max_count"), &max_count) || max_count < 0 || max_count > UINT32_MAX)
+        return bad(err, "\"max_count\" is an unsigned 32-bit integer");
+    ret->max_count = (uint32_t)max_count;
+    return need_i32(json, "cursor_id", &ret->cursor_id, err);
+}
+
+/* A request that HTTP has too. */
+static trib_code decode_shared(trib_arena *arena, const trib_json *json, trib_str type, hrana_client_msg *ret,
+                               trib_error *err) {
+    bool known = false;
+    for (size_t i = 0; i < HRANA_CLOSE; i++) known = known || trib_str_eq_c(type, request_names[i]);
+    if (!known) {
+        return trib_error_set(err, TRIB_PROTOCOL, "Request type not recognized: \"%.*s\"",
+                              TRIB_STR_ARG(trib_str_sub(type, 0, 64)));
+    }
+    ret->type = HRANA_MSG_REQUEST;
+    trib_code code = decode_request(arena, json, &ret->request, err);
+    if (code != TRIB_OK || ret->request.type == HRANA_STORE_SQL || ret->request.type == HRANA_CLOSE_SQL) return code;
+    return need_i32(json, "stream_id", &ret->stream_id, err);
+}
+
+static trib_code decode_ws_request(trib_arena *arena, const trib_json *json, hrana_client_msg *ret, trib_error *err) {
+    trib_str type;
+    if (!trib_json_str(trib_json_get(json, "type"), &type)) return bad(err, "a request needs a \"type\"");
+    if (trib_str_eq_c(type, "open_stream") || trib_str_eq_c(type, "close_stream")) {
+        ret->type = trib_str_eq_c(type, "open_stream") ? HRANA_MSG_OPEN_STREAM : HRANA_MSG_CLOSE_STREAM;
+        return need_i32(json, "stream_id", &ret->stream_id, err);
+    }
+    if (trib_str_eq_c(type, "open_cursor")) {
+        ret->type = HRANA_MSG_OPEN_CURSOR;
+        ret->request.type = HRANA_BATCH;
+        trib_code code = need_i32(json, "stream_id", &ret->stream_id, err);
+        if (code == TRIB_OK) code = need_i32(json, "cursor_id", &ret->cursor_id, err);
+        return code == TRIB_OK ? decode_batch(arena, trib_json_get(json, "batch"), &ret->request.batch, err) : code;
+    }
+    if (trib_str_eq_c(type, "close_cursor")) {
+        ret->type = HRANA_MSG_CLOSE_CURSOR;
+        return need_i32(json, "cursor_id", &ret->cursor_id, err);
+    }
+    if (trib_str_eq_c(type, "fetch_cursor")) {
+        ret->type = HRANA_MSG_FETCH_CURSOR;
+        return decode_fetch(json, ret, err);
+    }
+    return decode_shared(arena, json, type, ret, err);
+}
+
+trib_code hrana_decode_client_msg(trib_arena *arena, trib_str text, hrana_client_msg *ret, trib_error *err) {
+    const trib_json *root;
+    trib_str type;
+    *ret = (hrana_client_msg){0};
+    trib_code code = trib_json_parse(arena, text, &root, err);
+    if (code != TRIB_OK) return code;
+    if (!trib_json_str(trib_json_get(root, "type"), &type)) return bad(err, "a message needs a \"type\"");
+    if (trib_str_eq_c(type, "hello")) {
+        const trib_json *jwt = trib_json_get(root, "jwt");
+        ret->type = HRANA_MSG_HELLO;
+        if (!trib_json_absent(jwt) && !trib_json_str(jwt, &ret->jwt)) return bad(err, "\"jwt\" is a string or null");
+        return TRIB_OK;
+    }
+    if (!trib_str_eq_c(type, "request")) {
+        return trib_error_set(err, TRIB_PROTOCOL, "ClientMsg type not recognized: \"%.*s\"",
+                              TRIB_STR_ARG(trib_str_sub(type, 0, 64)));
+    }
+    code = need_i32(root, "request_id", &ret->request_id, err);
+    return code == TRIB_OK ? decode_ws_request(arena, trib_json_get(root, "request"), ret, err) : code;
+}

@@ -32,6 +32,8 @@ trib_code hrana_decode_cursor(trib_arena *arena, trib_str body, trib_str *ret_ba
 /* HTTP v1, {"stmt":...} or {"batch":...}: `type` is EXECUTE or BATCH. There is no session, so no stored SQL. */
 trib_code hrana_decode_v1(trib_arena *arena, trib_str body, hrana_request_type type, hrana_request *ret,
                           trib_error *err);
+/* A message of a WebSocket. */
+trib_code hrana_decode_client_msg(trib_arena *arena, trib_str text, hrana_client_msg *ret, trib_error *err);
 const char *hrana_request_name(hrana_request_type type);
 
 /* ---- decode_v0.c: the body of HTTP v0 as a batch without conditions; as above ----
