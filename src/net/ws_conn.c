@@ -369,15 +369,15 @@ static trib_ws *ws_accept(trib_http_request *request, const trib_ws_handler *han
     trib_http_conn *http = request->conn;
     char accept[TRIB_WS_ACCEPT_BYTES];
     int protocol = -1;
-    trib_ws_conn *conn;
+    trib_ws_conn *conn = NULL;
     trib_error err;
     trib_code code = trib_ws_handshake_check(&http->parser.head, accept, &err);
     if (code == TRIB_OK)
         code =
             trib_ws_handshake_choose(&http->parser.head, handler->protocols, handler->protocol_count, &protocol, &err);
     if (code == TRIB_OK && http->draining) code = trib_error_set(&err, TRIB_SHUTTING_DOWN, NULL);
-    if (code == TRIB_OK) code = make(http, handler, max_message_bytes, &conn, &err);
-    if (code != TRIB_OK) {
+    if (code == TRIB_OK) (void)make(http, handler, max_message_bytes, &conn, &err);
+    if (!conn) {
         trib_http_refuse(http, &err);
         return NULL;
     }

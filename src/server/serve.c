@@ -22,6 +22,7 @@
 #include "net/server.h"
 #include "server/certs.h"
 #include "server/modules.h"
+#include "server/outbound.h"
 #include "server/server_file.h"
 
 enum { URL_BYTES = 192, WORKERS_MIN = 4 };
@@ -121,6 +122,7 @@ static void fill_settings(const trib_serve_options *options, trib_settings *sett
         .delete_grace_ms = config->delete_grace,
         .max_response_bytes = config->max_response,
         .max_row_bytes = config->max_row,
+        .max_import_bytes = config->max_import,
         .max_batch_steps = config->max_batch_steps,
         .test_hooks = config->test_hooks,
     };
@@ -182,6 +184,7 @@ static trib_code start(trib_serving *serving, const trib_serve_options *options,
     trib_log_init(&serving->log, serving->env, config->log_level, config->log_format, write_stderr, NULL);
     *app = (trib_app){.env = serving->env, .log = &serving->log, .version = TRIB_VERSION};
     fill_settings(options, &app->settings);
+    app->outbound = trib_outbound_of(config);
     int fds[2];
     trib_code code = trib_metrics_new(&app->metrics, err);
     if (!code) code = take_sockets(serving, fds, err);

@@ -15,10 +15,10 @@
 
 enum { ANSWER_MAX_BYTES = 16 * 1024 /* an error is a message of at most TRIB_ERROR_MESSAGE_BYTES, escaped */ };
 
-static const char *const protocols[] = {"hrana3", "hrana2", "hrana1"};
-static const int versions[] = {3, 2, 1};
-static const hrana_ws_codec *const codecs[] = {&hrana_ws_json, &hrana_ws_json, &hrana_ws_json};
-enum { PROTOCOL_COUNT = 3, PROTOCOL_DEFAULT = PROTOCOL_COUNT - 1 };
+static const char *const protocols[] = {"hrana3-protobuf", "hrana3", "hrana2", "hrana1"};
+static const int versions[] = {3, 3, 2, 1};
+static const hrana_ws_codec *const codecs[] = {&hrana_ws_pb, &hrana_ws_json, &hrana_ws_json, &hrana_ws_json};
+enum { PROTOCOL_COUNT = 4, PROTOCOL_DEFAULT = PROTOCOL_COUNT - 1 };
 
 /* ---- requests ---- */
 
@@ -66,12 +66,18 @@ void hrana_ws_send(hrana_ws *c, trib_buf *out) {
 }
 
 void hrana_ws_answer_ok(hrana_ws *c, hrana_ws_request *r) {
-    trib_buf out;
-    trib_buf_init(&out, ANSWER_MAX_BYTES);
-    if (r->msg.type == HRANA_MSG_REQUEST) c->codec->stored(&out, r->msg.request_id, r->msg.request.type);
-    else c->codec->response_ok(&out, r->msg.request_id, r->msg.type);
-    hrana_ws_send(c, &out);
-    trib_buf_deinit(&out);
+    hrana_exec *x = &r->x;
+    hrana_exec_deinit(x);
+    trib_buf_init(&x->out, ANSWER_MAX_BYTES);
+    if (r->msg.type == HRANA_MSG_REQUEST) { /* STORE_SQL, CLOSE_SQL */
+        x->w.buf = x->pw.buf = &x->out;
+        x->message_id = r->msg.request_id;
+        c->codec->envelope->begin(x, r->msg.request.type);
+        c->codec->envelope->end(x);
+    } else {
+        c->codec->response_ok(&x->out, r->msg.request_id, r->msg.type);
+    }
+    hrana_ws_send(c, &x->out);
     hrana_ws_request_free(c, r);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The messages of a WebSocket in JSON, one a text frame:
+/* The messages of a WebSocket. In protobuf they are codec_pb.c's, one a binary frame; in JSON, one a text frame:
  *
  *   {"type":"hello_ok"}   {"type":"hello_error","error":ERROR}
  *   {"type":"response_ok","request_id":1,"response":{"type":"execute","result":RESULT}}
@@ -8,6 +8,7 @@
  * A cursor's entries are written a line each (codec_json.c), and put into the array of an answer as many as asked for.
  */
 #include "features/hrana/ws_int.h"
+#include "wire/pb_hrana.h"
 
 static const char *const names[] = {
     [HRANA_MSG_OPEN_STREAM] = "open_stream",   [HRANA_MSG_CLOSE_STREAM] = "close_stream",
@@ -62,22 +63,14 @@ static void hello(trib_buf *out, const trib_error *err) {
     trib_jw_object_end(&w);
 }
 
-static void answer_named(trib_buf *out, int32_t request_id, const char *name) {
+static void response_ok(trib_buf *out, int32_t request_id, hrana_msg_type type) {
     trib_json_writer w;
     open_response(&w, out, request_id);
     trib_jw_object_begin(&w);
     trib_jw_key(&w, TRIB_STR("type"));
-    trib_jw_str_c(&w, name);
+    trib_jw_str_c(&w, names[type]);
     trib_jw_object_end(&w);
     trib_jw_object_end(&w);
-}
-
-static void response_ok(trib_buf *out, int32_t request_id, hrana_msg_type type) {
-    answer_named(out, request_id, names[type]);
-}
-
-static void stored(trib_buf *out, int32_t request_id, hrana_request_type type) {
-    answer_named(out, request_id, hrana_request_name(type));
 }
 
 static void fetched(trib_buf *out, int32_t request_id, trib_str entries, bool done) {
@@ -113,8 +106,34 @@ const hrana_ws_codec hrana_ws_json = {
     .decode = hrana_decode_client_msg,
     .hello = hello,
     .response_ok = response_ok,
-    .stored = stored,
     .response_error = response_error,
     .fetched = fetched,
     .split = split,
+};
+
+/* ---- protobuf ---- */
+
+/* An entry is a field of the answer: its tag (one byte), its length, its bytes. */
+static size_t split_pb(trib_str entries, bool *ret_skip) {
+    size_t at = 1, n = 0;
+    *ret_skip = false;
+    for (unsigned shift = 0; at < entries.len && shift < 35; shift += 7) {
+        unsigned char c = (unsigned char)entries.ptr[at++];
+        n |= (size_t)(c & 0x7f) << shift;
+        if (c < 0x80) break;
+    }
+    return n < entries.len - at ? at + n : entries.len;
+}
+
+const hrana_ws_codec hrana_ws_pb = {
+    .name = "text",
+    .codec = &hrana_codec_pb,
+    .envelope = &hrana_pb_ws_envelope,
+    .decode = trib_hrana_pb_decode_client_msg,
+    .hello = hrana_pb_hello,
+    .response_ok = hrana_pb_response_ok,
+    .response_error = hrana_pb_response_error,
+    .fetched = hrana_pb_fetched,
+    .nested = true,
+    .split = split_pb,
 };

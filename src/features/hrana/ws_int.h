@@ -36,7 +36,6 @@ typedef struct hrana_ws_codec {
     trib_code (*decode)(trib_arena *arena, trib_str bytes, hrana_client_msg *ret, trib_error *err);
     void (*hello)(trib_buf *out, const trib_error *err); /* NULL: hello_ok */
     void (*response_ok)(trib_buf *out, int32_t request_id, hrana_msg_type type);
-    void (*stored)(trib_buf *out, int32_t request_id, hrana_request_type type); /* STORE_SQL, CLOSE_SQL */
     void (*response_error)(trib_buf *out, int32_t request_id, const trib_error *err);
     /* The answer to FETCH_CURSOR, of `entries` as split has cut them off. */
     void (*fetched)(trib_buf *out, int32_t request_id, trib_str entries, bool done);
@@ -46,7 +45,7 @@ typedef struct hrana_ws_codec {
     size_t (*split)(trib_str entries, bool *ret_skip);
 } hrana_ws_codec;
 
-extern const hrana_ws_codec hrana_ws_json;
+extern const hrana_ws_codec hrana_ws_json, hrana_ws_pb;
 
 typedef enum hrana_ws_state { HRANA_WS_NEW, HRANA_WS_HELLO, HRANA_WS_READY } hrana_ws_state;
 
