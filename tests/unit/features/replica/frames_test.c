@@ -93,7 +93,8 @@ static void wrong_checksum_number_or_length_is_refused(void **state) {
     assert_int_equal(read_frames(&arena, 1, &frames), TRIB_BAD_REQUEST);
     trib_arena_deinit(&arena);
     assert_int_equal(read_frames(&arena, 0, &frames), TRIB_BAD_REQUEST);
-    assert_int_equal(replica_frames_read(&arena, trib_str_make((const char *)body, 4119), &frames, NULL), TRIB_BAD_REQUEST);
+    assert_int_equal(replica_frames_read(&arena, trib_str_make((const char *)body, 4119), &frames, NULL),
+                     TRIB_BAD_REQUEST);
     trib_arena_deinit(&arena);
 }
 
