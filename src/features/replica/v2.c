@@ -124,10 +124,12 @@ static void put_be32(uint8_t *p, uint32_t v) {
     p[3] = (uint8_t)v;
 }
 
-/* Clients look at the first two numbers of a frame's header only. */
+/* Clients look at the first two numbers of a frame's header only. Each repeat of the last page is a transaction of its
+ * own: within one, a client's log has a page once, and it would count less frames there than it has received. Then it
+ * takes what it writes offline for frames that the server has, and never pushes them. */
 static void sync_page(replica_feed *feed, const trib_page_change *change, size_t at, const uint8_t *bytes) {
     uint8_t header[REPLICA_FRAME_HEADER_BYTES] = {0};
-    bool last = at + 1 == feed->count && feed->padding == 0;
+    bool last = at + 1 == feed->count;
     put_be32(header, change->page);
     if (last) put_be32(header + 4, feed->point.page_count);
     trib_buf_add_bytes(&feed->out, header, sizeof header);
