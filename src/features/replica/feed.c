@@ -52,6 +52,11 @@ replica_feed *replica_feed_new(trib_http_request *http) {
 /* AGAIN: reads are held back for a moment. */
 static trib_code begin(replica_feed *feed, trib_handle *handle, trib_error *err) {
     trib_code code = trib_db_get_generation(trib_handle_db(handle), &feed->generation, err);
+    trib_db_get_point(trib_handle_db(handle), &feed->point);
+    if (code == TRIB_OK && feed->is_current && feed->point.page_count > 0 && feed->is_current(feed)) {
+        feed->planned = true;
+        return code;
+    }
     if (code == TRIB_OK) code = trib_pages_open(handle, &feed->point, err);
     if (code != TRIB_OK) return code;
     feed->open = true;
@@ -89,6 +94,7 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
         job->chunk = true;
         return TRIB_AGAIN;
     }
+    if (!feed->open) return TRIB_OK;
     feed->open = false;
     return trib_pages_close(handle, err);
 }

@@ -75,10 +75,20 @@ static trib_code plan_pinned(replica_feed *feed, trib_handle *handle, uint64_t f
     return code;
 }
 
+static trib_code write_header(replica_feed *feed, trib_error *err) {
+    char revision[REPLICA_REVISION_BYTES];
+    write_revision(&feed->point, revision, sizeof revision);
+    trib_pull_header header = {.server_revision = trib_str_c(revision),
+                               .db_pages = feed->point.page_count,
+                               .encoding = feed->zstd ? TRIB_PULL_ZSTD : TRIB_PULL_RAW,
+                               .zstd_level = TRIB_ZSTD_LEVEL};
+    trib_pull_write_header(&feed->out, &header);
+    return feed->out.failed ? trib_error_set(err, TRIB_NOMEM, NULL) : TRIB_OK;
+}
+
 static trib_code plan(replica_feed *feed, trib_handle *handle, trib_error *err) {
     const trib_pull_req *pull = &feed->pull;
     uint64_t since = frame_of(pull->client_revision, &feed->point);
-    char revision[REPLICA_REVISION_BYTES];
     trib_code code = TRIB_OK;
     if (pull->server_revision.len > 0) {
         uint64_t pinned = frame_of(pull->server_revision, &feed->point);
@@ -90,13 +100,14 @@ static trib_code plan(replica_feed *feed, trib_handle *handle, trib_error *err) 
     if (code != TRIB_OK) return code;
     keep_wanted(feed);
     if (idle && feed->poll_until_ns != 0) (void)replica_poll_plan(feed, err);
-    write_revision(&feed->point, revision, sizeof revision);
-    trib_pull_header header = {.server_revision = trib_str_c(revision),
-                               .db_pages = feed->point.page_count,
-                               .encoding = feed->zstd ? TRIB_PULL_ZSTD : TRIB_PULL_RAW,
-                               .zstd_level = TRIB_ZSTD_LEVEL};
-    trib_pull_write_header(&feed->out, &header);
-    return feed->out.failed ? trib_error_set(err, TRIB_NOMEM, NULL) : TRIB_OK;
+    return write_header(feed, err);
+}
+
+/* For who waits, and for who asks for another revision, a snapshot is opened. */
+static bool is_current(replica_feed *feed) {
+    const trib_pull_req *pull = &feed->pull;
+    return pull->server_revision.len == 0 && feed->poll_until_ns == 0 &&
+           frame_of(pull->client_revision, &feed->point) == feed->point.frame_no && write_header(feed, NULL) == TRIB_OK;
 }
 
 static void page(replica_feed *feed, const trib_page_change *change, size_t at, const uint8_t *bytes) {
@@ -137,6 +148,7 @@ void replica_handle_pull_updates(trib_http_request *http) {
     if (!feed) return;
     feed->content_type = "application/protobuf";
     feed->plan = plan;
+    feed->is_current = is_current;
     feed->page = page;
     if (read_request(feed, &err) != TRIB_OK) {
         replica_feed_free(feed);

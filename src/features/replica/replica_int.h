@@ -39,6 +39,9 @@ struct replica_feed {
     /* On a worker, inside, when feed->point and ->generation are known and the snapshot is open: fills `changes`, or
      * sets `status` and writes a body without pages. */
     trib_code (*plan)(replica_feed *feed, trib_handle *handle, trib_error *err);
+    /* With feed->point and ->generation known from memory, before a snapshot is opened: true if the client has all of
+     * it, and the answer is written. It has seen that point behind the gate. May be NULL. On a worker. */
+    bool (*is_current)(replica_feed *feed);
     /* One page, number `at` of feed->count; the last one feed->padding times more. */
     void (*page)(replica_feed *feed, const trib_page_change *change, size_t at, const uint8_t *bytes);
     /* ---- what the request said ---- */

@@ -101,6 +101,12 @@ static trib_code no_frames(replica_feed *feed) {
     return TRIB_OK;
 }
 
+static bool is_current(replica_feed *feed) {
+    bool current = feed->generation_wanted == feed->generation && feed->start - 1 == feed->point.frame_no;
+    if (current) (void)no_frames(feed);
+    return current;
+}
+
 static trib_code plan_sync(replica_feed *feed, trib_handle *handle, trib_error *err) {
     uint64_t have = feed->start - 1;
     bool anew = feed->generation_wanted + 1 == feed->generation && have == 0;
@@ -150,6 +156,7 @@ void replica_handle_sync(trib_http_request *http) {
     feed->start = start;
     feed->end = end;
     feed->plan = plan_sync;
+    feed->is_current = is_current;
     feed->page = sync_page;
     replica_feed_submit(feed);
 }
