@@ -47,6 +47,54 @@ int trib_sqlite_refresh_schema(sqlite3 *db) {
     return newest;
 }
 
+/* As dbpage does it, and behind the end of the file too. A parsed page in the cache is parsed again. */
+int trib_sqlite_put_page(sqlite3 *db, unsigned page, const void *bytes);
+int trib_sqlite_put_page(sqlite3 *db, unsigned page, const void *bytes) {
+    Btree *tree = db->aDb[0].pBt;
+    if (!tree || sqlite3BtreeTxnState(tree) != SQLITE_TXN_WRITE) return SQLITE_MISUSE;
+    sqlite3BtreeEnter(tree);
+    BtShared *shared = tree->pBt;
+    DbPage *held = 0;
+    int rc = page < 1 || page == PENDING_BYTE_PAGE(shared)
+                 ? SQLITE_CORRUPT
+                 : sqlite3PagerGet(shared->pPager, page, &held, page > shared->nPage ? PAGER_GET_NOCONTENT : 0);
+    if (rc == SQLITE_OK) rc = sqlite3PagerWrite(held);
+    if (rc == SQLITE_OK) {
+        MemPage *parsed = sqlite3PagerGetExtra(held);
+        memcpy(sqlite3PagerGetData(held), bytes, shared->pageSize);
+        if (page != 1) parsed->isInit = 0;
+        if (page > shared->nPage) shared->nPage = page;
+    }
+    if (held) sqlite3PagerUnref(held);
+    sqlite3BtreeLeave(tree);
+    return rc;
+}
+
+/* The size of the database after the pages that were put; what was parsed of the schema is forgotten. */
+int trib_sqlite_put_size(sqlite3 *db, unsigned pages);
+int trib_sqlite_put_size(sqlite3 *db, unsigned pages) {
+    Btree *tree = db->aDb[0].pBt;
+    if (!tree || sqlite3BtreeTxnState(tree) != SQLITE_TXN_WRITE) return SQLITE_MISUSE;
+    sqlite3BtreeEnter(tree);
+    BtShared *shared = tree->pBt;
+    if (pages < shared->nPage) shared->bDoTruncate = 1;
+    shared->nPage = pages;
+    if (shared->pPage1) {
+        shared->pPage1->isInit = 0;
+        (void)btreeInitPage(shared->pPage1);
+    }
+    sqlite3ResetOneSchema(db, 0);
+    sqlite3BtreeLeave(tree);
+    return SQLITE_OK;
+}
+
+void trib_sqlite_forget_schema(sqlite3 *db);
+void trib_sqlite_forget_schema(sqlite3 *db) {
+    sqlite3BtreeEnterAll(db);
+    sqlite3ResetOneSchema(db, 0);
+    sqlite3BtreeLeaveAll(db);
+}
+
 int trib_sqlite_mark_like(sqlite3 *db, const char *name, int arg_count, int case_sensitive);
 int trib_sqlite_mark_like(sqlite3 *db, const char *name, int arg_count, int case_sensitive) {
     FuncDef *def = sqlite3FindFunction(db, name, arg_count, SQLITE_UTF8, 0);

@@ -75,4 +75,11 @@ void trib_app_tick(trib_app *app) {
     trib_control_tick(app->control);
     trib_scrub_tick(app->scrub);
     trib_store_tick(app->store);
+    for (uint32_t i = 0; i < app->ticker_count; i++) app->tickers[i].tick(app->tickers[i].ctx);
+}
+
+bool trib_app_add_ticker(trib_app *app, void (*tick)(void *ctx), void *ctx) {
+    if (app->ticker_count == TRIB_APP_TICKERS_MAX) return false;
+    app->tickers[app->ticker_count++] = (trib_app_ticker){tick, ctx};
+    return true;
 }

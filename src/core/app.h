@@ -44,6 +44,12 @@ typedef struct trib_app_counters {
     struct trib_counter *requests, *rows_read, *rows_written;
 } trib_app_counters;
 
+enum { TRIB_APP_TICKERS_MAX = 8 };
+typedef struct trib_app_ticker {
+    void (*tick)(void *ctx);
+    void *ctx;
+} trib_app_ticker;
+
 /* What is read from elsewhere: the server fills it. `get` NULL: nothing is. */
 typedef struct trib_outbound {
     void *ctx;
@@ -70,6 +76,8 @@ struct trib_app {
     trib_app_counters counters;
     trib_mistakes mistakes;
     const char *version;
+    trib_app_ticker tickers[TRIB_APP_TICKERS_MAX]; /* of modules */
+    uint32_t ticker_count;
     _Atomic bool draining; /* the server ends: no new work, health says so */
 };
 
@@ -77,7 +85,10 @@ struct trib_app {
 trib_code trib_app_start(trib_app *app, trib_error *err);
 /* In-flight jobs have been answered before. */
 void trib_app_stop(trib_app *app);
-/* Every 20 ms from a timer: workers, store, sessions. */
+/* Every 20 ms from a timer: workers, store, sessions, modules. */
 void trib_app_tick(trib_app *app);
+/* From a module's start only: tick(ctx) runs with every tick, on the timer's thread, and must be quick. False: there is
+ * no room for more. */
+bool trib_app_add_ticker(trib_app *app, void (*tick)(void *ctx), void *ctx);
 
 #endif

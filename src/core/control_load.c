@@ -42,10 +42,13 @@ static const char *const step_0[] = {
     /* files that were made before their tenant: from here on they are its */
     "CREATE TRIGGER tenant_made AFTER INSERT ON tenant BEGIN DELETE FROM removal WHERE id = new.id; END",
 };
+static const char *const step_1[] = {
+    "ALTER TABLE tenant ADD COLUMN replica_v1 INTEGER NOT NULL DEFAULT 0",
+};
 static const struct {
     const char *const *sql;
     size_t count;
-} steps[] = {{step_0, sizeof step_0 / sizeof *step_0}};
+} steps[] = {{step_0, sizeof step_0 / sizeof *step_0}, {step_1, sizeof step_1 / sizeof *step_1}};
 enum { SCHEMA_VERSION = sizeof steps / sizeof *steps };
 
 trib_code trib_control_run(trib_handle *handle, const char *sql, const trib_arg *args, size_t arg_count,

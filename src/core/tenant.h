@@ -30,7 +30,8 @@ enum {
     X(MAX_BYTES, max_bytes, BYTES, 4096, INT64_C(1) << 46, "size limit of the database; 0: none")                      \
     X(STATEMENT_TIMEOUT_MS, statement_timeout_ms, MS, 1, 3600000, "longest a statement runs; 0: 30 s")                 \
     X(TXN_STEAL_MS, txn_steal_ms, MS, 1, 600000, "age at which a transaction yields to a writer who waits; 0: 5 s")    \
-    X(RELAXED, durability, DURABILITY, 0, 1, "strong: answered when on disk; relaxed: answered before")
+    X(RELAXED, durability, DURABILITY, 0, 1, "strong: answered when on disk; relaxed: answered before")                \
+    X(REPLICA_V1, replica_v1, BOOL, 0, 1, "embedded replicas speak gRPC-web (V1) instead of V2")
 
 typedef enum trib_tenant_setting {
 #define X(field, name, type, least, most, meaning) TRIB_TENANT_##field,

@@ -94,7 +94,7 @@ typedef struct trib_db_log {
     _Atomic bool sync_failed; /* a sync that SQLite asked for failed */
 } trib_db_log;
 
-/* Page -> commit, in memory only for the commits since the last map file. See map.c. */
+/* Page -> frame, in memory only for the commits since the last map file. See map.c. */
 typedef struct trib_map_entry {
     uint32_t page;
     uint32_t size_after; /* pages of the database after that commit */
@@ -109,7 +109,10 @@ typedef struct trib_db_map {
     uint32_t frame;
     uint32_t replay_after; /* at open: frames of the log up to here are in the file */
     uint64_t file_commit_no;
-    trib_map_entry *delta; /* commits behind the file's point, in order */
+    uint64_t file_frame_no; /* frames of this epoch up to the file's point; delta[i] is frame file_frame_no + i + 1 */
+    uint64_t skipped;       /* frames to be counted with the file that is being written: trib_db_map_skip */
+    uint32_t file_pages;
+    trib_map_entry *delta; /* frames of the commits behind the file's point, in order */
     size_t delta_count, delta_cap;
     bool broken; /* no memory for the delta: the next map starts a new epoch */
 } trib_db_map;
@@ -181,6 +184,9 @@ struct trib_db {
     _Atomic uint64_t schema_version; /* trib_db_schema_version */
     _Atomic uint64_t raised;         /* ticket of the newest commit whose frame may be in the log */
     _Atomic bool exists;             /* the files are there */
+
+    uint64_t gen_epoch; /* whose replicas have `generation`; see pages.c */
+    uint32_t generation;
 
     trib_db_log log;
     trib_db_map map;
@@ -338,6 +344,13 @@ void trib_db_map_cut(trib_db *db, uint64_t commit_no);
 /* Writes the map for the point (salt, frame) durably and empties the delta up to commit_no. full: see
  * trib_db_map.file_full. */
 trib_code trib_db_map_write(trib_db *db, const uint32_t salt[2], uint32_t frame, bool full, trib_error *err);
+/* Under db->lock: the number of a frame of the log with these salts, as a connection's snapshot names it (0: none).
+ * false: that commit has not been taken to the map yet, or the map is broken. */
+bool trib_db_map_frame_no_locked(const trib_db *db, const uint32_t salt[2], uint32_t frame, uint64_t *ret);
+/* As trib_db_changed_pages, for a snapshot at `point` that is open. */
+trib_code trib_db_map_changed(trib_db *db, uint64_t since, const trib_db_point *point, trib_buf *ret, trib_error *err);
+/* Counts `frames` frames that nobody wrote, durably. With the turn, and everything that was appended is durable. */
+trib_code trib_db_map_skip(trib_db *db, uint64_t frames, trib_error *err);
 /* A log with these salts is about to begin: the map on disk must continue into it. Called by the VFS. */
 trib_code trib_db_map_before_log(trib_db *db, const uint32_t salt[2], trib_error *err);
 

@@ -139,6 +139,7 @@ trib_code trib_paths_make(const char *data_dir, trib_str id, trib_paths *ret, tr
     if (!path_fits(snprintf(p.db, size, "%s/%.*s.db", stem, TRIB_STR_ARG(id))) ||
         !path_fits(snprintf(p.wal, size, "%s/%.*s.db-wal", stem, TRIB_STR_ARG(id))) ||
         !path_fits(snprintf(p.map, size, "%s/%.*s.map", stem, TRIB_STR_ARG(id))) ||
+        !path_fits(snprintf(p.gen, size, "%s/%.*s.gen", stem, TRIB_STR_ARG(id))) ||
         !path_fits(snprintf(p.quarantine, size, "%s/%.*s.quarantine", stem, TRIB_STR_ARG(id))))
         return trib_error_set(err, TRIB_IO, "the path of the data folder is too long");
     *ret = p;

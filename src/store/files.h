@@ -5,7 +5,7 @@
  *   <data>/lock                          held for the life of the process
  *   <data>/control.db (-wal .map)        system databases, by name
  *   <data>/db/<aa>/<bb>/<id>.db          tenants; aa, bb are the first four digits of the id
- *   <data>/db/<aa>/<bb>/<id>.db-wal .map .sum .quarantine, and *.tmp while one of them is replaced
+ *   <data>/db/<aa>/<bb>/<id>.db-wal .map .gen .quarantine, and *.tmp while one of them is replaced
  *
  * File contents always go through the base VFS, folder operations through a trib_disk, so that a simulated disk sees
  * all. */
@@ -56,7 +56,8 @@ typedef struct trib_paths {
     char wal[TRIB_PATH_MAX_BYTES];
     char map[TRIB_PATH_MAX_BYTES];
     char quarantine[TRIB_PATH_MAX_BYTES];
-    bool tenant; /* under db/<aa>/<bb> */
+    char gen[TRIB_PATH_MAX_BYTES]; /* the generation of its replicas (pages.h) */
+    bool tenant;                   /* under db/<aa>/<bb> */
 } trib_paths;
 
 /* The only place where an id becomes a path. id: 32 lower-case hex digits, or a name of a system database.

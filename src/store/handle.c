@@ -434,7 +434,7 @@ void trib_handle_give(trib_handle *h) {
         if (trib_policy_reset(h, NULL) != TRIB_OK) trib_handle_disconnect(h);
         trib_policy_set_account(NULL);
     }
-    h->settings_changed = false;
+    h->settings_changed = h->strict = false;
     atomic_store(&h->copying, false);
     trib_handle_give_inside(h);
 }
@@ -478,7 +478,7 @@ static void release_turn(trib_handle *h) {
 /* Loaded after every snapshot of this stay was opened, so whatever was seen, by a step or by a prepare that read the
  * schema, was raised before (0001-tickets.md). */
 static uint64_t newest_ticket(const trib_handle *h) {
-    if (atomic_load_explicit(&h->db->settings.relaxed, memory_order_relaxed)) return 0;
+    if (!h->strict && atomic_load_explicit(&h->db->settings.relaxed, memory_order_relaxed)) return 0;
     if (trib_db_fault(h->db, h->wrote ? TRIB_FAULT_NO_WRITE_GATE : TRIB_FAULT_NO_READ_GATE)) return 0;
     return atomic_load(&h->db->raised);
 }

@@ -2,7 +2,7 @@
 /* Doors into SQLite that its public interface lacks; cmake/sqlite_all.c builds them into our SQLite. With the system's
  * SQLite (-DTRIB_SYSTEM_SQLITE=ON) they do nothing: changes() then answers for the connection, LIKE finds no index, and
  * built-ins on large values and deep JSONB are not looked at: not for untrusted clients. Nor does it draw rowids, so
- * RANDOM ROWID is refused. */
+ * RANDOM ROWID is refused, and pages cannot be pushed. */
 #ifndef TRIB_STORE_SQLITE_SEAM_H
 #define TRIB_STORE_SQLITE_SEAM_H
 
@@ -24,6 +24,14 @@ void trib_sqlite_set_changes(sqlite3 *db, sqlite3_int64 changes, sqlite3_int64 t
  * newest commit, because it is inside a transaction, which has its own snapshot, or because reading failed. */
 int trib_sqlite_refresh_schema(sqlite3 *db);
 
+/* Raw pages into an open write transaction, also behind the end of the file; then the size of the database, which ends
+ * the putting: the schema is read anew. SQLite's codes; MISUSE without a write transaction. Nobody else may have a
+ * statement under way on this connection. */
+int trib_sqlite_put_page(sqlite3 *db, unsigned page, const void *bytes);
+int trib_sqlite_put_size(sqlite3 *db, unsigned pages);
+/* What the connection knows of the schema, whatever its cookie says. Outside of statements. */
+void trib_sqlite_forget_schema(sqlite3 *db);
+
 /* Tells the planner that the function `name` of this connection is LIKE or GLOB, so that `x LIKE 'abc%'` still finds an
  * index after sqlite3_create_function replaced the built-in. Its user data must begin with the three wildcards. */
 int trib_sqlite_mark_like(sqlite3 *db, const char *name, int arg_count, int case_sensitive);
@@ -42,6 +50,17 @@ int trib_sqlite_guard_json(sqlite3 *db);
 
 #else
 
+static inline int trib_sqlite_put_page(sqlite3 *db, unsigned page, const void *bytes) {
+    (void)db, (void)page, (void)bytes;
+    return SQLITE_MISUSE;
+}
+static inline int trib_sqlite_put_size(sqlite3 *db, unsigned pages) {
+    (void)db, (void)pages;
+    return SQLITE_MISUSE;
+}
+static inline void trib_sqlite_forget_schema(sqlite3 *db) {
+    (void)db;
+}
 static inline void trib_sqlite_set_changes(sqlite3 *db, sqlite3_int64 changes, sqlite3_int64 total_changes) {
     (void)db, (void)changes, (void)total_changes;
 }

@@ -424,11 +424,12 @@ trib_code trib_store_db_delete(trib_store *store, trib_str id, trib_error *err) 
     } else {
         trib_db_close(db, TRIB_SHUTTING_DOWN);
         /* The log goes last but one: a database file without its log would open as an older state. */
-        const char *paths[] = {db->paths.db, db->paths.wal, db->paths.map, db->paths.quarantine};
+        const char *paths[] = {db->paths.db, db->paths.wal, db->paths.map, db->paths.gen, db->paths.quarantine};
         for (size_t i = 0; i < sizeof paths / sizeof *paths && code == TRIB_OK; i++)
             code = delete_file(store, paths[i], err);
         trib_db_lock(db); /* whoever makes it again begins at nothing; nobody can hold a ticket of before */
         trib_db_map_deinit(&db->map);
+        db->generation = 0;
         db->appended_no = db->durable_no = 0;
         atomic_store(&db->raised, trib_ticket(db->incarnation, 0));
         trib_db_unlock(db);

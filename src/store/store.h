@@ -118,13 +118,24 @@ typedef struct trib_db_stats {
 } trib_db_stats;
 void trib_db_get_stats(trib_db *db, trib_db_stats *ret);
 
-/* Which pages changed after commit `since` of this epoch: the basis of every replica protocol. Appends their numbers to
- * *ret as native uint32_t, ascending. What is told includes commits that are not durable yet: it passes the gate like
- * rows do, with a ticket taken after the call. Errors: NOMEM, IO. Thread: worker. */
+/* Where a database stands. Frames are what commits write into the log, one a page; they are counted through an epoch
+ * from 1, and a commit is known by the number of its last one: it tells how much is new, too. */
 typedef struct trib_db_point {
-    uint64_t epoch, commit_no; /* the newest commit that was looked at */
+    uint64_t epoch;     /* 0: the database has no files yet. Numbers are comparable within one epoch only */
+    uint64_t frame_no;  /* of the newest commit; 0: none in this epoch */
+    uint64_t commit_no; /* 0 where it is not known (trib_pages_open) */
     uint32_t page_count;
 } trib_db_point;
+typedef struct trib_page_change {
+    uint64_t frame_no; /* its newest frame */
+    uint32_t page;
+} trib_page_change;
+/* The newest commit, durable or not: what is told of it passes the gate, with a ticket taken after the call. A few
+ * nanoseconds. Thread: worker. */
+void trib_db_get_point(trib_db *db, trib_db_point *ret);
+/* Which pages changed after frame `since` of this epoch, up to *ret_point: the basis of every replica protocol. Appends
+ * trib_page_change to *ret, ascending by page, each page once. It passes the gate as above. pages.h reads their bytes
+ * at one snapshot. Errors: NOMEM, IO. Thread: worker. */
 trib_code trib_db_changed_pages(trib_db *db, uint64_t since, trib_buf *ret, trib_db_point *ret_point, trib_error *err);
 
 /* ---- handles ---- */

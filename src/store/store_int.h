@@ -39,6 +39,7 @@ struct trib_handle {
     bool given;            /* given back while the database was being recovered: fail.c frees it */
     bool own_work;         /* serves the store itself (checkpoint, recovery): never interrupted, may open files early */
     _Atomic bool copying;  /* its snapshot is being copied: see trib_handle_set_copying */
+    bool strict;           /* waits at the gate in a relaxed database too: trib_pages_open */
     bool txn_ended;        /* the interrupt's code was answered and the transaction rolled back */
     bool txn_readonly;     /* BEGIN TRANSACTION READONLY is open */
     bool settings_changed; /* a pragma changed state since take */

@@ -67,7 +67,7 @@ typedef struct world {
     waiter waiters[WAITERS_MAX];
     /* the replica */
     uint8_t *replica;
-    uint64_t epoch, replica_no;
+    uint64_t epoch, replica_no, replica_commit;
     int64_t number_offset; /* commit number - rows, constant in an epoch */
     uint64_t number_epoch;
     bool has_offset, in_life_acked;
@@ -322,7 +322,7 @@ static void check_replica(world *w, trib_handle *h) {
     trib_buf_init(&changed, 1 << 20);
     trib_db_stats stats;
     trib_db_get_stats(w->db, &stats);
-    bool resync = stats.epoch != w->epoch || stats.commit_no < w->replica_no;
+    bool resync = stats.epoch != w->epoch || stats.commit_no < w->replica_commit;
     trib_code code = trib_db_changed_pages(w->db, resync ? 0 : w->replica_no, &changed, &point, NULL);
     sqlite3_stmt *stmt = NULL;
     if (code != TRIB_OK || off(w) ||
@@ -340,11 +340,12 @@ static void check_replica(world *w, trib_handle *h) {
         if (page > REPLICA_PAGES_MAX || !data) continue;
         uint8_t *mine = w->replica + (size_t)(page - 1) * PAGE;
         uint32_t next = 0;
-        if (at + 4 <= changed.len) memcpy(&next, changed.ptr + at, 4);
-        if (next == page) at += 4;
+        if (at + sizeof(trib_page_change) <= changed.len)
+            memcpy(&next, changed.ptr + at + offsetof(trib_page_change, page), sizeof next);
+        if (next == page) at += sizeof(trib_page_change);
         if (resync || next == page) memcpy(mine, data, PAGE);
         else if (memcmp(mine, data, PAGE) != 0 && !off(w))
-            wrong(w, "page %u changed after commit %d, the page map does not say so", page, (int)w->replica_no);
+            wrong(w, "page %u changed after frame %d, the page map does not say so", page, (int)w->replica_no);
     }
     sqlite3_finalize(stmt);
     if (rc != SQLITE_DONE) { /* the power went: half a replica is none */
@@ -355,7 +356,8 @@ static void check_replica(world *w, trib_handle *h) {
     if (point.page_count && last && point.page_count != last && !off(w))
         wrong(w, "the page map has %u pages, the database %u", point.page_count, last);
     w->epoch = point.epoch;
-    w->replica_no = point.commit_no;
+    w->replica_no = point.frame_no;
+    w->replica_commit = point.commit_no;
     trib_buf_deinit(&changed);
 }
 

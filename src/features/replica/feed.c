@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One answer made of pages of one snapshot; see replica_int.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "features/replica/replica_int.h"
+
+static replica_feed *of_job(trib_db_job *job) {
+    return (replica_feed *)(void *)job;
+}
+
+void replica_feed_free(replica_feed *feed) {
+    if (!feed) return;
+    trib_buf_deinit(&feed->out);
+    trib_buf_deinit(&feed->changes);
+    trib_zstd_free(feed->zstd);
+    free(feed);
+}
+
+void replica_feed_reset(replica_feed *feed) {
+    trib_buf_clear(&feed->out);
+    trib_buf_clear(&feed->changes);
+    feed->open = feed->planned = false;
+    feed->count = feed->next = 0;
+    feed->padding = 0;
+}
+
+replica_feed *replica_feed_new(trib_http_request *http) {
+    trib_error err;
+    int64_t now_ms = trib_env_wall_ms(http->app->env);
+    trib_code code = trib_may(http->principal, http->tenant, TRIB_ACTION_READ, now_ms, &err);
+    replica_feed *feed = code == TRIB_OK ? calloc(1, sizeof *feed) : NULL;
+    if (code == TRIB_OK && !feed) trib_error_set(&err, TRIB_NOMEM, NULL);
+    if (!feed) {
+        trib_http_answer_error(http, &err);
+        return NULL;
+    }
+    feed->http = http;
+    feed->status = 200;
+    trib_buf_init(&feed->out, REPLICA_OUT_MAX_BYTES);
+    trib_buf_init(&feed->changes, REPLICA_LIST_MAX_BYTES);
+    feed->job.app = http->app;
+    feed->job.tenant = http->tenant;
+    feed->job.access = TRIB_ACCESS_SYSTEM;
+    feed->job.job.home = http->home;
+    trib_list_init(&feed->link);
+    return feed;
+}
+
+/* ---- on a worker ---- */
+
+/* AGAIN: reads are held back for a moment. */
+static trib_code begin(replica_feed *feed, trib_handle *handle, trib_error *err) {
+    trib_code code = trib_db_get_generation(trib_handle_db(handle), &feed->generation, err);
+    trib_db_get_point(trib_handle_db(handle), &feed->point);
+    if (code == TRIB_OK && feed->is_current && feed->point.page_count > 0 && feed->is_current(feed)) {
+        feed->planned = true;
+        return code;
+    }
+    if (code == TRIB_OK) code = trib_pages_open(handle, &feed->point, err);
+    if (code != TRIB_OK) return code;
+    feed->open = true;
+    trib_handle_set_copying(handle);
+    code = feed->plan(feed, handle, err);
+    feed->count = feed->changes.len / sizeof(trib_page_change);
+    feed->planned = true;
+    return code;
+}
+
+static trib_code send_page(replica_feed *feed, trib_handle *handle, trib_buf *page, trib_error *err) {
+    trib_page_change change;
+    memcpy(&change, feed->changes.ptr + feed->next * sizeof change, sizeof change);
+    page->len = 0;
+    trib_code code = trib_pages_read(handle, change.page, page, err);
+    if (code != TRIB_OK) return code;
+    const uint8_t *bytes = (const uint8_t *)page->ptr;
+    feed->page(feed, &change, feed->next, bytes);
+    if (feed->next + 1 == feed->count && feed->padding > 0) feed->padding--; /* the same once more */
+    else feed->next++;
+    return feed->out.failed ? trib_error_set(err, TRIB_NOMEM, NULL) : TRIB_OK;
+}
+
+static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
+    replica_feed *feed = of_job(job);
+    trib_buf page;
+    trib_code code = trib_db_job_take_pending(job, err);
+    if (code == TRIB_OK && !feed->planned) code = begin(feed, handle, err);
+    trib_buf_init(&page, 2 * TRIB_PAGE_BYTES);
+    while (code == TRIB_OK && feed->next < feed->count && feed->out.len < REPLICA_CHUNK_BYTES)
+        code = send_page(feed, handle, &page, err);
+    trib_buf_deinit(&page);
+    if (code != TRIB_OK) return code;
+    if (feed->next < feed->count) {
+        job->chunk = true;
+        return TRIB_AGAIN;
+    }
+    if (!feed->open) return TRIB_OK;
+    feed->open = false;
+    return trib_pages_close(handle, err);
+}
+
+/* ---- on the loop ---- */
+
+static void on_cancel(trib_http_request *http) {
+    trib_db_job_cancel(&((replica_feed *)http->feature)->job);
+}
+
+static void on_credit(trib_http_request *http) {
+    replica_feed *feed = http->feature;
+    if (http->cancelled) {
+        trib_db_job_cancel(&feed->job);
+        return;
+    }
+    if (!feed->starved) return;
+    feed->starved = false;
+    trib_db_job_continue(&feed->job);
+}
+
+static void handed(trib_db_job *job) {
+    replica_feed *feed = of_job(job);
+    if (!feed->streaming) {
+        feed->streaming = true;
+        trib_http_answer head = {.status = feed->status, .content_type = feed->content_type};
+        trib_http_stream_begin(feed->http, &head, on_credit);
+    }
+    feed->starved = !trib_http_stream_chunk(feed->http, &feed->out);
+    if (!feed->starved) trib_db_job_continue(&feed->job);
+}
+
+void replica_feed_answer(replica_feed *feed) {
+    trib_http_answer answer = {.status = feed->status, .content_type = feed->content_type, .body = &feed->out};
+    feed->http->on_cancel = NULL;
+    trib_http_answer_send(feed->http, &answer);
+    replica_feed_free(feed);
+}
+
+static void finished(trib_db_job *job) {
+    replica_feed *feed = of_job(job);
+    trib_http_request *http = feed->http;
+    trib_code code = feed->job.code;
+    if (code == TRIB_OK && feed->watched) {
+        replica_poll_wait(feed);
+        return;
+    }
+    if (code == TRIB_OK && !feed->streaming) {
+        replica_feed_answer(feed);
+        return;
+    }
+    http->on_cancel = NULL;
+    if (feed->streaming) {
+        if (code == TRIB_OK && feed->out.len) (void)trib_http_stream_chunk(http, &feed->out);
+        trib_http_stream_end(http, code != TRIB_OK);
+    } else {
+        trib_error err = feed->job.err;
+        trib_http_answer_error(http, &err);
+    }
+    trib_db_unref(feed->watched);
+    replica_feed_free(feed);
+}
+
+void replica_feed_submit(replica_feed *feed) {
+    trib_http_request *http = feed->http;
+    trib_error err;
+    feed->job.work = work;
+    feed->job.handed = handed;
+    feed->job.finished = finished;
+    http->feature = feed;
+    http->on_cancel = on_cancel;
+    if (trib_db_job_submit(&feed->job, &err) == TRIB_OK) return;
+    http->on_cancel = NULL;
+    replica_feed_free(feed);
+    trib_http_answer_error(http, &err);
+}
