@@ -10,11 +10,15 @@ else()
   if(NOT EXISTS "${TRIB_SQLITE_DIR}/sqlite3.c")
     message(FATAL_ERROR "${TRIB_SQLITE_DIR}/sqlite3.c is missing: run tools/sqlite-build.sh first (make does)")
   endif()
-  # sqlite_all.c includes sqlite3.c and adds what needs its private structures (src/store/sqlite_seam.h).
+  # sqlite_all.c includes sqlite3.c, with RANDOM ROWID in it, and adds what needs its private structures
+  # (src/store/sqlite_seam.h).
+  include(cmake/SqliteRandomRowid.cmake)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${TRIB_SQLITE_DIR}/sqlite3.c")
+  trib_sqlite_random_rowid("${TRIB_SQLITE_DIR}/sqlite3.c" "${CMAKE_BINARY_DIR}/sqlite/sqlite3_random_rowid.c")
   add_library(trib_sqlite STATIC "${CMAKE_SOURCE_DIR}/cmake/sqlite_all.c")
   set_source_files_properties("${CMAKE_SOURCE_DIR}/cmake/sqlite_all.c" PROPERTIES
-                              OBJECT_DEPENDS "${TRIB_SQLITE_DIR}/sqlite3.c")
-  target_include_directories(trib_sqlite SYSTEM PUBLIC "${TRIB_SQLITE_DIR}")
+                              OBJECT_DEPENDS "${CMAKE_BINARY_DIR}/sqlite/sqlite3_random_rowid.c")
+  target_include_directories(trib_sqlite SYSTEM PUBLIC "${TRIB_SQLITE_DIR}" PRIVATE "${CMAKE_BINARY_DIR}/sqlite")
   # Tests do not need its last percent of speed, and -O1 halves the longest step of their builds. It is checked for what
   # our calls do to its memory; undefined behaviour and -fanalyzer are for our own code (they triple the time).
   if(CMAKE_BUILD_TYPE STREQUAL "Debug")

@@ -1,7 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SQLite's amalgamation, and behind it the doors that its interface lacks; store/sqlite_seam.h says what they are for.
  * They need SQLite's private structures, so they live in its translation unit. */
-#include "sqlite3.c"
+/* Called by the lines that SqliteRandomRowid.cmake has put into SQLite. The bit is one that SQLite does not use. */
+#define TRIB_TF_RANDOM_ROWID 0x40000000
+struct Parse;
+struct Table;
+static void trib_mark_random_rowid(struct Parse *parse, struct Table *table);
+
+#include "sqlite3_random_rowid.c"
+
+/* Whether the mark of src/store/libsql_text.h stands right behind the first parenthesis. With AUTOINCREMENT there is
+ * nothing to draw, and a table WITHOUT ROWID never asks. */
+static void trib_mark_random_rowid(struct Parse *parse, struct Table *table) {
+    static const char mark[] = "/* RANDOM ROWID */";
+    const unsigned char *at = (const unsigned char *)parse->sNameToken.z + parse->sNameToken.n;
+    int type = TK_SPACE;
+    if (table->tabFlags & TF_Autoincrement) return;
+    for (i64 n = 0; type == TK_SPACE; at += n) n = sqlite3GetToken(at, &type);
+    if (type == TK_LP && strncmp((const char *)at, mark, sizeof mark - 1) == 0) table->tabFlags |= TRIB_TF_RANDOM_ROWID;
+}
 
 void trib_sqlite_set_changes(sqlite3 *db, sqlite3_int64 changes, sqlite3_int64 total_changes);
 void trib_sqlite_set_changes(sqlite3 *db, sqlite3_int64 changes, sqlite3_int64 total_changes) {

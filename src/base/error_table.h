@@ -32,6 +32,7 @@
     X(METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", 405, 12, 0, "this path does not take this method")                       \
     X(NOT_IMPLEMENTED_HTTP, "UNSUPPORTED_HTTP", 501, 12, 0, "this transfer coding or HTTP feature is not supported")     \
     X(HTTP_VERSION, "HTTP_VERSION", 505, 12, 0, "only HTTP/1.1 and HTTP/1.0 are spoken here")                            \
+    X(UPGRADE_REQUIRED, "UPGRADE_REQUIRED", 426, 12, 0, "only version 13 of the WebSocket protocol is spoken here")       \
     X(REQUEST_TIMEOUT, "REQUEST_TIMEOUT", 408, 4, 1, "the request took too long to arrive")                              \
     /* who and where */                                                                                                  \
     X(UNAUTHORIZED, "UNAUTHORIZED", 401, 16, 0, "a valid token is needed")                                               \
@@ -74,6 +75,7 @@
     X(COMMIT_OUTCOME_UNKNOWN, "COMMIT_OUTCOME_UNKNOWN", 500, 2, 0, "the disk failed while the commit was made durable")  \
     X(DATABASE_QUARANTINED, "DATABASE_QUARANTINED", 503, 15, 0, "this database is damaged and was taken out of service") \
     X(DATABASE_FULL, "DATABASE_FULL", 507, 8, 0, "the database has reached its size limit")                              \
+    X(IMPORT_REFUSED, "IMPORT_REFUSED", 400, 9, 0, "the file cannot become a tenant's database")                         \
     X(DISK_FULL, "DISK_FULL", 507, 8, 1, "the disk is full")                                                             \
     X(DATA_FOLDER_LOCKED, "DATA_FOLDER_LOCKED", 500, 13, 0, "another process uses this data folder")                     \
     /* command line and configuration */                                                                                 \

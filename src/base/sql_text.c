@@ -159,3 +159,39 @@ bool trib_sql_name_starts(trib_sql_token token, trib_str prefix) {
     if (token.type != TRIB_SQL_WORD && token.type != TRIB_SQL_QUOTED) return false;
     return trib_str_ieq(trib_str_sub(trib_sql_unquoted(token), 0, prefix.len), prefix);
 }
+
+/* The next byte of a name that began with `quote` (0: bare), and how many bytes stand for it. */
+static unsigned char name_byte(trib_str rest, char quote, size_t *ret_used) {
+    bool doubled = quote && quote != '[' && rest.len > 1 && rest.ptr[0] == quote && rest.ptr[1] == quote;
+    *ret_used = doubled ? 2 : 1;
+    return (unsigned char)rest.ptr[0];
+}
+
+static char quote_of(trib_sql_token token) {
+    return token.type == TRIB_SQL_QUOTED ? token.text.ptr[0] : '\0';
+}
+
+size_t trib_sql_name_copy(trib_sql_token token, char *out) {
+    trib_str rest = trib_sql_unquoted(token);
+    size_t len = 0, used;
+    for (; rest.len > 0; rest = trib_str_sub(rest, used, rest.len))
+        out[len++] = (char)name_byte(rest, quote_of(token), &used);
+    out[len] = '\0';
+    return len;
+}
+
+static unsigned char lower(unsigned char c) {
+    return c >= 'A' && c <= 'Z' ? (unsigned char)(c + ('a' - 'A')) : c;
+}
+
+bool trib_sql_same_name(trib_sql_token a, trib_sql_token b) {
+    trib_str x = trib_sql_unquoted(a), y = trib_sql_unquoted(b);
+    size_t used_x, used_y;
+    while (x.len > 0 && y.len > 0) {
+        unsigned char c = name_byte(x, quote_of(a), &used_x), d = name_byte(y, quote_of(b), &used_y);
+        if (lower(c) != lower(d)) return false;
+        x = trib_str_sub(x, used_x, x.len);
+        y = trib_str_sub(y, used_y, y.len);
+    }
+    return x.len == 0 && y.len == 0;
+}

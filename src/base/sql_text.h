@@ -37,6 +37,11 @@ size_t trib_sql_first_len(trib_str sql);
 size_t trib_sql_whole_len(trib_str sql);
 /* A name without its quotes; doubled quotes inside stay. */
 trib_str trib_sql_unquoted(trib_sql_token token);
+/* A name as SQLite understands it, doubled quotes made single, with a NUL behind it. `out` must have room for the token
+ * and one byte more. Returns its length. */
+size_t trib_sql_name_copy(trib_sql_token token, char *out);
+/* Whether two tokens name the same thing, however each is quoted (ASCII case ignored). */
+bool trib_sql_same_name(trib_sql_token a, trib_sql_token b);
 /* Whether the token is a bare or quoted name that starts with `prefix` (ASCII case ignored, quotes removed). */
 bool trib_sql_name_starts(trib_sql_token token, trib_str prefix);
 

@@ -117,7 +117,7 @@ static size_t utf8_sequence(const unsigned char *p, size_t n) {
     return len;
 }
 
-bool trib_str_utf8_valid(trib_str s) {
+size_t trib_str_utf8_prefix(trib_str s) {
     const unsigned char *p = (const unsigned char *)s.ptr;
     size_t i = 0;
     while (i < s.len) {
@@ -131,10 +131,14 @@ bool trib_str_utf8_valid(trib_str s) {
             }
         }
         size_t n = utf8_sequence(p + i, s.len - i);
-        if (n == 0) return false;
+        if (n == 0) return i;
         i += n;
     }
-    return true;
+    return i;
+}
+
+bool trib_str_utf8_valid(trib_str s) {
+    return trib_str_utf8_prefix(s) == s.len;
 }
 
 bool trib_str_eq_secret(trib_str a, trib_str b) {

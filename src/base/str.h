@@ -55,6 +55,8 @@ static inline trib_str trib_str_of_u64(uint64_t value, char space[TRIB_U64_DIGIT
 
 /* True when the bytes are well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool trib_str_utf8_valid(trib_str s);
+/* Length of the longest prefix that is well-formed UTF-8. */
+size_t trib_str_utf8_prefix(trib_str s);
 
 /* Compares secrets in time that depends on the lengths only. */
 bool trib_str_eq_secret(trib_str a, trib_str b);

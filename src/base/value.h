@@ -24,4 +24,10 @@ typedef struct trib_value {
     };
 } trib_value;
 
+/* A parameter of a statement. */
+typedef struct trib_arg {
+    trib_str name; /* len 0: positional. With or without its prefix : @ $ */
+    trib_value value;
+} trib_arg;
+
 #endif

@@ -11,6 +11,7 @@
 
 #include "base/sql_text.h"
 #include "cli/rows.h"
+#include "wire/sql_write.h"
 
 /* ---- the tree ---- */
 

@@ -14,6 +14,7 @@
 
 #include "base/sql_text.h"
 #include "cli/shell_int.h"
+#include "wire/sql_write.h"
 
 enum {
     PAGE_ROWS = 500,
@@ -82,40 +83,13 @@ static trib_code write_statement(dump *d, trib_str sql, trib_error *err) {
 
 /* ---- values ---- */
 
-static void add_hex(trib_buf *out, trib_str bytes) {
-    static const char digits[] = "0123456789abcdef";
-    trib_buf_add_c(out, "X'");
-    for (size_t i = 0; i < bytes.len; i++) {
-        unsigned char c = (unsigned char)bytes.ptr[i];
-        trib_buf_add_char(out, digits[c >> 4]);
-        trib_buf_add_char(out, digits[c & 15]);
-    }
-    trib_buf_add_char(out, '\'');
-}
-
-static void add_text(trib_buf *out, trib_str text) {
-    if (trib_str_find(text, '\0') != SIZE_MAX || !trib_str_utf8_valid(text)) {
-        trib_buf_add_c(out, "CAST(");
-        add_hex(out, text);
-        trib_buf_add_c(out, " AS TEXT)");
-        return;
-    }
-    trib_buf_add_char(out, '\'');
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '\'') trib_buf_add_char(out, '\'');
-        trib_buf_add_char(out, text.ptr[i]);
-    }
-    trib_buf_add_char(out, '\'');
-}
-
 /* A pair of the query: typeof(x), and the value as select_value asks for it. */
 static void add_literal(trib_buf *out, const trib_value *type, const trib_value *value) {
-    trib_str kind = type->bytes;
-    if (value->type == TRIB_VALUE_INTEGER) trib_buf_add_i64(out, value->integer);
-    else if (trib_str_eq_c(kind, "text")) add_text(out, value->bytes);
-    else if (trib_str_eq_c(kind, "blob")) add_hex(out, value->bytes);
-    else if (value->type == TRIB_VALUE_TEXT) trib_buf_add(out, value->bytes); /* a real */
-    else trib_buf_add_c(out, "NULL");
+    trib_value literal = *value;
+    bool is_text = trib_str_eq_c(type->bytes, "text"), is_real = trib_str_eq_c(type->bytes, "real");
+    if (is_text) literal.type = TRIB_VALUE_TEXT;
+    if (is_real && value->type == TRIB_VALUE_TEXT) trib_buf_add(out, value->bytes); /* as quote() wrote it */
+    else trib_sql_write_value(out, literal);
 }
 
 static void select_value(trib_buf *sql, trib_str name) {
@@ -224,7 +198,7 @@ static trib_code write_rows(dump *d, const source *s, trib_error *err) {
     for (;;) {
         trib_sql_rows rows = {0};
         code = ask(d, make_query(d, s, first, limit, offset), keys, first ? 0 : s->key_count, &rows, err);
-        bool too_large = trib_str_eq_c(trib_str_c(trib_error_wire_code(err)), "RESPONSE_TOO_LARGE");
+        bool too_large = code != TRIB_OK && trib_str_eq_c(trib_str_c(trib_error_wire_code(err)), "RESPONSE_TOO_LARGE");
         if (code != TRIB_OK && too_large && limit > PAGE_ROWS_MIN) {
             limit /= 8; /* wide rows: fewer at once */
             if (limit < PAGE_ROWS_MIN) limit = PAGE_ROWS_MIN;

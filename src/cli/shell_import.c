@@ -12,6 +12,7 @@
 #include "cli/csv.h"
 #include "cli/json_rows.h"
 #include "cli/shell_int.h"
+#include "wire/sql_write.h"
 
 enum {
     READ_BYTES = 64 * 1024,

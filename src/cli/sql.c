@@ -27,15 +27,6 @@ static void write_value(trib_json_writer *w, const trib_value *value) {
     trib_jw_object_end(w);
 }
 
-void trib_sql_write_name(trib_buf *sql, trib_str name) {
-    trib_buf_add_char(sql, '"');
-    for (size_t i = 0; i < name.len; i++) {
-        if (name.ptr[i] == '"') trib_buf_add_char(sql, '"');
-        trib_buf_add_char(sql, name.ptr[i]);
-    }
-    trib_buf_add_char(sql, '"');
-}
-
 static void write_stmt(trib_json_writer *w, const trib_sql_stmt *stmt) {
     trib_jw_key_c(w, "stmt");
     trib_jw_object_begin(w);

@@ -50,8 +50,6 @@ void trib_sql_session_close(const trib_remote *db, trib_sql_session *session, tr
 /* The request's body: a pipeline of one request. */
 void trib_sql_write_execute(trib_buf *body, const char *baton, bool close, const trib_sql_stmt *stmt);
 void trib_sql_write_batch(trib_buf *body, const trib_sql_stmt *stmts, size_t count);
-/* A name in double quotes, as SQL takes any. */
-void trib_sql_write_name(trib_buf *sql, trib_str name);
 /* A StmtResult. Errors: REMOTE when it is none. */
 trib_code trib_sql_read_rows(const trib_json *result, trib_arena *arena, trib_sql_rows *ret, trib_error *err);
 

@@ -214,6 +214,7 @@ static void use_reserved(trib_db_job *job) {
 static trib_code enter(trib_db_job *job) {
     trib_session_vars *vars = job->session ? &job->session->vars : &job->vars;
     trib_error lost;
+    vars->database_name = atomic_load(&job->tenant->name); /* each time: it may have been renamed */
     trib_code code = trib_handle_enter(job->handle, job->access, vars, &lost);
     if (code == TRIB_OK) return code;
     if (job->pending == TRIB_OK) {

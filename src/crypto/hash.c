@@ -17,11 +17,19 @@ static trib_code failed(void) {
     return TRIB_NOMEM;
 }
 
-trib_code trib_crypto_sha256(trib_str data, uint8_t ret_digest[TRIB_SHA256_BYTES]) {
-    uint8_t digest[TRIB_SHA256_BYTES];
-    if (EVP_Digest(data.ptr ? data.ptr : "", data.len, digest, NULL, EVP_sha256(), NULL) != 1) return failed();
-    memcpy(ret_digest, digest, sizeof digest);
+static trib_code digest_of(const EVP_MD *how, trib_str data, uint8_t *ret_digest, size_t n) {
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    if (EVP_Digest(data.ptr ? data.ptr : "", data.len, digest, NULL, how, NULL) != 1) return failed();
+    memcpy(ret_digest, digest, n);
     return TRIB_OK;
+}
+
+trib_code trib_crypto_sha256(trib_str data, uint8_t ret_digest[TRIB_SHA256_BYTES]) {
+    return digest_of(EVP_sha256(), data, ret_digest, TRIB_SHA256_BYTES);
+}
+
+trib_code trib_crypto_sha1(trib_str data, uint8_t ret_digest[TRIB_SHA1_BYTES]) {
+    return digest_of(EVP_sha1(), data, ret_digest, TRIB_SHA1_BYTES);
 }
 
 trib_code trib_crypto_hmac_sha256(trib_str key, trib_str data, uint8_t ret_mac[TRIB_SHA256_BYTES]) {

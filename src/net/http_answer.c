@@ -170,6 +170,7 @@ void trib_http_refuse(trib_http_conn *conn, const trib_error *err) {
         trib_buf_add_c(&extra, "\r\n");
         if (extra.failed) trib_buf_clear(&extra);
     }
+    if (copy.code == TRIB_UPGRADE_REQUIRED) trib_buf_add_c(&extra, "sec-websocket-version: 13\r\n");
     if (trib_code_retry(copy.code)) trib_buf_add_c(&extra, "retry-after: 1\r\n");
     trib_http_answer answer = {.status = trib_code_http(copy.code),
                                .content_type = "application/json",

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "net/http_int.h"
+#include "net/ws_conn.h"
 #include "wire/http1_write.h"
 #include "wire/url.h"
 
@@ -108,6 +109,21 @@ static void end_request(trib_http_conn *conn) {
     trib_arena_reset(&conn->arena);
     if (conn->body.cap > KEEP_BODY_BYTES) trib_buf_deinit(&conn->body);
     else trib_buf_clear(&conn->body);
+}
+
+void trib_http_conn_hand_over(trib_http_conn *conn, trib_ws_conn *ws) {
+    conn->answer_status = 101;
+    trib_http_hub_record(conn->hub, conn);
+    conn->request = (trib_http_request){0};
+    conn->match.route = NULL;
+    conn->full_path = (trib_str){0};
+    conn->state = HTTP_SOCKET;
+    conn->ws = ws;
+    conn->owes = true;
+    trib_arena_reset(&conn->arena);
+    trib_buf_deinit(&conn->body);
+    trib_http1_parser_deinit(&conn->parser);
+    trib_auth_memo_deinit(&conn->memo);
 }
 
 void trib_http_conn_close(trib_http_conn *conn) {
@@ -351,6 +367,7 @@ static void watch_pace(trib_http_conn *conn, size_t used, bool partial) {
 
 size_t trib_http_conn_input(trib_http_conn *conn, trib_str bytes) {
     size_t total = 0;
+    if (conn->state == HTTP_SOCKET) return trib_ws_conn_input(conn->ws, bytes);
     bool more = true;
     conn->in_input = true;
     while (more && may_read(conn)) {
@@ -373,6 +390,7 @@ size_t trib_http_conn_input(trib_http_conn *conn, trib_str bytes) {
         if (conn->out.len >= TRIB_HTTP_UNSENT_MAX_BYTES) trib_http_flush(conn);
     }
     conn->in_input = false;
+    if (conn->state == HTTP_SOCKET) return total + trib_ws_conn_input(conn->ws, trib_str_sub(bytes, total, bytes.len));
     trib_http_flush(conn);
     if (conn->state == HTTP_CLOSING || conn->state == HTTP_GONE) return bytes.len;
     if (conn->state == HTTP_IDLE) trib_http_conn_set_idle_timeout(conn, TRIB_HTTP_IDLE_TIMEOUT_MS);
@@ -383,6 +401,10 @@ size_t trib_http_conn_input(trib_http_conn *conn, trib_str bytes) {
 /* ---- what happens to the socket ---- */
 
 void trib_http_conn_drained(trib_http_conn *conn) {
+    if (conn->state == HTTP_SOCKET) {
+        trib_ws_conn_drained(conn->ws);
+        return;
+    }
     if (conn->state == HTTP_STREAMING && conn->wants_credit) {
         conn->wants_credit = false;
         set_deadline(conn, 0);
@@ -415,6 +437,7 @@ void trib_http_conn_eof(trib_http_conn *conn) {
         set_deadline(conn, TRIB_HTTP_HALF_CLOSED_MS);
         break;
     case HTTP_STREAMING: break; /* the next writes will show */
+    case HTTP_SOCKET: trib_ws_conn_eof(conn->ws); break;
     case HTTP_CLOSING:
     case HTTP_GONE: break;
     }
@@ -435,6 +458,7 @@ void trib_http_conn_timeout(trib_http_conn *conn) {
         if (conn->transport->unsent(conn->transport_ctx) == 0) break;
         conn->transport->abort(conn->transport_ctx, TRIB_REQUEST_TIMEOUT);
         break;
+    case HTTP_SOCKET: trib_ws_conn_idle(conn->ws); break;
     case HTTP_AUTH:
     case HTTP_HANDLING:
     case HTTP_CLOSING: conn->transport->abort(conn->transport_ctx, TRIB_REQUEST_TIMEOUT); break;
@@ -442,8 +466,14 @@ void trib_http_conn_timeout(trib_http_conn *conn) {
     }
 }
 
+void trib_http_conn_deadline(trib_http_conn *conn) {
+    if (conn->state == HTTP_SOCKET) trib_ws_conn_deadline(conn->ws);
+    else trib_http_conn_timeout(conn);
+}
+
 void trib_http_conn_drain(trib_http_conn *conn) {
     conn->draining = true;
+    if (conn->state == HTTP_SOCKET) trib_ws_conn_drain(conn->ws);
     /* closing at once would lose a request that the client has sent, and it cannot know whether to send it again */
     if (conn->state == HTTP_IDLE && !conn->head_armed) set_deadline(conn, TRIB_HTTP_DRAIN_IDLE_MS);
 }
@@ -452,7 +482,9 @@ void trib_http_conn_closed(trib_http_conn *conn) {
     http_state before = conn->state;
     conn->state = HTTP_GONE;
     if (conn->hub->stats) atomic_fetch_sub_explicit(&conn->hub->stats->open_connections, 1, memory_order_relaxed);
-    if (!conn->owes) {
+    if (conn->ws) {
+        trib_ws_conn_closed(conn->ws);
+    } else if (!conn->owes) {
         conn->request.cancelled = true;
         end_request(conn);
         trib_http_conn_try_free(conn);

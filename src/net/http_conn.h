@@ -96,8 +96,10 @@ size_t trib_http_conn_input(trib_http_conn *conn, trib_str bytes);
 void trib_http_conn_drained(trib_http_conn *conn);
 /* The peer sends no more. */
 void trib_http_conn_eof(trib_http_conn *conn);
-/* The idle timeout or the deadline. */
+/* No byte moved for the idle timeout. */
 void trib_http_conn_timeout(trib_http_conn *conn);
+/* The deadline. */
+void trib_http_conn_deadline(trib_http_conn *conn);
 /* The server shuts down: finish the request in flight, or one that comes within TRIB_HTTP_DRAIN_IDLE_MS, then close. */
 void trib_http_conn_drain(trib_http_conn *conn);
 /* The socket is gone; the connection frees itself, now or when the answer it owes comes. */

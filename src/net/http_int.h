@@ -4,6 +4,7 @@
  *   IDLE --head--> BODY --message--> HANDLING --answer--> IDLE          answers may come inside route->handle
  *     │              ^                  └--begin--> STREAMING --end--> IDLE
  *     └--head--> AUTH┘ (tenant loaded by a worker)
+ *     └--upgrade--> SOCKET                   the bytes are a WebSocket's from now on (ws_conn.h)
  *   CLOSING: the last answer is on its way.   GONE: no socket any more; freed when nothing is owed. */
 #ifndef TRIB_NET_HTTP_INT_H
 #define TRIB_NET_HTTP_INT_H
@@ -18,6 +19,7 @@
     X(BODY, true)       /* head is accepted or refused, the body arrives */                                            \
     X(HANDLING, false)  /* the handler owes an answer */                                                               \
     X(STREAMING, false) /* the answer has begun */                                                                     \
+    X(SOCKET, false)    /* a WebSocket */                                                                              \
     X(CLOSING, false)   /* nothing more is read or written */                                                          \
     X(GONE, false)      /* the socket is closed */
 
@@ -51,6 +53,7 @@ struct trib_http_conn {
     int answer_status;
     uint32_t idle_timeout_ms;
     void (*on_credit)(trib_http_request *request);
+    struct trib_ws_conn *ws; /* NULL: not upgraded, or released */
 
     bool in_input; /* inside trib_http_conn_input: answers do not flush or resume by themselves */
     bool owes;     /* route->handle was called (or a worker has the auth wait) and no answer came yet */
@@ -75,6 +78,9 @@ void trib_http_cancel(trib_http_conn *conn);
 /* http_conn.c */
 /* The message is answered: back to IDLE, or closes. */
 void trib_http_conn_finish(trib_http_conn *conn);
+/* The request is answered with 101: what comes is for `ws`, which has taken the tenant and the principal over. The
+ * connection is kept until trib_ws_release. */
+void trib_http_conn_hand_over(trib_http_conn *conn, struct trib_ws_conn *ws);
 /* Sends what is there and closes. */
 void trib_http_conn_close(trib_http_conn *conn);
 /* 0: none. Cheap when it stays the same. */

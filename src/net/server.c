@@ -12,6 +12,7 @@
 #include "net/home.h"
 #include "net/http_conn.h"
 #include "net/router.h"
+#include "net/ws_conn.h"
 
 enum {
     /* The connection says stop at TRIB_HTTP_UNSENT_MAX_BYTES, so it must always hear when that has drained. */
@@ -138,8 +139,9 @@ static void on_eof(trib_conn *conn) {
 
 static void on_timeout(trib_conn *conn, trib_conn_timeout which) {
     trib_http_conn *http = trib_conn_user(conn);
-    (void)which;
-    if (http) trib_http_conn_timeout(http);
+    if (!http) return;
+    if (which == TRIB_CONN_TIMEOUT_DEADLINE) trib_http_conn_deadline(http);
+    else trib_http_conn_timeout(http);
 }
 
 static void on_drain(trib_conn *conn) {
@@ -196,6 +198,7 @@ trib_code trib_server_new(trib_app *app, const trib_server_config *config, trib_
         return code;
     }
     app->http = trib_http_conn_ops;
+    app->ws = trib_ws_conn_ops;
     *ret = server;
     return TRIB_OK;
 }

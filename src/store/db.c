@@ -371,6 +371,7 @@ void trib_db_close(trib_db *db) {
     trib_db_close_connections(db, TRIB_SHUTTING_DOWN);
     atomic_store(&db->exists, false);
     db->log.has_header = false;
+    db->log.room = 0;
 }
 
 void trib_db_set_settings(trib_db *db, const trib_db_settings *settings) {

@@ -76,6 +76,7 @@ typedef struct trib_db_log {
     bool late_map;    /* TRIB_FAULT_LATE_MAP: a map is owed */
     bool in_doubt;    /* SQLite went back behind a raised commit: the log must be cut */
     uint64_t held_at; /* the header of a frame whose page comes with the next write; 0: none */
+    uint64_t room;    /* bytes that the file is known to have, zeroes ahead of the frames included; 0: not known */
     uint8_t held[TRIB_WAL_FRAME_HEADER_BYTES];
 
     /* guarded by db->lock */

@@ -80,6 +80,7 @@ static trib_code verify(trib_db *db, uint64_t end, trib_error *err) {
         return trib_error_set(err, TRIB_IO, "the log does not hold what was written to it before");
     trib_db_log *log = &db->log;
     log->has_header = scan.has_header;
+    log->room = 0;
     log->page_bytes = scan.header.page_bytes;
     log->committed_frames = log->appended_frames = scan.frames;
     log->pending = log->in_doubt = false;

@@ -318,10 +318,13 @@ static int register_guards(sqlite3 *sqlite, trib_policy *policy) {
 
 /* ---- libSQL ---- */
 
-/* The tenant's name; NULL until the core hands it down. */
+/* The tenant's name as the session has it; NULL where nobody said one (the registry's own work). */
 static void fn_server_database_name(sqlite3_context *ctx, int count, sqlite3_value **values) {
     (void)count, (void)values;
-    sqlite3_result_null(ctx);
+    const trib_policy *policy = sqlite3_user_data(ctx);
+    const trib_session_vars *vars = policy->handle->vars;
+    if (vars && vars->database_name) sqlite3_result_text(ctx, vars->database_name, -1, SQLITE_TRANSIENT);
+    else sqlite3_result_null(ctx);
 }
 
 int trib_functions_register(trib_handle *handle) {
@@ -333,9 +336,12 @@ int trib_functions_register(trib_handle *handle) {
         int args, flags;
         void (*call)(sqlite3_context *, int, sqlite3_value **);
     } functions[] = {
-        {"instr", 2, FLAGS, fn_instr}, {"replace", 3, FLAGS, fn_replace},
-        {"trim", 2, FLAGS, fn_trim},   {"ltrim", 2, FLAGS, fn_ltrim},
-        {"rtrim", 2, FLAGS, fn_rtrim}, {"libsql_server_database_name", 0, SQLITE_UTF8, fn_server_database_name},
+        {"instr", 2, FLAGS, fn_instr},
+        {"replace", 3, FLAGS, fn_replace},
+        {"trim", 2, FLAGS, fn_trim},
+        {"ltrim", 2, FLAGS, fn_ltrim},
+        {"rtrim", 2, FLAGS, fn_rtrim},
+        {"libsql_server_database_name", 0, SQLITE_UTF8 | SQLITE_INNOCUOUS, fn_server_database_name},
     };
     for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
         int rc = sqlite3_create_function_v2(handle->sqlite, functions[i].name, functions[i].args, functions[i].flags,

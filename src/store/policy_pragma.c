@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The allow-list of pragmas. What is not here is refused: an unknown pragma does nothing in SQLite, but a later SQLite
- * may know it. */
+/* The allow-list of pragmas: those of sqld, with the differences that docs/reference/libsql.md names. What is not here
+ * is refused: an unknown pragma does nothing in SQLite, but a later SQLite may know it. */
 #include "store/policy.h"
 
 #define READ    TRIB_PRAGMA_READ
@@ -24,18 +24,18 @@ static const trib_pragma_row rows[] = {
     {"database_list", READ, REFUSED}, /* stmt.c answers it: SQLite would show the path of the file */
     {"function_list", READ, REFUSED},
     {"module_list", READ, REFUSED},
-    {"collation_list", READ, REFUSED},
+    {"collation_list", READ, FIXED},
     /* what the file says */
     {"encoding", READ, FIXED},
     {"schema_version", READ, REFUSED}, /* writing it corrupts what other connections believe */
-    {"data_version", READ, REFUSED},
-    {"freelist_count", READ, REFUSED},
-    {"page_count", READ, REFUSED},
+    {"data_version", READ, FIXED},
+    {"freelist_count", READ, FIXED},
+    {"page_count", READ, FIXED},
     {"page_size", READ, FIXED},
     {"integrity_check", READ, READ},
     {"quick_check", READ, READ},
     {"legacy_file_format", READ, FIXED},
-    {"stats", READ, REFUSED},
+    {"stats", READ, FIXED},
     {"user_version", READ, WRITE},
     {"application_id", READ, WRITE},
     /* the session's own */

@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Doors into SQLite that its public interface lacks; cmake/sqlite_all.c builds them into our SQLite. With the system's
  * SQLite (-DTRIB_SYSTEM_SQLITE=ON) they do nothing: changes() then answers for the connection, LIKE finds no index, and
- * built-ins on large values and deep JSONB are not looked at: not for untrusted clients. */
+ * built-ins on large values and deep JSONB are not looked at: not for untrusted clients. Nor does it draw rowids, so
+ * RANDOM ROWID is refused. */
 #ifndef TRIB_STORE_SQLITE_SEAM_H
 #define TRIB_STORE_SQLITE_SEAM_H
 
 #include <sqlite3.h>
+
+#ifdef TRIB_SQLITE_SEAM
+enum { TRIB_SQLITE_RANDOM_ROWID = 1 }; /* tables with the mark of libsql_text.h get random rowids */
+#else
+enum { TRIB_SQLITE_RANDOM_ROWID = 0 };
+#endif
 
 #ifdef TRIB_SQLITE_SEAM
 

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Prepare, bind, step and free (stmt.h), with the policy armed around every call into SQLite that runs a client's SQL.
  *
- * Three kinds of statement never reach SQLite as they were written:
+ * Some kinds of statement never reach SQLite as they were written:
  *   BEGIN READONLY, BEGIN CONCURRENT   libSQL's; run as BEGIN DEFERRED and BEGIN IMMEDIATE
  *   PRAGMA x = 1, class SET            SQLite would act while preparing it; prepared at the first step instead
- *   PRAGMA x = 1, class FIXED          run as PRAGMA x: the value in force */
+ *   PRAGMA x = 1, class FIXED          run as PRAGMA x: the value in force
+ *   ALTER TABLE ... ALTER COLUMN       libSQL's; run by libsql_alter.c
+ *   CREATE TABLE ... RANDOM ROWID      libSQL's; run with a mark instead of the words (libsql_text.h) */
 #include "store/stmt.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/libsql_alter.h"
+#include "store/libsql_text.h"
 #include "store/sqlite_seam.h"
 #include "store/stmt_cache.h"
 
@@ -37,7 +41,7 @@ static trib_str replacement(const trib_stmt *stmt, trib_stmt_head head, char *sp
     if (head.kind != TRIB_STMT_PRAGMA || stmt->access == TRIB_ACCESS_SYSTEM) return TRIB_STR("");
     if (!head.pragma_arg && trib_str_ieq_c(head.pragma, "database_list"))
         return TRIB_STR("SELECT 0 AS seq, 'main' AS name, '' AS file");
-    if (!head.pragma_arg && !head.explain && trib_str_ieq_c(head.pragma, "data_version"))
+    if (!head.explain && trib_str_ieq_c(head.pragma, "data_version"))
         return TRIB_STR("SELECT data_version FROM pragma_data_version");
     if (trib_pragma_class_of(head.pragma, head.pragma_arg) != TRIB_PRAGMA_FIXED) return TRIB_STR("");
     sqlite3_snprintf(space_bytes, space, "PRAGMA %.*s", (int)head.pragma.len, head.pragma.ptr);
@@ -125,6 +129,47 @@ static int prepare_sqlite(sqlite3 *sqlite, trib_str sql, sqlite3_stmt **ret, con
     return rc;
 }
 
+/* ALTER TABLE: *ret_done: it is libSQL's ALTER COLUMN, and all of its preparing is done. */
+static trib_code prepare_alter(trib_stmt *stmt, trib_str sql, trib_stmt_head head, bool *ret_done, trib_error *err) {
+    trib_alter_column request;
+    trib_error wrong = {.code = TRIB_OK};
+    trib_alter_found found = trib_libsql_alter_column(sql, &request, &wrong);
+    *ret_done = found != TRIB_ALTER_OTHER;
+    if (!*ret_done) return TRIB_OK;
+    if (found == TRIB_ALTER_WRONG) {
+        if (err) *err = wrong;
+        return wrong.code;
+    }
+    stmt->kind = head.kind;
+    stmt->alters_column = stmt->writes = stmt->needs_turn = true;
+    return trib_libsql_alter_check(stmt->handle, sql, err);
+}
+
+/* CREATE TABLE ... RANDOM ROWID: stmt->sql becomes the text for SQLite, of which *sql is a view. *ret_mark_at: where
+ * the mark stands in it; SIZE_MAX: it is another statement. */
+static trib_code rewrite_create(trib_stmt *stmt, trib_str *sql, size_t *ret_mark_at, trib_error *err) {
+    trib_buf text;
+    *ret_mark_at = SIZE_MAX;
+    trib_buf_init(&text, TRIB_SQL_MAX_BYTES + sizeof TRIB_RANDOM_ROWID_MARK);
+    trib_random_found found =
+        trib_libsql_random_rowid(trib_str_sub(*sql, 0, trib_sql_first_len(*sql)), &text, ret_mark_at);
+    trib_code code = TRIB_OK;
+    trib_buf_add_char(&text, '\0');
+    if (found == TRIB_RANDOM_AUTOINCREMENT)
+        code = trib_error_set(err, TRIB_SQL_PARSE_ERROR,
+                              "SQL string could not be parsed: AUTOINCREMENT not allowed on RANDOM ROWID tables");
+    else if (found == TRIB_RANDOM_ROWID && !TRIB_SQLITE_RANDOM_ROWID)
+        code = trib_policy_unsupported(err, "RANDOM ROWID; this server was built with another SQLite than its own");
+    else if (found == TRIB_RANDOM_ROWID && text.failed) code = trib_error_set(err, TRIB_NOMEM, NULL);
+    else if (found == TRIB_RANDOM_ROWID) {
+        free(stmt->sql);
+        stmt->sql_len = trib_buf_take(&text, &stmt->sql) - 1;
+        *sql = trib_str_make(stmt->sql, stmt->sql_len);
+    }
+    trib_buf_deinit(&text);
+    return code;
+}
+
 /* Prepares the first statement of stmt->sql. from: where that begins in the client's text. *ret_used: bytes of it up to
  * and with that statement. */
 static trib_code prepare_text(trib_stmt *stmt, size_t from, size_t *ret_used, trib_error *err) {
@@ -133,6 +178,18 @@ static trib_code prepare_text(trib_stmt *stmt, size_t from, size_t *ret_used, tr
     from += stmt->sql_len - sql.len;
     trib_stmt_head head = trib_stmt_head_of(sql);
     trib_code code = check_head(handle, head, sql, err);
+    if (code != TRIB_OK) return code;
+    if (head.kind == TRIB_STMT_ALTER && !head.explain) {
+        bool done;
+        code = prepare_alter(stmt, sql, head, &done, err);
+        if (done) *ret_used = (size_t)(sql.ptr - stmt->sql) + trib_sql_first_len(sql);
+        if (done || code != TRIB_OK) return code;
+    }
+    size_t mark_at = SIZE_MAX, whole = 0;
+    if (head.kind == TRIB_STMT_CREATE) {
+        whole = (size_t)(sql.ptr - stmt->sql) + trib_sql_first_len(sql);
+        code = rewrite_create(stmt, &sql, &mark_at, err);
+    }
     if (code != TRIB_OK) return code;
     char space[128];
     trib_str instead = replacement(stmt, head, space, sizeof space);
@@ -146,8 +203,10 @@ static trib_code prepare_text(trib_stmt *stmt, size_t from, size_t *ret_used, tr
         rc = sqlite3_prepare_v3(handle->sqlite, instead.ptr, (int)instead.len, SQLITE_PREPARE_PERSISTENT, &stmt->sqlite,
                                 NULL);
     else if (!stmt->sets_pragma) rc = prepare_sqlite(handle->sqlite, sql, &stmt->sqlite, &tail);
+    if (rc != SQLITE_OK && mark_at != SIZE_MAX && sqlite3_error_offset(handle->sqlite) > (int)mark_at)
+        from -= sizeof TRIB_RANDOM_ROWID_MARK - 1; /* as the client counts */
     if (rc != SQLITE_OK) return prepare_error(handle, rc, from, err);
-    *ret_used = (size_t)(tail - stmt->sql);
+    *ret_used = mark_at == SIZE_MAX ? (size_t)(tail - stmt->sql) : whole;
     take_facts(stmt, head, handle->policy);
     return TRIB_OK;
 }
@@ -172,7 +231,8 @@ static trib_code prepare_new(trib_handle *handle, trib_str sql, size_t from, tri
     trib_policy_arm(handle->policy, timeout_ns(handle));
     trib_code code = prepare_text(stmt, from, ret_used, err);
     trib_policy_disarm(handle->policy);
-    if (code == TRIB_OK && !stmt->sqlite && !stmt->sets_pragma) code = trib_error_set(err, TRIB_SQL_NO_STATEMENT, NULL);
+    if (code == TRIB_OK && !stmt->sqlite && !stmt->sets_pragma && !stmt->alters_column)
+        code = trib_error_set(err, TRIB_SQL_NO_STATEMENT, NULL);
     if (code != TRIB_OK) {
         trib_stmt_cache_give(stmt);
         /* Preparing reads the schema: a damaged file can show here first. */
@@ -317,6 +377,16 @@ static int run_pragma(trib_stmt *stmt) {
     return rc == SQLITE_OK ? SQLITE_DONE : rc;
 }
 
+/* *ret_told: what *err says already. */
+static int run(trib_stmt *stmt, trib_code *ret_told, trib_error *err) {
+    if (stmt->sets_pragma) return run_pragma(stmt);
+    if (!stmt->alters_column) return sqlite3_step(stmt->sqlite);
+    int rc = SQLITE_OK;
+    trib_str sql = trib_sql_without_lead(trib_str_make(stmt->sql, stmt->sql_len));
+    *ret_told = trib_libsql_alter_run(stmt->handle, sql, &rc, err);
+    return *ret_told == TRIB_OK ? SQLITE_DONE : rc == SQLITE_OK ? SQLITE_ERROR : rc;
+}
+
 static void finish_counts(trib_stmt *stmt) {
     sqlite3 *sqlite = stmt->handle->sqlite;
     bool inserts = stmt->kind == TRIB_STMT_INSERT;
@@ -358,7 +428,13 @@ static void note_schema(trib_stmt *stmt) {
     atomic_fetch_add(trib_db_schema_version(handle->db), 1);
 }
 
-static trib_code finish(trib_stmt *stmt, int rc, trib_error *err) {
+/* What SQLite's answer means; ALTER COLUMN has told by itself. */
+static trib_code run_error(trib_stmt *stmt, int rc, trib_code told, trib_error *err) {
+    if (told != TRIB_OK) return told;
+    return stmt->sets_pragma ? prepare_error(stmt->handle, rc, 0, err) : trib_sqlite_error(stmt->handle, rc, err);
+}
+
+static trib_code finish(trib_stmt *stmt, int rc, trib_code told, trib_error *err) {
     trib_handle *handle = stmt->handle;
     trib_code code = TRIB_OK;
     stmt->done = true;
@@ -366,7 +442,7 @@ static trib_code finish(trib_stmt *stmt, int rc, trib_error *err) {
         finish_counts(stmt);
         note_done(stmt);
     } else {
-        code = stmt->sets_pragma ? prepare_error(handle, rc, 0, err) : trib_sqlite_error(handle, rc, err);
+        code = run_error(stmt, rc, told, err);
         if (stmt->sets_pragma) {
             /* SQLite acts on "PRAGMA foreign_keys=0 x" before it finds the x, but does not tell what it has prepared */
             trib_policy_note_pragma(handle->policy, stmt->pragma);
@@ -397,10 +473,11 @@ trib_code trib_stmt_step(trib_stmt *stmt, bool *ret_row, trib_error *err) {
     }
     trib_policy *policy = handle->policy;
     trib_policy_arm(policy, stmt->left_ns);
-    int rc = stmt->sets_pragma ? run_pragma(stmt) : sqlite3_step(stmt->sqlite);
+    trib_code told = TRIB_OK;
+    int rc = run(stmt, &told, err);
     trib_policy_disarm(policy);
     stmt->left_ns = policy->deadline_ns - trib_env_mono_ns(handle->env);
-    if (rc != SQLITE_ROW) return finish(stmt, rc, err);
+    if (rc != SQLITE_ROW) return finish(stmt, rc, told, err);
     stmt->rows_read++;
     if (first) trib_handle_after_step(handle, rc);
     if (stmt->closed) return closed_error(err);

@@ -33,11 +33,6 @@ void trib_stmt_free(trib_stmt *stmt);
  * connection. Takes NULL. Thread: any. */
 void trib_stmt_drop(trib_stmt *stmt);
 
-typedef struct trib_arg {
-    trib_str name; /* len 0: positional. With or without its prefix : @ $ */
-    trib_value value;
-} trib_arg;
-
 /* Strict (reference §3): every parameter gets a value, no surplus, positional and named not together.
  * The bytes of the values must live until the statement is freed. Errors: ARGS_INVALID, ARGS_BOTH, NOMEM. */
 trib_code trib_stmt_bind(trib_stmt *stmt, const trib_arg *args, size_t count, trib_error *err);

@@ -25,7 +25,7 @@ enum {
 struct trib_stmt {
     trib_list link;
     trib_handle *handle;
-    sqlite3_stmt *sqlite; /* NULL: a pragma that sets, or taken away when the connection was closed */
+    sqlite3_stmt *sqlite; /* NULL: a pragma that sets, ALTER COLUMN, or taken away when the connection was closed */
     char *sql;            /* own copy, NUL behind it */
     size_t sql_len;
     uint64_t hash;
@@ -37,7 +37,8 @@ struct trib_stmt {
     trib_stmt_kind kind;
     bool explain, writes, needs_turn;
     bool sets_pragma;
-    trib_str pragma; /* into sql */
+    bool alters_column; /* libSQL's ALTER COLUMN: run by libsql_alter.c */
+    trib_str pragma;    /* into sql */
 
     /* this run */
     bool closed;        /* the connection went away under it */

@@ -289,18 +289,27 @@ void trib_store_set_settings(trib_store *store, trib_str id, const trib_db_setti
     let_go(store, db);
 }
 
+/* With a thousand databases open, most have nothing that could be overdue: nobody waits, no handle is lent. */
+static bool needs_tick(trib_db *db) {
+    trib_db_lock(db);
+    bool needs = db->turn_first || db->handle_first || db->handle_count > db->idle_count ||
+                 db->idle_count > TRIB_HANDLES_IDLE_MAX;
+    trib_ckpt_want_locked(db, false);
+    trib_db_unlock(db);
+    return needs;
+}
+
 void trib_store_tick(trib_store *store) {
     trib_db **list = NULL;
     size_t count = hold_all(store, &list);
     for (size_t i = 0; i < count; i++) {
         trib_db *db = list[i];
-        trib_turn_steal_overdue(db);
-        trib_turn_end_old_reads(db);
-        trib_handle_expire_waiters(db);
-        trib_handle_trim(db);
-        trib_db_lock(db);
-        trib_ckpt_want_locked(db, false);
-        trib_db_unlock(db);
+        if (needs_tick(db)) {
+            trib_turn_steal_overdue(db);
+            trib_turn_end_old_reads(db);
+            trib_handle_expire_waiters(db);
+            trib_handle_trim(db);
+        }
         let_go(store, db);
     }
     free(list);
@@ -389,10 +398,11 @@ void trib_store_free(trib_store *store) {
 
 /* The file, and what a crash may have left of its replacement. */
 static trib_code delete_file(trib_store *store, const char *path, trib_error *err) {
-    char tmp[TRIB_PATH_MAX_BYTES + 8];
+    char tmp[TRIB_PATH_MAX_BYTES + 8], journal[TRIB_PATH_MAX_BYTES + 16];
     snprintf(tmp, sizeof tmp, "%s.tmp", path);
-    const char *const paths[] = {tmp, path};
-    for (size_t i = 0; i < 2; i++) {
+    snprintf(journal, sizeof journal, "%s-journal", tmp); /* of one that SQL text was to make (db_writer.h) */
+    const char *const paths[] = {journal, tmp, path};
+    for (size_t i = 0; i < 3; i++) {
         int rc = store->base->xDelete(store->base, paths[i], 1);
         if (rc != SQLITE_OK && rc != SQLITE_IOERR_DELETE_NOENT) return trib_file_error("delete", paths[i], rc, err);
     }

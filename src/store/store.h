@@ -130,6 +130,8 @@ typedef struct trib_session_vars {
     int64_t last_insert_rowid;
     int64_t changes;
     int64_t total_changes;
+    const char
+        *database_name; /* what libsql_server_database_name() says; NULL: NULL. Borrowed between enter and leave */
 } trib_session_vars;
 
 /* Who asks: fixes what the authorizer allows. Part of the statement cache's key. */

@@ -32,6 +32,9 @@ enum { FCNTL_ATTACH = 0x54524942 };
 /* Pages of this size go to the log together with their header: the size that databases have unless a client chose. */
 enum { JOINED_PAGE_BYTES = 4096 };
 
+/* How far ahead of its frames a log is filled with zeroes, at most; it doubles until then, so small ones stay small. */
+enum { ROOM_AHEAD_MAX_BYTES = 256 * 1024, ROOM_WRITE_BYTES = 16 * 1024 };
+
 typedef struct trib_vfs_file {
     sqlite3_file file; /* first */
     trib_vfs *vfs;
@@ -314,6 +317,29 @@ static int put(trib_vfs_file *f, const void *bytes, int n, sqlite3_int64 at, boo
     return base->pMethods->xWrite(base, frame, sizeof frame, (sqlite3_int64)held_at);
 }
 
+/* A file that grows with every commit has its size written with every sync, a second write that the sync waits for. So
+ * it grows ahead, by zeroes: a frame of zeroes has not the log's salts, readers of the log end there. That this did not
+ * work does not matter; the frame's own write says what is wrong. */
+static void make_room(trib_vfs_file *f, uint64_t end) {
+    static const uint8_t zeroes[ROOM_WRITE_BYTES];
+    trib_db_log *log = &f->main->handle->db->log;
+    sqlite3_file *base = base_of(f);
+    sqlite3_int64 size = 0;
+    if (end <= log->room) return;
+    log->room = end;
+    if (base->pMethods->xFileSize(base, &size) != SQLITE_OK) return;
+    if ((uint64_t)size > end) {
+        log->room = (uint64_t)size;
+        return;
+    }
+    uint64_t until = end + (end < ROOM_AHEAD_MAX_BYTES ? end : ROOM_AHEAD_MAX_BYTES);
+    while (log->room < until) {
+        uint64_t n = until - log->room < ROOM_WRITE_BYTES ? until - log->room : ROOM_WRITE_BYTES;
+        if (base->pMethods->xWrite(base, zeroes, (int)n, (sqlite3_int64)log->room) != SQLITE_OK) return;
+        log->room += n;
+    }
+}
+
 static int wal_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 at) {
     trib_vfs_file *f = file_of(file);
     if (!may_write(f->main)) return SQLITE_IOERR_WRITE;
@@ -331,6 +357,7 @@ static int wal_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int64
             rc = frame_written(handle, bytes, (uint32_t)(behind / frame_bytes) + 1, &page_follows);
         uint64_t end = (uint64_t)at + (uint64_t)n;
         if (end > atomic_load(&log->bytes)) atomic_store(&log->bytes, end);
+        if (rc == SQLITE_OK) make_room(f, end + (page_follows ? log->page_bytes : 0));
     }
     return rc == SQLITE_OK ? put(f, bytes, n, at, page_follows) : rc;
 }
@@ -342,6 +369,7 @@ static int wal_truncate(sqlite3_file *file, sqlite3_int64 size) {
     trib_db *db = f->main->handle->db;
     db->log.has_header = false;
     db->log.committed_frames = 0;
+    db->log.room = 0;
     trib_db_lock(db);
     db->log.appended_end = db->log.durable_end = 0;
     db->log.appended_frames = 0;

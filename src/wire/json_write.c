@@ -138,21 +138,9 @@ static void add_escaped(trib_buf *buf, trib_str s) {
     }
 }
 
-/* Length of the longest prefix that is well-formed UTF-8. */
-static size_t valid_prefix(trib_str s) {
-    size_t i = 0;
-    while (i < s.len) {
-        size_t n = 1;
-        while (n <= 4 && n <= s.len - i && !trib_str_utf8_valid(trib_str_sub(s, i, i + n))) n++;
-        if (n > 4 || n > s.len - i) return i;
-        i += n;
-    }
-    return i;
-}
-
 static void add_repaired(trib_buf *buf, trib_str s) {
     while (s.len > 0) {
-        size_t n = valid_prefix(s);
+        size_t n = trib_str_utf8_prefix(s);
         if (n > 0) add_escaped(buf, trib_str_sub(s, 0, n));
         s = trib_str_sub(s, n, s.len);
         if (s.len == 0) break;

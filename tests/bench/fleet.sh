@@ -6,7 +6,7 @@
 #   written      the first write of 10,000 of them, then kill -9 and the start on what that left
 #   cold         the first SELECT of each after that start, one client
 #   zipf         SELECTs over all that were written, for TRIB_TEST_BENCH_ZIPF_S seconds (30; the full figure is 1800): memory
-#                and descriptors at the beginning and at the end
+#                and descriptors at the beginning, at the end, and the most and least of them in the second half
 #
 # TRIB_TEST_BENCH_TENANTS is how many there are (100000). Prints a table and writes build/bench/fleet.json.
 set -eu
@@ -19,6 +19,21 @@ zipf_s=${TRIB_TEST_BENCH_ZIPF_S:-30}
 
 descriptors() {
     find "/proc/$server_pid/fd" -mindepth 1 | wc -l
+}
+
+# watch FILE: a line of resident KiB and descriptors every second, until it is ended
+watch() {
+    while sleep 1; do
+        printf '%s %s\n' "$(resident_kib)" "$(descriptors)" >>"$1"
+    done
+}
+
+# span FILE COLUMN NAME: the least and the most of that column in the second half of the file, as facts
+span() {
+    tail -n "$(($(wc -l <"$1") / 2 + 1))" "$1" | awk -v c="$2" -v name="$3" '
+        NR == 1 || $c < least { least = $c }
+        NR == 1 || $c > most { most = $c }
+        END { printf "\"%s_least\": %d\n\"%s_most\": %d\n", name, least, name, most }' >>"$work/facts"
 }
 
 # fact NAME VALUE
@@ -49,7 +64,14 @@ pipeline "$work/body.json" 'SELECT text FROM entry WHERE id = ?' '{"type":"integ
 requests cold 1 /t%n/v2/pipeline 'twenty bytes' --requests "$written" --number "next:$written"
 fact zipf_begin_kib "$(resident_kib)"
 fact zipf_begin_descriptors "$(descriptors)"
+watch "$work/watch" &
+watch_pid=$!
 requests zipf 64 /t%n/v2/pipeline 'twenty bytes' --duration-s "$zipf_s" --number "zipf:$written"
+kill "$watch_pid"
+wait "$watch_pid" || true
+watch_pid=
+span "$work/watch" 1 zipf_kib
+span "$work/watch" 2 zipf_descriptors
 fact zipf_end_kib "$(resident_kib)"
 fact zipf_end_descriptors "$(descriptors)"
 began=$(date +%s%N)

@@ -13,6 +13,7 @@ direct=build/release/tests/bench/bench_sqlite
 work=
 server_pid=
 nginx_pid=
+watch_pid=
 hz=$(getconf CLK_TCK)
 pin_server= pin_generator=
 pinned=false
@@ -26,8 +27,8 @@ die() {
 end_all() {
     status=$?
     trap - EXIT INT TERM
-    for pid in $server_pid $nginx_pid; do kill -TERM "$pid" 2>/dev/null || true; done
-    for pid in $server_pid $nginx_pid; do wait "$pid" 2>/dev/null || true; done
+    for pid in $watch_pid $server_pid $nginx_pid; do kill -TERM "$pid" 2>/dev/null || true; done
+    for pid in $watch_pid $server_pid $nginx_pid; do wait "$pid" 2>/dev/null || true; done
     [ -z "$work" ] || rm -rf "$work"
     exit $status
 }

@@ -211,7 +211,9 @@ static void client_readable(run *r, client *c) {
     }
     if (!done) return;
     bool last = c->step + 1 == r->o.steps && c->answer.status < 300;
-    if (whole && last && r->o.expect && !memmem(r->bytes, (size_t)got, r->o.expect, strlen(r->o.expect))) r->wrong++;
+    if (whole && last && r->o.expect && !memmem(r->bytes, (size_t)got, r->o.expect, strlen(r->o.expect)) &&
+        r->wrong++ == 0)
+        fprintf(stderr, "the first answer without what was expected: %.*s\n", (int)got, r->bytes);
     client_done(r, c, (size_t)got);
 }
 

@@ -58,7 +58,7 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 
 # debug: the page says which requests each client sent, and the log is where they are seen
-"$bin" serve --log-level debug --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --data "$work/data" >"$work/out" 2>"$work/server.log" &
+"$bin" serve --log-level debug --test-hooks --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --data "$work/data" >"$work/out" 2>"$work/server.log" &
 server=$!
 url='' admin='' waited=0
 while [ -z "$url" ] || [ -z "$admin" ]; do

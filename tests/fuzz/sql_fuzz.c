@@ -188,6 +188,27 @@ static void run(fixture *f, trib_stmt *stmt, bool may_say_hidden) {
     trib_stmt_free(stmt);
 }
 
+/* ALTER COLUMN writes the schema, which nothing else may; what it leaves must be a schema, and its switches off. */
+static void check_schema(sqlite3 *sqlite) {
+    static const struct {
+        int id, want;
+    } rows[] = {{SQLITE_DBCONFIG_DEFENSIVE, 1},
+                {SQLITE_DBCONFIG_WRITABLE_SCHEMA, 0},
+                {SQLITE_DBCONFIG_ENABLE_TRIGGER, 1},
+                {SQLITE_DBCONFIG_ENABLE_FKEY, 1}};
+    char value[VALUE_BYTES];
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int is = -1;
+        sqlite3_db_config(sqlite, rows[i].id, -1, &is);
+        check(is == rows[i].want, "a switch of the connection stayed");
+    }
+    sqlite3_exec(sqlite, "PRAGMA schema_version", NULL, NULL, NULL);
+    ask(sqlite, "SELECT count(*) FROM sqlite_schema", value);
+    check(value[0] != '\0', "the schema cannot be read");
+    ask(sqlite, "PRAGMA integrity_check", value);
+    check(strstr(value, "missing from index") == NULL && strstr(value, "wrong # of entries") == NULL, "a torn index");
+}
+
 static void check_left(fixture *f, bool reader) {
     char value[VALUE_BYTES], after[PRAGMAS_MAX][VALUE_BYTES];
     sqlite3 *sqlite = f->handle.sqlite;
@@ -208,6 +229,7 @@ static void check_left(fixture *f, bool reader) {
     check(strcmp(value, "0") == 0, "another database");
     ask(sqlite, "SELECT group_concat(x) FROM _trib_secret", value);
     check(strcmp(value, "hidden") == 0, "a hidden table was changed");
+    check_schema(sqlite);
     if (reader) check(sqlite3_total_changes64(sqlite) <= 3, "a reader has written");
     check(atomic_load(&f->db.account.used_bytes) <= HEAP_BYTES, "more memory than allowed");
     trib_stmt_cache_free(f->handle.cache);

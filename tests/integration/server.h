@@ -213,10 +213,9 @@ static inline int server_wait(const server *s, int seconds) {
     return -1;
 }
 
-/* Ends it with SIGTERM and removes its folder; false if it did not end cleanly (sanitizers report by the status,
- * too). */
-static inline bool server_stop(server *s) {
-    kill(s->pid, SIGTERM);
+/* Waits for its end, which somebody asked for, and removes its folder; false if it did not end cleanly (sanitizers
+ * report by the status, too). */
+static inline bool server_ended(const server *s) {
     int status = server_wait(s, 20);
     if (status != 0) {
         fprintf(stderr, "the server ended with status %d\n", status);
@@ -226,6 +225,12 @@ static inline bool server_stop(server *s) {
     char command[200];
     snprintf(command, sizeof command, "rm -rf '%s'", s->folder);
     return system(command) == 0 && status == 0;
+}
+
+/* Ends it with SIGTERM. */
+static inline bool server_stop(const server *s) {
+    kill(s->pid, SIGTERM);
+    return server_ended(s);
 }
 
 #endif

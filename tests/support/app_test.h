@@ -191,20 +191,25 @@ static inline void app_test_principal(trib_principal *principal, uint64_t finger
 }
 
 /* Gives a request to a handler; http_test_wait brings the answer. */
-static inline void http_test_begin(app_test *t, http_test *h, void (*handle)(trib_http_request *), trib_tenant *tenant,
-                                   trib_principal *principal, const char *body) {
+static inline void http_test_begin_bytes(app_test *t, http_test *h, void (*handle)(trib_http_request *),
+                                         trib_tenant *tenant, trib_principal *principal, trib_str body) {
     memset(h, 0, sizeof *h);
     trib_arena_init(&h->arena, 8 << 20);
     trib_buf_init(&h->body, 32 << 20);
     h->request = (trib_http_request){.app = &t->app,
                                      .home = &t->home,
                                      .arena = &h->arena,
-                                     .body = trib_str_c(body),
+                                     .body = body,
                                      .accept_encoding = trib_str_c(t->accept_encoding),
                                      .tenant = tenant,
                                      .principal = principal,
                                      .request_id = TRIB_STR("test")};
     handle(&h->request);
+}
+
+static inline void http_test_begin(app_test *t, http_test *h, void (*handle)(trib_http_request *), trib_tenant *tenant,
+                                   trib_principal *principal, const char *body) {
+    http_test_begin_bytes(t, h, handle, tenant, principal, trib_str_c(body));
 }
 
 /* The connection is gone. */

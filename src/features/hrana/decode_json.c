@@ -27,11 +27,6 @@ static trib_code bad(trib_error *err, const char *what) {
     return trib_error_set(err, TRIB_PROTOCOL, "Cannot deserialize client message from JSON: %s", what);
 }
 
-trib_code hrana_decode_nomem(trib_error *err) {
-    return trib_error_set(err, TRIB_NOMEM,
-                          "the request is too large to be decoded within its memory budget; send less at once");
-}
-
 /* {"type":"integer","value":"42"} and the other forms. A blob is decoded into the arena, text borrows from the body. */
 static trib_code decode_value(trib_arena *arena, const trib_json *json, trib_value *ret, trib_error *err) {
     trib_str type, text;
@@ -54,7 +49,7 @@ static trib_code decode_value(trib_arena *arena, const trib_json *json, trib_val
         ret->type = TRIB_VALUE_BLOB;
         if (!trib_json_str(trib_json_get(json, "base64"), &text)) return bad(err, "a blob needs a string \"base64\"");
         if (!trib_base64_decode_arena(TRIB_BASE64_STD, TRIB_BASE64_LENIENT, text, arena, &ret->bytes)) {
-            return arena->failed ? hrana_decode_nomem(err) : bad(err, "the \"base64\" of a blob is not Base64");
+            return arena->failed ? trib_hrana_decode_nomem(err) : bad(err, "the \"base64\" of a blob is not Base64");
         }
     } else {
         return trib_error_set(err, TRIB_PROTOCOL, "Value type not recognized: \"%.*s\"",
@@ -79,7 +74,7 @@ static trib_code decode_args(trib_arena *arena, const trib_json *json, hrana_stm
     ret->has_named = named_count > 0;
     ret->arg_count = arg_count + named_count;
     ret->args = trib_arena_zalloc(arena, ret->arg_count, sizeof *ret->args);
-    if (arena->failed) return hrana_decode_nomem(err);
+    if (arena->failed) return trib_hrana_decode_nomem(err);
     trib_arg *arg = ret->args;
     if (arg_count) {
         for (const trib_json *at = trib_json_first(args); at; at = trib_json_next(at), arg++) {
@@ -116,19 +111,10 @@ static trib_code decode_sql(const trib_json *json, hrana_stmt *ret, trib_error *
     return TRIB_OK;
 }
 
-static trib_code need_one_sql(const hrana_stmt *stmt, trib_error *err) {
-    if (!stmt->has_sql && !stmt->has_sql_id)
-        return trib_error_set(err, TRIB_PROTOCOL, "Either `sql` or `sql_id` are required");
-    if (stmt->has_sql && stmt->has_sql_id) {
-        return trib_error_set(err, TRIB_PROTOCOL, "Either `sql` or `sql_id` are required, but not both");
-    }
-    return TRIB_OK;
-}
-
 static trib_code decode_stmt(trib_arena *arena, const trib_json *json, hrana_stmt *ret, trib_error *err) {
     if (!trib_json_is(json, TRIB_JSON_OBJECT)) return bad(err, "\"stmt\" is an object");
     trib_code code = decode_sql(json, ret, err);
-    if (code == TRIB_OK) code = need_one_sql(ret, err);
+    if (code == TRIB_OK) code = trib_hrana_check_sql(ret, err);
     if (code != TRIB_OK) return code;
     const trib_json *want_rows = trib_json_get(json, "want_rows");
     ret->want_rows = true;
@@ -160,12 +146,12 @@ static trib_code decode_cond(trib_arena *arena, const trib_json *json, size_t st
     if (depth > TRIB_HRANA_COND_DEPTH_MAX) return bad(err, "the conditions are nested too deeply");
     if (!trib_json_str(trib_json_get(json, "type"), &type)) return bad(err, "a condition needs a \"type\"");
     hrana_cond *cond = trib_arena_zalloc(arena, 1, sizeof *cond);
-    if (!cond) return hrana_decode_nomem(err);
+    if (!cond) return trib_hrana_decode_nomem(err);
     *ret = cond;
     if (trib_str_eq_c(type, "ok") || trib_str_eq_c(type, "error")) {
         cond->type = trib_str_eq_c(type, "ok") ? HRANA_COND_OK : HRANA_COND_ERROR;
         if (!trib_json_i64(trib_json_get(json, "step"), &target) || target < 0 || (uint64_t)target >= step) {
-            return trib_error_set(err, TRIB_PROTOCOL, "Invalid reference to step in a batch condition");
+            return trib_hrana_bad_reference(err);
         }
         cond->step = (uint32_t)target;
         return TRIB_OK;
@@ -190,12 +176,9 @@ static trib_code decode_batch(trib_arena *arena, const trib_json *json, hrana_ba
     const trib_json *steps = trib_json_get(json, "steps");
     if (!trib_json_is(steps, TRIB_JSON_ARRAY)) return bad(err, "\"batch\" needs an array \"steps\"");
     ret->count = trib_json_count(steps);
-    if (ret->count > TRIB_HRANA_STEPS_MAX) {
-        return trib_error_set(err, TRIB_PROTOCOL, "a batch of %zu steps is over the limit of %d; send several batches",
-                              ret->count, TRIB_HRANA_STEPS_MAX);
-    }
+    if (trib_hrana_check_steps(ret->count, err) != TRIB_OK) return TRIB_PROTOCOL;
     ret->steps = trib_arena_zalloc(arena, ret->count, sizeof *ret->steps);
-    if (!ret->steps) return hrana_decode_nomem(err);
+    if (!ret->steps) return trib_hrana_decode_nomem(err);
     size_t i = 0;
     for (const trib_json *at = trib_json_first(steps); at; at = trib_json_next(at), i++) {
         const trib_json *condition = trib_json_get(at, "condition");
@@ -225,7 +208,7 @@ static trib_code decode_request(trib_arena *arena, const trib_json *json, hrana_
     case HRANA_SEQUENCE:
     case HRANA_DESCRIBE:
         code = decode_sql(json, &ret->stmt, err);
-        return code == TRIB_OK ? need_one_sql(&ret->stmt, err) : code;
+        return code == TRIB_OK ? trib_hrana_check_sql(&ret->stmt, err) : code;
     case HRANA_STORE_SQL:
     case HRANA_CLOSE_SQL:
         code = decode_sql(json, &ret->stmt, err);
@@ -247,9 +230,7 @@ static trib_code decode_root(trib_arena *arena, trib_str body, const trib_json *
     const trib_json *baton = trib_json_get(*ret, "baton");
     *ret_baton = (trib_str){0};
     if (!trib_json_absent(baton) && !trib_json_str(baton, ret_baton)) return bad(err, "\"baton\" is a string or null");
-    /* taken for none, it would run outside of any transaction what was meant for one */
-    if (ret_baton->ptr && ret_baton->len == 0) return trib_error_set(err, TRIB_BATON_INVALID, NULL);
-    return TRIB_OK;
+    return trib_hrana_check_baton(*ret_baton, err);
 }
 
 trib_code hrana_decode_pipeline(trib_arena *arena, trib_str body, hrana_pipeline *ret, trib_error *err) {
@@ -259,12 +240,9 @@ trib_code hrana_decode_pipeline(trib_arena *arena, trib_str body, hrana_pipeline
     const trib_json *requests = trib_json_get(root, "requests");
     if (!trib_json_is(requests, TRIB_JSON_ARRAY)) return bad(err, "the array \"requests\" is missing");
     ret->count = trib_json_count(requests);
-    if (ret->count > TRIB_HRANA_REQUESTS_MAX) {
-        return trib_error_set(err, TRIB_PROTOCOL, "a pipeline of %zu requests is over the limit of %d; send several",
-                              ret->count, TRIB_HRANA_REQUESTS_MAX);
-    }
+    if (trib_hrana_check_requests(ret->count, err) != TRIB_OK) return TRIB_PROTOCOL;
     ret->requests = trib_arena_zalloc(arena, ret->count, sizeof *ret->requests);
-    if (!ret->requests) return hrana_decode_nomem(err);
+    if (!ret->requests) return trib_hrana_decode_nomem(err);
     size_t i = 0;
     for (const trib_json *at = trib_json_first(requests); at; at = trib_json_next(at), i++) {
         code = decode_request(arena, at, &ret->requests[i], err);
@@ -302,4 +280,85 @@ trib_code hrana_decode_v1(trib_arena *arena, trib_str body, hrana_request_type t
     code = decode_batch(arena, trib_json_get(root, "batch"), &ret->batch, err);
     for (size_t i = 0; code == TRIB_OK && i < ret->batch.count; i++) code = need_text(&ret->batch.steps[i].stmt, err);
     return code;
+}
+
+/* ---- WebSocket ---- */
+
+static trib_code need_i32(const trib_json *json, const char *key, int32_t *ret, trib_error *err) {
+    int64_t value;
+    if (!trib_json_i64(trib_json_get(json, key), &value) || value < INT32_MIN || value > INT32_MAX) {
+        return trib_error_set(err, TRIB_PROTOCOL,
+                              "Cannot deserialize client message from JSON: \"%s\" is a 32-bit integer", key);
+    }
+    *ret = (int32_t)value;
+    return TRIB_OK;
+}
+
+static trib_code decode_fetch(const trib_json *json, hrana_client_msg *ret, trib_error *err) {
+    int64_t max_count;
+    if (!trib_json_i64(trib_json_get(json, "max_count"), &max_count) || max_count < 0 || max_count > UINT32_MAX)
+        return bad(err, "\"max_count\" is an unsigned 32-bit integer");
+    ret->max_count = (uint32_t)max_count;
+    return need_i32(json, "cursor_id", &ret->cursor_id, err);
+}
+
+/* A request that HTTP has too. */
+static trib_code decode_shared(trib_arena *arena, const trib_json *json, trib_str type, hrana_client_msg *ret,
+                               trib_error *err) {
+    bool known = false;
+    for (size_t i = 0; i < HRANA_CLOSE; i++) known = known || trib_str_eq_c(type, request_names[i]);
+    if (!known) {
+        return trib_error_set(err, TRIB_PROTOCOL, "Request type not recognized: \"%.*s\"",
+                              TRIB_STR_ARG(trib_str_sub(type, 0, 64)));
+    }
+    ret->type = HRANA_MSG_REQUEST;
+    trib_code code = decode_request(arena, json, &ret->request, err);
+    if (code != TRIB_OK || ret->request.type == HRANA_STORE_SQL || ret->request.type == HRANA_CLOSE_SQL) return code;
+    return need_i32(json, "stream_id", &ret->stream_id, err);
+}
+
+static trib_code decode_ws_request(trib_arena *arena, const trib_json *json, hrana_client_msg *ret, trib_error *err) {
+    trib_str type;
+    if (!trib_json_str(trib_json_get(json, "type"), &type)) return bad(err, "a request needs a \"type\"");
+    if (trib_str_eq_c(type, "open_stream") || trib_str_eq_c(type, "close_stream")) {
+        ret->type = trib_str_eq_c(type, "open_stream") ? HRANA_MSG_OPEN_STREAM : HRANA_MSG_CLOSE_STREAM;
+        return need_i32(json, "stream_id", &ret->stream_id, err);
+    }
+    if (trib_str_eq_c(type, "open_cursor")) {
+        ret->type = HRANA_MSG_OPEN_CURSOR;
+        ret->request.type = HRANA_BATCH;
+        trib_code code = need_i32(json, "stream_id", &ret->stream_id, err);
+        if (code == TRIB_OK) code = need_i32(json, "cursor_id", &ret->cursor_id, err);
+        return code == TRIB_OK ? decode_batch(arena, trib_json_get(json, "batch"), &ret->request.batch, err) : code;
+    }
+    if (trib_str_eq_c(type, "close_cursor")) {
+        ret->type = HRANA_MSG_CLOSE_CURSOR;
+        return need_i32(json, "cursor_id", &ret->cursor_id, err);
+    }
+    if (trib_str_eq_c(type, "fetch_cursor")) {
+        ret->type = HRANA_MSG_FETCH_CURSOR;
+        return decode_fetch(json, ret, err);
+    }
+    return decode_shared(arena, json, type, ret, err);
+}
+
+trib_code hrana_decode_client_msg(trib_arena *arena, trib_str text, hrana_client_msg *ret, trib_error *err) {
+    const trib_json *root;
+    trib_str type;
+    *ret = (hrana_client_msg){0};
+    trib_code code = trib_json_parse(arena, text, &root, err);
+    if (code != TRIB_OK) return code;
+    if (!trib_json_str(trib_json_get(root, "type"), &type)) return bad(err, "a message needs a \"type\"");
+    if (trib_str_eq_c(type, "hello")) {
+        const trib_json *jwt = trib_json_get(root, "jwt");
+        ret->type = HRANA_MSG_HELLO;
+        if (!trib_json_absent(jwt) && !trib_json_str(jwt, &ret->jwt)) return bad(err, "\"jwt\" is a string or null");
+        return TRIB_OK;
+    }
+    if (!trib_str_eq_c(type, "request")) {
+        return trib_error_set(err, TRIB_PROTOCOL, "ClientMsg type not recognized: \"%.*s\"",
+                              TRIB_STR_ARG(trib_str_sub(type, 0, 64)));
+    }
+    code = need_i32(root, "request_id", &ret->request_id, err);
+    return code == TRIB_OK ? decode_ws_request(arena, trib_json_get(root, "request"), ret, err) : code;
 }

@@ -21,7 +21,7 @@ static trib_code decode_blob(trib_arena *arena, const trib_json *json, trib_valu
     if (!trib_json_str(trib_json_get(json, "base64"), &text))
         return bad(err, "a parameter that is an object is a blob, {\"base64\":\"...\"}");
     if (trib_base64_decode_arena(TRIB_BASE64_STD, TRIB_BASE64_LENIENT, text, arena, &ret->bytes)) return TRIB_OK;
-    return arena->failed ? hrana_decode_nomem(err) : bad(err, "the \"base64\" of a blob is not Base64");
+    return arena->failed ? trib_hrana_decode_nomem(err) : bad(err, "the \"base64\" of a blob is not Base64");
 }
 
 static trib_code decode_value(trib_arena *arena, const trib_json *json, trib_value *ret, trib_error *err) {
@@ -56,7 +56,7 @@ static trib_code decode_params(trib_arena *arena, const trib_json *params, hrana
     ret->has_named = named && ret->arg_count > 0;
     ret->has_positional = !named && ret->arg_count > 0;
     ret->args = trib_arena_zalloc(arena, ret->arg_count, sizeof *ret->args);
-    if (arena->failed) return hrana_decode_nomem(err);
+    if (arena->failed) return trib_hrana_decode_nomem(err);
     trib_arg *arg = ret->args;
     for (const trib_json *at = trib_json_first(params); at; at = trib_json_next(at), arg++) {
         if (named && at->key.len == 0) return bad(err, "a named parameter needs a name");
@@ -106,7 +106,7 @@ trib_code hrana_decode_v0(trib_arena *arena, trib_str body, hrana_batch *ret, tr
                               ret->count, TRIB_HRANA_STEPS_MAX);
     }
     ret->steps = trib_arena_zalloc(arena, ret->count, sizeof *ret->steps);
-    if (!ret->steps) return hrana_decode_nomem(err);
+    if (!ret->steps) return trib_hrana_decode_nomem(err);
     bool open = false;
     size_t i = 0;
     for (const trib_json *at = trib_json_first(list); at; at = trib_json_next(at), i++) {

@@ -19,6 +19,7 @@
 #include "features/hrana/dump_int.h"
 #include "features/hrana/hrana_int.h"
 #include "wire/url.h"
+#include "wire/sql_write.h"
 
 enum {
     /* A row of TRIB_SQL_VALUE_MAX_BYTES (store) takes twice that as hexadecimal digits; with room for the chunk before
@@ -132,7 +133,7 @@ static trib_code list_columns(hrana_exec *x, trib_handle *handle, bool free_name
             if (trib_str_ieq_c(name, rowid_names[i])) free_names[i] = false;
         if (trib_stmt_col_value(stmt, 1).integer != 0) continue; /* generated: nobody can insert it */
         if (d->columns.len) trib_buf_add_char(&d->columns, ',');
-        hrana_dump_name(&d->columns, name);
+        trib_sql_write_name(&d->columns, name);
     }
     trib_stmt_free(stmt);
     return code;
@@ -157,7 +158,7 @@ static void write_texts(hrana_dump *d, const char *rowid) {
     trib_str name = trib_buf_str(&d->name), columns = trib_buf_str(&d->columns);
     trib_buf_clear(&d->insert);
     trib_buf_add_c(&d->insert, "INSERT INTO ");
-    hrana_dump_name(&d->insert, name);
+    trib_sql_write_name(&d->insert, name);
     trib_buf_clear(&d->insert_rowid);
     trib_buf_add(&d->insert_rowid, trib_buf_str(&d->insert));
     trib_buf_add_c(&d->insert, " VALUES(");
@@ -171,7 +172,7 @@ static void write_texts(hrana_dump *d, const char *rowid) {
     }
     trib_buf_add(&d->select, columns);
     trib_buf_add_c(&d->select, " FROM ");
-    hrana_dump_name(&d->select, name);
+    trib_sql_write_name(&d->select, name);
     /* an index that has all columns would be read in its own order */
     if (rowid) trib_buf_printf(&d->select, " NOT INDEXED ORDER BY %s", rowid);
 }
@@ -230,7 +231,7 @@ static void write_row(hrana_exec *x, const trib_stmt *stmt) {
     trib_buf_add(&x->out, trib_buf_str(insert));
     for (int i = from; i < count; i++) {
         if (i > from) trib_buf_add_char(&x->out, ',');
-        hrana_dump_value(&x->out, trib_stmt_col_value(stmt, i));
+        trib_sql_write_value(&x->out, trib_stmt_col_value(stmt, i));
     }
     trib_buf_add_c(&x->out, ");\n");
 }

@@ -7,11 +7,6 @@
 #include "base/buf.h"
 #include "base/value.h"
 
-/* "na""me" */
-void hrana_dump_name(trib_buf *out, trib_str name);
-/* A literal, or an expression of built-ins, that gives exactly this value in every SQLite since 3.8. No line of it ends
- * inside a text, so that readers that go by lines can restore it. */
-void hrana_dump_value(trib_buf *out, trib_value value);
 /* The statement of an object as sqlite_schema has it, to be run again; a table's with IF NOT EXISTS. */
 void hrana_dump_schema(trib_buf *out, trib_str sql);
 /* What sqlite_schema says of a virtual table. Running it would make its shadow tables, which the dump has anyway. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hrana results as JSON: integers as decimal strings, blobs as Base64 without padding, every array present, because
  * clients check all of it (docs/reference/libsql.md, "Decoder strictness"). */
-#include "features/hrana/hrana_int.h"
+#include "features/hrana/codec.h"
 
 static void text_or_null(trib_json_writer *w, trib_str s) {
     if (s.len) trib_jw_str(w, s);

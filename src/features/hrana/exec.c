@@ -2,7 +2,7 @@
 /* Runs Hrana statements inside a database job. A statement that needs the write turn answers AGAIN before anything has
  * happened; it is then put back and prepared again (from the handle's cache) when the turn is there, so that nothing
  * prepared is kept across a wait in which the store may have replaced the handle's connection. */
-#include "features/hrana/hrana_int.h"
+#include "features/hrana/codec.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -94,14 +94,13 @@ trib_code hrana_refused(const hrana_exec *x, trib_code code, trib_error *err) {
 static void end_timing(hrana_exec *x, const hrana_stmt *stmt, const trib_stmt *prepared, trib_code code) {
     trib_str sql = {0};
     if (x->job.app->settings.slow_statement_ms) (void)hrana_sql_of(x, stmt, &sql, NULL);
-    trib_slow_end(&x->slow, x->job.app, x->job.tenant, x->http->request_id, sql, prepared, code);
+    trib_slow_end(&x->slow, x->job.app, x->job.tenant, x->request_id, sql, prepared, code);
 }
 
 trib_code hrana_run_stmt(hrana_exec *x, trib_handle *handle, const hrana_stmt *stmt, const hrana_sink *sink,
                          bool keep_partial, trib_error *err) {
     trib_stmt *prepared = x->running;
-    size_t mark = x->out.len;
-    trib_json_writer writer = x->w;
+    hrana_mark mark = hrana_mark_take(x);
     x->running = NULL;
     trib_slow_begin(&x->slow, x->job.app);
     if (!prepared) x->begun = false;
@@ -119,9 +118,8 @@ trib_code hrana_run_stmt(hrana_exec *x, trib_handle *handle, const hrana_stmt *s
     trib_stmt_free(prepared);
     code = hrana_refused(x, code, err);
     if (code != TRIB_OK && !lost && (!keep_partial || x->out.failed)) {
-        x->out.len = mark;
+        hrana_mark_back(x, &mark);
         x->out.failed = false;
-        x->w = writer;
     }
     return code;
 }
@@ -171,6 +169,12 @@ void hrana_batch_failed(hrana_exec *x, const trib_error *err) {
     x->step_state[x->step] = HRANA_STEP_FAILED;
 }
 
+const trib_error *hrana_batch_error(const hrana_exec *x, size_t step) {
+    static const trib_error lost = {.code = TRIB_NOMEM, .message = "no memory for the reason"};
+    if (x->step_state[step] != HRANA_STEP_FAILED) return NULL;
+    return x->step_errors[step] ? x->step_errors[step] : &lost;
+}
+
 /* The job was cancelled or is doomed while a statement's rows were on their way. */
 static void stop(trib_db_job *job, trib_handle *handle) {
     hrana_exec *x = (hrana_exec *)(void *)job;
@@ -185,8 +189,29 @@ static void on_cancel(trib_http_request *http) {
     trib_db_job_cancel(&x->job);
 }
 
+void hrana_exec_init(hrana_exec *x, trib_app *app, trib_home *home, trib_tenant *tenant, trib_principal *principal,
+                     trib_arena *arena) {
+    const trib_settings *settings = &app->settings;
+    trib_error err;
+    x->arena = arena;
+    x->codec = &hrana_codec_json;
+    x->envelope = x->codec->http;
+    x->max_response_bytes = settings->max_response_bytes ? settings->max_response_bytes : TRIB_HRANA_RESPONSE_MAX_BYTES;
+    x->max_row_bytes = settings->max_row_bytes ? settings->max_row_bytes : TRIB_HRANA_ROW_MAX_BYTES;
+    x->max_batch_steps = settings->max_batch_steps ? settings->max_batch_steps : TRIB_HRANA_STEPS_MAX;
+    /* a row is checked after it was written, and an error must still fit behind a full answer */
+    trib_buf_init(&x->out, x->max_response_bytes + x->max_row_bytes + 65536);
+    x->w.buf = x->pw.buf = &x->out;
+    x->job.app = app;
+    x->job.tenant = tenant;
+    x->job.job.home = home;
+    trib_code code = trib_may(principal, tenant, TRIB_ACTION_WRITE, trib_env_wall_ms(app->env), &err);
+    x->job.access = code == TRIB_OK ? TRIB_ACCESS_WRITE : TRIB_ACCESS_READ;
+    if (code == TRIB_BLOCKED) x->blocked = err;
+    x->job.stop = stop;
+}
+
 hrana_exec *hrana_exec_new(trib_http_request *http) {
-    const trib_settings *settings = &http->app->settings;
     trib_error err;
     bool full = trib_work_queue_is_full(http->tenant->queue); /* refusing before decoding is what keeps it cheap */
     hrana_exec *x = full ? NULL : calloc(1, sizeof *x);
@@ -196,29 +221,21 @@ hrana_exec *hrana_exec_new(trib_http_request *http) {
         trib_http_answer_error(http, &err);
         return NULL;
     }
+    hrana_exec_init(x, http->app, http->home, http->tenant, http->principal, http->arena);
     x->http = http;
-    x->arena = http->arena;
-    x->max_response_bytes = settings->max_response_bytes ? settings->max_response_bytes : TRIB_HRANA_RESPONSE_MAX_BYTES;
-    x->max_row_bytes = settings->max_row_bytes ? settings->max_row_bytes : TRIB_HRANA_ROW_MAX_BYTES;
-    x->max_batch_steps = settings->max_batch_steps ? settings->max_batch_steps : TRIB_HRANA_STEPS_MAX;
-    /* a row is checked after it was written, and an error must still fit behind a full answer */
-    trib_buf_init(&x->out, x->max_response_bytes + x->max_row_bytes + 65536);
+    x->request_id = http->request_id;
     x->gzip_wanted = trib_gzip_accepted(http->accept_encoding);
-    x->job.app = http->app;
-    x->job.tenant = http->tenant;
-    x->job.job.home = http->home;
-    int64_t now_ms = trib_env_wall_ms(http->app->env);
-    trib_code code = trib_may(http->principal, http->tenant, TRIB_ACTION_WRITE, now_ms, &err);
-    x->job.access = code == TRIB_OK ? TRIB_ACCESS_WRITE : TRIB_ACCESS_READ;
-    if (code == TRIB_BLOCKED) x->blocked = err;
-    x->job.stop = stop;
     return x;
 }
 
-void hrana_exec_free(hrana_exec *x) {
+void hrana_exec_deinit(hrana_exec *x) {
     trib_buf_deinit(&x->out);
     trib_buf_deinit(&x->packed);
     trib_gzip_free(x->gzip);
+}
+
+void hrana_exec_free(hrana_exec *x) {
+    hrana_exec_deinit(x);
     free(x);
 }
 
@@ -277,6 +294,7 @@ void hrana_exec_serve(trib_http_request *http, const hrana_way *way) {
     hrana_exec *x = hrana_exec_new(http);
     if (!x) return;
     x->way = way;
+    if (way->codec) x->codec = way->codec;
     x->status_of = way->status_of;
     if (http->body.len <= TRIB_HRANA_LOOP_BODY_MAX_BYTES) {
         start(x, way->decode(x, &err), &err);

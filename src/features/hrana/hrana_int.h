@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Private types of the Hrana face: the messages, independent of their encoding, and the executor that runs them inside
- * a database job. Protocol: docs/reference/libsql.md; field names are the protocol's. */
+/* Private types of the Hrana face: the executor that runs messages (wire/hrana.h) inside a database job, and the codecs
+ * that read them and write their answers. Protocol: docs/reference/libsql.md; field names are the protocol's. */
 #ifndef TRIB_FEATURES_HRANA_INT_H
 #define TRIB_FEATURES_HRANA_INT_H
 
@@ -11,12 +11,11 @@
 #include "core/session.h"
 #include "core/slow.h"
 #include "wire/gzip.h"
+#include "wire/hrana.h"
 #include "wire/json.h"
+#include "wire/pb_write.h"
 
 enum {
-    TRIB_HRANA_REQUESTS_MAX = 1000, /* of one pipeline: stops a single body from holding a database for hours */
-    TRIB_HRANA_STEPS_MAX = 10000,   /* of one batch */
-    TRIB_HRANA_COND_DEPTH_MAX = 32, /* nesting of conditions: they are walked by recursion */
     TRIB_HRANA_BODY_MAX_BYTES = 16 << 20,
     TRIB_HRANA_LOOP_BODY_MAX_BYTES = 64 << 10, /* longer ones are decoded on a worker: stops bodies that block a loop */
     TRIB_HRANA_RESPONSE_MAX_BYTES = 10 << 20,
@@ -27,65 +26,6 @@ enum {
     TRIB_HRANA_CHUNK_BYTES = 64 << 10
 };
 
-typedef struct hrana_stmt {
-    bool has_sql, has_sql_id, want_rows;
-    int32_t sql_id;
-    trib_str sql;
-    trib_arg *args;
-    size_t arg_count;
-    bool has_positional, has_named;
-} hrana_stmt;
-
-typedef enum hrana_cond_type {
-    HRANA_COND_OK,
-    HRANA_COND_ERROR,
-    HRANA_COND_NOT,
-    HRANA_COND_AND,
-    HRANA_COND_OR,
-    HRANA_COND_IS_AUTOCOMMIT
-} hrana_cond_type;
-
-typedef struct hrana_cond hrana_cond;
-struct hrana_cond {
-    hrana_cond_type type;
-    uint32_t step;     /* OK, ERROR */
-    hrana_cond *first; /* NOT, AND, OR: children */
-    hrana_cond *next;
-};
-
-typedef struct hrana_step {
-    hrana_cond *condition; /* NULL: always */
-    hrana_stmt stmt;
-} hrana_step;
-
-typedef struct hrana_batch {
-    hrana_step *steps;
-    size_t count;
-} hrana_batch;
-
-typedef enum hrana_request_type {
-    HRANA_EXECUTE,
-    HRANA_BATCH,
-    HRANA_SEQUENCE,
-    HRANA_DESCRIBE,
-    HRANA_STORE_SQL,
-    HRANA_CLOSE_SQL,
-    HRANA_GET_AUTOCOMMIT,
-    HRANA_CLOSE
-} hrana_request_type;
-
-typedef struct hrana_request {
-    hrana_request_type type;
-    hrana_stmt stmt; /* EXECUTE; SEQUENCE, DESCRIBE, STORE_SQL, CLOSE_SQL use its sql and sql_id */
-    hrana_batch batch;
-} hrana_request;
-
-typedef struct hrana_pipeline {
-    trib_str baton; /* len 0: a new session */
-    hrana_request *requests;
-    size_t count;
-} hrana_pipeline;
-
 /* ---- decode_json.c: everything lives in the arena or borrows from `body` ----
  * Errors: BAD_JSON, PROTOCOL, NOMEM. */
 trib_code hrana_decode_pipeline(trib_arena *arena, trib_str body, hrana_pipeline *ret, trib_error *err);
@@ -93,7 +33,8 @@ trib_code hrana_decode_cursor(trib_arena *arena, trib_str body, trib_str *ret_ba
 /* HTTP v1, {"stmt":...} or {"batch":...}: `type` is EXECUTE or BATCH. There is no session, so no stored SQL. */
 trib_code hrana_decode_v1(trib_arena *arena, trib_str body, hrana_request_type type, hrana_request *ret,
                           trib_error *err);
-trib_code hrana_decode_nomem(trib_error *err); /* in the words for a request that is too large */
+/* A message of a WebSocket. */
+trib_code hrana_decode_client_msg(trib_arena *arena, trib_str text, hrana_client_msg *ret, trib_error *err);
 const char *hrana_request_name(hrana_request_type type);
 
 /* ---- decode_v0.c: the body of HTTP v0 as a batch without conditions; as above ----
@@ -101,26 +42,29 @@ const char *hrana_request_name(hrana_request_type type);
  * ROLLBACK TO. */
 trib_code hrana_decode_v0(trib_arena *arena, trib_str body, hrana_batch *ret, trib_error *err);
 
-/* ---- encode_json.c ---- */
-void hrana_encode_cols(trib_json_writer *w, const trib_stmt *stmt);
-void hrana_encode_row(trib_json_writer *w, const trib_stmt *stmt);
-void hrana_encode_counts(trib_json_writer *w, const trib_stmt *stmt);
-void hrana_encode_error(trib_json_writer *w, const trib_error *err);
-void hrana_encode_describe(trib_json_writer *w, const trib_stmt *stmt);
-
 /* ---- exec.c ---- */
 
-/* One HTTP request of the Hrana face on its way: freed in `finished`. */
 typedef struct hrana_exec hrana_exec;
+typedef struct hrana_codec hrana_codec;       /* codec.h */
+typedef struct hrana_envelope hrana_envelope; /* codec.h */
+typedef struct hrana_sink hrana_sink;         /* codec.h */
+
+/* One request of the Hrana face on its way: over HTTP freed in `finished`. */
 struct hrana_exec {
-    trib_db_job job; /* first */
-    trib_http_request *http;
-    trib_arena *arena; /* the request's */
-    trib_buf out;      /* the answer's body, or what of it is not packed yet */
-    bool gzip_wanted;  /* the client takes it */
-    trib_gzip *gzip;   /* the answer is compressed; NULL: not, or not yet */
+    trib_db_job job;         /* first */
+    trib_http_request *http; /* NULL: it came over a WebSocket; only what is said to be for HTTP needs it */
+    trib_arena *arena;       /* the request's */
+    trib_str request_id;     /* for the log of slow statements */
+    const hrana_codec *codec;
+    const hrana_envelope *envelope;
+    trib_buf out;     /* the answer's body, or what of it is not packed yet */
+    bool gzip_wanted; /* the client takes it */
+    trib_gzip *gzip;  /* the answer is compressed; NULL: not, or not yet */
     trib_buf packed;
-    trib_json_writer w;
+    trib_json_writer w; /* the codec's, one of the two */
+    trib_pb_writer pw;
+    bool entries_nested; /* a cursor's entries stand inside of something */
+    int32_t message_id;  /* WebSocket: request_id of the message, for the envelope */
     size_t max_response_bytes, max_row_bytes, max_batch_steps;
     trib_error blocked; /* code BLOCKED: why the tenant takes no writes; else OK */
     bool by_baton;      /* the session was there before */
@@ -157,13 +101,21 @@ struct hrana_exec {
 
 typedef enum hrana_step_state { HRANA_STEP_SKIPPED, HRANA_STEP_OK, HRANA_STEP_FAILED } hrana_step_state;
 
-/* What a statement's rows are written as. */
-typedef struct hrana_sink {
-    size_t chunk_bytes; /* hand over (AGAIN with job.chunk) once the output is so long; 0: never */
-    void (*begin)(hrana_exec *x, const trib_stmt *stmt);
-    void (*row)(hrana_exec *x, const trib_stmt *stmt);
-    void (*end)(hrana_exec *x, const trib_stmt *stmt);
-} hrana_sink;
+/* A place in the output to go back to. What was open there must still be open. */
+typedef struct hrana_mark {
+    size_t len;
+    trib_json_writer w;
+    unsigned depth; /* of pw: where open messages began does not change while they are open */
+} hrana_mark;
+
+static inline hrana_mark hrana_mark_take(const hrana_exec *x) {
+    return (hrana_mark){x->out.len, x->w, x->pw.depth};
+}
+static inline void hrana_mark_back(hrana_exec *x, const hrana_mark *mark) {
+    x->out.len = mark->len;
+    x->w = mark->w;
+    x->pw.depth = mark->depth;
+}
 
 /* Runs one statement, or goes on with x->running. OK: its result is written. AGAIN: it needs the turn, nothing was
  * written; or, with job.chunk, the output is to be handed over. Other: *err is the statement's error and nothing of its
@@ -177,6 +129,8 @@ bool hrana_cond_true(const hrana_exec *x, const trib_handle *handle, const hrana
 /* Prepares x->step_state for `batch`. Errors: NOMEM. */
 trib_code hrana_batch_begin(hrana_exec *x, const hrana_batch *batch, trib_error *err);
 void hrana_batch_failed(hrana_exec *x, const trib_error *err);
+/* Why a step of the running batch failed; NULL if it did not. */
+const trib_error *hrana_batch_error(const hrana_exec *x, size_t step);
 /* Errors: PROTOCOL, more steps than the server's setting allows. */
 trib_code hrana_batch_check(const hrana_exec *x, const hrana_batch *batch, trib_error *err);
 /* A write that was refused because the tenant is blocked is told so, with the operator's reason; else `code`. */
@@ -185,9 +139,19 @@ trib_code hrana_refused(const hrana_exec *x, trib_code code, trib_error *err);
 static inline bool hrana_is_fatal(trib_code code) {
     return code == TRIB_PROTOCOL || code == TRIB_CANCELLED;
 }
+
+/* ---- request.c ----
+ * Runs a request, or goes on with the one that answered AGAIN, and writes its answer: its result, or its error in the
+ * envelope. Errors: AGAIN (call it again), PROTOCOL, CANCELLED, RESPONSE_TOO_LARGE: all of it fails. */
+trib_code hrana_run_request(hrana_exec *x, trib_handle *handle, const hrana_request *request, trib_error *err);
+
+/* ---- cursor.c ----
+ * Runs x->batch (hrana_batch_begin), or goes on with it, and writes its entries. Errors: AGAIN, also to hand over a
+ * chunk (job.chunk); CANCELLED, RESPONSE_TOO_LARGE. */
+trib_code hrana_run_cursor(hrana_exec *x, trib_handle *handle, trib_error *err);
+
 /* ---- result.c ---- */
 
-extern const hrana_sink hrana_result_sink;
 /* Runs a batch, or goes on with x->batch, and writes its result. AGAIN: it waits inside the batch (x->batch is set).
  * A step's failure is in the result. Errors: NOMEM, CANCELLED. */
 trib_code hrana_run_batch(hrana_exec *x, trib_handle *handle, const hrana_batch *batch, trib_error *err);
@@ -197,12 +161,19 @@ trib_code hrana_run_batch(hrana_exec *x, trib_handle *handle, const hrana_batch 
 /* SQL text of a statement: given or stored. */
 trib_code hrana_sql_of(const hrana_exec *x, const hrana_stmt *stmt, trib_str *ret, trib_error *err);
 
-/* Makes the exec of a request; access by trib_may. NULL: the request has been answered. */
+/* Fills a zeroed exec: limits, access by trib_may, JSON as the codec. The job's session is still to be set. */
+void hrana_exec_init(hrana_exec *x, trib_app *app, trib_home *home, trib_tenant *tenant, trib_principal *principal,
+                     trib_arena *arena);
+void hrana_exec_deinit(hrana_exec *x);
+
+/* The rest of exec.c is for HTTP.
+ * Makes the exec of a request. NULL: the request has been answered. */
 hrana_exec *hrana_exec_new(trib_http_request *http);
 /* Its session: by the baton, or a new one where that is empty. */
 trib_code hrana_exec_open(hrana_exec *x, trib_str baton, trib_error *err);
 /* How a route with a JSON body is served. */
 typedef struct hrana_way {
+    const hrana_codec *codec; /* NULL: the route writes its answer by itself */
     /* http->body into x. Touches nothing but x: on the loop, or for a long body on a worker. */
     trib_code (*decode)(hrana_exec *x, trib_error *err);
     /* The session and what stands before the first result. Loop. */
@@ -254,6 +225,8 @@ void hrana_stream_end(hrana_exec *x, bool aborted);
 /* ---- handlers ---- */
 void hrana_handle_pipeline(trib_http_request *http);
 void hrana_handle_cursor(trib_http_request *http);
+void hrana_handle_pipeline_pb(trib_http_request *http);
+void hrana_handle_cursor_pb(trib_http_request *http);
 void hrana_handle_v1_execute(trib_http_request *http);
 void hrana_handle_v1_batch(trib_http_request *http);
 void hrana_handle_v0(trib_http_request *http);

@@ -4,7 +4,7 @@
  *
  *   worker: rows --chunk--> gate --> loop: sent --room?--> continue ... finished: the rest, the end
  *                                      └ none: `starved`, until on_credit */
-#include "features/hrana/hrana_int.h"
+#include "features/hrana/codec.h"
 
 trib_code hrana_chunk(hrana_exec *x) {
     x->job.chunk = true;
@@ -26,7 +26,8 @@ static void on_credit(trib_http_request *http) {
 void hrana_stream_hand_over(hrana_exec *x) {
     if (!x->streaming) {
         x->streaming = true;
-        trib_http_answer head = {.status = 200, .content_type = "text/plain", .extra_headers = hrana_pack_headers(x)};
+        trib_http_answer head = {
+            .status = 200, .content_type = x->codec->cursor_type, .extra_headers = hrana_pack_headers(x)};
         trib_http_stream_begin(x->http, &head, on_credit);
     }
     x->starved = !trib_http_stream_chunk(x->http, hrana_pack_take(x));

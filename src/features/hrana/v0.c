@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "features/hrana/hrana_int.h"
+#include "features/hrana/codec.h"
 
 enum { NS_PER_US = 1000, US_PER_MS = 1000 };
 
@@ -123,6 +123,6 @@ static trib_code begin(hrana_exec *x, trib_error *err) {
 }
 
 void hrana_handle_v0(trib_http_request *http) {
-    static const hrana_way way = {decode, begin, work, hrana_exec_finish, NULL};
+    static const hrana_way way = {NULL, decode, begin, work, hrana_exec_finish, NULL};
     hrana_exec_serve(http, &way);
 }

@@ -5,7 +5,7 @@
  *
  * A statement that fails is the request's failure, with the statuses that this version has; in a batch it is in the
  * result. */
-#include "features/hrana/hrana_int.h"
+#include "features/hrana/codec.h"
 
 /* Version 1 tells by the status whose fault it was: 500 is SQLite's word about the statement, a constraint too. */
 static int status_of(trib_code code) {
@@ -26,7 +26,7 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     hrana_exec *x = (hrana_exec *)(void *)job;
     const hrana_request *request = x->pipeline.requests;
     trib_code code = request->type == HRANA_EXECUTE
-                         ? hrana_run_stmt(x, handle, &request->stmt, &hrana_result_sink, false, err)
+                         ? hrana_run_stmt(x, handle, &request->stmt, &x->codec->result, false, err)
                          : hrana_run_batch(x, handle, &request->batch, err);
     if (code == TRIB_AGAIN) return code;
     job->close_session = true;
@@ -62,11 +62,11 @@ static trib_code begin(hrana_exec *x, trib_error *err) {
 }
 
 void hrana_handle_v1_execute(trib_http_request *http) {
-    static const hrana_way way = {decode_execute, begin, work, hrana_exec_finish, status_of};
+    static const hrana_way way = {NULL, decode_execute, begin, work, hrana_exec_finish, status_of};
     hrana_exec_serve(http, &way);
 }
 
 void hrana_handle_v1_batch(trib_http_request *http) {
-    static const hrana_way way = {decode_batch, begin, work, hrana_exec_finish, status_of};
+    static const hrana_way way = {NULL, decode_batch, begin, work, hrana_exec_finish, status_of};
     hrana_exec_serve(http, &way);
 }

@@ -12,18 +12,24 @@ const CLIENTS = {
     "better-auth": ["better-auth", ["better-auth", "@libsql/kysely-libsql", "@libsql/kysely-libsql/node_modules/@libsql/client"]],
     "db0": ["db0/connectors/libsql/node, db0/connectors/libsql/web", ["db0", "@libsql/client"]],
     "documents": ["README.md, first-order.md", ["@libsql/client"]],
+    "drizzle-kit": ["drizzle-kit", ["drizzle-kit", "drizzle-orm", "@libsql/client"]],
     "drizzle-orm": ["drizzle-orm/libsql", ["drizzle-orm", "@libsql/client"]],
     "example-worker": ["examples/worker", ["@libsql/client"], "workerd"],
+    "hrana-client-protobuf": ["@libsql/hrana-client (protobuf)", ["@libsql/hrana-client"]],
+    "hrana-client-ws": ["@libsql/hrana-client (WebSocket)", ["@libsql/hrana-client"]],
     "knex": ["knex", ["knex", "@libsql/sqlite3"]],
     "kysely": ["@libsql/kysely-libsql", ["kysely", "@libsql/kysely-libsql", "@libsql/kysely-libsql/node_modules/@libsql/client"]],
     "libsql-client-bun": ["@libsql/client (Bun)", ["@libsql/client"], "bun"],
     "libsql-client-deno": ["@libsql/client (Deno)", ["@libsql/client"], "deno"],
     "libsql-client-http": ["@libsql/client", ["@libsql/client"]],
     "libsql-client-web": ["@libsql/client/web", ["@libsql/client"], "workerd"],
+    "libsql-client-ws": ["@libsql/client (WebSocket)", ["@libsql/client"]],
     "mikro-orm": ["@mikro-orm/libsql", ["@mikro-orm/libsql", "libsql"]],
     "npm-libsql": ["libsql, libsql/promise", ["libsql"]],
+    "npm-ws": ["ws", ["ws"]],
     "objectstack-driver-turso": ["@objectstack/driver-turso", ["@objectstack/driver-turso", "@objectstack/driver-turso/node_modules/@libsql/client"]],
     "prisma": ["@prisma/adapter-libsql", ["@prisma/client", "@prisma/adapter-libsql", "@prisma/adapter-libsql/node_modules/@libsql/client"]],
+    "sql-equivalence": ["libSQL's SQL", ["libsql"]],
     "tinybase": ["tinybase/persisters/persister-libsql", ["tinybase", "@libsql/client"]],
     "tursodatabase-serverless": ["@tursodatabase/serverless", ["@tursodatabase/serverless"]],
     "typeorm": ["typeorm", ["typeorm", "libsql"]],
@@ -43,13 +49,14 @@ function passed(log) {
     return lines.flatMap((line) => /^ok \d+ - (.*)$/.exec(line)?.slice(1) ?? []);
 }
 
-/** The requests for databases that went well, as the servers logged them: "POST v2/pipeline" and the like. */
+/** The requests for databases that went well, as the servers logged them: "POST v2/pipeline", "WebSocket" and the like. */
 function transport(logs, name) {
     const seen = new Set();
     // of a server of its own, every tenant is its own
     for (const [log, tenant] of [["server.log", `${name}(?:-other)?`], [`${name}.own`, "[^/ ]+"]]) {
         const text = existsSync(`${logs}/${log}`) ? readFileSync(`${logs}/${log}`, "utf8") : "";
         for (const [, method, path] of text.matchAll(new RegExp(` method=([A-Z]+) path=/${tenant}/(v[0-9][^ ]*) status=2`, "g"))) seen.add(`${method} ${path}`);
+        if (new RegExp(` method=GET path=/${tenant}/? status=101`).test(text)) seen.add("WebSocket");
     }
     if (seen.size === 0) throw new Error(`${name}: no request of it was logged`);
     return [...seen].sort().map((request) => `\`${request}\``).join(", ");

@@ -52,10 +52,33 @@ static void blanks_and_comments_are_no_statement(void **state) {
     assert_false(trib_sql_is_blank(TRIB_STR("-- x\nselect")));
 }
 
+static void names_are_the_same_however_they_are_quoted(void **state) {
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } rows[] = {
+        {"name", "NAME", true},     {"\"a b\"", "[A B]", true}, {"`q``q`", "'q`q'", true},
+        {"\"\"\"\"", "'\"'", true}, {"[a]]", "[a", false},      {"a", "ab", false},
+        {"ab", "a", false},         {"\"\"", "[]", true},       {"\"\xc3\x84\"", "\"\xc3\xa4\"", false},
+        {"\"open", "open", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        trib_str a = trib_str_c(rows[i].a), b = trib_str_c(rows[i].b);
+        if (trib_sql_same_name(trib_sql_next(&a), trib_sql_next(&b)) != rows[i].same)
+            fail_msg("%s and %s", rows[i].a, rows[i].b);
+    }
+    char plain[32];
+    trib_str text = TRIB_STR("\"a\"\"b]\"\"\"");
+    assert_int_equal(trib_sql_name_copy(trib_sql_next(&text), plain), 5);
+    assert_string_equal(plain, "a\"b]\"");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(statements_end_at_the_semicolon_that_counts),
         cmocka_unit_test(blanks_and_comments_are_no_statement),
+        cmocka_unit_test(names_are_the_same_however_they_are_quoted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

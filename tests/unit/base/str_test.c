@@ -100,6 +100,7 @@ static void broken_utf8_is_found_at_every_place(void **state) {
             memset(text, 'a', sizeof text);
             memcpy(text + at, bad[i], strlen(bad[i]));
             assert_false(trib_str_utf8_valid(trib_str_make(text, at + strlen(bad[i]))));
+            assert_int_equal(trib_str_utf8_prefix(trib_str_make(text, at + strlen(bad[i]))), at);
             assert_false(trib_str_utf8_valid(trib_str_make(text, sizeof text)));
         }
     }

@@ -9,10 +9,24 @@
 
 #include <cmocka.h>
 
-static void assert_hex(const uint8_t digest[TRIB_SHA256_BYTES], const char *want) {
+static void assert_hex_of(const uint8_t *digest, size_t n, const char *want) {
     char hex[2 * TRIB_SHA256_BYTES + 1];
-    for (size_t i = 0; i < TRIB_SHA256_BYTES; i++) snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    for (size_t i = 0; i < n; i++) snprintf(hex + 2 * i, 3, "%02x", digest[i]);
     assert_string_equal(hex, want);
+}
+
+static void assert_hex(const uint8_t digest[TRIB_SHA256_BYTES], const char *want) {
+    assert_hex_of(digest, TRIB_SHA256_BYTES, want);
+}
+
+/* FIPS 180-4 examples */
+static void sha1_matches_the_published_vectors(void **state) {
+    (void)state;
+    uint8_t digest[TRIB_SHA1_BYTES];
+    assert_int_equal(trib_crypto_sha1((trib_str){0}, digest), TRIB_OK);
+    assert_hex_of(digest, sizeof digest, "da39a3ee5e6b4b0d3255bfef95601890afd80709");
+    assert_int_equal(trib_crypto_sha1(TRIB_STR("abc"), digest), TRIB_OK);
+    assert_hex_of(digest, sizeof digest, "a9993e364706816aba3e25717850c26c9cd0d89d");
 }
 
 /* FIPS 180-4 examples */
@@ -77,6 +91,7 @@ static void wiping_leaves_zeros(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sha1_matches_the_published_vectors),
         cmocka_unit_test(sha256_matches_the_published_vectors),
         cmocka_unit_test(hmac_matches_the_published_vectors),
         cmocka_unit_test(hmac_with_an_empty_key_does_not_reuse_the_last_key),

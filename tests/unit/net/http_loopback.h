@@ -14,6 +14,7 @@
 
 #include "core/metrics.h"
 #include "net/http_int.h"
+#include "net/ws_conn.h"
 #include "support/env_test.h"
 
 typedef struct loopback {
@@ -145,7 +146,7 @@ static inline void loop_start(loopback *l, const trib_module *module, trib_liste
     auth = (test_auth){0};
     modules[0] = module;
     trib_env_test_init(&l->env, false, 7);
-    l->app = (trib_app){.env = &l->env.env, .http = trib_http_conn_ops, .version = "test"};
+    l->app = (trib_app){.env = &l->env.env, .http = trib_http_conn_ops, .ws = trib_ws_conn_ops, .version = "test"};
     trib_buf_init(&l->in, 1 << 20);
     trib_buf_init(&l->out, 8 << 20);
     assert_int_equal(trib_router_new(modules, 1, &l->router, &err), TRIB_OK);

@@ -217,6 +217,67 @@ static void every_pragma_behaves_as_its_row_says(void **state) {
     }
 }
 
+/* What sqld lets clients say, by its own three classes, and where this server answers otherwise on purpose. A pragma
+ * that sqld refuses to set and that is the server's here answers the value in force instead of failing. */
+static void clients_may_say_every_pragma_that_sqld_lets_them_say(void **state) {
+    (void)state;
+    static const char *const any[] = {
+        "table_list",     "index_list",         "table_info",     "table_xinfo",      "index_info",
+        "index_xinfo",    "defer_foreign_keys", "foreign_keys",   "foreign_key_list", "foreign_key_check",
+        "collation_list", "data_version",       "freelist_count", "integrity_check",  "legacy_file_format",
+        "page_count",     "quick_check",        "stats",          "user_version",     "encoding"};
+    static const char *const bare[] = {"pragma_list",
+                                       "compile_options",
+                                       "database_list",
+                                       "function_list",
+                                       "module_list",
+                                       "schema_version",
+                                       "analysis_limit",
+                                       "application_id",
+                                       "auto_vacuum",
+                                       "automatic_index",
+                                       "busy_timeout",
+                                       "cache_size",
+                                       "cache_spill",
+                                       "cell_size_check",
+                                       "checkpoint_fullfsync",
+                                       "fullfsync",
+                                       "hard_heap_limit",
+                                       "journal_mode",
+                                       "journal_size_limit",
+                                       "legacy_alter_table",
+                                       "locking_mode",
+                                       "max_page_count",
+                                       "mmap_size",
+                                       "page_size",
+                                       "query_only",
+                                       "read_uncommitted",
+                                       "recursive_triggers",
+                                       "reverse_unordered_selects",
+                                       "secure_delete",
+                                       "soft_heap_limit",
+                                       "synchronous",
+                                       "temp_store",
+                                       "threads",
+                                       "trusted_schema",
+                                       "wal_autocheckpoint"};
+    static const char *const refused[] = {
+        "case_sensitive_like", "ignore_check_constraints", "incremental_vacuum", "optimize",       "parser_trace",
+        "shrink_memory",       "wal_checkpoint",           "no_such_pragma",     "writable_schema"};
+    size_t known = 0;
+    for (size_t i = 0; i < sizeof any / sizeof any[0]; i++) {
+        if (trib_pragma_class_of(trib_str_c(any[i]), false) != TRIB_PRAGMA_READ) fail_msg("%s", any[i]);
+        if (trib_pragma_class_of(trib_str_c(any[i]), true) == TRIB_PRAGMA_REFUSED) fail_msg("%s = 1", any[i]);
+    }
+    for (size_t i = 0; i < sizeof bare / sizeof bare[0]; i++)
+        if (trib_pragma_class_of(trib_str_c(bare[i]), false) != TRIB_PRAGMA_READ) fail_msg("%s", bare[i]);
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+        for (int arg = 0; arg < 2; arg++)
+            if (trib_pragma_class_of(trib_str_c(refused[i]), arg) != TRIB_PRAGMA_REFUSED) fail_msg("%s", refused[i]);
+    while (trib_pragma_row_at(known)) known++;
+    assert_int_equal(known, sizeof any / sizeof any[0] + sizeof bare / sizeof bare[0]); /* and no other */
+}
+
 static void unknown_and_dangerous_pragmas_are_refused_in_every_form(void **state) {
     store_fixture *f = *state;
     static const char *const names[] = {
@@ -391,6 +452,9 @@ static void what_applications_use_works(void **state) {
                 "1|3;2|3");
     expect_rows(f, "SELECT \"double quoted text\"", "double quoted text");
     expect_rows(f, "SELECT libsql_server_database_name()", "null");
+    f->vars.database_name = "acme";
+    expect_ok(f, "CREATE VIEW who AS SELECT libsql_server_database_name() AS name");
+    expect_rows(f, "SELECT name FROM who", "acme");
     expect_rows(f, "SELECT count(*) FROM (SELECT row_number() OVER (ORDER BY id) FROM q)", "2");
     expect_rows(f, "CREATE VIRTUAL TABLE fv USING fts5vocab(ft, row); SELECT term FROM fv WHERE term='dog'", "dog");
     expect_rows(f, "INSERT INTO ft(ft) VALUES('optimize'); INSERT INTO ft(ft) VALUES('integrity-check'); SELECT 1",
@@ -412,6 +476,7 @@ int main(void) {
         store_test(raw_pages_cannot_be_seen),
         store_test(every_limit_is_in_force),
         store_test(every_pragma_behaves_as_its_row_says),
+        store_test(clients_may_say_every_pragma_that_sqld_lets_them_say),
         store_test(unknown_and_dangerous_pragmas_are_refused_in_every_form),
         store_test(pragma_tables_show_only_what_the_statement_may_show),
         store_test(pragmas_inside_the_session_keep_it_on_its_handle),

@@ -425,6 +425,157 @@ static void describe_tells_parameters_and_columns_without_running(void **state) 
     trib_stmt_free(stmt);
 }
 
+/* ---- RANDOM ROWID ---- */
+
+/* Rowids in order would be 1, 2, 3 ... */
+#define RANDOM(table) "SELECT min(rowid) > 1000000 AND count(*) = count(DISTINCT rowid) FROM " table
+
+static void rowids_of_a_random_rowid_table_are_drawn_however_rows_come(void **state) {
+    store_fixture *f = *state;
+    expect_ok(f, "CREATE TABLE t(a, b UNIQUE) RANDOM ROWID; INSERT INTO t VALUES(1,1),(2,2);"
+                 "INSERT INTO t SELECT 3, 3 UNION SELECT 4, 4; INSERT INTO t DEFAULT VALUES;"
+                 "INSERT INTO t VALUES(9,1) ON CONFLICT(b) DO UPDATE SET a=excluded.a; REPLACE INTO t VALUES(5,2)");
+    expect_rows(f, RANDOM("t"), "1");
+    expect_rows(f, "SELECT count(*), max(rowid) > 0, group_concat(a) IS NOT NULL FROM t", "5|1|1");
+    char rowid[64], want[64];
+    assert_int_equal(run_into(f, "INSERT INTO t VALUES(7,7) RETURNING rowid", rowid, sizeof rowid), TRIB_OK);
+    assert_true(strlen(rowid) > 7);
+    expect_rows(f, "SELECT last_insert_rowid()", rowid);
+    snprintf(want, sizeof want, "SELECT rowid FROM t WHERE a=7");
+    expect_rows(f, want, rowid);
+    trib_stmt_counts counts = run_counts(f, "INSERT INTO t VALUES(8,8)");
+    assert_true(counts.last_insert_rowid > 1000000 && counts.affected_rows == 1);
+    expect_ok(f, "INSERT INTO t(rowid, a) VALUES(77, 'own'); CREATE TABLE log(x) RANDOM ROWID;"
+                 "CREATE TRIGGER tr AFTER DELETE ON t BEGIN INSERT INTO log VALUES(old.a); END; DELETE FROM t");
+    expect_rows(f, RANDOM("log"), "1");
+    expect_ok(f, "CREATE TABLE s(a, b UNIQUE); INSERT INTO s VALUES(1,1),(2,2); INSERT INTO t SELECT * FROM s");
+    expect_rows(f, RANDOM("t"), "1");
+}
+
+static void an_integer_key_is_drawn_too_and_autoincrement_is_refused(void **state) {
+    store_fixture *f = *state;
+    expect_ok(f, "CREATE TABLE t(id INTEGER PRIMARY KEY, a) RANDOM ROWID; INSERT INTO t(a) VALUES(1),(2);"
+                 "INSERT INTO t VALUES(NULL, 3); CREATE TABLE s(id INTEGER PRIMARY KEY, a); "
+                 "INSERT INTO t SELECT NULL, 4");
+    expect_rows(f, RANDOM("t"), "1");
+    expect_ok(f, "INSERT INTO t VALUES(5, 5)");
+    expect_rows(f, "SELECT min(id) FROM t", "5");
+    expect_error(f, "CREATE TABLE x(id INTEGER PRIMARY KEY AUTOINCREMENT) RANDOM ROWID", TRIB_SQL_PARSE_ERROR,
+                 "AUTOINCREMENT not allowed on RANDOM ROWID tables");
+    expect_ok(f, "CREATE TABLE w(a PRIMARY KEY) WITHOUT ROWID, RANDOM ROWID; INSERT INTO w VALUES(1);"
+                 "CREATE TABLE st(a INT) RANDOM ROWID, STRICT; INSERT INTO st VALUES(1)");
+    expect_rows(f, RANDOM("st"), "1");
+    expect_error(f, "INSERT INTO st VALUES('x')", TRIB_SQL_ERROR, "cannot store TEXT");
+    expect_ok(f, "CREATE TABLE plain(a, random, rowid); INSERT INTO plain VALUES(1,1,1)");
+    expect_rows(f, "SELECT _rowid_ FROM plain", "1");
+}
+
+static void the_mark_is_what_is_kept_and_every_change_of_the_table_keeps_it(void **state) {
+    store_fixture *f = *state;
+    expect_ok(f, "CREATE TABLE IF NOT EXISTS main.t (a, b, c) random /* x */ rowid; INSERT INTO t(a) VALUES(0)");
+    expect_rows(f, "SELECT sql FROM sqlite_schema", "CREATE TABLE t (/* RANDOM ROWID */a, b, c)");
+    expect_ok(f, "ALTER TABLE t RENAME TO \"u v\"; ALTER TABLE \"u v\" RENAME COLUMN a TO first;"
+                 "ALTER TABLE \"u v\" ADD COLUMN d DEFAULT 1; ALTER TABLE \"u v\" DROP COLUMN first;"
+                 "ALTER TABLE \"u v\" DROP COLUMN d; ALTER TABLE \"u v\" ALTER COLUMN b TO b INT NOT NULL DEFAULT 0;"
+                 "DELETE FROM \"u v\"; INSERT INTO \"u v\"(c) VALUES(1),(2)");
+    expect_rows(f, RANDOM("\"u v\""), "1");
+    expect_rows(f, "SELECT sql FROM sqlite_schema",
+                "CREATE TABLE \"u v\" (/* RANDOM ROWID */b INT NOT NULL DEFAULT 0, c)");
+    expect_ok(f, "DROP TABLE \"u v\"; CREATE TABLE \"u v\"(a); INSERT INTO \"u v\" VALUES(1)");
+    expect_rows(f, "SELECT rowid FROM \"u v\"", "1");
+    expect_ok(f, "CREATE TABLE again(/* RANDOM ROWID */ a); INSERT INTO again VALUES(1);" /* as a dump has it */
+                 "CREATE TABLE no(a /* RANDOM ROWID */); INSERT INTO no VALUES(1)");
+    expect_rows(f, RANDOM("again"), "1");
+    expect_rows(f, "SELECT rowid FROM no", "1");
+}
+
+static void errors_of_a_random_rowid_table_are_placed_in_the_text_of_the_client(void **state) {
+    store_fixture *f = *state;
+    expect_error(f, "CREATE TABLE t(a TEXT TEXT ()) RANDOM ROWID", TRIB_SQL_INPUT_ERROR, "(at offset 28)");
+    expect_error(f, "CREATE TABLE t(a) RANDOM ROWID, nonsense", TRIB_SQL_ERROR, "unknown table option: nonsense");
+    expect_error(f, "CREATE TABLE t(a) RANDOM", TRIB_SQL_ERROR, "unknown table option: RANDOM");
+    expect_error(f, "CREATE TABLE t AS SELECT (1) RANDOM ROWID", TRIB_SQL_INPUT_ERROR, "syntax error");
+    trib_stmt *stmt = NULL;
+    assert_int_equal(
+        trib_stmt_prepare(&f->handle, TRIB_STR("CREATE TABLE t(a) RANDOM ROWID; SELECT 1"), &stmt, &f->err),
+        TRIB_SQL_MANY_STATEMENTS);
+    assert_int_equal(trib_stmt_prepare(&f->handle, TRIB_STR("; CREATE TABLE t(a) RANDOM ROWID; -- x"), &stmt, &f->err),
+                     TRIB_OK);
+    trib_stmt_free(stmt);
+    expect_rows(f, "SELECT count(*) FROM sqlite_schema", "0");
+}
+
+/* ---- savepoints ---- */
+
+static void savepoints_nest_roll_back_and_end_transactions(void **state) {
+    store_fixture *f = *state;
+    expect_ok(f, "CREATE TABLE t(x)");
+    expect_ok(f, "SAVEPOINT a; INSERT INTO t VALUES(1); SAVEPOINT a; INSERT INTO t VALUES(2); ROLLBACK TO a; RELEASE a;"
+                 "INSERT INTO t VALUES(3); RELEASE SAVEPOINT a");
+    expect_rows(f, "SELECT group_concat(x) FROM t", "1,3");
+    assert_true(sqlite3_get_autocommit(f->handle.sqlite));
+    expect_ok(f, "BEGIN; SAVEPOINT \"x y\"; DELETE FROM t; ROLLBACK TRANSACTION TO SAVEPOINT \"X Y\";"
+                 "INSERT INTO t VALUES(4); ROLLBACK TO [x y]; RELEASE 'x y'; COMMIT");
+    expect_rows(f, "SELECT group_concat(x) FROM t", "1,3");
+    expect_ok(f, "SAVEPOINT s; CREATE TABLE u(y); ROLLBACK TO s");
+    expect_error(f, "SELECT * FROM u", TRIB_SQL_ERROR, "no such table: u");
+    expect_ok(f, "COMMIT");
+    expect_error(f, "RELEASE nope", TRIB_SQL_ERROR, "no such savepoint: nope");
+    expect_error(f, "ROLLBACK TO nope", TRIB_SQL_ERROR, "no such savepoint: nope");
+    fixture_access(f, TRIB_ACCESS_READ);
+    expect_ok(f, "SAVEPOINT r; SELECT * FROM t; RELEASE r");
+    expect_error(f, "SAVEPOINT r; DELETE FROM t", TRIB_SQL_ERROR, "readonly");
+    expect_ok(f, "ROLLBACK");
+}
+
+/* ---- modules that tenants may use ---- */
+
+static void full_text_tables_find_keep_and_lose_rows(void **state) {
+    store_fixture *f = *state;
+    expect_ok(f, "CREATE VIRTUAL TABLE doc USING fts5(title, body, tokenize='porter unicode61');"
+                 "INSERT INTO doc(rowid, title, body) VALUES(1,'Lamb','grilled meats'),(2,'Fish','fried trout')");
+    expect_rows(f, "SELECT rowid, highlight(doc, 1, '[', ']') FROM doc('meat') ORDER BY rank", "1|grilled [meats]");
+    expect_ok(f, "UPDATE doc SET body='raw meat' WHERE rowid=2; DELETE FROM doc WHERE rowid=1");
+    expect_rows(f, "SELECT rowid, bm25(doc) < 0 FROM doc WHERE doc MATCH 'meat'", "2|1");
+    expect_ok(f, "INSERT INTO doc(doc) VALUES('rebuild'); INSERT INTO doc(doc) VALUES('optimize');"
+                 "INSERT INTO doc(doc, rank) VALUES('merge', 16); INSERT INTO doc(doc) VALUES('integrity-check');"
+                 "CREATE VIRTUAL TABLE words USING fts5vocab('doc', 'row')");
+    expect_rows(f, "SELECT group_concat(term, ' ') FROM words", "fish meat raw");
+    expect_error(f, "DELETE FROM doc_data", TRIB_SQL_ERROR, "may not be modified");
+    expect_ok(f, "CREATE TABLE post(id INTEGER PRIMARY KEY, text);"
+                 "CREATE VIRTUAL TABLE post_text USING fts5(text, content='post', content_rowid='id');"
+                 "INSERT INTO post VALUES(7,'hello world'); INSERT INTO post_text(post_text) VALUES('rebuild')");
+    expect_rows(f, "SELECT rowid FROM post_text('world')", "7");
+    expect_ok(f, "BEGIN; DROP TABLE words; DROP TABLE doc; ROLLBACK; DROP TABLE words; DROP TABLE doc");
+    expect_rows(f, "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'doc%'", "0");
+}
+
+static void spatial_tables_answer_ranges(void **state) {
+    store_fixture *f = *state;
+    expect_ok(f, "CREATE VIRTUAL TABLE area USING rtree(id, x0, x1, y0, y1, +name TEXT);"
+                 "INSERT INTO area VALUES(1,0,1,0,1,'here'),(2,5,6,5,6,'there'); DELETE FROM area WHERE id=9;"
+                 "CREATE VIRTUAL TABLE cell USING rtree_i32(id, a, b); INSERT INTO cell VALUES(1,-5,5)");
+    expect_rows(f, "SELECT name FROM area WHERE x0 < 2 AND y1 > 0.5", "here");
+    expect_ok(f, "UPDATE area SET x0=50, x1=60 WHERE id=1; DELETE FROM area WHERE id=2");
+    expect_rows(f, "SELECT id, name, rtreecheck('area') FROM area WHERE x0 >= 50", "1|here|ok");
+    expect_error(f, "DELETE FROM area_node", TRIB_SQL_ERROR, "may not be modified");
+    expect_error(f, "INSERT INTO area VALUES(3,9,1,0,1,'')", TRIB_SQL_ERROR, "rtree constraint failed");
+    expect_ok(f, "DROP TABLE area");
+    expect_rows(f, "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'area%'", "0");
+}
+
+static void json_is_read_changed_indexed_and_walked(void **state) {
+    store_fixture *f = *state;
+    expect_ok(f, "CREATE TABLE t(id INTEGER PRIMARY KEY, j TEXT CHECK (json_valid(j)), n AS (j ->> '$.n'));"
+                 "CREATE INDEX i ON t(n); INSERT INTO t(j) VALUES('{\"n\":2,\"l\":[1,\"x\"]}'),('{\"n\":1}')");
+    expect_rows(f, "SELECT id FROM t WHERE n = 2", "1");
+    expect_rows(f, "SELECT value FROM t, json_each(t.j, '$.l') WHERE t.id=1", "1;x");
+    expect_rows(f, "SELECT json_group_array(n) FROM t", "[2,1]");
+    expect_ok(f, "UPDATE t SET j = json_set(j, '$.n', 5) WHERE id=2");
+    expect_rows(f, "SELECT n, json(jsonb(j)) FROM t WHERE id=2", "5|{\"n\":5}");
+    expect_error(f, "INSERT INTO t(j) VALUES('{')", TRIB_SQL_ERROR, "malformed JSON");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         store_test(values_of_every_type_come_back_as_they_were_bound),
@@ -446,6 +597,14 @@ int main(void) {
         store_test(a_statement_whose_connection_went_away_says_so),
         store_test(session_values_follow_the_session),
         store_test(describe_tells_parameters_and_columns_without_running),
+        store_test(rowids_of_a_random_rowid_table_are_drawn_however_rows_come),
+        store_test(an_integer_key_is_drawn_too_and_autoincrement_is_refused),
+        store_test(the_mark_is_what_is_kept_and_every_change_of_the_table_keeps_it),
+        store_test(errors_of_a_random_rowid_table_are_placed_in_the_text_of_the_client),
+        store_test(savepoints_nest_roll_back_and_end_transactions),
+        store_test(full_text_tables_find_keep_and_lose_rows),
+        store_test(spatial_tables_answer_ranges),
+        store_test(json_is_read_changed_indexed_and_walked),
     };
     return cmocka_run_group_tests_name("store/stmt", tests, NULL, NULL);
 }

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "features/hrana/hrana_int.h"
+#include "features/hrana/codec.h"
 #include "support/app_test.h"
 
 static app_test t;
