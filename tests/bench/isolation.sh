@@ -14,7 +14,7 @@
 # The bystander's generators run above the server's priority and the attackers below it, where the system lets them: on
 # a machine of its own neither would take the server's cores. BOMB... or TRIB_TEST_BENCH_PARTS="bombs overload
 # peers" choose.
-# Prints tables and writes build/bench/isolation.json.
+# Prints tables and writes build/bench/isolation.json, and isolation.md with the rows of docs/benchmarks.md.
 set -eu
 cd "$(dirname "$0")/../.."
 . tests/bench/lib.sh
@@ -73,6 +73,10 @@ show() {
         [ ! -s "$work/$1_attack.json" ] || printf ', "attack": %s' "$(cat "$work/$1_attack.json")"
         printf '}\n'
     } >>"$work/facts"
+    printf '| %s | %s / %s / %s | %s / %s / %s | %s |\n' "$1" \
+        "$(ms "$work/$1_select.json" p50)" "$(ms "$work/$1_select.json" p99)" "$(ms "$work/$1_select.json" max)" \
+        "$(ms "$work/$1_insert.json" p50)" "$(ms "$work/$1_insert.json" p99)" "$(ms "$work/$1_insert.json" max)" \
+        "$(errors "$1")" >>"$work/table.md"
 }
 
 measure_bomb() {
@@ -215,4 +219,5 @@ for part in $parts; do
         *) die "there is no part $part" ;;
     esac
 done
+[ ! -s "$work/table.md" ] || cp "$work/table.md" build/bench/isolation.md
 write_result build/bench/isolation.json
