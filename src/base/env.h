@@ -43,6 +43,8 @@ typedef struct trib_env {
     /* Puts a thread that runs to nice 19 (stuck statements), or back to normal. false: the OS did not do it; many
      * systems let an ordinary user only go down. Thread: any. */
     bool (*thread_set_background)(void *ctx, trib_thread *t, bool background);
+    /* Will the OS let a thread come back from nice 19? Optional; NULL: no. */
+    bool (*thread_may_come_back)(void *ctx);
 } trib_env;
 
 static inline int64_t trib_env_mono_ns(const trib_env *env) {

@@ -75,6 +75,7 @@
     X(COMMIT_OUTCOME_UNKNOWN, "COMMIT_OUTCOME_UNKNOWN", 500, 2, 0, "the disk failed while the commit was made durable")  \
     X(DATABASE_QUARANTINED, "DATABASE_QUARANTINED", 503, 15, 0, "this database is damaged and was taken out of service") \
     X(DATABASE_FULL, "DATABASE_FULL", 507, 8, 0, "the database has reached its size limit")                              \
+    X(IMPORT_REFUSED, "IMPORT_REFUSED", 400, 9, 0, "the file cannot become a tenant's database")                         \
     X(DISK_FULL, "DISK_FULL", 507, 8, 1, "the disk is full")                                                             \
     X(DATA_FOLDER_LOCKED, "DATA_FOLDER_LOCKED", 500, 13, 0, "another process uses this data folder")                     \
     /* command line and configuration */                                                                                 \

@@ -21,6 +21,12 @@ const char *trib_cli_get(const trib_cli *cli, const char *option) {
     return NULL;
 }
 
+const char *trib_cli_get_nth(const trib_cli *cli, const char *option, size_t n) {
+    for (size_t i = 0; i < cli->given_count; i++)
+        if (trib_str_eq_c(cli->given[i].name, option) && n-- == 0) return cli->given[i].value;
+    return NULL;
+}
+
 bool trib_cli_has(const trib_cli *cli, const char *option) {
     for (size_t i = 0; i < cli->given_count; i++) {
         if (trib_str_eq_c(cli->given[i].name, option)) return true;

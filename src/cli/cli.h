@@ -88,6 +88,8 @@ int trib_cli_main(int argc, char *const *argv, char *const *environment, FILE *o
 
 /* The last value given for an option, NULL if none was. Borrowed. */
 const char *trib_cli_get(const trib_cli *cli, const char *option);
+/* The n-th one, from 0, in the order in which they were given; NULL: there are no more. */
+const char *trib_cli_get_nth(const trib_cli *cli, const char *option, size_t n);
 bool trib_cli_has(const trib_cli *cli, const char *option);
 /* Of the environment; NULL if it is not set. */
 const char *trib_cli_variable(const trib_cli *cli, const char *name);

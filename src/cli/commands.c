@@ -17,6 +17,10 @@ extern const trib_command trib_cmd_tenant_fork;
 extern const trib_command trib_cmd_token_create;
 extern const trib_command trib_cmd_token_revoke;
 extern const trib_command trib_cmd_token_rotate;
+extern const trib_command trib_cmd_import_db;
+extern const trib_command trib_cmd_import_sql;
+extern const trib_command trib_cmd_import_sqld;
+extern const trib_command trib_cmd_export;
 extern const trib_command trib_cmd_config_show;
 extern const trib_command trib_cmd_version;
 extern const trib_command trib_cmd_help;
@@ -38,6 +42,10 @@ const trib_command *const trib_commands[] = {
     &trib_cmd_token_create,
     &trib_cmd_token_revoke,
     &trib_cmd_token_rotate,
+    &trib_cmd_import_db,
+    &trib_cmd_import_sql,
+    &trib_cmd_import_sqld,
+    &trib_cmd_export,
     &trib_cmd_config_show,
     &trib_cmd_completion,
     &trib_cmd_version,

@@ -93,40 +93,75 @@ static trib_code refused(const trib_json *body, trib_str raw, int status, const 
     return err->code = known_code(text_code);
 }
 
-trib_code trib_remote_call(const trib_remote *remote, const char *method, const char *path, trib_str body,
-                           trib_arena *arena, const trib_json **ret, trib_error *err) {
+/* A call as trib_http_client takes it. */
+typedef struct prepared {
     char url[2 * TRIB_REMOTE_URL_BYTES];
-    trib_http_client_reply reply = {0};
     trib_http_client_header headers[2];
+    trib_http_client_request request;
+} prepared;
+
+static trib_code prepare(const trib_remote *remote, const char *method, const char *path, trib_str body, prepared *ret,
+                         trib_error *err) {
     size_t count = 0;
-    int n = snprintf(url, sizeof url, "%s%s", remote->url, path);
-    if (n <= 0 || n >= (int)sizeof url) return too_long(err);
-    if (body.len) headers[count++] = (trib_http_client_header){TRIB_STR("content-type"), TRIB_STR("application/json")};
-    if (remote->authorization[0]) {
-        headers[count++] = (trib_http_client_header){TRIB_STR("authorization"), trib_str_c(remote->authorization)};
-    }
-    trib_http_client_request request = {.method = method,
-                                        .url = url,
-                                        .headers = headers,
-                                        .header_count = count,
-                                        .body = body,
-                                        .connect_timeout_ms = remote->timeout_ms,
-                                        .timeout_ms = remote->timeout_ms,
-                                        .cancel_fd = remote->cancel_fd,
-                                        .tls_pin = remote->tls_pin[0] ? remote->tls_pin : NULL,
-                                        .unix_socket = remote->unix_socket[0] ? remote->unix_socket : NULL};
-    trib_code code = trib_http_client_call(remote->http, &request, &reply, err);
-    if (code != TRIB_OK) return code;
+    int n = snprintf(ret->url, sizeof ret->url, "%s%s", remote->url, path);
+    if (n <= 0 || n >= (int)sizeof ret->url) return too_long(err);
+    if (body.len)
+        ret->headers[count++] = (trib_http_client_header){TRIB_STR("content-type"), TRIB_STR("application/json")};
+    if (remote->authorization[0])
+        ret->headers[count++] = (trib_http_client_header){TRIB_STR("authorization"), trib_str_c(remote->authorization)};
+    ret->request = (trib_http_client_request){.method = method,
+                                              .url = ret->url,
+                                              .headers = ret->headers,
+                                              .header_count = count,
+                                              .body = body,
+                                              .connect_timeout_ms = remote->timeout_ms,
+                                              .timeout_ms = remote->timeout_ms,
+                                              .cancel_fd = remote->cancel_fd,
+                                              .tls_pin = remote->tls_pin[0] ? remote->tls_pin : NULL,
+                                              .unix_socket = remote->unix_socket[0] ? remote->unix_socket : NULL};
+    return TRIB_OK;
+}
+
+static trib_code read_answer(const trib_remote *remote, const trib_http_client_reply *reply, trib_arena *arena,
+                             const trib_json **ret, trib_error *err) {
     const trib_json *root = NULL;
-    trib_str raw = trib_arena_dup(arena, trib_buf_str(&reply.body));
-    bool good = reply.status >= 200 && reply.status < 300;
+    trib_code code = TRIB_OK;
+    trib_str raw = trib_arena_dup(arena, trib_buf_str(&reply->body));
+    bool good = reply->status >= 200 && reply->status < 300;
     if (arena->failed) code = trib_error_set(err, TRIB_NOMEM, NULL);
     if (code == TRIB_OK && trib_str_trim(raw).len) {
         code = trib_json_parse(arena, raw, &root, err);
         if (code != TRIB_OK && !good) code = TRIB_OK;
     }
-    if (code == TRIB_OK && !good) code = refused(root, raw, reply.status, remote->url, err);
+    if (code == TRIB_OK && !good) code = refused(root, raw, reply->status, remote->url, err);
     if (code == TRIB_OK) *ret = root;
+    return code;
+}
+
+trib_code trib_remote_call(const trib_remote *remote, const char *method, const char *path, trib_str body,
+                           trib_arena *arena, const trib_json **ret, trib_error *err) {
+    trib_http_client_reply reply = {0};
+    prepared call;
+    trib_code code = prepare(remote, method, path, body, &call, err);
+    if (code == TRIB_OK) code = trib_http_client_call(remote->http, &call.request, &reply, err);
+    if (code != TRIB_OK) return code;
+    code = read_answer(remote, &reply, arena, ret, err);
+    trib_http_client_reply_deinit(&reply);
+    return code;
+}
+
+trib_code trib_remote_download(const trib_remote *remote, const char *path, bool (*on_body)(void *ctx, trib_str bytes),
+                               void *ctx, trib_arena *arena, trib_error *err) {
+    trib_http_client_reply reply = {0};
+    const trib_json *nothing = NULL;
+    prepared call;
+    trib_code code = prepare(remote, "GET", path, (trib_str){0}, &call, err);
+    if (code != TRIB_OK) return code;
+    call.request.on_body = on_body;
+    call.request.on_body_ctx = ctx;
+    code = trib_http_client_call(remote->http, &call.request, &reply, err);
+    if (code != TRIB_OK) return code;
+    code = read_answer(remote, &reply, arena, &nothing, err);
     trib_http_client_reply_deinit(&reply);
     return code;
 }

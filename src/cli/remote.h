@@ -48,4 +48,10 @@ trib_code trib_remote_set_admin_key(trib_remote *remote, const char *key, trib_e
 trib_code trib_remote_call(const trib_remote *remote, const char *method, const char *path, trib_str body,
                            trib_arena *arena, const trib_json **ret, trib_error *err);
 
+/* GET of a body that may be of any size: given to on_body as it comes; false there ends it. Errors: as above;
+ * CANCELLED.
+ */
+trib_code trib_remote_download(const trib_remote *remote, const char *path, bool (*on_body)(void *ctx, trib_str bytes),
+                               void *ctx, trib_arena *arena, trib_error *err);
+
 #endif

@@ -198,7 +198,7 @@ static trib_code write_rows(dump *d, const source *s, trib_error *err) {
     for (;;) {
         trib_sql_rows rows = {0};
         code = ask(d, make_query(d, s, first, limit, offset), keys, first ? 0 : s->key_count, &rows, err);
-        bool too_large = trib_str_eq_c(trib_str_c(trib_error_wire_code(err)), "RESPONSE_TOO_LARGE");
+        bool too_large = code != TRIB_OK && trib_str_eq_c(trib_str_c(trib_error_wire_code(err)), "RESPONSE_TOO_LARGE");
         if (code != TRIB_OK && too_large && limit > PAGE_ROWS_MIN) {
             limit /= 8; /* wide rows: fewer at once */
             if (limit < PAGE_ROWS_MIN) limit = PAGE_ROWS_MIN;

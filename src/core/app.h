@@ -32,6 +32,7 @@ typedef struct trib_settings {
     uint64_t max_response_bytes; /* 0: 10 MB */
     uint64_t max_row_bytes;      /* 0: 5 MB */
     bool test_hooks;             /* --test-hooks: SQL texts that break the connection, for suites of clients */
+    uint64_t max_import_bytes;   /* of one imported file; 0: no limit but the disk's */
     uint32_t max_batch_steps;    /* 0: the protocol's own, TRIB_HRANA_STEPS_MAX */
 } trib_settings;
 
@@ -39,6 +40,15 @@ typedef struct trib_settings {
 typedef struct trib_app_counters {
     struct trib_counter *requests, *rows_read, *rows_written;
 } trib_app_counters;
+
+/* What is read from elsewhere: the server fills it. `get` NULL: nothing is. */
+typedef struct trib_outbound {
+    void *ctx;
+    /* Gives what is at a URL to `take`, in pieces; false there ends it with CANCELLED. Blocks as long as it takes.
+     * Errors: BAD_REQUEST (such a URL is not read), CONNECT, REMOTE, IO, CANCELLED, NOMEM. Thread: a worker. */
+    trib_code (*get)(void *ctx, const char *url, bool (*take)(void *ctx, trib_str bytes), void *take_ctx,
+                     trib_error *err);
+} trib_outbound;
 
 struct trib_app {
     const trib_env *env;
@@ -51,6 +61,7 @@ struct trib_app {
     trib_sessions *sessions;
     trib_http_ops http;
     trib_ws_ops ws;
+    trib_outbound outbound;
     trib_metrics *metrics; /* never NULL in the server; made before trib_app_start */
     trib_app_counters counters;
     const char *version;

@@ -58,7 +58,7 @@ struct trib_control_op {
      * empty: a new one. The caller's, until `finished` */
     trib_str id;
     const trib_tenant *like;          /* CREATE: gives its settings but the blocks; NULL: the defaults */
-    const trib_tenant_change *change; /* SETTINGS; the caller's, until `finished` */
+    const trib_tenant_change *change; /* SETTINGS, CREATE (may be NULL); the caller's, until `finished` */
     trib_str new_name;                /* RENAME, UNDELETE (empty: the old one); the caller's, until `finished` */
     trib_home *home;
     void (*finished)(trib_control_op *op); /* home loop, exactly once; code, err and tenant are valid */

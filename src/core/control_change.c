@@ -27,8 +27,10 @@ static trib_code exists_error(trib_str name, trib_error *err) {
 #define SETTING_ARG(field, name, type, least, most, meaning)  ", :" #name
 
 static const char *const op_sql[] = {
-    [TRIB_CONTROL_CREATE] = "INSERT INTO tenant(name, id, created_ms, named_ms, token_epoch" TRIB_TENANT_SETTING_TABLE(
-        SETTING_NAME) ") VALUES (:name, :id, :now, :now, :epoch" TRIB_TENANT_SETTING_TABLE(SETTING_ARG) ")",
+    [TRIB_CONTROL_CREATE] =
+        "INSERT INTO tenant(name, id, created_ms, named_ms, token_epoch, "
+        "block_reason" TRIB_TENANT_SETTING_TABLE(SETTING_NAME) ") VALUES (:name, :id, :now, :now, :epoch, "
+                                                               ":reason" TRIB_TENANT_SETTING_TABLE(SETTING_ARG) ")",
     [TRIB_CONTROL_FILES] = "INSERT INTO removal VALUES (:id)",
     [TRIB_CONTROL_DELETE] = "UPDATE tenant SET deleted_ms = :now, purge_ms = :purge WHERE id = :id",
     [TRIB_CONTROL_UNDELETE] = "UPDATE tenant SET deleted_ms = 0, purge_ms = 0, name = :name, named_ms = :named"
@@ -113,6 +115,7 @@ static void make_args(const trib_control_op *op, op_args *to) {
         add_text(to, "id", made->id);
         add_integer(to, "now", made->created_ms);
         add_integer(to, "epoch", atomic_load(&made->token_epoch));
+        add_text(to, "reason", made->block_reason);
         for (size_t i = 0; i < TRIB_TENANT_SETTING_COUNT; i++)
             add_integer(to, trib_tenant_setting_row_at(i)->name, trib_tenant_get(made, (trib_tenant_setting)i));
         break;
@@ -372,6 +375,16 @@ static trib_code prepare_create(trib_control *control, trib_control_op *op, trib
             trib_tenant_set(op->prepared, (trib_tenant_setting)i, trib_tenant_get(op->like, (trib_tenant_setting)i));
     }
     if (!op->prepared) return trib_error_set(err, TRIB_NOMEM, NULL);
+    for (int i = 0; op->change && i < TRIB_TENANT_SETTING_COUNT; i++)
+        if (op->change->given & (1U << i)) trib_tenant_set(op->prepared, (trib_tenant_setting)i, op->change->values[i]);
+    if (op->change && op->change->has_reason) {
+        code = trib_tenant_set_reason(op->prepared, trib_str_c(op->change->reason), err);
+        if (code != TRIB_OK) {
+            trib_tenant_unref(op->prepared);
+            op->prepared = NULL;
+            return code;
+        }
+    }
     op->prepared->created_ms = op->now_ms;
     atomic_store(&op->prepared->named_ms, op->prepared->created_ms);
     atomic_store(&op->prepared->token_epoch, epoch >> 1);

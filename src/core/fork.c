@@ -76,47 +76,22 @@ static void placed(void *ctx, trib_code code, const trib_error *err) {
 
 /* ---- the copy, on a worker ---- */
 
-static trib_code take_count(void *ctx, const trib_stmt *stmt, trib_error *err) {
-    (void)err;
-    *(int64_t *)ctx = trib_stmt_col_value(stmt, 0).integer;
-    return TRIB_OK;
-}
-
-static trib_code take_page(void *ctx, const trib_stmt *stmt, trib_error *err) {
+static trib_code add_page(void *ctx, trib_str page, trib_error *err) {
     trib_fork *fork = ctx;
-    return trib_db_writer_add(fork->writer, trib_stmt_col_value(stmt, 0).bytes, err);
-}
-
-/* The snapshot; AGAIN: reads are held back for a moment. */
-static trib_code begin_copy(trib_fork *fork, trib_handle *handle, trib_error *err) {
-    trib_code code = TRIB_OK;
-    if (!fork->writer) code = trib_db_writer_open(fork->app->store, trib_str_c(fork->id), &fork->writer, err);
-    trib_handle_set_copying(handle);
-    if (code == TRIB_OK && trib_handle_autocommit(handle))
-        code = trib_control_run(handle, "BEGIN", NULL, 0, NULL, NULL, err);
-    /* a read first: the pragma alone opens no snapshot that lasts */
-    if (code == TRIB_OK)
-        code = trib_control_run(handle, "SELECT 1 FROM sqlite_schema LIMIT 1", NULL, 0, NULL, NULL, err);
-    if (code == TRIB_OK)
-        code = trib_control_run(handle, "PRAGMA page_count", NULL, 0, take_count, &fork->page_count, err);
-    return code;
+    return trib_db_writer_add(fork->writer, page, err);
 }
 
 static trib_code copy_work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     trib_fork *fork = of_copy(job);
-    size_t copied = 0;
+    bool done = false;
     trib_code code = trib_db_job_take_pending(job, err);
-    if (code == TRIB_OK && fork->page_count == 0) code = begin_copy(fork, handle, err);
-    while (code == TRIB_OK && fork->page < fork->page_count && copied < TRIB_FORK_CHUNK_BYTES) {
-        trib_arg page = {.value = {.type = TRIB_VALUE_INTEGER, .integer = fork->page + 1}};
-        code =
-            trib_control_run(handle, "SELECT data FROM sqlite_dbpage WHERE pgno = ?1", &page, 1, take_page, fork, err);
-        fork->page++;
-        copied += 4096;
-    }
+    if (code == TRIB_OK && !fork->writer)
+        code = trib_db_writer_open(fork->app->store, trib_str_c(fork->id), &fork->writer, err);
+    if (code == TRIB_OK)
+        code = trib_snapshot_read(&fork->snapshot, handle, TRIB_FORK_CHUNK_BYTES, add_page, fork, &done, err);
     if (code != TRIB_OK) return code;
-    job->chunk = fork->page < fork->page_count;
-    return job->chunk ? TRIB_AGAIN : trib_control_run(handle, "COMMIT", NULL, 0, NULL, NULL, err);
+    job->chunk = !done;
+    return job->chunk ? TRIB_AGAIN : TRIB_OK;
 }
 
 static void copy_handed(trib_db_job *job) {
@@ -180,7 +155,7 @@ trib_code trib_fork_submit(trib_fork *fork, trib_error *err) {
     fork->writer = NULL;
     fork->code = TRIB_OK;
     fork->copying = fork->cancelled = false;
-    fork->page = fork->page_count = 0;
+    fork->snapshot = (trib_snapshot){0};
     trib_tenant_ref(fork->source);
     code = change(fork, TRIB_CONTROL_FILES, announced, err);
     if (code == TRIB_OK) return code;

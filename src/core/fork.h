@@ -10,6 +10,7 @@
 #define TRIB_CORE_FORK_H
 
 #include "core/control.h"
+#include "core/snapshot.h"
 #include "store/db_writer.h"
 
 enum { TRIB_FORK_CHUNK_BYTES = 1 << 20 }; /* copied in one go: a few ms of a worker */
@@ -32,7 +33,7 @@ struct trib_fork {
     trib_control_op op;
     trib_db_job copy;
     bool copying, cancelled;
-    int64_t page, page_count;
+    trib_snapshot snapshot;
     trib_db_writer *writer;
     trib_job placed; /* brings the sync thread's word home */
 };

@@ -43,6 +43,9 @@ typedef struct worker {
     bool background;        /* its thread runs at low priority */
     bool ended;             /* its thread is over, or about to be, and is only to be joined */
     trib_mutex *guard;      /* of the two below */
+    bool heavy;             /* counted in pool->heavy: its job is a heavy tenant's */
+    int64_t used_from_ns;   /* what it ran before was counted as its queue's use */
+    int64_t runs_until_ns;  /* of trib_pace_give_way, before a job */
     trib_job *inside;       /* the job that is inside of `handle` */
     trib_handle *handle;
 } worker;
@@ -50,10 +53,17 @@ typedef struct worker {
 struct trib_workers {
     const trib_env *env;
     trib_mutex *lock;
-    trib_cond *work; /* something is ready, or the end has come */
-    trib_list ready; /* trib_work_queue.link */
-    uint32_t base;   /* threads that are meant to run */
-    uint32_t active; /* workers that run a job and are not stuck */
+    trib_cond *work;       /* something is ready, or the end has come */
+    trib_list ready;       /* trib_work_queue.link */
+    trib_list ready_heavy; /* the same, of heavy tenants */
+    trib_list used;        /* trib_work_queue.use_link: those whose use is not 0 */
+    trib_pace pace;
+    int64_t used_until_ns; /* the last tick */
+    uint32_t heavy;        /* workers that run a heavy tenant's job and are not stuck */
+    bool may_come_back;    /* a thread in the background can leave it again */
+    bool contended;        /* heavy tenants are not alone: their jobs run in the background */
+    uint32_t base;         /* threads that are meant to run */
+    uint32_t active;       /* workers that run a job and are not stuck */
     uint32_t stuck;
     uint32_t waiting; /* workers in cond_wait */
     bool waking;      /* one of those was signalled and has not arrived yet */
@@ -70,7 +80,12 @@ struct trib_work_queue {
     trib_list jobs;
     trib_list link; /* in pool->ready when it has jobs and fewer than TRIB_TENANT_RUNNING_MAX run */
     uint32_t queued, running;
-    bool orphan; /* its tenant is gone; the last worker frees it */
+    uint32_t in_flight; /* jobs between submission and home that do not wait for their own tenant */
+    _Atomic bool full;  /* trib_work_queue_is_full */
+    trib_pace_lane lane;
+    trib_list use_link;
+    int64_t used_ns, use_permille; /* since the last tick; of one worker, on average */
+    bool orphan;                   /* its tenant is gone; the last worker frees it */
 };
 
 static void lock(trib_workers *pool) {
@@ -81,16 +96,42 @@ static void unlock(trib_workers *pool) {
     trib_mutex_unlock(pool->env, pool->lock);
 }
 
+bool trib_work_queue_is_heavy(const trib_work_queue *queue) {
+    return atomic_load_explicit(&queue->lane.heavy, memory_order_relaxed);
+}
+
 /* Puts the queue where it belongs now. Lock held. */
 static void queue_settle(trib_work_queue *queue) {
     bool runnable = queue->queued > 0 && queue->running < TRIB_TENANT_RUNNING_MAX;
+    trib_list *ready = trib_work_queue_is_heavy(queue) ? &queue->pool->ready_heavy : &queue->pool->ready;
     if (!runnable) trib_list_remove(&queue->link);
-    else if (!trib_list_is_linked(&queue->link)) trib_list_push_back(&queue->pool->ready, &queue->link);
+    else if (!trib_list_is_linked(&queue->link)) trib_list_push_back(ready, &queue->link);
+}
+
+/* Lock held. */
+static void count_in(trib_job *job) {
+    if (job->counted) return;
+    job->counted = true;
+    job->queue->in_flight++;
+    if (!trib_work_queue_is_heavy(job->queue)) trib_pace_add_urgent(&job->queue->pool->pace, 1);
+}
+
+/* `counted` was taken from the job before. Lock held. */
+static void count_out(trib_work_queue *queue, bool counted) {
+    if (!counted) return;
+    queue->in_flight--;
+    if (!trib_work_queue_is_heavy(queue)) trib_pace_sub_urgent(&queue->pool->pace, 1);
+}
+
+/* Others go first, and heavy tenants never take every worker. Lock held. */
+static bool has_ready(const trib_workers *pool) {
+    if (!trib_list_is_empty(&pool->ready)) return true;
+    return pool->heavy < (pool->base + 1) / 2 && !trib_list_is_empty(&pool->ready_heavy);
 }
 
 /* True: the caller must signal `work`, best after unlocking, or the woken one only runs into the lock. Lock held. */
 static bool wake_claim(trib_workers *pool) {
-    if (pool->waking || !pool->waiting || pool->active >= pool->base || trib_list_is_empty(&pool->ready)) return false;
+    if (pool->waking || !pool->waiting || pool->active >= pool->base || !has_ready(pool)) return false;
     pool->waking = true;
     return true;
 }
@@ -100,9 +141,22 @@ static void wake(trib_workers *pool) {
 }
 
 /* Lock held. */
+static bool queue_is_full(trib_work_queue *queue, int64_t now_ns) {
+    bool full = queue->queued >= TRIB_TENANT_QUEUE_MAX;
+    if (!full && queue->queued >= TRIB_TENANT_QUEUE_FREE) {
+        const trib_job *first = TRIB_LIST_ITEM(queue->jobs.next, trib_job, link);
+        full = now_ns - first->queued_ns > (int64_t)TRIB_TENANT_QUEUE_MS * 1000000;
+    }
+    atomic_store_explicit(&queue->full, full, memory_order_relaxed);
+    return full;
+}
+
+/* Lock held. */
 static void queue_push(trib_job *job, bool front) {
     trib_work_queue *queue = job->queue;
     atomic_store(&job->state, JOB_QUEUED);
+    job->queued_ns = trib_env_mono_ns(queue->pool->env);
+    count_in(job);
     if (front) trib_list_push_front(&queue->jobs, &job->link);
     else trib_list_push_back(&queue->jobs, &job->link);
     queue->queued++;
@@ -112,9 +166,11 @@ static void queue_push(trib_job *job, bool front) {
 /* The next job of the tenant whose turn it is, NULL if nothing is ready. Lock held. */
 static trib_job *take_ready(trib_workers *pool) {
     trib_list *link = trib_list_take_first(&pool->ready);
+    if (!link && has_ready(pool)) link = trib_list_take_first(&pool->ready_heavy);
     if (!link) return NULL;
     trib_work_queue *queue = TRIB_LIST_ITEM(link, trib_work_queue, link);
-    trib_job *job = TRIB_LIST_ITEM(trib_list_take_first(&queue->jobs), trib_job, link);
+    trib_list *first = trib_list_take_first(&queue->jobs);
+    trib_job *job = TRIB_LIST_ITEM(first, trib_job, link);
     queue->queued--;
     queue->running++;
     pool->active++;
@@ -122,7 +178,7 @@ static trib_job *take_ready(trib_workers *pool) {
     return job;
 }
 
-void trib_job_post_home(trib_job *job) {
+static void post_home(trib_job *job) {
     if (job->home) job->home->post(job->home, job);
     else job->done(job);
 }
@@ -131,21 +187,35 @@ void trib_job_post_home(trib_job *job) {
 static trib_home *push_home(trib_job *job) {
     trib_home *home = job->home;
     if (home && home->push) return home->push(home, job) ? home : NULL;
-    trib_job_post_home(job);
+    post_home(job);
     return NULL;
 }
 
+void trib_job_post_home(trib_job *job) {
+    trib_workers *pool = job->queue->pool;
+    lock(pool);
+    count_out(job->queue, job->counted);
+    job->counted = false;
+    unlock(pool);
+    post_home(job);
+}
+
 /* Runs one job until it is done or really waits. The job is not touched after it went home or became WAITING. Answers
- * the home to which a wake is owed, or NULL. */
-static trib_home *run_job(trib_job *job) {
+ * the home to which a wake is owed, or NULL. *ret_counted: the caller must count it out. */
+static trib_home *run_job(trib_job *job, bool *ret_counted) {
+    *ret_counted = false;
     for (;;) {
         atomic_store(&job->state, JOB_RUNNING);
         trib_job_verdict verdict = job->run(job);
         if (verdict == TRIB_JOB_GONE) return NULL;
+        *ret_counted = job->counted;
+        job->counted = false;
         if (verdict == TRIB_JOB_DONE) return push_home(job);
         int expected = JOB_RUNNING;
         if (atomic_compare_exchange_strong(&job->state, &expected, JOB_WAITING)) return NULL;
         assert(expected == JOB_RESUMED);
+        job->counted = *ret_counted;
+        *ret_counted = false;
     }
 }
 
@@ -167,6 +237,26 @@ static void owe(trib_workers *pool, trib_home *home) {
     pool->owed[pool->owed_count++] = home; /* a home owes at most one wake, so it is not in there twice */
 }
 
+/* What the worker has run since it was last counted. Lock held. */
+static void count_use(worker *w, int64_t now_ns) {
+    trib_work_queue *queue = w->queue;
+    if (now_ns <= w->used_from_ns) return;
+    queue->used_ns += now_ns - w->used_from_ns;
+    w->used_from_ns = now_ns;
+    if (atomic_load_explicit(&queue->full, memory_order_relaxed)) queue_is_full(queue, now_ns);
+    if (!trib_list_is_linked(&queue->use_link)) trib_list_push_back(&queue->pool->used, &queue->use_link);
+}
+
+static void free_queue(trib_work_queue *queue) {
+    trib_list_remove(&queue->use_link);
+    free(queue);
+}
+
+/* A heavy tenant's job, while there are others. Lock held. */
+static bool runs_in_background(const worker *self, const trib_work_queue *queue) {
+    return self->pool->contended && self->pool->may_come_back && trib_work_queue_is_heavy(queue);
+}
+
 /* wakes: this worker has claimed a wake. Lock held on entry and exit. */
 static void worker_run_one(worker *self, trib_job *job, bool wakes) {
     trib_workers *pool = self->pool;
@@ -175,11 +265,25 @@ static void worker_run_one(worker *self, trib_job *job, bool wakes) {
     self->queue = queue;
     self->chosen = false;
     atomic_store(&job->worker, self);
-    self->since_ns = trib_env_mono_ns(pool->env);
+    self->heavy = trib_work_queue_is_heavy(queue);
+    pool->heavy += self->heavy;
+    if (runs_in_background(self, queue) && !self->background)
+        self->background = pool->env->thread_set_background(pool->env->ctx, self->thread, true);
+    bool counted, gives_way = trib_pace_must_give_way(&queue->lane) && pool->base > 1;
+    self->since_ns = self->used_from_ns = gives_way ? INT64_MAX : trib_env_mono_ns(pool->env);
     unlock(pool);
     if (wakes) wake(pool);
-    trib_home *home = run_job(job);
+    if (gives_way) {
+        trib_pace_give_way(&queue->lane, &self->runs_until_ns);
+        lock(pool);
+        self->since_ns = self->used_from_ns = trib_env_mono_ns(pool->env);
+        unlock(pool);
+    }
+    trib_home *home = run_job(job, &counted);
+    int64_t now_ns = trib_env_mono_ns(pool->env);
     lock(pool);
+    count_use(self, now_ns);
+    count_out(queue, counted);
     self->job = NULL;
     self->queue = NULL;
     if (self->stuck) {
@@ -187,11 +291,24 @@ static void worker_run_one(worker *self, trib_job *job, bool wakes) {
         pool->stuck--;
     } else {
         pool->active--;
+        pool->heavy -= self->heavy;
     }
     queue->running--;
-    if (queue->orphan && queue->running == 0) free(queue);
+    if (queue->orphan && queue->running == 0) free_queue(queue);
     else queue_settle(queue);
     if (home) owe(pool, home);
+}
+
+/* Lock held. */
+static void come_back(worker *self) {
+    const trib_env *env = self->pool->env;
+    self->background = !env->thread_set_background(env->ctx, self->thread, false);
+}
+
+/* Nothing but a heavy tenant's job is there to be taken next: no need to come back in between. Lock held. */
+static bool next_is_heavy(const trib_workers *pool) {
+    return pool->contended && pool->may_come_back && pool->active < pool->base && trib_list_is_empty(&pool->ready) &&
+           has_ready(pool);
 }
 
 /* A thread that cannot leave the background must not serve other tenants: it ends, a fresh one is started by the next
@@ -199,7 +316,7 @@ static void worker_run_one(worker *self, trib_job *job, bool wakes) {
 static bool must_retire(worker *self) {
     trib_workers *pool = self->pool;
     if (!self->background) return false;
-    self->background = !pool->env->thread_set_background(pool->env->ctx, self->thread, false);
+    come_back(self);
     return self->background && !pool->stopping && pool->live > 1;
 }
 
@@ -213,7 +330,9 @@ static void worker_main(void *arg) {
         bool wakes = wake_claim(pool);
         if (!job || !pool->waking) pay_owed(pool);
         if (job) {
+            if (self->background && !runs_in_background(self, job->queue)) come_back(self);
             worker_run_one(self, job, wakes);
+            if (self->background && next_is_heavy(pool)) continue;
             if (must_retire(self)) {
                 pay_owed(pool);
                 break;
@@ -221,8 +340,8 @@ static void worker_main(void *arg) {
             continue;
         }
         /* the debts were paid without the lock, so look again */
-        if (pool->active < pool->base && !trib_list_is_empty(&pool->ready)) continue;
-        if (pool->stopping && trib_list_is_empty(&pool->ready)) break;
+        if (pool->active < pool->base && has_ready(pool)) continue;
+        if (pool->stopping && trib_list_is_empty(&pool->ready) && trib_list_is_empty(&pool->ready_heavy)) break;
         pool->waiting++;
         trib_cond_wait(pool->env, pool->work, pool->lock, -1);
         pool->waiting--;
@@ -268,9 +387,13 @@ trib_code trib_workers_new(const trib_env *env, uint32_t threads, trib_workers *
     pool->env = env;
     pool->base = threads < 1 ? 1 : threads > TRIB_WORKERS_MAX ? TRIB_WORKERS_MAX : threads;
     trib_list_init(&pool->ready);
+    trib_list_init(&pool->ready_heavy);
+    trib_list_init(&pool->used);
+    pool->used_until_ns = trib_env_mono_ns(env);
+    pool->may_come_back = env->thread_may_come_back && env->thread_may_come_back(env->ctx);
     pool->lock = trib_mutex_new(env);
     pool->work = trib_cond_new(env);
-    bool ok = pool->lock && pool->work;
+    bool ok = pool->lock && pool->work && trib_pace_init(&pool->pace, env, NULL) == TRIB_OK;
     if (ok) {
         lock(pool);
         for (uint32_t i = 0; ok && i < pool->base; i++) ok = start_worker(pool);
@@ -302,6 +425,7 @@ void trib_workers_free(trib_workers *pool) {
     if (!pool) return;
     trib_workers_stop(pool);
     for (uint32_t i = 0; i < pool->count; i++) trib_mutex_free(pool->env, pool->workers[i].guard);
+    trib_pace_deinit(&pool->pace);
     trib_cond_free(pool->env, pool->work);
     trib_mutex_free(pool->env, pool->lock);
     free(pool);
@@ -312,6 +436,45 @@ void trib_workers_wake(trib_workers *pool) {
     bool wakes = wake_claim(pool);
     unlock(pool);
     if (wakes) wake(pool);
+}
+
+/* ---- heavy tenants ---- */
+
+/* Lock held. */
+static void set_heavy(trib_work_queue *queue, bool heavy) {
+    trib_pace *pace = &queue->pool->pace;
+    if (trib_work_queue_is_heavy(queue) == heavy) return;
+    atomic_store_explicit(&queue->lane.heavy, heavy, memory_order_relaxed);
+    if (heavy) trib_pace_sub_urgent(pace, queue->in_flight);
+    else trib_pace_add_urgent(pace, queue->in_flight);
+    trib_list_remove(&queue->link);
+    queue_settle(queue);
+}
+
+/* Averages each tenant's use over about four ticks and says who is heavy. Lock held. */
+static void weigh_tenants(trib_workers *pool, int64_t now_ns) {
+    int64_t most = 0, window_ns = now_ns - pool->used_until_ns;
+    bool light = false, heavy = false;
+    if (window_ns < TRIB_HEAVY_WINDOW_MS * 1000000) return;
+    pool->used_until_ns = now_ns;
+    for (uint32_t i = 0; i < pool->count; i++) {
+        if (pool->workers[i].job) count_use(&pool->workers[i], now_ns);
+    }
+    TRIB_LIST_EACH(at, &pool->used) {
+        trib_work_queue *queue = TRIB_LIST_ITEM(at, trib_work_queue, use_link);
+        queue->use_permille = (queue->use_permille * 3 + queue->used_ns * 1000 / window_ns) / 4;
+        queue->used_ns = 0;
+        if (queue->use_permille > most) most = queue->use_permille;
+    }
+    TRIB_LIST_EACH_SAFE(at, &pool->used) {
+        trib_work_queue *queue = TRIB_LIST_ITEM(at, trib_work_queue, use_link);
+        set_heavy(queue, queue->use_permille > TRIB_HEAVY_PERCENT * 10 &&
+                             queue->use_permille >= most * TRIB_HEAVY_OF_MOST_PERCENT / 100);
+        if (trib_work_queue_is_heavy(queue)) heavy = true;
+        else light = true;
+        if (queue->use_permille == 0 && !trib_work_queue_is_heavy(queue)) trib_list_remove(at);
+    }
+    pool->contended = light && heavy;
 }
 
 /* ---- stuck workers ---- */
@@ -354,6 +517,7 @@ void trib_workers_tick(trib_workers *pool) {
     pool->waking = false;
     if (wake_claim(pool)) wake(pool);
     pay_owed(pool);
+    weigh_tenants(pool, now_ns);
     for (uint32_t i = 0; i < pool->count; i++) {
         worker *w = &pool->workers[i];
         if (w->stuck || !is_overdue(w, now_ns)) continue;
@@ -363,6 +527,7 @@ void trib_workers_tick(trib_workers *pool) {
         w->background = pool->env->thread_set_background(pool->env->ctx, w->thread, true);
         pool->stuck++;
         pool->active--;
+        pool->heavy -= w->heavy;
         if (pool->waiting) trib_cond_signal(pool->env, pool->work);
     }
     while (!pool->stopping && !pool->waiting && pool->live < pool->base + pool->stuck && start_worker(pool)) continue;
@@ -380,6 +545,10 @@ uint32_t trib_workers_count_stuck(trib_workers *pool) {
     return stuck;
 }
 
+uint32_t trib_workers_count_urgent(trib_workers *pool) {
+    return atomic_load_explicit(&pool->pace.urgent, memory_order_relaxed);
+}
+
 /* ---- queues ---- */
 
 trib_work_queue *trib_work_queue_new(trib_workers *workers) {
@@ -388,6 +557,8 @@ trib_work_queue *trib_work_queue_new(trib_workers *workers) {
     queue->pool = workers;
     trib_list_init(&queue->jobs);
     trib_list_init(&queue->link);
+    trib_list_init(&queue->use_link);
+    queue->lane.pace = &workers->pace;
     return queue;
 }
 
@@ -397,28 +568,36 @@ void trib_work_queue_free(trib_work_queue *queue) {
     lock(pool);
     assert(queue->queued == 0);
     queue->orphan = true;
-    bool unused = queue->running == 0;
+    if (queue->running == 0) free_queue(queue);
     unlock(pool);
-    if (unused) free(queue);
+}
+
+bool trib_work_queue_is_full(const trib_work_queue *queue) {
+    return atomic_load_explicit(&queue->full, memory_order_relaxed);
+}
+
+trib_code trib_work_queue_full_error(trib_error *err) {
+    return trib_error_set(err, TRIB_TOO_MANY_REQUESTS,
+                          "this tenant has more requests waiting than are answered in time (%d at most, and none for "
+                          "more than %d ms); send fewer at once or try again later",
+                          TRIB_TENANT_QUEUE_MAX, TRIB_TENANT_QUEUE_MS);
 }
 
 trib_code trib_job_submit(trib_job *job, trib_error *err) {
     trib_work_queue *queue = job->queue;
     trib_workers *pool = queue->pool;
     trib_code code = TRIB_OK;
+    job->counted = false;
+    int64_t now_ns = trib_env_mono_ns(pool->env);
     bool later = job->home && job->home->wake_later && job->home->wake_later(job->home, pool);
     lock(pool);
     if (pool->stopping) code = TRIB_SHUTTING_DOWN;
-    else if (queue->queued >= TRIB_TENANT_QUEUE_MAX) code = TRIB_TOO_MANY_REQUESTS;
+    else if (queue_is_full(queue, now_ns)) code = TRIB_TOO_MANY_REQUESTS;
     else queue_push(job, false);
     bool wakes = !later && wake_claim(pool);
     unlock(pool);
     if (wakes) wake(pool);
-    if (code == TRIB_TOO_MANY_REQUESTS) {
-        return trib_error_set(err, code,
-                              "this tenant already has %d requests waiting; send fewer at once or try again later",
-                              TRIB_TENANT_QUEUE_MAX);
-    }
+    if (code == TRIB_TOO_MANY_REQUESTS) return trib_work_queue_full_error(err);
     return code == TRIB_OK ? code : trib_error_set(err, code, NULL);
 }
 
@@ -452,6 +631,8 @@ void trib_worker_set_handle(trib_job *job, trib_handle *handle) {
     worker *self = atomic_load(&job->worker);
     trib_mutex_lock(self->pool->env, self->guard);
     self->inside = handle ? job : NULL;
+    if (self->handle) trib_handle_set_lane(self->handle, NULL);
+    if (handle) trib_handle_set_lane(handle, &job->queue->lane);
     self->handle = handle;
     trib_mutex_unlock(self->pool->env, self->guard);
 }

@@ -54,6 +54,8 @@ struct trib_job {
     _Atomic bool cancelled; /* set by the home when the peer is gone; run looks at it at safe points */
     /* private to core/job.c */
     trib_list link;
+    int64_t queued_ns;
+    bool counted; /* in its queue's in_flight; whoever has the job now may look */
     _Atomic int state;
     _Atomic(void *) worker; /* the one that runs it, or ran it last */
 };
@@ -61,9 +63,18 @@ struct trib_job {
 enum {
     TRIB_WORKERS_MAX = 64,
     TRIB_TENANT_RUNNING_MAX = 4,  /* statements of one tenant at once: a tenant cannot take every worker */
-    TRIB_TENANT_QUEUE_MAX = 4096, /* jobs waiting per tenant; then TOO_MANY_REQUESTS */
+    TRIB_TENANT_QUEUE_MAX = 4096, /* jobs waiting per tenant; then TOO_MANY_REQUESTS: memory */
+    /* The same once more than so many wait and the first of them waits for so long: a queue that only grows serves
+     * nobody in time, and goes on to do so after the overload has ended. */
+    TRIB_TENANT_QUEUE_FREE = 64,
+    TRIB_TENANT_QUEUE_MS = 500,
     TRIB_STUCK_STATEMENT_MS = 50, /* a worker that sits longer in one job gets a stand-in */
-    TRIB_STUCK_WORKERS_MAX = 16   /* stand-ins; past it a statement of the heaviest tenant is interrupted each tick */
+    TRIB_STUCK_WORKERS_MAX = 16,  /* stand-ins; past it a statement of the heaviest tenant is interrupted each tick */
+    /* A tenant is heavy, and gives way to others (base/pace.h), while it keeps more than this part of a worker busy
+     * ... */
+    TRIB_HEAVY_WINDOW_MS = 10, /* looked at so often at most */
+    TRIB_HEAVY_PERCENT = 40,
+    TRIB_HEAVY_OF_MOST_PERCENT = 25 /* ... and at least this part of what the one that uses most does */
 };
 
 trib_code trib_workers_new(const trib_env *env, uint32_t threads, trib_workers **ret, trib_error *err);
@@ -77,10 +88,19 @@ void trib_workers_wake(trib_workers *workers);
 void trib_workers_tick(trib_workers *workers);
 /* How many are in one job for more than TRIB_STUCK_STATEMENT_MS. Thread: any. */
 uint32_t trib_workers_count_stuck(trib_workers *workers);
+/* Requests of tenants that are not heavy, between submission and home. Thread: any. */
+uint32_t trib_workers_count_urgent(trib_workers *workers);
 
 /* The queue of one tenant; made with the tenant, and freed with it, when no job waits in it. */
 trib_work_queue *trib_work_queue_new(trib_workers *workers);
 void trib_work_queue_free(trib_work_queue *queue);
+/* True: a job would be refused. As it was at the last submission or start of a job; for refusing work before it is
+ * decoded. Thread: any. */
+bool trib_work_queue_is_full(const trib_work_queue *queue);
+/* What is_full's refusal says: TOO_MANY_REQUESTS. */
+trib_code trib_work_queue_full_error(trib_error *err);
+/* It uses more than its share now and gives way to others. Thread: any. */
+bool trib_work_queue_is_heavy(const trib_work_queue *queue);
 
 /* OK: the job has moved. TOO_MANY_REQUESTS, SHUTTING_DOWN: it has not. Thread: any. */
 trib_code trib_job_submit(trib_job *job, trib_error *err);

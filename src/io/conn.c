@@ -137,8 +137,17 @@ void trib_conn_adopt(trib_conn *conn) {
     if (conn->state == CONN_OPEN) trib_conn_read_start(conn);
 }
 
+/* A peer that takes nothing would leave what we have sent with the kernel for minutes after our close; a reset frees it
+ * at once, and tells the peer. */
+static void reset_on_close(trib_conn *conn) {
+    uv_os_fd_t fd;
+    if (conn->unix_socket || uv_fileno(&conn->uv.handle, &fd) != 0) return;
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1, .l_linger = 0}, sizeof(struct linger));
+}
+
 void trib_conn_abort(trib_conn *conn, trib_code why) {
     if (conn->state == CONN_CLOSED) return;
+    if (conn->unsent_bytes > 0) reset_on_close(conn);
     conn->state = CONN_CLOSED;
     conn->why = why;
     trib_loop_timer_clear(conn->loop, &conn->timer);

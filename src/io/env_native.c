@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
@@ -27,7 +28,7 @@
 
 #include "crypto/hash.h"
 
-enum { BACKGROUND_NICE = 19, NAME_BYTES = 16 };
+enum { BACKGROUND_NICE = 19, NICE_ZERO_LIMIT = 20, NAME_BYTES = 16 };
 
 struct trib_mutex {
     pthread_mutex_t os;
@@ -187,6 +188,17 @@ static bool thread_set_background(void *ctx, trib_thread *t, bool background) {
     return id != 0 && setpriority(PRIO_PROCESS, (id_t)id, background ? BACKGROUND_NICE : 0) == 0;
 }
 
+/* setpriority(2): down to nice 0 needs RLIMIT_NICE of 20, or the privilege. */
+static bool thread_may_come_back(void *ctx) {
+    (void)ctx;
+    struct rlimit limit;
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    if (getrlimit(RLIMIT_NICE, &limit) == 0 && limit.rlim_cur >= NICE_ZERO_LIMIT) return true;
+    if (syscall(SYS_capget, &head, caps) != 0) return false;
+    return caps[CAP_TO_INDEX(CAP_SYS_NICE)].effective & CAP_TO_MASK(CAP_SYS_NICE);
+}
+
 const trib_env *trib_env_native(void) {
     static const trib_env native = {
         .mono_ns = mono_ns,
@@ -204,6 +216,7 @@ const trib_env *trib_env_native(void) {
         .thread_start = thread_start,
         .thread_join = thread_join,
         .thread_set_background = thread_set_background,
+        .thread_may_come_back = thread_may_come_back,
     };
     return &native;
 }

@@ -48,6 +48,9 @@
     X(max_connections, COUNT, "20000", "N", "open connections of each listener; more are closed at once", "5000")      \
     X(max_response, BYTES, "10MiB", "SIZE", "largest answer to one request", "32MiB")                                  \
     X(max_row, BYTES, "5MiB", "SIZE", "largest row of an answer", "5MiB")                                              \
+    X(max_import, BYTES, "64GiB", "SIZE", "largest file that becomes a tenant by an import; 0: any", "10GiB")          \
+    X(dump_folder, STR, "", "FOLDER", "where dump_url of the admin API may name file:///... dumps; empty: nowhere",    \
+      "/var/lib/tributary-dumps")                                                                                      \
     X(max_batch_steps, COUNT, "0", "N", "statements in one batch; 0: the protocol's own limit", "1000")                \
     X(slow_statement_ms, COUNT, "0", "N", "log statements that run at least as many milliseconds; 0: none", "500")     \
     X(test_hooks, BOOL, "false", "", "the SQL texts .close_ws and .close_tcp break a WebSocket, for tests of clients", \

@@ -41,14 +41,18 @@ static trib_code share_lock(char path[PATH_MAX], int *ret_fd, trib_error *err) {
     return TRIB_OK;
 }
 
-trib_code trib_local_file_open(const char *path, trib_local_file *ret, trib_error *err) {
+trib_code trib_local_file_lock(const char *path, int *ret_fd, trib_error *err) {
     char real[PATH_MAX];
-    *ret = (trib_local_file){.lock_fd = -1};
     if (!realpath(path, real)) {
         return trib_error_set(err, errno == ENOENT || errno == ENOTDIR ? TRIB_NOT_FOUND : TRIB_IO,
                               "cannot open the file %s: %s", path, strerror(errno));
     }
-    trib_code code = share_lock(real, &ret->lock_fd, err);
+    return share_lock(real, ret_fd, err);
+}
+
+trib_code trib_local_file_open(const char *path, trib_local_file *ret, trib_error *err) {
+    *ret = (trib_local_file){.lock_fd = -1};
+    trib_code code = trib_local_file_lock(path, &ret->lock_fd, err);
     return code == TRIB_OK ? trib_plain_file_open(path, &ret->file, err) : code;
 }
 

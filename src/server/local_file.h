@@ -19,6 +19,10 @@ typedef struct trib_local_file {
  *       folder),
  * and those of trib_plain_file_open. Thread: main. */
 trib_code trib_local_file_open(const char *path, trib_local_file *ret, trib_error *err);
+/* Only the look: *ret_fd: a descriptor that keeps servers off the data folder until it is closed; -1: the file is in
+ * none.
+ * Errors: NOT_FOUND, DATA_FOLDER_LOCKED. */
+trib_code trib_local_file_lock(const char *path, int *ret_fd, trib_error *err);
 void trib_local_file_close(trib_local_file *file);
 
 #endif

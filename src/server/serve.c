@@ -4,6 +4,7 @@
 #include "server/serve.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -22,9 +23,10 @@
 #include "net/server.h"
 #include "server/certs.h"
 #include "server/modules.h"
+#include "server/outbound.h"
 #include "server/server_file.h"
 
-enum { URL_BYTES = 192, WORKERS_MIN = 4 };
+enum { URL_BYTES = 192, WORKERS_MIN = 4, HEAPS_MAX = 4 };
 
 struct trib_serving {
     const trib_config *config;
@@ -121,6 +123,7 @@ static void fill_settings(const trib_serve_options *options, trib_settings *sett
         .delete_grace_ms = config->delete_grace,
         .max_response_bytes = config->max_response,
         .max_row_bytes = config->max_row,
+        .max_import_bytes = config->max_import,
         .max_batch_steps = config->max_batch_steps,
         .test_hooks = config->test_hooks,
     };
@@ -182,6 +185,7 @@ static trib_code start(trib_serving *serving, const trib_serve_options *options,
     trib_log_init(&serving->log, serving->env, config->log_level, config->log_format, write_stderr, NULL);
     *app = (trib_app){.env = serving->env, .log = &serving->log, .version = TRIB_VERSION};
     fill_settings(options, &app->settings);
+    app->outbound = trib_outbound_of(config);
     int fds[2];
     trib_code code = trib_metrics_new(&app->metrics, err);
     if (!code) code = take_sockets(serving, fds, err);
@@ -223,12 +227,21 @@ static void end(trib_serving *serving) {
     free(serving);
 }
 
+/* glibc would keep 8 heaps a core, each as large as its threads ever needed together: with a thousand databases open
+ * that was half as much memory again as they use, and it grew for half an hour. */
+static void limit_heaps(void) {
+#ifdef M_ARENA_MAX
+    mallopt(M_ARENA_MAX, HEAPS_MAX);
+#endif
+}
+
 trib_code trib_serve_start(const trib_serve_options *options, trib_serving **ret, trib_error *err) {
     trib_serving *serving = calloc(1, sizeof *serving);
     if (!serving) return trib_error_set(err, TRIB_NOMEM, NULL);
     serving->config = options->config;
     serving->env = trib_env_native();
     serving->as_service = options->as_service;
+    limit_heaps();
     umask(0077); /* control.db holds the signing keys; whoever made the data folder may have left it open */
     /* before any thread exists, so that all inherit it: only sigtimedwait below takes these */
     sigemptyset(&serving->signals);

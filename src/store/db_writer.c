@@ -12,6 +12,7 @@
 struct trib_db_writer {
     trib_task task; /* first */
     trib_store *store;
+    sqlite3_vfs *base; /* outlives the store */
     trib_paths paths;
     char tmp[TRIB_PATH_MAX_BYTES + 8];
     sqlite3_file *file;
@@ -43,6 +44,99 @@ trib_code trib_db_writer_add(trib_db_writer *w, trib_str bytes, trib_error *err)
     }
     return TRIB_OK;
 }
+
+/* ---- SQL ---- */
+
+trib_code trib_db_writer_begin_sql(trib_db_writer *w, const trib_sql_load_bounds *bounds, trib_sql_load **ret_load,
+                                   trib_error *err) {
+    trib_sql_load_bounds own = *bounds;
+    own.vfs = w->base->zName;
+    return trib_sql_load_open(w->tmp, &own, ret_load, err);
+}
+
+trib_code trib_db_writer_end_sql(trib_db_writer *w, trib_sql_load *load, bool whole, trib_error *err) {
+    sqlite3_int64 bytes = 0;
+    trib_code code = whole ? trib_sql_load_finish(load, err) : TRIB_OK;
+    trib_sql_load_close(load);
+    if (code != TRIB_OK) return code;
+    int rc = w->file->pMethods->xFileSize(w->file, &bytes);
+    w->at = bytes;
+    return rc == SQLITE_OK ? TRIB_OK : trib_file_error("look at", w->tmp, rc, err);
+}
+
+/* ---- is it a database? ---- */
+
+/* https://sqlite.org/fileformat2.html#the_database_header */
+enum { HEADER_BYTES = 100, HEADER_VERSIONS_AT = 18, HEADER_ENCODING_AT = 56, PAGE_BYTES = 4096 };
+
+/* SQLite begins a list of faults with the database's name, on a line of its own. */
+static trib_code refused(trib_error *err, const char *why) {
+    const char *line = strchr(why, '\n');
+    if (why[0] == '*' && line) why = line + 1;
+    return trib_error_set(err, TRIB_IMPORT_REFUSED, "the file cannot become a tenant's database: %s", why);
+}
+
+static trib_code check_header(trib_db_writer *w, trib_error *err) {
+    uint8_t head[HEADER_BYTES];
+    if (w->at < PAGE_BYTES || w->at % PAGE_BYTES != 0) return refused(err, "it is no whole number of 4,096-byte pages");
+    int rc = w->file->pMethods->xRead(w->file, head, sizeof head, 0);
+    if (rc != SQLITE_OK) return trib_file_error("read", w->tmp, rc, err);
+    if (memcmp(head, "SQLite format 3", 16) != 0)
+        return refused(err, "it does not begin like a SQLite database; it may be encrypted, or cut off");
+    if ((head[16] << 8 | head[17]) != PAGE_BYTES) return refused(err, "its pages are not of 4,096 bytes");
+    if (head[HEADER_ENCODING_AT + 3] > 1) return refused(err, "its texts are UTF-16; only UTF-8 is served here");
+    return TRIB_OK;
+}
+
+/* 1: a rollback journal, which needs no other file; 2: WAL, as the store has it. */
+static trib_code set_versions(trib_db_writer *w, uint8_t version, trib_error *err) {
+    const uint8_t versions[2] = {version, version};
+    int rc = w->file->pMethods->xWrite(w->file, versions, sizeof versions, HEADER_VERSIONS_AT);
+    return rc == SQLITE_OK ? TRIB_OK : trib_file_error("write", w->tmp, rc, err);
+}
+
+static int64_t first_number(sqlite3 *sqlite, const char *sql) {
+    sqlite3_stmt *stmt = NULL;
+    int64_t value = -1;
+    if (sqlite3_prepare_v2(sqlite, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
+        value = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    return value;
+}
+
+/* The first thing that SQLite finds wrong. */
+static trib_code check_integrity(const trib_db_writer *w, sqlite3 *sqlite, trib_error *err) {
+    sqlite3_stmt *stmt = NULL;
+    trib_code code = TRIB_OK;
+    int rc = sqlite3_prepare_v2(sqlite, "PRAGMA integrity_check(1)", -1, &stmt, NULL);
+    if (rc == SQLITE_OK) rc = sqlite3_step(stmt);
+    const char *word = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(stmt, 0) : sqlite3_errmsg(sqlite);
+    if (rc == SQLITE_NOMEM) code = trib_error_set(err, TRIB_NOMEM, NULL);
+    else if (rc != SQLITE_ROW || !word || strcmp(word, "ok") != 0) code = refused(err, word ? word : "it is damaged");
+    sqlite3_finalize(stmt);
+    if (code == TRIB_OK && first_number(sqlite, "PRAGMA page_count") != w->at / PAGE_BYTES)
+        code = refused(err, "its length is not what its header says; was it copied while it was written?");
+    return code;
+}
+
+trib_code trib_db_writer_check(trib_db_writer *w, trib_error *err) {
+    sqlite3 *sqlite = NULL;
+    trib_code code = flush(w, err);
+    if (code == TRIB_OK) code = check_header(w, err);
+    if (code == TRIB_OK) code = set_versions(w, 1, err);
+    if (code != TRIB_OK) return code;
+    int rc = sqlite3_open_v2(w->tmp, &sqlite, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE,
+                             w->base->zName);
+    /* nothing in it is trusted yet */
+    if (rc == SQLITE_OK) rc = sqlite3_db_config(sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    if (rc == SQLITE_OK) rc = sqlite3_db_config(sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    if (rc == SQLITE_OK) rc = sqlite3_exec(sqlite, "PRAGMA cell_size_check=ON", NULL, NULL, NULL);
+    code = rc == SQLITE_OK ? check_integrity(w, sqlite, err) : trib_file_error("open", w->tmp, rc, err);
+    (void)sqlite3_close(sqlite);
+    return code == TRIB_OK ? set_versions(w, 2, err) : code;
+}
+
+/* ---- the end ---- */
 
 static trib_code put_in_place(trib_db_writer *w, trib_error *err) {
     const trib_disk *disk = w->store->disk;
@@ -80,6 +174,7 @@ trib_code trib_db_writer_open(trib_store *store, trib_str id, trib_db_writer **r
     trib_db_writer *w = calloc(1, sizeof *w);
     if (!w) return trib_error_set(err, TRIB_NOMEM, NULL);
     w->store = store;
+    w->base = store->base;
     trib_code code = trib_paths_make(store->data_dir, id, &w->paths, err);
     if (code == TRIB_OK) memcpy(name, id.ptr, id.len);
     if (code == TRIB_OK) code = trib_store_make_folders(store, name, &w->paths, err);
@@ -98,9 +193,15 @@ trib_code trib_db_writer_open(trib_store *store, trib_str id, trib_db_writer **r
     return TRIB_OK;
 }
 
+void trib_db_writer_leave(trib_db_writer *w) {
+    if (!w) return;
+    w->in_place = true;
+    trib_db_writer_free(w);
+}
+
 void trib_db_writer_free(trib_db_writer *w) {
     if (!w) return;
     trib_file_close(w->file);
-    if (w->tmp[0] && !w->in_place) (void)w->store->base->xDelete(w->store->base, w->tmp, 0);
+    if (w->tmp[0] && !w->in_place) (void)w->base->xDelete(w->base, w->tmp, 0);
     free(w);
 }

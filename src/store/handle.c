@@ -527,6 +527,10 @@ trib_db *trib_handle_db(const trib_handle *h) {
     return h->db;
 }
 
+void trib_handle_set_lane(trib_handle *h, trib_pace_lane *lane) {
+    h->lane = lane;
+}
+
 void trib_handle_interrupt(trib_handle *h, trib_code why) {
     trib_db *db = h->db;
     trib_db_lock(db);

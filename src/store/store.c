@@ -398,10 +398,11 @@ void trib_store_free(trib_store *store) {
 
 /* The file, and what a crash may have left of its replacement. */
 static trib_code delete_file(trib_store *store, const char *path, trib_error *err) {
-    char tmp[TRIB_PATH_MAX_BYTES + 8];
+    char tmp[TRIB_PATH_MAX_BYTES + 8], journal[TRIB_PATH_MAX_BYTES + 16];
     snprintf(tmp, sizeof tmp, "%s.tmp", path);
-    const char *const paths[] = {tmp, path};
-    for (size_t i = 0; i < 2; i++) {
+    snprintf(journal, sizeof journal, "%s-journal", tmp); /* of one that SQL text was to make (db_writer.h) */
+    const char *const paths[] = {journal, tmp, path};
+    for (size_t i = 0; i < 3; i++) {
         int rc = store->base->xDelete(store->base, paths[i], 1);
         if (rc != SQLITE_OK && rc != SQLITE_IOERR_DELETE_NOENT) return trib_file_error("delete", paths[i], rc, err);
     }

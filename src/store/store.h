@@ -25,6 +25,7 @@
 #include "base/env.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/pace.h"
 #include "base/str.h"
 
 typedef struct trib_store trib_store;
@@ -174,6 +175,8 @@ trib_db *trib_handle_db(const trib_handle *handle);
 /* What the statements that ended since enter, or since the last call, have read and written. The database's own counts
  * (trib_db_get_stats) begin again when it was closed meanwhile. Thread: inside. */
 void trib_handle_take_rows(trib_handle *handle, uint64_t *ret_read, uint64_t *ret_written);
+/* Statements on it give way as the lane (pace.h) says; NULL: never. Borrowed. Thread: inside. */
+void trib_handle_set_lane(trib_handle *handle, trib_pace_lane *lane);
 /* Makes the running statement stop with STATEMENT_TIMEOUT or CANCELLED soon. Thread: any, between enter and leave. */
 void trib_handle_interrupt(trib_handle *handle, trib_code why);
 

@@ -55,7 +55,7 @@ static inline bool wire_send(wire *w, const char *bytes, size_t n) {
 static inline bool wire_read(wire *w, char *out, size_t cap, size_t *at) {
     size_t got = 0;
     if (!w->ssl) {
-        ssize_t n = recv(w->fd, out + *at, cap - 1 - *at, 0);
+        ssize_t n = server_recv(w->fd, out + *at, cap - 1 - *at);
         got = n > 0 ? (size_t)n : 0;
     } else if (SSL_read_ex(w->ssl, out + *at, cap - 1 - *at, &got) != 1) {
         got = 0;

@@ -139,6 +139,15 @@ static inline int server_connect(int port) {
     return fd;
 }
 
+/* recv that goes on after a signal: system() on another thread sends SIGCHLD here, and a socket with a time limit does
+ * not go on by itself. */
+static inline ssize_t server_recv(int fd, char *out, size_t n) {
+    ssize_t got;
+    do got = recv(fd, out, n, 0);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
 /* False if the server closed meanwhile, which is its right. */
 static inline bool server_send(int fd, const char *bytes, size_t n) {
     while (n > 0) {
@@ -159,7 +168,7 @@ static inline bool server_read(int fd, char *out, size_t cap, const char *until)
     size_t n = 0;
     out[0] = '\0';
     while (n + 1 < cap && !(until && strstr(out, until))) {
-        ssize_t got = recv(fd, out + n, cap - 1 - n, 0);
+        ssize_t got = server_recv(fd, out + n, cap - 1 - n);
         if (got < 0) return false;
         if (got == 0) return !until;
         n += (size_t)got;

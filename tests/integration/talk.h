@@ -78,7 +78,7 @@ static inline bool talk_fill(talk *t, size_t *have) {
         t->buf = realloc(t->buf, t->cap);
         if (!t->buf) die("no memory");
     }
-    ssize_t got = recv(t->fd, t->buf + *have, t->cap - 1 - *have, 0);
+    ssize_t got = server_recv(t->fd, t->buf + *have, t->cap - 1 - *have);
     if (got <= 0) return false;
     *have += (size_t)got;
     t->buf[*have] = '\0';

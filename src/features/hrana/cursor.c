@@ -70,31 +70,27 @@ static trib_code write_first(hrana_exec *x, trib_error *err) {
     return x->out.failed ? trib_error_set(err, TRIB_NOMEM, NULL) : TRIB_OK;
 }
 
-static void handle(trib_http_request *http, const hrana_codec *codec) {
-    trib_error err;
-    trib_str baton;
-    hrana_batch *batch = trib_arena_zalloc(http->arena, 1, sizeof *batch);
-    hrana_exec *x = hrana_exec_new(http);
-    if (!x) return;
-    x->codec = codec;
-    trib_code code = batch ? codec->decode_cursor(http->arena, http->body, &baton, batch, &err)
-                           : trib_error_set(&err, TRIB_NOMEM, NULL);
-    if (code == TRIB_OK) code = hrana_batch_check(x, batch, &err);
-    if (code == TRIB_OK) code = hrana_batch_begin(x, batch, &err);
-    if (code == TRIB_OK) code = hrana_exec_open(x, baton, &err);
-    if (code == TRIB_OK) code = write_first(x, &err);
-    if (code != TRIB_OK) {
-        hrana_exec_fail(x, &err);
-        return;
-    }
+static trib_code decode(hrana_exec *x, trib_error *err) {
+    x->decoded = trib_arena_zalloc(x->arena, 1, sizeof *x->decoded);
+    if (!x->decoded) return trib_error_set(err, TRIB_NOMEM, NULL);
+    trib_code code = x->codec->decode_cursor(x->arena, x->http->body, &x->baton, x->decoded, err);
+    return code == TRIB_OK ? hrana_batch_check(x, x->decoded, err) : code;
+}
+
+static trib_code begin(hrana_exec *x, trib_error *err) {
+    trib_code code = hrana_batch_begin(x, x->decoded, err);
+    if (code == TRIB_OK) code = hrana_exec_open(x, x->baton, err);
+    if (code == TRIB_OK) code = write_first(x, err);
     x->job.handed = handed;
-    hrana_exec_submit(x, work, finished);
+    return code;
 }
 
 void hrana_handle_cursor(trib_http_request *http) {
-    handle(http, &hrana_codec_json);
+    static const hrana_way way = {&hrana_codec_json, decode, begin, work, finished, NULL};
+    hrana_exec_serve(http, &way);
 }
 
 void hrana_handle_cursor_pb(trib_http_request *http) {
-    handle(http, &hrana_codec_pb);
+    static const hrana_way way = {&hrana_codec_pb, decode, begin, work, finished, NULL};
+    hrana_exec_serve(http, &way);
 }

@@ -213,9 +213,11 @@ void hrana_exec_init(hrana_exec *x, trib_app *app, trib_home *home, trib_tenant 
 
 hrana_exec *hrana_exec_new(trib_http_request *http) {
     trib_error err;
-    hrana_exec *x = calloc(1, sizeof *x);
+    bool full = trib_work_queue_is_full(http->tenant->queue); /* refusing before decoding is what keeps it cheap */
+    hrana_exec *x = full ? NULL : calloc(1, sizeof *x);
     if (!x) {
-        trib_error_set(&err, TRIB_NOMEM, NULL);
+        if (full) trib_work_queue_full_error(&err);
+        else trib_error_set(&err, TRIB_NOMEM, NULL);
         trib_http_answer_error(http, &err);
         return NULL;
     }
@@ -264,6 +266,44 @@ void hrana_exec_submit(hrana_exec *x, trib_code (*work)(trib_db_job *, trib_hand
     http->on_cancel = on_cancel;
     trib_code code = trib_db_job_submit(&x->job, &err);
     if (code != TRIB_OK) hrana_exec_fail(x, &err);
+}
+
+/* ---- from the body to the job ---- */
+
+static void start(hrana_exec *x, trib_code code, trib_error *err) {
+    if (code == TRIB_OK && x->http->cancelled) code = trib_error_set(err, TRIB_CANCELLED, NULL);
+    if (code == TRIB_OK) code = x->way->begin(x, err);
+    if (code == TRIB_OK) hrana_exec_submit(x, x->way->work, x->way->finished);
+    else hrana_exec_fail(x, err);
+}
+
+static trib_job_verdict decode_on_worker(trib_job *job) {
+    hrana_exec *x = (hrana_exec *)(void *)job;
+    x->job.code = x->way->decode(x, &x->job.err);
+    return TRIB_JOB_DONE;
+}
+
+static void decoded(trib_job *job) {
+    hrana_exec *x = (hrana_exec *)(void *)job;
+    trib_error err = x->job.err;
+    start(x, x->job.code, &err);
+}
+
+void hrana_exec_serve(trib_http_request *http, const hrana_way *way) {
+    trib_error err;
+    hrana_exec *x = hrana_exec_new(http);
+    if (!x) return;
+    x->way = way;
+    x->codec = way->codec;
+    x->status_of = way->status_of;
+    if (http->body.len <= TRIB_HRANA_LOOP_BODY_MAX_BYTES) {
+        start(x, way->decode(x, &err), &err);
+        return;
+    }
+    x->job.job.run = decode_on_worker;
+    x->job.job.done = decoded;
+    x->job.job.queue = http->tenant->queue;
+    if (trib_job_submit(&x->job.job, &err) != TRIB_OK) hrana_exec_fail(x, &err);
 }
 
 bool hrana_exec_settle(hrana_exec *x, bool keep, char ret_baton[TRIB_BATON_BYTES]) {

@@ -17,6 +17,7 @@
 
 enum {
     TRIB_HRANA_BODY_MAX_BYTES = 16 << 20,
+    TRIB_HRANA_LOOP_BODY_MAX_BYTES = 64 << 10, /* longer ones are decoded on a worker: stops bodies that block a loop */
     TRIB_HRANA_RESPONSE_MAX_BYTES = 10 << 20,
     TRIB_HRANA_ROW_MAX_BYTES = 5 << 20,
     TRIB_HRANA_RESULT_END_BYTES = 512, /* what follows a result's last row; kept free before each step */
@@ -70,7 +71,10 @@ struct hrana_exec {
     /* The HTTP status of a request that fails as a whole; NULL: the error table's. */
     int (*status_of)(trib_code code);
 
+    const struct hrana_way *way;
     hrana_pipeline pipeline;
+    hrana_batch *decoded; /* of the bodies that are one batch */
+    trib_str baton;
     size_t index; /* request that runs */
     bool closed;  /* a close request was done */
 
@@ -167,6 +171,19 @@ void hrana_exec_deinit(hrana_exec *x);
 hrana_exec *hrana_exec_new(trib_http_request *http);
 /* Its session: by the baton, or a new one where that is empty. */
 trib_code hrana_exec_open(hrana_exec *x, trib_str baton, trib_error *err);
+/* How a route with a JSON body is served. */
+typedef struct hrana_way {
+    const hrana_codec *codec;
+    /* http->body into x. Touches nothing but x: on the loop, or for a long body on a worker. */
+    trib_code (*decode)(hrana_exec *x, trib_error *err);
+    /* The session and what stands before the first result. Loop. */
+    trib_code (*begin)(hrana_exec *x, trib_error *err);
+    trib_code (*work)(trib_db_job *job, trib_handle *handle, trib_error *err);
+    void (*finished)(trib_db_job *job);
+    int (*status_of)(trib_code code); /* as in hrana_exec */
+} hrana_way;
+/* Everything from the request to its job; on failure answers. `way` is borrowed for as long as the request lives. */
+void hrana_exec_serve(trib_http_request *http, const hrana_way *way);
 /* Hands the job over; on failure answers and frees. */
 void hrana_exec_submit(hrana_exec *x, trib_code (*work)(trib_db_job *, trib_handle *, trib_error *),
                        void (*finished)(trib_db_job *));

@@ -23,29 +23,27 @@ static void finished(trib_db_job *job) {
     hrana_exec_answer(x, x->codec->pipeline_type);
 }
 
-static void handle(trib_http_request *http, const hrana_codec *codec) {
-    trib_error err;
-    hrana_exec *x = hrana_exec_new(http);
-    if (!x) return;
-    x->codec = codec;
-    x->envelope = codec->http;
-    trib_code code = codec->decode_pipeline(http->arena, http->body, &x->pipeline, &err);
+static trib_code decode(hrana_exec *x, trib_error *err) {
+    trib_code code = x->codec->decode_pipeline(x->arena, x->http->body, &x->pipeline, err);
     for (size_t i = 0; code == TRIB_OK && i < x->pipeline.count; i++) {
-        code = hrana_batch_check(x, &x->pipeline.requests[i].batch, &err);
+        code = hrana_batch_check(x, &x->pipeline.requests[i].batch, err);
     }
-    if (code == TRIB_OK) code = hrana_exec_open(x, x->pipeline.baton, &err);
-    if (code != TRIB_OK) {
-        hrana_exec_fail(x, &err);
-        return;
-    }
-    codec->pipeline_begin(x);
-    hrana_exec_submit(x, work, finished);
+    return code;
+}
+
+static trib_code begin(hrana_exec *x, trib_error *err) {
+    x->envelope = x->codec->http;
+    trib_code code = hrana_exec_open(x, x->pipeline.baton, err);
+    if (code == TRIB_OK) x->codec->pipeline_begin(x);
+    return code;
 }
 
 void hrana_handle_pipeline(trib_http_request *http) {
-    handle(http, &hrana_codec_json);
+    static const hrana_way way = {&hrana_codec_json, decode, begin, work, finished, NULL};
+    hrana_exec_serve(http, &way);
 }
 
 void hrana_handle_pipeline_pb(trib_http_request *http) {
-    handle(http, &hrana_codec_pb);
+    static const hrana_way way = {&hrana_codec_pb, decode, begin, work, finished, NULL};
+    hrana_exec_serve(http, &way);
 }

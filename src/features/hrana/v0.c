@@ -106,21 +106,23 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     return TRIB_OK;
 }
 
-void hrana_handle_v0(trib_http_request *http) {
-    trib_error err;
-    hrana_exec *x = hrana_exec_new(http);
-    if (!x) return;
-    hrana_batch *batch = trib_arena_zalloc(http->arena, 1, sizeof *batch);
-    trib_code code =
-        batch ? hrana_decode_v0(http->arena, http->body, batch, &err) : trib_error_set(&err, TRIB_NOMEM, NULL);
-    if (code == TRIB_OK) code = hrana_batch_check(x, batch, &err);
-    if (code == TRIB_OK) code = hrana_exec_open(x, (trib_str){0}, &err);
-    if (code != TRIB_OK) {
-        hrana_exec_fail(x, &err);
-        return;
-    }
-    x->batch = batch;
+static trib_code decode(hrana_exec *x, trib_error *err) {
+    x->decoded = trib_arena_zalloc(x->arena, 1, sizeof *x->decoded);
+    if (!x->decoded) return trib_error_set(err, TRIB_NOMEM, NULL);
+    trib_code code = hrana_decode_v0(x->arena, x->http->body, x->decoded, err);
+    return code == TRIB_OK ? hrana_batch_check(x, x->decoded, err) : code;
+}
+
+static trib_code begin(hrana_exec *x, trib_error *err) {
+    trib_code code = hrana_exec_open(x, (trib_str){0}, err);
+    if (code != TRIB_OK) return code;
+    x->batch = x->decoded;
     trib_jw_init(&x->w, &x->out);
     trib_jw_array_begin(&x->w);
-    hrana_exec_submit(x, work, hrana_exec_finish);
+    return TRIB_OK;
+}
+
+void hrana_handle_v0(trib_http_request *http) {
+    static const hrana_way way = {&hrana_codec_json, decode, begin, work, hrana_exec_finish, NULL};
+    hrana_exec_serve(http, &way);
 }

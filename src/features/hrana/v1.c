@@ -36,31 +36,37 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     return code;
 }
 
-static void handle(trib_http_request *http, hrana_request_type type) {
-    trib_error err;
-    hrana_exec *x = hrana_exec_new(http);
-    if (!x) return;
-    x->status_of = status_of;
-    hrana_request *request = trib_arena_zalloc(http->arena, 1, sizeof *request);
-    trib_code code = request ? hrana_decode_v1(http->arena, http->body, type, request, &err)
-                             : trib_error_set(&err, TRIB_NOMEM, NULL);
-    if (code == TRIB_OK) code = hrana_batch_check(x, &request->batch, &err);
-    if (code == TRIB_OK) code = hrana_exec_open(x, (trib_str){0}, &err);
-    if (code != TRIB_OK) {
-        hrana_exec_fail(x, &err);
-        return;
-    }
+static trib_code decode(hrana_exec *x, hrana_request_type type, trib_error *err) {
+    hrana_request *request = trib_arena_zalloc(x->arena, 1, sizeof *request);
+    if (!request) return trib_error_set(err, TRIB_NOMEM, NULL);
     x->pipeline = (hrana_pipeline){.requests = request, .count = 1};
+    trib_code code = hrana_decode_v1(x->arena, x->http->body, type, request, err);
+    return code == TRIB_OK ? hrana_batch_check(x, &request->batch, err) : code;
+}
+
+static trib_code decode_execute(hrana_exec *x, trib_error *err) {
+    return decode(x, HRANA_EXECUTE, err);
+}
+
+static trib_code decode_batch(hrana_exec *x, trib_error *err) {
+    return decode(x, HRANA_BATCH, err);
+}
+
+static trib_code begin(hrana_exec *x, trib_error *err) {
+    trib_code code = hrana_exec_open(x, (trib_str){0}, err);
+    if (code != TRIB_OK) return code;
     trib_jw_init(&x->w, &x->out);
     trib_jw_object_begin(&x->w);
     trib_jw_key(&x->w, TRIB_STR("result"));
-    hrana_exec_submit(x, work, hrana_exec_finish);
+    return TRIB_OK;
 }
 
 void hrana_handle_v1_execute(trib_http_request *http) {
-    handle(http, HRANA_EXECUTE);
+    static const hrana_way way = {&hrana_codec_json, decode_execute, begin, work, hrana_exec_finish, status_of};
+    hrana_exec_serve(http, &way);
 }
 
 void hrana_handle_v1_batch(trib_http_request *http) {
-    handle(http, HRANA_BATCH);
+    static const hrana_way way = {&hrana_codec_json, decode_batch, begin, work, hrana_exec_finish, status_of};
+    hrana_exec_serve(http, &way);
 }

@@ -39,14 +39,14 @@ void tenants_change_finished(trib_control_op *op) {
 
 /* sqld's members that would change what the new tenant is: better refused than ignored. */
 static trib_code check_create_body(const trib_json *body, trib_error *err) {
-    static const char *const unsupported[] = {"dump_url", "max_db_size",   "heartbeat_url", "bottomless_db_id",
-                                              "jwt_key",  "txn_timeout_s", "max_row_size",  "shared_schema_name"};
+    static const char *const unsupported[] = {"max_db_size",   "heartbeat_url", "bottomless_db_id",  "jwt_key",
+                                              "txn_timeout_s", "max_row_size",  "shared_schema_name"};
     static const char *const only_false[] = {"shared_schema", "allow_attach"};
     for (size_t i = 0; i < sizeof unsupported / sizeof *unsupported; i++) {
         if (trib_json_absent(trib_json_get(body, unsupported[i]))) continue;
-        return trib_error_set(err, TRIB_BAD_REQUEST, "\"%s\" is not supported: create the tenant with {} and %s",
-                              unsupported[i],
-                              i == 0 ? "send the dump's SQL through it as a script" : "leave this member out");
+        return trib_error_set(err, TRIB_BAD_REQUEST,
+                              "\"%s\" is not supported: create the tenant with {} and leave this member out",
+                              unsupported[i]);
     }
     for (size_t i = 0; i < sizeof only_false / sizeof *only_false; i++) {
         const trib_json *member = trib_json_get(body, only_false[i]);
@@ -62,8 +62,8 @@ void tenants_handle_create(trib_http_request *http) {
     static const char *const members[] = {
         "dump_url",     "max_db_size",   "heartbeat_url",      "bottomless_db_id", "jwt_key",         "txn_timeout_s",
         "max_row_size", "shared_schema", "shared_schema_name", "allow_attach",     "durability_mode", NULL};
-    const trib_json *body;
-    trib_str mode;
+    const trib_json *body, *url;
+    trib_str mode, dump = {0};
     trib_error err;
     if (!tenants_name_fits(http)) return;
     trib_code code = tenants_parse_body(http, members, &body, &err);
@@ -73,8 +73,15 @@ void tenants_handle_create(trib_http_request *http) {
         code = trib_error_set(&err, TRIB_BAD_REQUEST,
                               "\"durability_mode\" is always \"strong\" here: an acknowledged write is on disk");
     }
+    url = code == TRIB_OK ? trib_json_get(body, "dump_url") : NULL;
+    if (code == TRIB_OK && !trib_json_absent(url) && (!trib_json_str(url, &dump) || dump.len == 0))
+        code = trib_error_set(&err, TRIB_BAD_REQUEST, "\"dump_url\" must be a URL of SQL text");
     if (code != TRIB_OK) {
         trib_http_answer_error(http, &err);
+        return;
+    }
+    if (dump.len) {
+        tenants_create_from_dump(http, dump);
         return;
     }
     change_call *call = tenants_call_new(http, TRIB_CONTROL_CREATE, tenants_change_finished);

@@ -16,6 +16,12 @@ static const trib_route routes[] = {
     {"POST", "/v1/namespaces/:ns/create", ADMIN_BODY, tenants_handle_create, "create a tenant"},
     {"POST", "/v1/namespaces/:ns/rename", ADMIN_BODY, tenants_handle_rename, "give a tenant another name"},
     {"POST", "/v1/namespaces/:ns/fork/:to", ADMIN_BODY, tenants_handle_fork, "copy a tenant as it is now"},
+    {"POST", "/v1/namespaces/:ns/import", ADMIN_BODY, tenants_handle_import, "begin a tenant from a SQLite file"},
+    {"POST", "/v1/imports/:id", TRIB_LISTENER_ADMIN, TRIB_AUTH_ADMIN, TENANTS_IMPORT_CHUNK_BYTES,
+     tenants_handle_import_piece, "the next piece of the file"},
+    {"POST", "/v1/imports/:id/finish", ADMIN_BODY, tenants_handle_import_finish, "check it; the tenant is there"},
+    {"DELETE", "/v1/imports/:id", ADMIN_BODY, tenants_handle_import_drop, "give an import up"},
+    {"GET", "/v1/namespaces/:ns/export", ADMIN_GET, tenants_handle_export, "the database of now as a SQLite file"},
     {"GET", "/v1/namespaces/:ns/stats", ADMIN_GET, tenants_handle_stats, "counters under sqld's names"},
     {"GET", "/v1/namespaces/:ns/config", ADMIN_GET, tenants_handle_config, "settings under sqld's names"},
     {"POST", "/v1/namespaces/:ns/config", ADMIN_BODY, tenants_handle_set_config, "change them under sqld's names"},
@@ -27,5 +33,8 @@ static const trib_route routes[] = {
     {"POST", "/v1/keys/rotate", ADMIN_BODY, tenants_handle_rotate, "sign with a new key from now on"},
 };
 
-const trib_module trib_tenants_module = {
-    .name = "tenants", .routes = routes, .route_count = sizeof routes / sizeof routes[0]};
+const trib_module trib_tenants_module = {.name = "tenants",
+                                         .routes = routes,
+                                         .route_count = sizeof routes / sizeof routes[0],
+                                         .start = tenants_start,
+                                         .stop = tenants_stop};

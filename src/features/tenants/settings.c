@@ -126,7 +126,7 @@ static trib_code take(const trib_json *member, trib_tenant_setting setting, trib
     return TRIB_OK;
 }
 
-static trib_code parse_patch(trib_http_request *http, trib_tenant_change *change, trib_error *err) {
+trib_code tenants_parse_settings(trib_http_request *http, trib_tenant_change *change, trib_error *err) {
     const char *allowed[TRIB_TENANT_SETTING_COUNT + 2];
     const trib_json *body = NULL;
     for (size_t i = 0; i < TRIB_TENANT_SETTING_COUNT; i++) allowed[i] = trib_tenant_setting_row_at(i)->name;
@@ -138,7 +138,11 @@ static trib_code parse_patch(trib_http_request *http, trib_tenant_change *change
         if (member) code = take(member, (trib_tenant_setting)i, change, err);
     }
     const trib_json *reason = trib_json_get(body, "block_reason");
-    if (code == TRIB_OK && reason) code = take_reason(reason, change, err);
+    return code == TRIB_OK && reason ? take_reason(reason, change, err) : code;
+}
+
+static trib_code parse_patch(trib_http_request *http, trib_tenant_change *change, trib_error *err) {
+    trib_code code = tenants_parse_settings(http, change, err);
     if (code == TRIB_OK && !change->given && !change->has_reason)
         code = trib_error_set(err, TRIB_BAD_REQUEST, "nothing to change: the body must have at least one setting");
     return code;

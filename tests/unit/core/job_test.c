@@ -54,7 +54,7 @@ typedef struct test_job {
     _Atomic int *inside, *most;
 } test_job;
 
-static int finished_tags[64], finished_count;
+static int finished_tags[128], finished_count;
 
 static void record(trib_job *base) {
     finished_tags[finished_count++] = ((test_job *)(void *)base)->tag;
@@ -378,6 +378,151 @@ static void a_stuck_thread_goes_to_the_background_and_is_replaced_by_a_fresh_one
     home_deinit(&home);
 }
 
+/* ---- heavy tenants ---- */
+
+/* Moves the clock and ticks until the averages have settled. */
+static void let_weigh(trib_workers *workers) {
+    for (int i = 0; i < 10; i++) {
+        env.offset_ns += (int64_t)TRIB_HEAVY_WINDOW_MS * 1000000;
+        trib_workers_tick(workers);
+    }
+}
+
+/* Two workers, one of them in a job of `a`, that therefore becomes heavy. */
+typedef struct heavy_case {
+    trib_workers *workers;
+    trib_work_queue *a, *b;
+    test_home home;
+    test_job busy;
+    _Atomic bool hold;
+    _Atomic int inside, most;
+} heavy_case;
+
+static void heavy_begin(heavy_case *c) {
+    *c = (heavy_case){.hold = true};
+    home_init(&c->home);
+    assert_int_equal(trib_workers_new(&env.env, 2, &c->workers, NULL), TRIB_OK);
+    c->a = trib_work_queue_new(c->workers);
+    c->b = trib_work_queue_new(c->workers);
+    c->busy = make(&c->home, c->a, 1, run_plain);
+    c->busy.hold = &c->hold;
+    c->busy.inside = &c->inside;
+    c->busy.most = &c->most;
+    assert_int_equal(trib_job_submit(&c->busy.job, NULL), TRIB_OK);
+    while (atomic_load(&c->inside) == 0) sched_yield();
+}
+
+static void heavy_end(heavy_case *c) {
+    trib_workers_stop(c->workers);
+    trib_work_queue_free(c->a);
+    trib_work_queue_free(c->b);
+    trib_workers_free(c->workers);
+    home_deinit(&c->home);
+}
+
+static void who_keeps_a_worker_busy_becomes_heavy_and_light_again(void **state) {
+    (void)state;
+    heavy_case c;
+    heavy_begin(&c);
+    assert_false(trib_work_queue_is_heavy(c.a));
+    assert_int_equal(trib_workers_count_urgent(c.workers), 1);
+    let_weigh(c.workers);
+    assert_true(trib_work_queue_is_heavy(c.a));
+    assert_int_equal(trib_workers_count_urgent(c.workers), 0);
+    atomic_store(&c.hold, false);
+    home_wait(&c.home, 1);
+    while (trib_work_queue_is_heavy(c.a)) let_weigh(c.workers); /* its worker may be on the way out yet */
+    heavy_end(&c);
+}
+
+/* Of two workers a heavy tenant gets one; the other is there for everybody else, who also goes first. */
+static void a_heavy_tenant_leaves_workers_to_others(void **state) {
+    (void)state;
+    heavy_case c;
+    test_job more[4], other;
+    heavy_begin(&c);
+    let_weigh(c.workers);
+    /* it was also found to be stuck; a stand-in is there, and its jobs wait behind */
+    for (int i = 0; i < 4; i++) {
+        more[i] = make(&c.home, c.a, 10 + i, run_plain);
+        more[i].hold = &c.hold;
+        more[i].inside = &c.inside;
+        more[i].most = &c.most;
+        assert_int_equal(trib_job_submit(&more[i].job, NULL), TRIB_OK);
+    }
+    while (atomic_load(&c.inside) < 2) sched_yield();
+    trib_workers_tick(c.workers); /* starts the stand-in: nobody waits any more */
+    other = make(&c.home, c.b, 99, run_plain);
+    assert_int_equal(trib_job_submit(&other.job, NULL), TRIB_OK);
+    home_wait(&c.home, 1);
+    assert_int_equal(finished_tags[0], 99);
+    assert_int_equal(atomic_load(&c.inside), 2);
+    atomic_store(&c.hold, false);
+    home_wait(&c.home, 6);
+    heavy_end(&c);
+}
+
+/* Few may wait for long; many only for a while, and then new ones are refused until the queue moves. */
+static void a_queue_that_stands_still_takes_no_more(void **state) {
+    (void)state;
+    enum { WAITING = TRIB_TENANT_QUEUE_FREE + 2 };
+    trib_workers *workers;
+    test_home home;
+    test_job jobs[WAITING];
+    _Atomic bool hold = true;
+    _Atomic int inside = 0, most = 0;
+    home_init(&home);
+    assert_int_equal(trib_workers_new(&env.env, 1, &workers, NULL), TRIB_OK);
+    trib_work_queue *queue = trib_work_queue_new(workers);
+    for (int i = 0; i < WAITING; i++) jobs[i] = make(&home, queue, 0, run_plain);
+    jobs[0].hold = &hold;
+    jobs[0].inside = &inside;
+    jobs[0].most = &most;
+    assert_int_equal(trib_job_submit(&jobs[0].job, NULL), TRIB_OK);
+    while (atomic_load(&inside) == 0) sched_yield();
+    for (int i = 1; i < WAITING - 1; i++) {
+        assert_int_equal(trib_job_submit(&jobs[i].job, NULL), TRIB_OK);
+        if (i == 1) env.offset_ns += (int64_t)(TRIB_TENANT_QUEUE_MS + 1) * 1000000;
+    }
+    assert_false(trib_work_queue_is_full(queue));
+    assert_int_equal(trib_job_submit(&jobs[WAITING - 1].job, NULL), TRIB_TOO_MANY_REQUESTS);
+    assert_true(trib_work_queue_is_full(queue));
+    atomic_store(&hold, false);
+    home_wait(&home, WAITING - 1);
+    while (trib_work_queue_is_full(queue)) sched_yield();
+    assert_int_equal(trib_job_submit(&jobs[WAITING - 1].job, NULL), TRIB_OK);
+    home_wait(&home, WAITING);
+    trib_workers_stop(workers);
+    trib_work_queue_free(queue);
+    trib_workers_free(workers);
+    home_deinit(&home);
+}
+
+/* Whatever way a job takes home, it is counted out once. */
+static void nothing_stays_urgent_when_all_are_home(void **state) {
+    (void)state;
+    trib_workers *workers;
+    test_home home;
+    test_job jobs[3];
+    home_init(&home);
+    assert_int_equal(trib_workers_new(&env.env, 2, &workers, NULL), TRIB_OK);
+    trib_work_queue *queue = trib_work_queue_new(workers);
+    jobs[0] = make(&home, queue, 1, run_plain);
+    jobs[1] = make(&home, queue, 2, run_wait_once);
+    jobs[2] = make(&home, queue, 3, run_wait_once);
+    jobs[2].resume_early = true;
+    for (int i = 0; i < 3; i++) assert_int_equal(trib_job_submit(&jobs[i].job, NULL), TRIB_OK);
+    home_wait(&home, 2);
+    while (trib_workers_count_urgent(workers)) sched_yield();
+    trib_job_resume(&jobs[1].job);
+    home_wait(&home, 3);
+    while (trib_workers_count_urgent(workers)) sched_yield();
+    trib_workers_stop(workers);
+    trib_work_queue_free(queue);
+    trib_workers_free(workers);
+    home_deinit(&home);
+}
+
 static void after_stop_a_job_is_refused(void **state) {
     (void)state;
     trib_workers *workers;
@@ -404,6 +549,10 @@ int main(void) {
         cmocka_unit_test_setup(what_was_put_off_runs_when_the_home_says_so, setup),
         cmocka_unit_test_setup(a_stuck_worker_gets_a_stand_in, setup),
         cmocka_unit_test_setup(a_stuck_thread_goes_to_the_background_and_is_replaced_by_a_fresh_one, setup),
+        cmocka_unit_test_setup(who_keeps_a_worker_busy_becomes_heavy_and_light_again, setup),
+        cmocka_unit_test_setup(a_heavy_tenant_leaves_workers_to_others, setup),
+        cmocka_unit_test_setup(a_queue_that_stands_still_takes_no_more, setup),
+        cmocka_unit_test_setup(nothing_stays_urgent_when_all_are_home, setup),
         cmocka_unit_test_setup(after_stop_a_job_is_refused, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Work that can wait steps back while work that cannot is under way.
+ *
+ *   urgent   how many requests of tenants that use little are between submission and answer
+ *   lane     one per tenant: is it heavy, that is, does it use more than its share?
+ *
+ * A heavy lane's work calls trib_pace_give_way again and again: while something urgent is under way it sleeps there,
+ * for at most TRIB_PACE_WAIT_US, and then may run for TRIB_PACE_RUN_US whatever else there is. So heavy work neither
+ * starves nor sits on the cores for which a small request, its sync and the kernel's threads behind it would have to
+ * queue. The system's priorities alone do not do that: Linux weighs whole sessions against each other first
+ * (autogroup), so a thread at nice 19 takes a core from the disk's threads as if it were at 0. */
+#ifndef TRIB_BASE_PACE_H
+#define TRIB_BASE_PACE_H
+
+#include <stdatomic.h>
+
+#include "base/env.h"
+
+enum {
+    TRIB_PACE_WAIT_US = 10 * 1000, /* heavy work is held back so long at most: stops starvation by a busy server */
+    TRIB_PACE_LOOK_US = 500,       /* between two looks: nobody who finishes something urgent pays for a wake */
+    TRIB_PACE_RUN_US = 1000        /* then it may run so long */
+};
+
+typedef struct trib_pace {
+    const trib_env *env;
+    _Atomic uint32_t urgent;
+    trib_mutex *mutex;
+    trib_cond *never; /* only waited for, with a time limit */
+} trib_pace;
+
+typedef struct trib_pace_lane {
+    trib_pace *pace;
+    _Atomic bool heavy;
+} trib_pace_lane;
+
+/* Errors: NOMEM, with nothing to free. */
+trib_code trib_pace_init(trib_pace *pace, const trib_env *env, trib_error *err);
+void trib_pace_deinit(trib_pace *pace);
+
+static inline void trib_pace_add_urgent(trib_pace *pace, uint32_t count) {
+    atomic_fetch_add_explicit(&pace->urgent, count, memory_order_relaxed);
+}
+static inline void trib_pace_sub_urgent(trib_pace *pace, uint32_t count) {
+    atomic_fetch_sub_explicit(&pace->urgent, count, memory_order_relaxed);
+}
+/* Should work of this lane (NULL: none) call give_way? Cheap: for every few machine steps. Thread: any. */
+static inline bool trib_pace_must_give_way(const trib_pace_lane *lane) {
+    return lane && atomic_load_explicit(&lane->heavy, memory_order_relaxed) &&
+           atomic_load_explicit(&lane->pace->urgent, memory_order_relaxed) > 0;
+}
+/* Sleeps as told above; never longer than TRIB_PACE_WAIT_US. *runs_until_ns belongs to the work, 0 at its start.
+ * Thread: one that may block. */
+void trib_pace_give_way(trib_pace_lane *lane, int64_t *runs_until_ns);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading from elsewhere; see outbound.h. */
+#include "server/outbound.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io/http_client.h"
+#include "wire/url.h"
+
+enum { PIECE_BYTES = 64 << 10 };
+
+static trib_code cannot_read(const char *why, trib_error *err) {
+    return trib_error_set(err, TRIB_BAD_REQUEST, "the dump cannot be read: %s", why);
+}
+
+/* ---- files ---- */
+
+/* A folder that contains the file, with nothing in between that leads out of it. */
+static bool is_below(const char *file, const char *folder) {
+    size_t n = strlen(folder);
+    return strncmp(file, folder, n) == 0 && (file[n] == '/' || (n > 0 && folder[n - 1] == '/'));
+}
+
+static trib_code open_file(const char *folder, const char *url, int *ret_fd, trib_error *err) {
+    char path[PATH_MAX], real[PATH_MAX], root[PATH_MAX];
+    struct stat st;
+    size_t n = 0;
+    trib_str coded = trib_str_c(url + strlen("file://"));
+    if (!folder)
+        return cannot_read("file: URLs are off; set dump_folder to the folder that they may name files of", err);
+    if (!trib_str_starts(coded, TRIB_STR("/")) || coded.len >= sizeof path ||
+        !trib_percent_decode(coded, false, path, &n) || memchr(path, 0, n))
+        return cannot_read("a file: URL is file:///ABSOLUTE/PATH", err);
+    path[n] = '\0';
+    /* one answer for all that is not in the folder: nobody learns here which files there are */
+    if (!realpath(folder, root) || !realpath(path, real) || !is_below(real, root))
+        return cannot_read("there is no such file below dump_folder", err);
+    int fd = open(real, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+        *ret_fd = fd;
+        return TRIB_OK;
+    }
+    if (fd >= 0) close(fd);
+    return cannot_read("it is no file that the server may read", err);
+}
+
+static trib_code get_file(const char *folder, const char *url, bool (*take)(void *ctx, trib_str bytes), void *ctx,
+                          trib_error *err) {
+    int fd = -1;
+    ssize_t n = 0;
+    trib_code code = open_file(folder, url, &fd, err);
+    char *bytes = code == TRIB_OK ? malloc(PIECE_BYTES) : NULL;
+    if (code == TRIB_OK && !bytes) code = trib_error_set(err, TRIB_NOMEM, NULL);
+    while (code == TRIB_OK && (n = read(fd, bytes, PIECE_BYTES)) > 0)
+        if (!take(ctx, trib_str_make(bytes, (size_t)n))) code = trib_error_set(err, TRIB_CANCELLED, NULL);
+    if (code == TRIB_OK && n < 0) code = trib_error_set(err, TRIB_IO, "the dump cannot be read: %s", strerror(errno));
+    if (fd >= 0) close(fd);
+    free(bytes);
+    return code;
+}
+
+/* ---- the web ---- */
+
+static trib_code get_web(const char *url, bool (*take)(void *ctx, trib_str bytes), void *ctx, trib_error *err) {
+    trib_http_client *client = NULL;
+    trib_http_client_reply reply = {0};
+    const trib_http_client_request request = {
+        .method = "GET", .url = url, .timeout_ms = TRIB_OUTBOUND_IDLE_MS, .on_body = take, .on_body_ctx = ctx};
+    trib_code code = trib_http_client_new(&client, err);
+    if (code == TRIB_OK) code = trib_http_client_call(client, &request, &reply, err);
+    if (code == TRIB_OK && (reply.status < 200 || reply.status > 299))
+        code = trib_error_set(err, TRIB_REMOTE, "the dump cannot be read: its server answers HTTP status %d",
+                              reply.status);
+    trib_http_client_reply_deinit(&reply);
+    trib_http_client_free(client);
+    return code;
+}
+
+static trib_code get(void *ctx, const char *url, bool (*take)(void *ctx, trib_str bytes), void *take_ctx,
+                     trib_error *err) {
+    const trib_config *config = ctx;
+    trib_str text = trib_str_c(url);
+    if (trib_str_starts(text, TRIB_STR("file://"))) return get_file(config->dump_folder, url, take, take_ctx, err);
+    if (trib_str_starts(text, TRIB_STR("http://")) || trib_str_starts(text, TRIB_STR("https://")))
+        return get_web(url, take, take_ctx, err);
+    return cannot_read("the URL begins with none of http://, https:// and file:///", err);
+}
+
+trib_outbound trib_outbound_of(const trib_config *config) {
+    return (trib_outbound){.ctx = (void *)(uintptr_t)config, .get = get};
+}
