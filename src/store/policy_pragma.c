@@ -24,18 +24,18 @@ static const trib_pragma_row rows[] = {
     {"database_list", READ, REFUSED}, /* stmt.c answers it: SQLite would show the path of the file */
     {"function_list", READ, REFUSED},
     {"module_list", READ, REFUSED},
-    {"collation_list", READ, FIXED},
+    {"collation_list", READ, READ},
     /* what the file says */
     {"encoding", READ, FIXED},
     {"schema_version", READ, REFUSED}, /* writing it corrupts what other connections believe */
-    {"data_version", READ, FIXED},
-    {"freelist_count", READ, FIXED},
-    {"page_count", READ, FIXED},
+    {"data_version", READ, READ},
+    {"freelist_count", READ, READ},
+    {"page_count", READ, READ},
     {"page_size", READ, FIXED},
     {"integrity_check", READ, READ},
     {"quick_check", READ, READ},
     {"legacy_file_format", READ, FIXED},
-    {"stats", READ, FIXED},
+    {"stats", READ, READ},
     {"user_version", READ, WRITE},
     {"application_id", READ, WRITE},
     /* the session's own */
