@@ -133,7 +133,7 @@ pipeline() {
 pb_select() {
     n=${#2}
     printf "$(printf '\\022\\%03o\\022\\%03o\\012\\%03o\\012\\%03o' $((n + 10)) $((n + 8)) $((n + 6)) "$n")" >"$1"
-    printf '%s\032\002\020\016\022\002\012\000' "$2" >>"$1"
+    printf '%s\032\002\020\016\022\004\012\002\170\001' "$2" >>"$1"
 }
 
 # requests NAME CLIENTS PATH EXPECT ARGUMENTS...: $work/body.json to the server
