@@ -83,6 +83,8 @@ struct trib_work_queue {
     uint32_t queued, running;
     uint32_t in_flight; /* jobs between submission and home that do not wait for their own tenant */
     _Atomic bool full;  /* trib_work_queue_is_full */
+    int64_t taken_ns;   /* when the last job was taken */
+    int64_t step_ns;    /* from one job taken to the next while others waited; of the last dozen */
     trib_pace_lane lane;
     trib_list use_link;
     int64_t used_ns, use_permille; /* since the last tick; of one worker, on average */
@@ -146,7 +148,8 @@ static bool queue_is_full(trib_work_queue *queue, int64_t now_ns) {
     bool full = queue->queued >= TRIB_TENANT_QUEUE_MAX;
     if (!full && queue->queued >= TRIB_TENANT_QUEUE_FREE) {
         const trib_job *first = TRIB_LIST_ITEM(queue->jobs.next, trib_job, link);
-        full = now_ns - first->queued_ns > (int64_t)TRIB_TENANT_QUEUE_MS * 1000000;
+        int64_t limit_ns = (int64_t)TRIB_TENANT_QUEUE_MS * 1000000;
+        full = now_ns - first->queued_ns > limit_ns || queue->step_ns > limit_ns / queue->queued;
     }
     atomic_store_explicit(&queue->full, full, memory_order_relaxed);
     return full;
@@ -258,6 +261,12 @@ static bool runs_in_background(const worker *self, const trib_work_queue *queue)
     return self->pool->contended && self->pool->may_come_back && trib_work_queue_is_heavy(queue);
 }
 
+/* How fast the queue moves. Lock held. */
+static void note_taken(trib_work_queue *queue, const trib_job *job, int64_t now_ns) {
+    if (job->queued_ns <= queue->taken_ns) queue->step_ns += (now_ns - queue->taken_ns - queue->step_ns) / 8;
+    queue->taken_ns = now_ns;
+}
+
 /* wakes: this worker has claimed a wake. Lock held on entry and exit. */
 static void worker_run_one(worker *self, trib_job *job, bool wakes) {
     trib_workers *pool = self->pool;
@@ -272,7 +281,9 @@ static void worker_run_one(worker *self, trib_job *job, bool wakes) {
     if (runs_in_background(self, queue) && !self->background)
         self->background = pool->env->thread_set_background(pool->env->ctx, self->thread, true);
     bool counted, gives_way = trib_pace_must_give_way(&queue->lane) && pool->base > 1;
-    self->since_ns = self->used_from_ns = gives_way ? INT64_MAX : trib_env_mono_ns(pool->env);
+    int64_t began_ns = trib_env_mono_ns(pool->env);
+    note_taken(queue, job, began_ns);
+    self->since_ns = self->used_from_ns = gives_way ? INT64_MAX : began_ns;
     unlock(pool);
     if (wakes) wake(pool);
     if (gives_way) {

@@ -64,10 +64,10 @@ enum {
     TRIB_WORKERS_MAX = 64,
     TRIB_TENANT_RUNNING_MAX = 4,  /* statements of one tenant at once: a tenant cannot take every worker */
     TRIB_TENANT_QUEUE_MAX = 4096, /* jobs waiting per tenant; then TOO_MANY_REQUESTS: memory */
-    /* The same once more than so many wait and the first of them waits for so long: a queue that only grows serves
-     * nobody in time, and goes on to do so after the overload has ended. */
+    /* The same once more than so many wait and the first has waited for so long, or the last would have to at the pace
+     * of the queue: one that only grows serves nobody in time, and goes on to do so after the overload has ended. */
     TRIB_TENANT_QUEUE_FREE = 64,
-    TRIB_TENANT_QUEUE_MS = 500,
+    TRIB_TENANT_QUEUE_MS = 250,
     TRIB_STUCK_STATEMENT_MS = 50, /* a worker that sits longer in one job gets a stand-in */
     TRIB_STUCK_WORKERS_MAX = 16,  /* stand-ins; past it a statement of the heaviest tenant is interrupted each tick */
     TRIB_STUCK_CPU_MS = 50,    /* of processor time since then make it one that may be interrupted; less may be the */

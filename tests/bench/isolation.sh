@@ -5,9 +5,9 @@
 #   bombs       two bystanders' SELECT and INSERT of one row, at even intervals (open loop), alone and beside every bomb of
 #               tests/hostile/bombs.txt on 64 connections; each bomb has a tenant of its own. Two, because a SELECT waits
 #               until the commits that it sees are durable: on one tenant both figures would be the disk's
-#   overload    a statement of about a millisecond: the peak of a closed loop, then an open loop at 0.5 to 5 times that on
-#               2,000 connections: what was answered (goodput), how soon the rest was refused, and how a modest load fares
-#               from 2 seconds after the overload on
+#   overload    a statement of about a millisecond, the server on one core and the generator on the other: the peak of a
+#               closed loop, then an open loop at 0.5 to 5 times that on 2,000 connections: what was answered (goodput),
+#               how soon the rest was refused, and how a modest load fares from 2 seconds after the overload on
 #   peers       the bystanders beside 10,000 slow-loris and 10,000 idle connections (fewer where `ulimit -n` is low),
 #               peers that read one byte at a time or nothing, and bodies in chunks of one byte
 #
@@ -109,7 +109,7 @@ measure_bombs() {
 over() {
     name=$1
     shift
-    $first "$loadgen" --address "$address" --path /overload/v2/pipeline --header "Content-Type: application/json" \
+    $pin_generator $first "$loadgen" --address "$address" --path /overload/v2/pipeline --header "Content-Type: application/json" \
         --header "Authorization: Bearer $token" --body-file "$work/over.json" "$@" >"$work/$name.json" 2>>"$work/over.err" || true
 }
 
@@ -127,6 +127,9 @@ over_row() {
 }
 
 measure_overload() {
+    stop_server
+    choose_cores
+    start_server "$pin_server" --max-connections 50000
     "$trib" tenant create overload --data "$work/data" >/dev/null
     pipeline "$work/over.json" 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 8000) SELECT max(i) FROM n'
     over over_peak --connections 64 --duration-s "$seconds"
@@ -141,13 +144,16 @@ measure_overload() {
     done
     over over_after --connections 64 --rate $((peak / 5)) --duration-s "$seconds" --warmup-ms 2000
     over_row '0.2 x, 2 s after' over_after
+    stop_server
+    pin_generator=
+    start_server '' --max-connections 50000
 }
 
 # ---- slow and silent peers ----
 
 # attach KIND COUNT SECONDS [PATH]: in the background; returns once all are connected
 attach() {
-    "$peers" "$1" "$2" "${address##*:}" "$3" "${4:-/}" "Bearer $token" >"$work/peers_$1.out" &
+    nice -n 5 "$peers" "$1" "$2" "${address##*:}" "$3" "${4:-/}" "Bearer $token" >"$work/peers_$1.out" &
     attached="$attached $!"
     i=0
     until grep -qs open "$work/peers_$1.out"; do
