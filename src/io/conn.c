@@ -152,6 +152,7 @@ void trib_conn_abort(trib_conn *conn, trib_code why) {
     conn->why = why;
     trib_loop_timer_clear(conn->loop, &conn->timer);
     trib_loop_undefer(conn->loop, &conn->redeliver);
+    trib_loop_undefer(conn->loop, &conn->more);
     uv_close(&conn->uv.handle, on_closed);
 }
 
@@ -163,6 +164,7 @@ void trib_conn_close(trib_conn *conn) {
     conn->deadline_ms = INT64_MAX;
     if (!conn->idle_timeout_ms) trib_conn_set_idle_timeout(conn, TRIB_CONN_IDLE_TIMEOUT_MS);
     trib_loop_undefer(conn->loop, &conn->redeliver);
+    trib_loop_undefer(conn->loop, &conn->more);
     /* A peer may send its whole body before it reads our refusal, so its bytes are taken and thrown away. */
     trib_conn_read_start(conn);
     if (conn->state == CONN_FLUSHING && conn->unsent_bytes == 0) trib_conn_flushed(conn);

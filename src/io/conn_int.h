@@ -53,6 +53,7 @@ struct trib_conn {
     uint32_t kept_bytes, kept_cap;
     uint32_t discarded_bytes;
     trib_defer redeliver;
+    trib_defer more; /* reading goes on when others had their turn */
 
     conn_chunk *out, *out_tail;
     size_t unsent_bytes;

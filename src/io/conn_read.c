@@ -118,8 +118,35 @@ void trib_conn_read_ended(trib_conn *conn, bool reset) {
     }
 }
 
+static void on_more(trib_defer *defer) {
+    trib_conn *conn = TRIB_OWNER_OF(defer, trib_conn, more);
+    if (conn->state == CONN_OPEN && conn->read_stopped && !conn->paused) trib_conn_read_start(conn);
+}
+
+/* libuv would read on, up to 2 MB, while others wait: a full buffer is what one connection gets before it is their
+ * turn. */
+static void let_others_read(trib_conn *conn) {
+    if (conn->state != CONN_OPEN || conn->read_stopped || conn->paused) return;
+    trib_conn_read_stop(conn);
+    conn->more.run = on_more;
+    trib_loop_defer(conn->loop, &conn->more);
+}
+
+static void take(trib_conn *conn, size_t got) {
+    if (conn->tls) {
+        trib_conn_tls_received(conn, got);
+        return;
+    }
+    size_t n = conn->kept_bytes + got;
+    if (conn->paused) {
+        keep(conn, conn->loop->read_bytes, n);
+        if (conn->state == CONN_OPEN) trib_conn_read_stop(conn);
+        return;
+    }
+    trib_conn_deliver(conn, n);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf) {
-    (void)buf;
     trib_conn *conn = stream->data;
     if (got == 0) return; /* a spurious wake-up */
     if (got == UV_ENOBUFS) {
@@ -136,17 +163,8 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf) {
         if (conn->discarded_bytes > TRIB_CONN_DISCARD_MAX_BYTES) trib_conn_abort(conn, TRIB_OK);
         return;
     }
-    if (conn->tls) {
-        trib_conn_tls_received(conn, (size_t)got);
-        return;
-    }
-    size_t n = conn->kept_bytes + (size_t)got;
-    if (conn->paused) {
-        keep(conn, conn->loop->read_bytes, n);
-        if (conn->state == CONN_OPEN) trib_conn_read_stop(conn);
-        return;
-    }
-    trib_conn_deliver(conn, n);
+    take(conn, (size_t)got);
+    if ((size_t)got == buf->len) let_others_read(conn);
 }
 
 void trib_conn_read_start(trib_conn *conn) {
