@@ -113,6 +113,8 @@ static void step(run *r, peer *p, int64_t now) {
     case LORIS:
         if (now < p->step_ms) return;
         p->step_ms = now + 1000;
+        /* the bytes that follow come evenly over the second, not as they connected */
+        if (p->sent == 0) p->step_ms += (p - r->peers) * 1000 / r->count;
         if (say(r, p, p->sent < r->request_len ? r->request + p->sent : "x", 1)) p->sent++;
         break;
     case CRAWL:
