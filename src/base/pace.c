@@ -16,10 +16,11 @@ void trib_pace_deinit(trib_pace *pace) {
     *pace = (trib_pace){0};
 }
 
-void trib_pace_give_way(trib_pace_lane *lane, int64_t *runs_until_ns) {
+int64_t trib_pace_give_way(trib_pace_lane *lane, int64_t *runs_until_ns) {
     trib_pace *pace = lane->pace;
-    int64_t now_ns = trib_env_mono_ns(pace->env), until_ns = now_ns + (int64_t)TRIB_PACE_WAIT_US * 1000;
-    if (now_ns < *runs_until_ns) return;
+    int64_t now_ns = trib_env_mono_ns(pace->env), began_ns = now_ns;
+    int64_t until_ns = now_ns + (int64_t)TRIB_PACE_WAIT_US * 1000;
+    if (now_ns < *runs_until_ns) return 0;
     while (now_ns < until_ns && trib_pace_must_give_way(lane)) {
         trib_mutex_lock(pace->env, pace->mutex);
         trib_cond_wait(pace->env, pace->never, pace->mutex, (int64_t)TRIB_PACE_LOOK_US * 1000);
@@ -27,4 +28,5 @@ void trib_pace_give_way(trib_pace_lane *lane, int64_t *runs_until_ns) {
         now_ns = trib_env_mono_ns(pace->env);
     }
     *runs_until_ns = now_ns + (int64_t)TRIB_PACE_RUN_US * 1000;
+    return now_ns - began_ns;
 }

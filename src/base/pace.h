@@ -17,9 +17,9 @@
 #include "base/env.h"
 
 enum {
-    TRIB_PACE_WAIT_US = 10 * 1000, /* heavy work is held back so long at most: stops starvation by a busy server */
-    TRIB_PACE_LOOK_US = 500,       /* between two looks: nobody who finishes something urgent pays for a wake */
-    TRIB_PACE_RUN_US = 1000        /* then it may run so long */
+    TRIB_PACE_WAIT_US = 2 * 1000, /* heavy work is held back so long at most: a busy server slows it down to a third */
+    TRIB_PACE_LOOK_US = 500,      /* between two looks: nobody who finishes something urgent pays for a wake */
+    TRIB_PACE_RUN_US = 1000       /* then it may run so long */
 };
 
 typedef struct trib_pace {
@@ -49,8 +49,8 @@ static inline bool trib_pace_must_give_way(const trib_pace_lane *lane) {
     return lane && atomic_load_explicit(&lane->heavy, memory_order_relaxed) &&
            atomic_load_explicit(&lane->pace->urgent, memory_order_relaxed) > 0;
 }
-/* Sleeps as told above; never longer than TRIB_PACE_WAIT_US. *runs_until_ns belongs to the work, 0 at its start.
- * Thread: one that may block. */
-void trib_pace_give_way(trib_pace_lane *lane, int64_t *runs_until_ns);
+/* Sleeps as told above; never much longer than TRIB_PACE_WAIT_US. Returns how long, in ns: a time limit of the work is
+ * not about that. *runs_until_ns belongs to the work, 0 at its start. Thread: one that may block. */
+int64_t trib_pace_give_way(trib_pace_lane *lane, int64_t *runs_until_ns);
 
 #endif

@@ -75,11 +75,14 @@ void trib_app_tick(trib_app *app) {
     trib_control_tick(app->control);
     trib_scrub_tick(app->scrub);
     trib_store_tick(app->store);
-    for (uint32_t i = 0; i < app->ticker_count; i++) app->tickers[i].tick(app->tickers[i].ctx);
+    uint32_t count = atomic_load_explicit(&app->ticker_count, memory_order_acquire);
+    for (uint32_t i = 0; i < count; i++) app->tickers[i].tick(app->tickers[i].ctx);
 }
 
 bool trib_app_add_ticker(trib_app *app, void (*tick)(void *ctx), void *ctx) {
-    if (app->ticker_count == TRIB_APP_TICKERS_MAX) return false;
-    app->tickers[app->ticker_count++] = (trib_app_ticker){tick, ctx};
+    uint32_t count = atomic_load_explicit(&app->ticker_count, memory_order_relaxed);
+    if (count == TRIB_APP_TICKERS_MAX) return false;
+    app->tickers[count] = (trib_app_ticker){tick, ctx};
+    atomic_store_explicit(&app->ticker_count, count + 1, memory_order_release); /* the ticks have begun */
     return true;
 }

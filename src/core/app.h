@@ -77,8 +77,8 @@ struct trib_app {
     trib_mistakes mistakes;
     const char *version;
     trib_app_ticker tickers[TRIB_APP_TICKERS_MAX]; /* of modules */
-    uint32_t ticker_count;
-    _Atomic bool draining; /* the server ends: no new work, health says so */
+    _Atomic uint32_t ticker_count;                 /* written by one thread, modules start one after the other */
+    _Atomic bool draining;                         /* the server ends: no new work, health says so */
 };
 
 /* Makes store, workers, control, auth, sessions in this order. Errors: as theirs. */

@@ -287,7 +287,7 @@ static void worker_run_one(worker *self, trib_job *job, bool wakes) {
     unlock(pool);
     if (wakes) wake(pool);
     if (gives_way) {
-        trib_pace_give_way(&queue->lane, &self->runs_until_ns);
+        (void)trib_pace_give_way(&queue->lane, &self->runs_until_ns);
         lock(pool);
         self->since_ns = self->used_from_ns = trib_env_mono_ns(pool->env);
         unlock(pool);

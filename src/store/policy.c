@@ -268,7 +268,10 @@ trib_code trib_sqlite_error(trib_handle *handle, int rc, trib_error *err) {
 bool trib_policy_must_stop(trib_policy *policy) {
     if (policy->stop_code != TRIB_OK) return true;
     trib_handle *handle = policy->handle;
-    if (trib_pace_must_give_way(handle->lane)) trib_pace_give_way(handle->lane, &handle->runs_until_ns);
+    if (trib_pace_must_give_way(handle->lane)) {
+        policy->deadline_ns += trib_pace_give_way(handle->lane, &handle->runs_until_ns);
+        handle->statement_deadline_ns = policy->deadline_ns;
+    }
     if (atomic_load_explicit(&handle->interrupted, memory_order_acquire))
         policy->stop_code = handle->interrupt_code == TRIB_OK ? TRIB_CANCELLED : handle->interrupt_code;
     else if (!atomic_load_explicit(&handle->copying, memory_order_relaxed) &&

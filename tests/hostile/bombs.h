@@ -241,11 +241,17 @@ static inline void attacker_hang_up(attacker *who) {
     who->baton[0] = '\0';
 }
 
+/* A socket whose answers may take minutes: a heavy tenant waits for the others. */
+static inline int connect_patiently(int port) {
+    int fd = server_connect(port);
+    struct timeval long_time = {.tv_sec = 600};
+    if (fd >= 0) setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &long_time, sizeof long_time);
+    return fd;
+}
+
 static inline bool attacker_connect(attacker *who) {
     if (who->talk.fd >= 0) return true;
-    who->talk.fd = server_connect(who->talk.port);
-    struct timeval long_time = {.tv_sec = 600};
-    if (who->talk.fd >= 0) setsockopt(who->talk.fd, SOL_SOCKET, SO_RCVTIMEO, &long_time, sizeof long_time);
+    who->talk.fd = connect_patiently(who->talk.port);
     atomic_store(&who->socket, who->talk.fd);
     return who->talk.fd >= 0;
 }
@@ -313,6 +319,7 @@ static inline bool attack_set_up(attack *a, char *ret_why, size_t cap) {
     char path[128];
     if (!a->bomb->setup.len) return true;
     talk_init(&t, a->port);
+    t.fd = connect_patiently(a->port);
     snprintf(path, sizeof path, "/%s/v2/pipeline", a->tenant);
     text_add(&body, "{\"requests\":[{\"type\":\"sequence\",\"sql\":\"%s\"},{\"type\":\"close\"}]}", a->bomb->setup.ptr);
     int status = talk_ask(&t, "POST", path, a->authorization, body.ptr);

@@ -47,14 +47,14 @@ static void it_is_held_back_for_a_bounded_time_and_then_runs_for_a_while(void **
     int64_t runs_until_ns = 0, begin_ns = env.offset_ns;
     atomic_store(&lane.heavy, true);
     trib_pace_add_urgent(&pace, 1);
-    trib_pace_give_way(&lane, &runs_until_ns);
+    (void)trib_pace_give_way(&lane, &runs_until_ns);
     int64_t waited_ns = env.offset_ns - begin_ns;
     assert_in_range(waited_ns, TRIB_PACE_WAIT_US * US, (TRIB_PACE_WAIT_US + TRIB_PACE_LOOK_US) * US);
     begin_ns = env.offset_ns;
-    trib_pace_give_way(&lane, &runs_until_ns);
+    (void)trib_pace_give_way(&lane, &runs_until_ns);
     assert_int_equal(env.offset_ns, begin_ns);
     env.offset_ns += TRIB_PACE_RUN_US * US;
-    trib_pace_give_way(&lane, &runs_until_ns);
+    (void)trib_pace_give_way(&lane, &runs_until_ns);
     assert_true(env.offset_ns - begin_ns > TRIB_PACE_WAIT_US * US);
 }
 
@@ -62,7 +62,7 @@ static void it_does_not_wait_when_nothing_is_urgent(void **state) {
     (void)state;
     int64_t runs_until_ns = 0, begin_ns = env.offset_ns;
     atomic_store(&lane.heavy, true);
-    trib_pace_give_way(&lane, &runs_until_ns);
+    (void)trib_pace_give_way(&lane, &runs_until_ns);
     assert_int_equal(env.offset_ns, begin_ns);
 }
 
