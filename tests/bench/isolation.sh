@@ -196,7 +196,7 @@ measure_peers() {
     fact peers_bytes_per_idle_connection "$(((kib_idle - kib_before) * 1024 / count))"
     for kind in idle loris crawl zero crumbs; do
         tail -n 1 "$work/peers_$kind.out"
-        fact "peers_$kind" "$(tail -n 1 "$work/peers_$kind.out")"
+        fact "peers_${kind}_end" "$(tail -n 1 "$work/peers_$kind.out")"
     done
     grep peers_bytes "$work/facts"
 }
