@@ -74,6 +74,7 @@ struct trib_control_op {
     trib_list link;        /* CREATE: in control->creating, or in the followers of another */
     trib_list followers;   /* creates of the same name that came meanwhile */
     int64_t now_ms;
+    int64_t named_ms; /* the time of its name, see trib_control_naming_ms */
     uint8_t seed[32];
     char kid[40];
 };
@@ -96,6 +97,10 @@ void trib_control_give_home(trib_control *control);
 /* One of TRIB_FORKS_MAX places; false: all are taken. Thread: any. */
 bool trib_control_take_fork(trib_control *control);
 void trib_control_give_fork(trib_control *control);
+
+/* The time, in ms, for a token that lists tenants: not below when any of them got its name, and below when any name is
+ * given from now on, whatever the clock does. Take it before the names are looked up. Thread: any. */
+int64_t trib_control_naming_ms(trib_control *control);
 
 /* Signing keys: the snapshot is valid until trib_control_keys_release; generation changes with every rotation. */
 typedef struct trib_control_keys {

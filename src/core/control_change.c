@@ -29,7 +29,7 @@ static trib_code exists_error(trib_str name, trib_error *err) {
 static const char *const op_sql[] = {
     [TRIB_CONTROL_CREATE] =
         "INSERT INTO tenant(name, id, created_ms, named_ms, token_epoch, "
-        "block_reason" TRIB_TENANT_SETTING_TABLE(SETTING_NAME) ") VALUES (:name, :id, :now, :now, :epoch, "
+        "block_reason" TRIB_TENANT_SETTING_TABLE(SETTING_NAME) ") VALUES (:name, :id, :now, :named, :epoch, "
                                                                ":reason" TRIB_TENANT_SETTING_TABLE(SETTING_ARG) ")",
     [TRIB_CONTROL_FILES] = "INSERT INTO removal VALUES (:id)",
     [TRIB_CONTROL_DELETE] = "UPDATE tenant SET deleted_ms = :now, purge_ms = :purge WHERE id = :id",
@@ -96,11 +96,6 @@ static int64_t purge_ms(const trib_control_op *op) {
     return op->now_ms + op->control->app->settings.delete_grace_ms;
 }
 
-/* Above the time of every token that was made for a former tenant of the name: it was free a moment ago. */
-static int64_t named_ms(const trib_control_op *op) {
-    return op->now_ms + 1;
-}
-
 static const char *sql_of(const trib_control_op *op) {
     bool purges = op->type == TRIB_CONTROL_DELETE && for_good(op);
     return op_sql[purges ? TRIB_CONTROL_PURGE : op->type];
@@ -114,6 +109,7 @@ static void make_args(const trib_control_op *op, op_args *to) {
         add_text(to, "name", made->name);
         add_text(to, "id", made->id);
         add_integer(to, "now", made->created_ms);
+        add_integer(to, "named", op->named_ms);
         add_integer(to, "epoch", atomic_load(&made->token_epoch));
         add_text(to, "reason", made->block_reason);
         for (size_t i = 0; i < TRIB_TENANT_SETTING_COUNT; i++)
@@ -127,7 +123,7 @@ static void make_args(const trib_control_op *op, op_args *to) {
     case TRIB_CONTROL_RENAME:
     case TRIB_CONTROL_UNDELETE:
         add_str(to, "name", op->new_name);
-        add_integer(to, "named", named_ms(op));
+        add_integer(to, "named", op->named_ms);
         add_text(to, "id", op->target->id);
         break;
     case TRIB_CONTROL_DELETE:
@@ -230,7 +226,7 @@ static trib_code apply_name(trib_control *control, const trib_control_op *op) {
     trib_tenant *tenant = op->target;
     if (op->type == TRIB_CONTROL_RENAME) (void)trib_map_take(&control->by_name, trib_str_c(tenant->name));
     /* before the name: whoever sees the new one must not take a list of before for one that means it */
-    atomic_store(&tenant->named_ms, named_ms(op));
+    atomic_store(&tenant->named_ms, op->named_ms);
     (void)trib_tenant_set_name(tenant, op->new_name, NULL);
     return trib_map_set(&control->by_name, trib_str_c(tenant->name), tenant, NULL);
 }
@@ -355,6 +351,20 @@ static trib_code check_free(trib_control *control, trib_str name, trib_error *er
     return known || trib_tenant_name_system(name) ? exists_error(name, err) : TRIB_OK;
 }
 
+/* Above the time of every token that was made for a former tenant of the name, which is free by now. */
+static int64_t next_naming(trib_control *control) {
+    int64_t last = atomic_load(&control->naming_ms), now_ms = trib_env_wall_ms(control->app->env), next;
+    do next = now_ms > last ? now_ms : last + 1;
+    while (!atomic_compare_exchange_weak(&control->naming_ms, &last, next));
+    return next;
+}
+
+int64_t trib_control_naming_ms(trib_control *control) {
+    int64_t last = atomic_load(&control->naming_ms), now_ms = trib_env_wall_ms(control->app->env);
+    while (now_ms > last && !atomic_compare_exchange_weak(&control->naming_ms, &last, now_ms)) {}
+    return now_ms > last ? now_ms : last;
+}
+
 static trib_code prepare_create(trib_control *control, trib_control_op *op, trib_error *err) {
     char hex[TRIB_ID_HEX_BYTES];
     trib_id id;
@@ -386,7 +396,8 @@ static trib_code prepare_create(trib_control *control, trib_control_op *op, trib
         }
     }
     op->prepared->created_ms = op->now_ms;
-    atomic_store(&op->prepared->named_ms, op->prepared->created_ms);
+    op->named_ms = next_naming(control);
+    atomic_store(&op->prepared->named_ms, op->named_ms);
     atomic_store(&op->prepared->token_epoch, epoch >> 1);
     return TRIB_OK;
 }
@@ -464,6 +475,7 @@ static trib_code op_prepare(trib_control *control, trib_control_op *op, trib_err
     op->target = NULL;
     if (code == TRIB_OK) code = claim(op, target, err);
     trib_control_unlock(control);
+    if (code == TRIB_OK && names(op)) op->named_ms = next_naming(control);
     return code;
 }
 

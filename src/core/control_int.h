@@ -10,10 +10,11 @@
 struct trib_control {
     trib_app *app;
     trib_mutex *lock;
-    trib_map by_name;      /* trib_tenant; keys lie in them */
-    trib_list creating;    /* trib_control_op.link: creates that have not reached by_name yet */
-    trib_list deleted;     /* trib_tenant.link: those that can come back, by no order */
-    int64_t next_purge_ms; /* not before: nothing of `deleted` is due */
+    trib_map by_name;          /* trib_tenant; keys lie in them */
+    trib_list creating;        /* trib_control_op.link: creates that have not reached by_name yet */
+    trib_list deleted;         /* trib_tenant.link: those that can come back, by no order */
+    _Atomic int64_t naming_ms; /* of the last name or token list: wall time, but never back and never twice for names */
+    int64_t next_purge_ms;     /* not before: nothing of `deleted` is due */
     /* control_purge.c: what the tick has under way */
     trib_home tick_home; /* for jobs that come back to the tick */
     trib_list came_home; /* trib_job.link */

@@ -138,6 +138,8 @@ static trib_code load_tenant(void *ctx, const trib_stmt *stmt, trib_error *err) 
     trib_tenant *tenant = trib_tenant_new(control->app->workers, name, id);
     if (!tenant) return trib_error_set(err, TRIB_NOMEM, NULL);
     trib_code code = fill_tenant(tenant, stmt, err);
+    int64_t named_ms = atomic_load(&tenant->named_ms);
+    if (named_ms > atomic_load(&control->naming_ms)) atomic_store(&control->naming_ms, named_ms);
     if (code == TRIB_OK && tenant->deleted_ms) {
         trib_list_push_back(&control->deleted, &tenant->link);
         return TRIB_OK;

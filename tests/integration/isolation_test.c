@@ -566,7 +566,7 @@ static void set_stage(talk *admin, talk *user) {
     add_made(admin, "/v1/tokens", "{\"namespaces\":[\"fenix\",\"alpha\"]}",
              (token){.what = "a list with the former fenix", .grants = " alpha ", .write = true});
     memcpy(dead_marker, markers[index_of("fenix")], sizeof dead_marker);
-    must(admin, "DELETE", "/v1/namespaces/fenix", "{}", "no deletion");
+    must(admin, "DELETE", "/v1/namespaces/fenix", "{}", "no deletion"); /* all of this may happen in one millisecond */
     make_tenant(admin, user, "fenix", markers[index_of("fenix")]);
     add_made(admin, "/v1/namespaces/fenix/tokens", "{}",
              (token){.what = "of the new fenix", .id = "fenix", .grants = " fenix ", .write = true});

@@ -103,7 +103,7 @@ void tenants_handle_token(trib_http_request *http) {
 
 /* Names must exist: a token for a name that somebody may take later would open that tenant's data to its holder. */
 static trib_code parse_names(trib_http_request *http, const trib_json *list, trib_str *names, size_t count,
-                             int64_t *gen_ms, trib_error *err) {
+                             int64_t gen_ms, trib_error *err) {
     const trib_json *item = trib_json_first(list);
     for (size_t i = 0; i < count; i++, item = trib_json_next(item)) {
         if (!trib_json_str(item, &names[i])) {
@@ -115,8 +115,8 @@ static trib_code parse_names(trib_http_request *http, const trib_json *list, tri
             return trib_error_set(err, TRIB_BAD_REQUEST, "\"*\" means every namespace and stands alone");
         }
         trib_tenant *known = trib_control_find(http->app->control, names[i]);
-        bool exists = known != NULL;
-        if (exists && known->created_ms > *gen_ms) *gen_ms = known->created_ms; /* the clock was set back since */
+        /* one that has got the name since `gen_ms`, beside this request, would not be meant by the token */
+        bool exists = known && atomic_load(&known->named_ms) <= gen_ms;
         trib_tenant_unref(known);
         if (exists) continue;
         trib_str shown = trib_str_sub(names[i], 0, TRIB_TENANT_NAME_BYTES);
@@ -144,8 +144,8 @@ void tenants_handle_wide_token(trib_http_request *http) {
     }
     if (code == TRIB_OK) {
         names = trib_arena_zalloc(http->arena, count, sizeof *names);
-        gen_ms = ask.now_ms;
-        code = names ? parse_names(http, list, names, count, &gen_ms, &err) : trib_error_set(&err, TRIB_NOMEM, NULL);
+        gen_ms = trib_control_naming_ms(http->app->control);
+        code = names ? parse_names(http, list, names, count, gen_ms, &err) : trib_error_set(&err, TRIB_NOMEM, NULL);
     }
     if (code != TRIB_OK) {
         trib_http_answer_error(http, &err);

@@ -346,6 +346,20 @@ static void lists_of_names_do_not_come_back_with_a_tenant(void **state) {
     assert_true(atomic_load(&find("ali")->named_ms) > before); /* another one may have had the name meanwhile */
 }
 
+static void a_new_tenant_of_a_name_is_later_than_lists_of_the_former_whatever_the_clock_does(void **state) {
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        create("ali");
+        int64_t list_ms = trib_control_naming_ms(t.app.control);
+        assert_true(list_ms >= atomic_load(&find("ali")->named_ms));
+        assert_int_equal(app_test_change(&t, TRIB_CONTROL_DELETE, "ali", NULL), TRIB_OK);
+        t.env.offset_ns -= 3600 * INT64_C(1000000000);
+        create("ali");
+        assert_true(atomic_load(&find("ali")->named_ms) > list_ms);
+        assert_int_equal(app_test_change(&t, TRIB_CONTROL_DELETE, "ali", NULL), TRIB_OK);
+    }
+}
+
 /* ---- the file's format ---- */
 
 static void run(trib_plain_file *file, const char *sql) {
@@ -441,6 +455,7 @@ int main(void) {
         TEST(the_name_of_a_deleted_tenant_is_free_and_it_comes_back_under_another),
         TEST(now_is_for_good_also_for_what_was_deleted_before),
         TEST(lists_of_names_do_not_come_back_with_a_tenant),
+        TEST(a_new_tenant_of_a_name_is_later_than_lists_of_the_former_whatever_the_clock_does),
         TEST(a_registry_of_the_first_version_is_taken_over),
         TEST(a_registry_of_a_later_version_is_left_alone),
     };
