@@ -40,6 +40,7 @@ run_ctest() {
     $steady ctest --test-dir "build/$folder" -j "$jobs" --output-on-failure --timeout 600 "$@" >"$part" 2>&1 </dev/null
     cat "$part" >>"$log"
     counts=$(sed -n 's/^[0-9]*% tests passed, \([0-9]*\) tests failed out of \([0-9]*\)$/\1 \2/p' "$part")
+    case ${counts%% *} in '' | 0) ;; *) tail -n 80 "$part" | cut -c 1-400 >>"$log.ends" ;; esac
     rm -f "$part"
     [ -n "$counts" ] || return 0 # nothing was chosen
     failed=$((failed + ${counts% *}))
@@ -48,15 +49,20 @@ run_ctest() {
 
 # Runs one program as one test, bounded in time.
 run_one() {
-    printf '\n== %s\n' "$*" >>"$log"
+    part=$log.one
     begin=$(date +%s)
-    if timeout -k 10 "${limit_s:-600}" "$@" >>"$log" 2>&1 </dev/null; then
+    if timeout -k 10 "${limit_s:-600}" "$@" >"$part" 2>&1 </dev/null; then
         passed=$((passed + 1))
         word=ok
     else
         failed=$((failed + 1))
         word=FAILED
     fi
+    { printf '\n== %s\n' "$*" && cat "$part"; } >>"$log"
+    if [ "$word" = FAILED ]; then
+        { printf '\n== %s, its end:\n' "$*" && tail -n 40 "$part" | cut -c 1-400; } >>"$log.ends"
+    fi
+    rm -f "$part"
     printf '== %s after %s s\n' "$word" "$(($(date +%s) - begin))" >>"$log"
     [ "$word" = ok ]
 }
@@ -146,20 +152,22 @@ run_stage() {
     passed=0 failed=0 note=
     log=$logs/$1.log
     : >"$log"
+    : >"$log.ends" # of the tests that failed
     begin_stage=$(date +%s)
     printf '%-12s ...\n' "$1"
     "stage_$1"
     took=$(($(date +%s) - begin_stage))
     if [ $failed -gt 0 ]; then
         result="FAILED${note:+ ($note)}"
-        printf '%s\n' "---- the end of $log:"
-        tail -n 60 "$log"
+        printf '%s\n' "---- $log:"
+        if [ -s "$log.ends" ]; then cat "$log.ends"; else tail -n 60 "$log"; fi
         printf '%s\n' ----
     elif [ $passed -eq 0 ]; then
         result="nothing yet"
     else
         result=ok
     fi
+    rm -f "$log.ends"
     printf '%-12s %6s %6s %6ss  %s\n' "$1" "$passed" "$failed" "$took" "$result" >>"$table"
     all_passed=$((all_passed + passed))
     all_failed=$((all_failed + failed))
