@@ -131,12 +131,16 @@ has '"order 2999"' "clients read it, by sqld's path too"
 
 killed "$sqld/dbs/new/data" "$orders"
 killed "$sqld/dbs/random/data" "CREATE TABLE r (a); PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = sql || ' RANDOM ROWID';"
-sqlite3 "$sqld/metastore/data" "INSERT INTO namespace_configs VALUES ('new', x''), ('random', x'ff')"
+killed "$sqld/dbs/utf16/data" "PRAGMA encoding='UTF-16'; CREATE TABLE u (a);"
+sqlite3 "$sqld/metastore/data" "INSERT INTO namespace_configs VALUES ('new', x''), ('random', x'ff'), ('utf16', x'')"
 t import sqld "$sqld" --rename 'default=app,My Shop=my-shop'
 fails_with 1 "something is in the way"
 has "skipped, there already: app" "what is there is skipped"
 has "imported new" "what is not there is imported"
-has 'random: the database has 1 table(s) with RANDOM ROWID, which only libSQL can read: "r"' "what cannot be is told"
+has "imported random" "libSQL's own tables too"
+has 'utf16: the texts of the database are UTF-16' "what cannot be is told"
+t shell random --sql 'INSERT INTO r VALUES (1); SELECT rowid > 1000 FROM r' --mode csv
+has 1 "and their rowids are drawn"
 t import sqld "$sqld" --rename 'default=new,My Shop=my-shop'
 fails_with 2 "two that would be one tenant"
 t import sqld "$sqld" --only 'new' --rename new=newer --json
