@@ -30,6 +30,7 @@ const CLIENTS = {
     "npm-libsql": ["libsql, libsql/promise", ["libsql"]],
     "npm-ws": ["ws", ["ws"]],
     "objectstack-driver-turso": ["@objectstack/driver-turso", ["@objectstack/driver-turso", "@objectstack/driver-turso/node_modules/@libsql/client"]],
+    "payload": ["payload", ["payload", "@payloadcms/db-sqlite", "@payloadcms/db-sqlite/node_modules/@libsql/client", "@payloadcms/db-sqlite/node_modules/drizzle-orm", "drizzle-kit"]],
     "prisma": ["@prisma/adapter-libsql", ["@prisma/client", "@prisma/adapter-libsql", "@prisma/adapter-libsql/node_modules/@libsql/client"]],
     "sql-equivalence": ["libSQL's SQL", ["libsql"]],
     "tinybase": ["tinybase/persisters/persister-libsql", ["tinybase", "@libsql/client"]],
