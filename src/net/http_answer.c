@@ -10,7 +10,6 @@
 enum {
     JOIN_BODY_BYTES = 16 * 1024, /* up to here copying beats a second write */
     ALLOW_MAX_BYTES = 256,
-    ERROR_BODY_MAX_BYTES = 16 * 1024,
     PREFLIGHT_HEADERS_MAX_BYTES = 1024, /* of headers that a preflight asks for and gets repeated */
 };
 
@@ -172,9 +171,8 @@ void trib_http_cancel(trib_http_conn *conn) {
 void trib_http_refuse(trib_http_conn *conn, const trib_error *err) {
     trib_error copy = *err; /* it may lie in the connection */
     trib_buf body, extra;
-    trib_buf_init(&body, ERROR_BODY_MAX_BYTES);
+    trib_http_answer answer = trib_http_error_answer(&conn->request, &copy, trib_code_http(copy.code), &body);
     trib_buf_init(&extra, ALLOW_MAX_BYTES);
-    trib_http_error_body(&body, &copy, conn->request.request_id);
     if (copy.code == TRIB_METHOD_NOT_ALLOWED) {
         trib_buf_add_c(&extra, "allow: ");
         trib_router_allow(conn->hub->router, conn->listener, conn->request.path, &extra);
@@ -183,10 +181,7 @@ void trib_http_refuse(trib_http_conn *conn, const trib_error *err) {
     }
     if (copy.code == TRIB_UPGRADE_REQUIRED) trib_buf_add_c(&extra, "sec-websocket-version: 13\r\n");
     if (trib_code_retry(copy.code)) trib_buf_add_c(&extra, "retry-after: 1\r\n");
-    trib_http_answer answer = {.status = trib_code_http(copy.code),
-                               .content_type = "application/json",
-                               .body = &body,
-                               .extra_headers = trib_buf_str(&extra)};
+    answer.extra_headers = trib_buf_str(&extra);
     answer_send(&conn->request, &answer);
     trib_buf_deinit(&body);
     trib_buf_deinit(&extra);

@@ -30,6 +30,8 @@
     X(data, STR, "data", "FOLDER", "folder of the databases; made if missing, one server at a time", "/var/lib/trib")  \
     X(no_auth, BOOL, "false", "", "answer everybody without a token; only with loopback or unix listeners", "true")    \
     X(admin_key, SECRET, "", "KEY", "key of the admin listener instead of the one made on first start", "s3cret...")   \
+    X(auth_jwt_key_file, STR, "", "FILE",                                                                              \
+      "Ed25519 public keys, as sqld takes them, that tokens may be signed with too", "/etc/tributary/jwt_key.pem")     \
     X(tenant_domain, STR, "", "DOMAIN", "TENANT.DOMAIN in the Host header names a tenant", "db.example.com")           \
     X(public_url, STR, "", "URL", "URL that clients are told, if it is not the listener's own",                        \
       "https://db.example.com/")                                                                                       \

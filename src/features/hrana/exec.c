@@ -284,8 +284,14 @@ static void start(hrana_exec *x, trib_code code, trib_error *err) {
     }
     if (code == TRIB_OK && x->http->cancelled) code = trib_error_set(err, TRIB_CANCELLED, NULL);
     if (code == TRIB_OK) code = x->way->begin(x, err);
+    if (code == TRIB_AGAIN) return;
     if (code == TRIB_OK) hrana_exec_submit(x, x->way->work, x->way->finished);
     else hrana_exec_fail(x, err);
+}
+
+void hrana_exec_go_on(hrana_exec *x) {
+    trib_error err;
+    start(x, TRIB_OK, &err);
 }
 
 static trib_job_verdict decode_on_worker(trib_job *job) {

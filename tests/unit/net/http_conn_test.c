@@ -179,6 +179,25 @@ static void a_refused_principal_is_told_before_its_body_is_kept(void **state) {
     loop_end(&l);
 }
 
+#define POST_CALL(more)                                                                                                \
+    "POST /acme/v2/pipeline HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web\r\n" more                        \
+    "Content-Length: 0\r\n\r\n"
+
+static void a_grpc_client_names_its_token_otherwise_and_reads_refusals_in_trailers(void **state) {
+    (void)state;
+    START(l, TRIB_LISTENER_USER);
+    loop_feed(&l, POST_CALL("x-authorization: Bearer one\r\n"));
+    assert_string_equal(auth.authorization, "Bearer one");
+    loop_feed(&l, POST_CALL("x-authorization: Bearer one\r\nauthorization: Bearer two\r\n"));
+    assert_string_equal(auth.authorization, "Bearer two");
+    auth.code = TRIB_AUTH_JWT_INVALID;
+    loop_feed(&l, POST_CALL("x-authorization: Bearer one\r\n"));
+    assert_false(loop_has(&l, "HTTP/1.1 401 "));
+    assert_true(loop_has(&l, "Content-Type: application/grpc-web+proto\r\n"));
+    assert_int_equal(loop_count(&l, "HTTP/1.1 200 "), 3);
+    loop_end(&l);
+}
+
 static void a_body_above_the_routes_limit_is_refused(void **state) {
     (void)state;
     START(l, TRIB_LISTENER_USER);
@@ -637,6 +656,7 @@ int main(void) {
         cmocka_unit_test(head_has_the_length_of_get_and_no_body),
         cmocka_unit_test(unknown_paths_and_methods_are_told_apart_and_keep_the_connection),
         cmocka_unit_test(a_refused_principal_is_told_before_its_body_is_kept),
+        cmocka_unit_test(a_grpc_client_names_its_token_otherwise_and_reads_refusals_in_trailers),
         cmocka_unit_test(a_body_above_the_routes_limit_is_refused),
         cmocka_unit_test(expect_100_is_answered_only_when_the_body_is_wanted),
         cmocka_unit_test(sane_request_ids_are_echoed_and_others_replaced),
