@@ -7,9 +7,10 @@ import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 
 const BEGIN = "<!-- made by tests/compat/run.sh from here on; COMPAT_WRITE_PAGE=1 tests/compat/run.sh writes it anew -->";
 // clients/NAME.js: what a program imports, the packages that do the work (one inside another: a/node_modules/b), and the package of
-// the runtime if it is not Node
+// the runtime if it is not Node, or the name of one that is the system's
 const CLIENTS = {
     "better-auth": ["better-auth", ["better-auth", "@libsql/kysely-libsql", "@libsql/kysely-libsql/node_modules/@libsql/client"]],
+    "chromium": ["@libsql/client/web (Chromium)", ["@libsql/client"], "Chromium"],
     "db0": ["db0/connectors/libsql/node, db0/connectors/libsql/web", ["db0", "@libsql/client"]],
     "documents": ["README.md, first-order.md", ["@libsql/client"]],
     "drizzle-kit": ["drizzle-kit", ["drizzle-kit", "drizzle-orm", "@libsql/client"]],
@@ -42,6 +43,7 @@ const CLIENTS = {
     "typeorm": ["typeorm", ["typeorm", "libsql"]],
 };
 const folder = new URL("..", import.meta.url);
+const isPinned = (path) => existsSync(new URL(`node_modules/${path}/package.json`, folder));
 const version = (path) => `${path.split("node_modules/").at(-1)} ${JSON.parse(readFileSync(new URL(`node_modules/${path}/package.json`, folder), "utf8")).version}`;
 
 /** The comment at the top of a file, without its SPDX line. */
@@ -76,7 +78,7 @@ function page(logs) {
         const [imports, packages, runtime = "node"] = CLIENTS[name];
         const tests = passed(`${logs}/${name}.log`);
         const [text, note = ""] = comment(`clients/${name}.js`).split(/^Note: /m);
-        rows.push(`| [${imports}](#${imports.toLowerCase().replace(/[^a-z0-9 _-]/g, "").replaceAll(" ", "-")}) | ${packages.map(version).join(", ")} | ${version(runtime)} | ${transport(logs, name)} | ${tests.length} | ${note.replaceAll("\n", " ")} |`);
+        rows.push(`| [${imports}](#${imports.toLowerCase().replace(/[^a-z0-9 _-]/g, "").replaceAll(" ", "-")}) | ${packages.map(version).join(", ")} | ${isPinned(runtime) ? version(runtime) : runtime} | ${transport(logs, name)} | ${tests.length} | ${note.replaceAll("\n", " ")} |`);
         chapters.push(`## ${imports}\n\n${text.trim()}\n\n${tests.map((test) => `- ${test.replaceAll("\\#", "#")}`).join("\n")}\n`);
     }
     return `| import | packages | runs in | requests | tests | notes |\n|---|---|---|---|---|---|\n${rows.join("\n")}\n\n${chapters.join("\n")}`;
