@@ -210,9 +210,9 @@ trib_code trib_proxy_decode_disconnect(trib_arena *arena, trib_str message, trib
 
 /* ---- results ---- */
 
-static void add_error(trib_pb_writer *w, trib_proxy_error code, trib_str message, int32_t extended_code) {
+static void add_error(trib_pb_writer *w, int32_t code, trib_str message, int32_t extended_code) {
     trib_pw_open(w, 1);
-    if (code) trib_pw_u64(w, 1, code);
+    if (code) trib_pw_i64(w, 1, code);
     trib_pw_str(w, 2, message);
     if (extended_code) trib_pw_i64(w, 3, extended_code);
     trib_pw_close(w);
@@ -220,7 +220,7 @@ static void add_error(trib_pb_writer *w, trib_proxy_error code, trib_str message
 
 void trib_proxy_write_error(trib_pb_writer *w, trib_proxy_error code, trib_str message, int32_t extended_code) {
     trib_pw_open(w, 1); /* QueryResult */
-    add_error(w, code, message, extended_code);
+    add_error(w, (int32_t)code, message, extended_code);
     trib_pw_close(w);
 }
 
@@ -256,8 +256,8 @@ void trib_proxy_end(trib_pb_writer *w, trib_proxy_state state, const uint64_t *f
     if (frame_no) trib_pw_u64(w, 3, *frame_no);
 }
 
-void trib_proxy_describe_error(trib_pb_writer *w, trib_proxy_error code, trib_str message, int32_t extended_code) {
-    add_error(w, code, message, extended_code);
+void trib_proxy_describe_error(trib_pb_writer *w, int32_t sqlite_code, trib_str message, int32_t extended_code) {
+    add_error(w, sqlite_code, message, extended_code);
 }
 
 void trib_proxy_describe_begin(trib_pb_writer *w) {

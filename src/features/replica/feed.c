@@ -21,7 +21,7 @@ void replica_feed_free(replica_feed *feed) {
 void replica_feed_reset(replica_feed *feed) {
     trib_buf_clear(&feed->out);
     trib_buf_clear(&feed->changes);
-    feed->open = feed->planned = false;
+    feed->open = feed->planned = feed->partial = false;
     feed->count = feed->next = 0;
     feed->padding = 0;
 }
@@ -126,7 +126,11 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
         job->chunk = true;
         return TRIB_AGAIN;
     }
-    if (!feed->open) return TRIB_OK;
+    if (feed->end_with) feed->end_with(feed);
+    if (feed->out.failed) code = trib_error_set(err, TRIB_NOMEM, NULL);
+    if (code == TRIB_OK && feed->spool && feed->out.len > 0)
+        code = trib_spooled_add(&feed->spool, job->app, job->tenant, &feed->out, err);
+    if (code != TRIB_OK || !feed->open) return code;
     feed->open = false;
     return trib_pages_close(handle, err);
 }

@@ -74,6 +74,9 @@ void tenants_write_settings(trib_json_writer *w, const trib_tenant *tenant);
 /* The body as settings, none of them required. */
 trib_code tenants_parse_settings(trib_http_request *http, trib_tenant_change *change, trib_error *err);
 
+/* A member that holds public keys of others; absent or null: empty. Errors: BAD_REQUEST, NOMEM. */
+trib_code tenants_check_jwt_key(const trib_json *member, size_t most_bytes, trib_str *ret, trib_error *err);
+
 /* import.c: the imports under way are the module's state */
 trib_code tenants_start(trib_app *app, void **ret_state, trib_error *err);
 void tenants_stop(void *state);
@@ -81,8 +84,8 @@ void tenants_handle_import(trib_http_request *http);
 void tenants_handle_import_piece(trib_http_request *http);
 void tenants_handle_import_finish(trib_http_request *http);
 void tenants_handle_import_drop(trib_http_request *http);
-/* A new tenant from the SQL text at a URL; answers. */
-void tenants_create_from_dump(trib_http_request *http, trib_str url);
+/* A new tenant from the SQL text at a URL; answers. change: its settings, in the request's arena; NULL: defaults. */
+void tenants_create_from_dump(trib_http_request *http, trib_str url, const trib_tenant_change *change);
 /* export.c */
 void tenants_handle_export(trib_http_request *http);
 /* fork.c */
@@ -98,6 +101,7 @@ void tenants_handle_delete(trib_http_request *http);
 void tenants_handle_undelete(trib_http_request *http);
 void tenants_handle_revoke(trib_http_request *http);
 void tenants_handle_rotate(trib_http_request *http);
+void tenants_handle_import_keys(trib_http_request *http);
 /* quarantine.c */
 void tenants_handle_quarantined(trib_http_request *http);
 void tenants_handle_quarantine(trib_http_request *http);
