@@ -36,15 +36,15 @@ static inline ws_test *ws_test_of(const trib_ws *ws) {
 
 static inline trib_ws *ws_test_accept(trib_http_request *request, const trib_ws_handler *handler, size_t max_bytes) {
     ws_test *w = request->conn;
-    w->accepted = w->reading = true;
+    w->reading = true;
     w->max_message_bytes = max_bytes;
     w->ws.app = request->app;
     w->ws.home = request->home;
     w->ws.handler = handler;
     w->ws.id = TRIB_STR("test");
-    if (trib_ws_who_new(TRIB_STR("/ali"), TRIB_STR("localhost"), (trib_str){0}, (trib_str){0}, (trib_str){0},
-                        TRIB_AUTH_NONE, TRIB_LISTENER_USER, &w->ws.who, NULL) == TRIB_OK)
-        return &w->ws;
+    w->accepted = trib_ws_who_new(TRIB_STR("/ali"), TRIB_STR("localhost"), (trib_str){0}, (trib_str){0}, (trib_str){0},
+                                  TRIB_AUTH_NONE, TRIB_LISTENER_USER, &w->ws.who, NULL) == TRIB_OK;
+    if (w->accepted) return &w->ws;
     w->ask.answered = true; /* as a refusal is */
     return NULL;
 }
@@ -126,7 +126,8 @@ static inline void ws_test_deliver(ws_test *w) {
         trib_str text = w->inbox[w->given++];
         trib_buf_init(&bytes, text.len);
         trib_buf_add(&bytes, text);
-        if (!bytes.failed) w->ws.handler->message(&w->ws, !w->binary, &bytes);
+        if (bytes.failed) ws_test_close(&w->ws, TRIB_WS_CLOSE_INTERNAL, TRIB_STR("no memory")); /* as net does */
+        else w->ws.handler->message(&w->ws, !w->binary, &bytes);
         trib_buf_deinit(&bytes);
     }
 }
