@@ -205,6 +205,18 @@ for (const way of ["HTTP", "WebSocket"]) {
         await fails(client.execute("SELECT 1"), null, /closed/);
     });
 
+    if (way === "HTTP") test("HTTP: .close_tcp: the call fails, its transaction is rolled back, the next call goes through", async () => {
+        await anew("a", 1);
+        await assert.rejects(db.execute(".close_tcp"));
+        assert.deepEqual(await all(), [1]);
+        const tx = await db.transaction("write");
+        await tx.execute(`INSERT INTO ${t} VALUES (2)`);
+        await assert.rejects(tx.execute(".close_tcp"));
+        await assert.rejects(tx.commit());
+        await db.execute(`INSERT INTO ${t} VALUES (3)`);
+        assert.deepEqual(await all(), [1, 3]);
+    });
+
     for (const hook of way === "HTTP" ? [] : [".close_ws", ".close_tcp"]) {
         test(`${way}: ${hook}: what was under way fails, what comes next goes through, in calls, batches and transactions`, async () => {
             await anew("a", 1);
