@@ -48,4 +48,9 @@ const trib_deal_type *trib_deal_registry_get(const trib_deal_registry *registry,
 const trib_deal_type *trib_deal_registry_opened_by(const trib_deal_registry *registry, int64_t opcode,
                                                    trib_str payload);
 
+/* All types as one page of Markdown (docs/reference/stream-types.md is that of the built-in ones), and as one module of
+ * TypeScript. (registry_write.c) */
+void trib_deal_registry_markdown(const trib_deal_registry *registry, trib_buf *out);
+void trib_deal_registry_typescript(const trib_deal_registry *registry, trib_buf *out);
+
 #endif

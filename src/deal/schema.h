@@ -55,7 +55,7 @@ typedef struct trib_deal_property {
 void trib_deal_schema_read(trib_arena *arena, const trib_json *value, trib_deal_problems *problems,
                            const trib_deal_schema **ret);
 
-/* Whether `value` (NULL: nothing there) fits. If not: path of the place ("$.items[2].qty") and one sentence what is
+/* Whether `value` (NULL, no payload: as {}) fits. If not: path of the place ("$.items[2].qty") and one sentence what is
  * wanted there, in *err with the code BAD_EVENT.
  * Thread: any. */
 trib_code trib_deal_schema_check(const trib_deal_schema *schema, const trib_json *value,
