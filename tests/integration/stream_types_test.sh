@@ -26,6 +26,10 @@ fails_with 4 "an unknown type"
 has "did you mean food?" "is told with the nearest name"
 t stream types --markdown --typescript
 fails_with 2 "two forms at once"
+t stream types --file
+fails_with 2 "a file of which type?"
+"$TRIB" stream types ride --file >ride.json
+cmp -s ride.json "$root/src/deal/types/ride.json" || failed "--file prints the file of a type as it is"
 for file in "$root"/src/deal/types/*.json; do
     check "$file"
     ok "${file##*/} is right"
