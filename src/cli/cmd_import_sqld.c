@@ -139,6 +139,7 @@ static void write_settings(const trib_sqld_config *c, trib_buf *settings, trib_b
     trib_jw_object_begin(&w);
     if (c->block_reads) trib_jw_member_bool(&w, "block_reads", true);
     if (c->block_writes) trib_jw_member_bool(&w, "block_writes", true);
+    if (c->allow_attach) trib_jw_member_bool(&w, "allow_attach", true);
     member_reason(&w, c->block_reason, notes);
     /* sqld's "none" is 1,000 PB */
     if (c->max_db_pages > 0 && c->max_db_pages <= most_pages)
@@ -149,7 +150,6 @@ static void write_settings(const trib_sqld_config *c, trib_buf *settings, trib_b
     if (c->jwt_key.len)
         trib_buf_add_c(notes,
                        "jwt_key is not taken over: tokens signed with it open nothing here; `trib token create`\n");
-    if (c->allow_attach) trib_buf_add_c(notes, "allow_attach is not taken over: there is no ATTACH here\n");
     if (c->shared_schema || c->shared_schema_name.len)
         trib_buf_add_c(notes, "the shared schema is not taken over: each tenant has its own from now on\n");
     if (c->heartbeat_url.len) trib_buf_add_c(notes, "heartbeat_url is not taken over; GET /metrics has the numbers\n");

@@ -181,6 +181,28 @@ trib_code trib_may(const trib_principal *principal, const trib_tenant *tenant, t
     return TRIB_OK;
 }
 
+trib_code trib_may_attach(const trib_principal *principal, const trib_tenant *tenant, int64_t now_ms, trib_error *err) {
+    if (tenant->system) return not_found(trib_str_c(tenant->name), err);
+    trib_code code = trib_may(principal, tenant, TRIB_ACTION_READ, now_ms, err);
+    if (code != TRIB_OK || trib_tenant_get(tenant, TRIB_TENANT_ALLOW_ATTACH)) return code;
+    return trib_error_set(err, TRIB_FORBIDDEN,
+                          "Namespace `%s` doesn't allow attach; its operator can set allow_attach (trib tenant set)",
+                          tenant->name);
+}
+
+trib_code trib_auth_attach(trib_auth *auth, const trib_principal *principal, trib_str name, int64_t now_ms,
+                           trib_tenant **ret, trib_error *err) {
+    if (!trib_tenant_name_valid(name))
+        return trib_error_set(err, TRIB_SQL_PARSE_ERROR,
+                              "SQL string could not be parsed: unsupported statement: ATTACH of what is no tenant's "
+                              "name (no file, no URI); write ATTACH 'tenant' AS alias");
+    trib_tenant *tenant = trib_control_find(auth->app->control, name);
+    trib_code code = tenant ? trib_may_attach(principal, tenant, now_ms, err) : not_found(name, err);
+    if (code == TRIB_OK) *ret = tenant;
+    else trib_tenant_unref(tenant);
+    return code;
+}
+
 static trib_code verify(trib_auth *auth, const trib_control_keys *keys, trib_str token, const uint8_t *token_id,
                         int64_t now_ms, trib_principal **ret, trib_error *err) {
     claims *own = calloc(1, sizeof *own);
