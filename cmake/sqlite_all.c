@@ -26,22 +26,28 @@ void trib_sqlite_set_changes(sqlite3 *db, sqlite3_int64 changes, sqlite3_int64 t
     db->nTotalChange = total_changes;
 }
 
-int trib_sqlite_refresh_schema(sqlite3 *db);
-int trib_sqlite_refresh_schema(sqlite3 *db) {
-    Btree *tree = db->aDb[0].pBt;
-    Schema *schema = db->aDb[0].pSchema;
+static int refresh_one(sqlite3 *db, int i) {
+    Btree *tree = db->aDb[i].pBt;
+    Schema *schema = db->aDb[i].pSchema;
     u32 cookie = 0;
     if (!tree || !schema) return 0;
-    sqlite3_mutex_enter(db->mutex);
-    sqlite3BtreeEnterAll(db);
     int newest = sqlite3BtreeTxnState(tree) == SQLITE_TXN_NONE;
-    if (DbHasProperty(db, 0, DB_SchemaLoaded)) {
+    if (DbHasProperty(db, i, DB_SchemaLoaded)) {
         int open = !newest;
         if (newest) newest = open = sqlite3BtreeBeginTrans(tree, 0, 0) == SQLITE_OK;
         if (open) sqlite3BtreeGetMeta(tree, BTREE_SCHEMA_VERSION, &cookie);
-        if (open && cookie != (u32)schema->schema_cookie) sqlite3ResetOneSchema(db, 0);
+        if (open && cookie != (u32)schema->schema_cookie) sqlite3ResetOneSchema(db, i);
         if (newest) sqlite3BtreeCommit(tree);
     }
+    return newest;
+}
+
+int trib_sqlite_refresh_schema(sqlite3 *db);
+int trib_sqlite_refresh_schema(sqlite3 *db) {
+    sqlite3_mutex_enter(db->mutex);
+    sqlite3BtreeEnterAll(db);
+    int newest = refresh_one(db, 0);
+    for (int i = 2; i < db->nDb; i++) (void)refresh_one(db, i); /* what is attached; 1 is temp */
     sqlite3BtreeLeaveAll(db);
     sqlite3_mutex_leave(db->mutex);
     return newest;

@@ -155,6 +155,7 @@ static void write_settings(const trib_sqld_config *c, bool same_name, trib_buf *
     trib_jw_object_begin(&w);
     if (c->block_reads) trib_jw_member_bool(&w, "block_reads", true);
     if (c->block_writes) trib_jw_member_bool(&w, "block_writes", true);
+    if (c->allow_attach) trib_jw_member_bool(&w, "allow_attach", true);
     member_reason(&w, c->block_reason, notes);
     /* sqld's "none" is 1,000 PB */
     if (c->max_db_pages > 0 && c->max_db_pages <= most_pages)
@@ -164,7 +165,6 @@ static void write_settings(const trib_sqld_config *c, bool same_name, trib_buf *
     member_key(&w, c->jwt_key, notes);
     if (same_name && !c->jwt_key.len) trib_jw_member_bool(&w, "old_tokens", true);
     trib_jw_object_end(&w);
-    if (c->allow_attach) trib_buf_add_c(notes, "allow_attach is not taken over: there is no ATTACH here\n");
     if (c->shared_schema || c->shared_schema_name.len)
         trib_buf_add_c(notes, "the shared schema is not taken over: each tenant has its own from now on\n");
     if (c->heartbeat_url.len) trib_buf_add_c(notes, "heartbeat_url is not taken over; GET /metrics has the numbers\n");

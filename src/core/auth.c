@@ -157,6 +157,19 @@ static trib_code where(trib_auth *auth, const trib_auth_query *query, const trib
     return TRIB_OK;
 }
 
+trib_code trib_auth_attach(trib_auth *auth, const trib_principal *principal, trib_str name, int64_t now_ms,
+                           trib_tenant **ret, trib_error *err) {
+    if (!trib_tenant_name_valid(name))
+        return trib_error_set(err, TRIB_SQL_PARSE_ERROR,
+                              "SQL string could not be parsed: unsupported statement: ATTACH of what is no tenant's "
+                              "name (no file, no URI); write ATTACH 'tenant' AS alias");
+    trib_tenant *tenant = trib_control_find(auth->app->control, name);
+    trib_code code = tenant ? trib_may_attach(principal, tenant, now_ms, err) : trib_auth_not_found(name, err);
+    if (code == TRIB_OK) *ret = tenant;
+    else trib_tenant_unref(tenant);
+    return code;
+}
+
 /* ---- tokens ---- */
 
 /* What a token may be signed with. */

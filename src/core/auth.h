@@ -84,6 +84,13 @@ trib_code trib_auth_resolve_async(trib_auth *auth, trib_auth_wait *wait, trib_er
 trib_code trib_auth_new(trib_app *app, trib_auth **ret, trib_error *err);
 void trib_auth_free(trib_auth *auth);
 
+/* The tenant of this name, for ATTACH in another one's session.
+ * Owns:   *ret is a reference.
+ * Errors: as trib_may_attach; TENANT_NOT_FOUND (unknown, the same text as one that may not be seen); SQL_PARSE_ERROR
+ *         (no name of a tenant). Thread: any. */
+trib_code trib_auth_attach(trib_auth *auth, const trib_principal *principal, trib_str name, int64_t now_ms,
+                           trib_tenant **ret, trib_error *err);
+
 /* Gives back what resolve gave; either may be NULL. Thread: any. */
 void trib_auth_release(trib_auth *auth, trib_tenant *tenant, trib_principal *principal);
 

@@ -114,3 +114,12 @@ trib_code trib_may(const trib_principal *principal, const trib_tenant *tenant, t
         return blocked(tenant, "writes", err);
     return TRIB_OK;
 }
+
+trib_code trib_may_attach(const trib_principal *principal, const trib_tenant *tenant, int64_t now_ms, trib_error *err) {
+    if (tenant->system) return trib_auth_not_found(trib_str_c(tenant->name), err);
+    trib_code code = trib_may(principal, tenant, TRIB_ACTION_READ, now_ms, err);
+    if (code != TRIB_OK || trib_tenant_get(tenant, TRIB_TENANT_ALLOW_ATTACH)) return code;
+    return trib_error_set(err, TRIB_FORBIDDEN,
+                          "Namespace `%s` doesn't allow attach; its operator can set allow_attach (trib tenant set)",
+                          tenant->name);
+}

@@ -50,12 +50,16 @@ static const char *const step_2[] = {
     "ALTER TABLE tenant ADD COLUMN revoked_ms INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE tenant ADD COLUMN old_tokens INTEGER NOT NULL DEFAULT 0",
 };
+static const char *const step_3[] = {
+    "ALTER TABLE tenant ADD COLUMN allow_attach INTEGER NOT NULL DEFAULT 0",
+};
 static const struct {
     const char *const *sql;
     size_t count;
 } steps[] = {{step_0, sizeof step_0 / sizeof *step_0},
              {step_1, sizeof step_1 / sizeof *step_1},
-             {step_2, sizeof step_2 / sizeof *step_2}};
+             {step_2, sizeof step_2 / sizeof *step_2},
+             {step_3, sizeof step_3 / sizeof *step_3}};
 enum { SCHEMA_VERSION = sizeof steps / sizeof *steps };
 
 trib_code trib_control_run(trib_handle *handle, const char *sql, const trib_arg *args, size_t arg_count,

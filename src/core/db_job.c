@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "core/auth.h"
 #include "core/metrics.h"
 #include "core/session.h"
 
@@ -33,8 +34,47 @@ static void on_handle(trib_handle_waiter *waiter, trib_code code) {
     trib_job_resume(&job->job);
 }
 
+/* ---- the gates ---- */
+
+/* What of the answer depends on whom; before leave. */
+static void note_gates(trib_db_job *job) {
+    job->needs[0] = (trib_gate_need){job->db, trib_handle_ticket(job->handle)};
+    job->need_count = 1 + trib_handle_take_needs(job->handle, job->needs + 1);
+    job->need_at = 0;
+    job->wrote = trib_handle_has_written(job->handle);
+}
+
+/* The gate at need_at has spoken. */
+static trib_code pass_gate(trib_db_job *job, trib_code code) {
+    bool own = job->need_at == 0;
+    if (!own) trib_db_unref(job->needs[job->need_at].db);
+    job->need_at++;
+    if (code == TRIB_OK) return code;
+    for (; job->need_at < job->need_count; job->need_at++) trib_db_unref(job->needs[job->need_at].db);
+    /* what this job wrote to its own database is durable by now; nobody may think that it can send it again */
+    return !own && job->wrote ? TRIB_COMMIT_OUTCOME_UNKNOWN : code;
+}
+
+/* AGAIN: it waits, and another thread may have changed the job already. */
+static trib_code pass_gates(trib_db_job *job) {
+    trib_code code = TRIB_OK;
+    while (code == TRIB_OK && job->need_at < job->need_count) {
+        code = trib_gate_wait(job->needs[job->need_at].db, job->needs[job->need_at].ticket, &job->gate);
+        if (code != TRIB_AGAIN) code = pass_gate(job, code);
+    }
+    return code;
+}
+
+/* `resolved` of a gate: AGAIN while it waits at the next one. */
+static trib_code go_on(trib_db_job *job, trib_code code) {
+    code = pass_gate(job, code);
+    return code == TRIB_OK ? pass_gates(job) : code;
+}
+
 static void on_resolved(trib_gate_waiter *waiter, trib_code code) {
     trib_db_job *job = of_gate(waiter);
+    code = go_on(job, code);
+    if (code == TRIB_AGAIN) return;
     if (code != TRIB_OK) job->code = trib_error_set(&job->err, code, NULL);
     trib_job_post_home(&job->job);
 }
@@ -143,13 +183,13 @@ static void leave(trib_db_job *job) {
 }
 
 static trib_job_verdict finish(trib_db_job *job) {
-    uint64_t ticket = trib_handle_ticket(job->handle);
     bool stateful = trib_handle_stateful(job->handle);
+    note_gates(job);
     leave(job);
     keep_pending(job);
     put_handle(job, stateful);
     job->gate.resolved = on_resolved;
-    trib_code code = trib_gate_wait(job->db, ticket, &job->gate);
+    trib_code code = pass_gates(job);
     if (code == TRIB_AGAIN) return TRIB_JOB_GONE;
     if (code != TRIB_OK) job->code = trib_error_set(&job->err, code, NULL);
     return TRIB_JOB_DONE;
@@ -159,6 +199,8 @@ static trib_job_verdict finish(trib_db_job *job) {
 
 static void on_chunk_resolved(trib_gate_waiter *waiter, trib_code code) {
     trib_db_job *job = of_gate(waiter);
+    code = go_on(job, code);
+    if (code == TRIB_AGAIN) return;
     job->doomed = code;
     if (code == TRIB_OK) trib_job_post_home(&job->job);
     else trib_job_requeue(&job->job);
@@ -166,12 +208,12 @@ static void on_chunk_resolved(trib_gate_waiter *waiter, trib_code code) {
 
 /* The handle stays with the job, outside, until the loop asks for more. false: the job is doomed instead. */
 static bool hand_over(trib_db_job *job) {
-    uint64_t ticket = trib_handle_ticket(job->handle);
+    note_gates(job);
     job->chunk = false;
     leave(job);
     job->handing = true;
     job->gate.resolved = on_chunk_resolved;
-    trib_code code = trib_gate_wait(job->db, ticket, &job->gate);
+    trib_code code = pass_gates(job);
     if (code == TRIB_AGAIN) return true; /* it may be home already */
     job->doomed = code;
     if (code == TRIB_OK) trib_job_post_home(&job->job);
@@ -208,6 +250,61 @@ static void use_reserved(trib_db_job *job) {
     job->wait.handle = handle;
 }
 
+/* ---- attached databases ---- */
+
+static trib_db_job *of_attacher(trib_attacher *attacher) {
+    return (trib_db_job *)(void *)((char *)attacher - offsetof(trib_db_job, attacher));
+}
+
+static void release_tenant(void *tenant) {
+    trib_tenant_unref(tenant);
+}
+
+/* ATTACH asks for a name. */
+static trib_code find_attached(trib_attacher *attacher, trib_str name, trib_attach_target *ret, trib_error *err) {
+    const trib_db_job *job = of_attacher(attacher);
+    const trib_app *app = job->app;
+    trib_tenant *tenant = NULL;
+    trib_code code = trib_auth_attach(app->auth, job->principal, name, trib_env_wall_ms(app->env), &tenant, err);
+    if (code != TRIB_OK) return code;
+    memcpy(ret->id, tenant->id, sizeof ret->id);
+    ret->settings = trib_tenant_db_settings(tenant);
+    ret->owner = tenant;
+    ret->release = release_tenant;
+    return TRIB_OK;
+}
+
+/* What the session has attached is asked for again each time: it may have been revoked, deleted or blocked since. */
+static trib_code check_attached(const trib_db_job *job, trib_error *err) {
+    const trib_tenant *tenant;
+    for (size_t i = 0; (tenant = trib_handle_attached_at(job->handle, i)) != NULL; i++) {
+        trib_error why = {.code = TRIB_FORBIDDEN};
+        trib_code code = job->principal ? trib_may_attach(job->principal, tenant, trib_env_wall_ms(job->app->env), &why)
+                                        : TRIB_FORBIDDEN;
+        if (code != TRIB_OK)
+            return trib_error_set(err, code,
+                                  "%s (attached in this session, whose transaction, settings and attached databases "
+                                  "have ended with that)",
+                                  why.message);
+    }
+    return TRIB_OK;
+}
+
+static trib_code enter_attached(trib_db_job *job) {
+    trib_error why;
+    trib_code code = check_attached(job, &why);
+    if (code != TRIB_OK) {
+        if (job->pending == TRIB_OK) {
+            job->pending = code;
+            job->pending_err = why;
+        }
+        code = trib_handle_renew(job->handle, &job->err);
+        if (code != TRIB_OK) trib_handle_leave(job->handle);
+    }
+    if (code == TRIB_OK) trib_handle_set_attacher(job->handle, job->principal ? &job->attacher : NULL);
+    return code;
+}
+
 /* ---- the way ---- */
 
 /* What the session lost while nobody was inside (its transaction, its connection) is told once, by the next statement;
@@ -217,12 +314,12 @@ static trib_code enter(trib_db_job *job) {
     trib_error lost;
     vars->database_name = atomic_load(&job->tenant->name); /* each time: it may have been renamed */
     trib_code code = trib_handle_enter(job->handle, job->access, vars, &lost);
-    if (code == TRIB_OK) return code;
-    if (job->pending == TRIB_OK) {
+    if (code != TRIB_OK && job->pending == TRIB_OK) {
         job->pending = code;
         job->pending_err = lost;
     }
-    return trib_handle_enter(job->handle, job->access, vars, &job->err);
+    if (code != TRIB_OK) code = trib_handle_enter(job->handle, job->access, vars, &job->err);
+    return code == TRIB_OK ? enter_attached(job) : code;
 }
 
 /* No work any more: lets go of what it holds, inside the handle if there is a way in. */
@@ -294,7 +391,9 @@ static void done(trib_job *base) {
     }
     trib_db_unref(job->db);
     job->db = NULL;
+    trib_principal *principal = job->principal;
     job->finished(job);
+    trib_principal_unref(principal);
     trib_tenant_unref(tenant);
 }
 
@@ -329,12 +428,15 @@ trib_code trib_db_job_submit(trib_db_job *job, trib_error *err) {
     job->wait = (trib_handle_waiter){0};
     job->wait_code = TRIB_OK;
     memset(&job->vars, 0, sizeof job->vars);
+    job->attacher.find = find_attached;
     trib_tenant_ref(job->tenant);
+    trib_principal *principal = trib_principal_ref(job->principal);
     trib_tenant *tenant = job->tenant;
     const trib_app *app = job->app;
     bool internal = job->access == TRIB_ACCESS_SYSTEM; /* the registry's own, a fork, a scrub */
     trib_code code = trib_job_submit(&job->job, err);
     if (code != TRIB_OK) {
+        trib_principal_unref(principal);
         trib_tenant_unref(tenant);
         return code;
     }

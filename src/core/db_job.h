@@ -30,6 +30,8 @@ struct trib_db_job {
     trib_session *session; /* NULL: a session that lasts as long as the job. Otherwise acquired (session.h) */
     bool close_session;    /* may be set by work: the session ends with this job */
     trib_access access;
+    /* A reference is taken: who asks, for ATTACH, and for what the session has attached. NULL: nobody may */
+    trib_principal *principal;
     /* Inside the handle, on a worker. OK: finished. AGAIN: the statement at hand needs the turn; work is called again
      * when it is there, or with `pending` set when it will not be. AGAIN after `chunk` was set: what was produced goes
      * to `handed`, and work is called again after trib_db_job_continue; it may keep a statement that has begun. Any
@@ -69,6 +71,11 @@ struct trib_db_job {
     trib_code wait_code;
     trib_turn_waiter turn;
     trib_gate_waiter gate;
+    /* its own database's, then those of what it has read beside it; the answer passes one after the other */
+    trib_gate_need needs[1 + TRIB_ATTACHED_MAX];
+    size_t need_count, need_at;
+    bool wrote;
+    trib_attacher attacher;
 };
 
 /* Errors: TOO_MANY_REQUESTS, SHUTTING_DOWN: nothing has moved, `finished` will not be called. Thread: a loop. */

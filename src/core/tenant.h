@@ -34,7 +34,9 @@ enum {
     X(TXN_STEAL_MS, txn_steal_ms, MS, 1, 600000, "age at which a transaction yields to a writer who waits; 0: 5 s")    \
     X(RELAXED, durability, DURABILITY, 0, 1, "strong: answered when on disk; relaxed: answered before")                \
     X(REPLICA_V1, replica_v1, BOOL, 0, 1, "embedded replicas speak gRPC-web (V1) instead of V2")                       \
-    X(OLD_TOKENS, old_tokens, BOOL, 0, 1, "tokens of imported keys may be older than the tenant's name, or say no time")
+    X(OLD_TOKENS, old_tokens, BOOL, 0, 1,                                                                              \
+      "tokens of imported keys may be older than the tenant's name, or say no time")                                   \
+    X(ALLOW_ATTACH, allow_attach, BOOL, 0, 1, "who may read it may ATTACH it in sessions of other tenants")
 
 typedef enum trib_tenant_setting {
 #define X(field, name, type, least, most, meaning) TRIB_TENANT_##field,
@@ -134,5 +136,9 @@ void trib_principal_unref(trib_principal *principal);
  * AUTH_JWT_EXPIRED, AUTH_JWT_INVALID (revoked). Thread: any. Implemented in auth.c. */
 trib_code trib_may(const trib_principal *principal, const trib_tenant *tenant, trib_action action, int64_t now_ms,
                    trib_error *err);
+
+/* Whether it may read `tenant` in a session of another one: as trib_may for reading, and the tenant must allow it.
+ * Errors also: FORBIDDEN. Thread: any. Implemented in auth.c. */
+trib_code trib_may_attach(const trib_principal *principal, const trib_tenant *tenant, int64_t now_ms, trib_error *err);
 
 #endif

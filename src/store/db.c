@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/db_int.h"
+#include "store/attach.h"
 
 trib_code trib_db_new(trib_store *store, trib_str id, trib_db **ret, trib_error *err) {
     trib_db *db = calloc(1, sizeof *db);
@@ -290,13 +290,25 @@ trib_code trib_db_materialise(trib_db *db, trib_error *err) {
 
 /* ---- close ---- */
 
+/* Nobody of this database is inside, but one that is attached to the handle may be about to close it too. */
+static void mark_inside(trib_db *db, trib_handle *h, bool inside) {
+    trib_db_lock(db);
+    while (inside && h->inside) trib_cond_wait(db->store->env, db->changed, db->lock, -1);
+    h->inside = inside;
+    trib_cond_broadcast(db->store->env, db->changed);
+    trib_db_unlock(db);
+}
+
 void trib_db_close_connections(trib_db *db, trib_code lost) {
+    trib_guests_evict(db, lost, true);
     trib_handle **p = &db->handles;
     while (*p) {
         trib_handle *h = *p;
+        mark_inside(db, h, true);
         bool idle = h->given;
         for (trib_handle *i = db->idle; i && !idle; i = i->next_idle) idle = i == h;
         trib_handle_disconnect(h);
+        mark_inside(db, h, false);
         trib_db_lock(db);
         h->has_turn = false;
         h->lost = lost;
@@ -314,7 +326,7 @@ void trib_db_close_connections(trib_db *db, trib_code lost) {
             p = &h->next;
         }
         trib_db_unlock(db);
-        if (idle) free(h);
+        if (idle) trib_handle_free(h);
     }
     trib_file_close(db->sync_file);
     db->sync_file = NULL;

@@ -5,7 +5,8 @@
  * Locks, always taken in this order; no SQLite call runs under any but open_lock:
  *   store->lock     the table of databases, references, LRU
  *   db->open_lock   open, close, materialise: one at a time a database
- *   db->lock        state, handles, turn, gate, log positions
+ *   store->guest_lock  only to lock two databases at once (attach.h)
+ *   db->lock        state, handles, turn, gate, log positions; store->lock may be taken after open_lock too
  *
  * What the turn holder alone touches, without a lock: db->log.{pages, ...} while SQLite writes (vfs.c). */
 #ifndef TRIB_STORE_DB_INT_H
@@ -153,7 +154,8 @@ struct trib_db {
     trib_handle *handles; /* all */
     trib_handle *idle;    /* clean ones, newest first */
     uint32_t handle_count, idle_count, inside_count;
-    uint32_t idle_low; /* the fewest idle ones since idle_low_ns */
+    uint32_t guest_count; /* of the handles: connections of other databases that this one is attached to */
+    uint32_t idle_low;    /* the fewest idle ones since idle_low_ns */
     int64_t idle_low_ns;
     trib_handle_waiter *handle_first, *handle_last; /* jobs that wait for a connection */
     uint32_t handle_waiters;
@@ -209,7 +211,7 @@ struct trib_store {
     trib_store_config config;
     uint32_t faults; /* trib_fault */
 
-    trib_mutex *lock;
+    trib_mutex *lock, *guest_lock;
     trib_map dbs;     /* id -> trib_db */
     trib_list unused; /* databases without references, the longest unused first */
     bool stopping;
@@ -245,6 +247,9 @@ static inline bool trib_db_fault(const trib_db *db, trib_fault fault) {
 /* For tests/fault only. */
 void trib_store_set_faults(trib_store *store, uint32_t faults);
 
+/* One more reference, of who has one. */
+void trib_db_ref(trib_db *db);
+
 /* ---- db.c ---- */
 /* The struct alone, closed. Errors: NOMEM, INTERNAL (id). */
 trib_code trib_db_new(trib_store *store, trib_str id, trib_db **ret, trib_error *err);
@@ -274,6 +279,12 @@ trib_code trib_handle_connect(trib_handle *handle, trib_error *err);
 void trib_handle_disconnect(trib_handle *handle);
 /* Closes and frees it; in no list any more. */
 void trib_handle_free(trib_handle *handle);
+/* Under db->lock: takes it out of the list of all. */
+void trib_handle_unlink_locked(trib_handle *handle);
+/* What trib_handle_ticket says inside. */
+uint64_t trib_handle_newest_ticket(const trib_handle *handle);
+/* Under db->lock: why nobody may come inside; OK: they may. */
+trib_code trib_db_state_error(const trib_db *db, trib_error *err);
 /* Makes SQLite read the schema, which recovers the log and builds the wal-index. */
 int trib_handle_touch(trib_handle *handle);
 /* Resets all statements and rolls back. The caller is the only one inside. */
@@ -301,6 +312,9 @@ void trib_turn_flush_locked(trib_db *db, trib_code code);
 bool trib_turn_try_locked(trib_handle *handle);
 /* Takes the turn from an overdue owner if somebody waits. Thread: any, no lock held. */
 void trib_turn_steal_overdue(trib_db *db);
+/* With the handle marked as inside by a thief, no lock held: rolls back, closes the connection if told to, and lets go.
+ * The next enter answers `lost`. */
+void trib_turn_steal_finish(trib_handle *handle, trib_code lost, bool close);
 /* Ends old read transactions. */
 void trib_turn_end_old_reads(trib_db *db);
 /* New reads may start again. Under db->lock. */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/db_int.h"
+#include "store/attach.h"
 
 enum { LOOKASIDE_SLOT_BYTES = 512, LOOKASIDE_SLOTS = 40, CACHE_BYTES_DEFAULT = 256 << 10 };
 
@@ -62,12 +62,14 @@ static void close_connection(sqlite3 *sqlite) {
 
 void trib_handle_disconnect(trib_handle *h) {
     if (!h->sqlite) return;
+    trib_guests_closing(h);
     trib_stmt_cache_free(h->cache);
     h->cache = NULL;
     trib_policy_detach(h);
     h->policy = NULL;
     close_connection(h->sqlite);
     h->sqlite = NULL;
+    trib_guests_closed(h);
     h->settings_changed = false;
     h->txn_readonly = false;
     atomic_store(&h->txn_began_ns, 0);
@@ -102,6 +104,7 @@ void trib_handle_rollback(trib_handle *h) {
     h->schema_changed = false;
     h->txn_readonly = false;
     atomic_store(&h->txn_began_ns, 0);
+    trib_guests_rolled_back(h);
     /* Without memory even a ROLLBACK can fail; closing the connection cannot. */
     if (!sqlite3_get_autocommit(h->sqlite)) trib_handle_disconnect(h);
 }
@@ -234,7 +237,11 @@ static void unlink_handle(trib_db *db, trib_handle *h) {
     }
 }
 
-static trib_code state_error(const trib_db *db, trib_error *err) {
+void trib_handle_unlink_locked(trib_handle *h) {
+    unlink_handle(h->db, h);
+}
+
+trib_code trib_db_state_error(const trib_db *db, trib_error *err) {
     if (db->state == TRIB_DB_QUARANTINED) return trib_db_quarantine_error(db, err);
     if (db->state == TRIB_DB_READY) return TRIB_OK;
     return trib_error_set(err, TRIB_NOT_COMMITTED, "the disk failed; this database is being recovered, try again");
@@ -251,19 +258,23 @@ static void leave_locked(trib_handle *h) {
 
 void trib_handle_free(trib_handle *h) {
     if (!h) return;
+    trib_guests_forget_needs(h);
     trib_handle_disconnect(h);
+    free(h->left);
     free(h);
 }
 
 /* Takes it out of everything and ends it; the caller is inside. */
 static void drop(trib_handle *h) {
     trib_db *db = h->db;
+    trib_guests_forget_needs(h);
     trib_handle_disconnect(h);
     trib_db_lock(db);
     if (h->has_turn) trib_turn_release_locked(db);
     unlink_handle(db, h);
     leave_locked(h);
     trib_db_unlock(db);
+    free(h->left);
     free(h);
 }
 
@@ -301,7 +312,7 @@ void trib_handle_trim(trib_db *db) {
 
 /* An idle handle or a new one, marked as inside. AGAIN: all are in use. Under the lock. */
 static trib_code claim_locked(trib_db *db, bool own_work, trib_handle **ret, trib_error *err) {
-    trib_code code = state_error(db, err);
+    trib_code code = trib_db_state_error(db, err);
     if (code != TRIB_OK) return code;
     /* More than the bound, of which one is idle: the store needed one of its own for a cut-back. */
     bool over = db->handle_count > TRIB_HANDLES_PER_DB_MAX;
@@ -400,7 +411,7 @@ static trib_code enter_mark(trib_handle *h, trib_code *ret_lost, trib_error *err
     trib_db_lock(db);
     while (h->inside) /* a thief, for the time of a ROLLBACK */
         trib_cond_wait(db->store->env, db->changed, db->lock, -1);
-    trib_code code = state_error(db, err);
+    trib_code code = trib_db_state_error(db, err);
     if (code == TRIB_OK) {
         h->inside = true;
         db->inside_count++;
@@ -421,6 +432,8 @@ void trib_handle_give(trib_handle *h) {
         /* Out of service: whoever recovers it closes this connection; nobody else may touch it now. */
         trib_db_lock(db);
         bool gone = db->state == TRIB_DB_QUARANTINED || db->state == TRIB_DB_BROKEN;
+        while (gone && h->inside) /* a database that is attached to it closes it */
+            trib_cond_wait(db->store->env, db->changed, db->lock, -1);
         if (gone) unlink_handle(db, h);
         else h->given = true;
         trib_db_unlock(db);
@@ -429,6 +442,8 @@ void trib_handle_give(trib_handle *h) {
     }
     trib_handle_rollback(h);
     h->access = TRIB_ACCESS_SYSTEM;
+    trib_guests_forget_needs(h);
+    if (h->guests) trib_handle_disconnect(h); /* nothing of them may be left for who gets it next */
     if (h->sqlite) {
         trib_policy_set_account(&db->account);
         if (trib_policy_reset(h, NULL) != TRIB_OK) trib_handle_disconnect(h);
@@ -448,6 +463,7 @@ trib_code trib_handle_enter(trib_handle *h, trib_access access, trib_session_var
     h->txn_ended = false;
     if (!h->sqlite) code = trib_handle_connect(h, err);
     if (code == TRIB_OK && lost != TRIB_OK) code = trib_error_set(err, lost, NULL);
+    if (code == TRIB_OK) code = trib_guests_enter(h, err);
     if (code != TRIB_OK) {
         trib_db_lock(db);
         leave_locked(h);
@@ -477,28 +493,35 @@ static void release_turn(trib_handle *h) {
 
 /* Loaded after every snapshot of this stay was opened, so whatever was seen, by a step or by a prepare that read the
  * schema, was raised before (0001-tickets.md). */
-static uint64_t newest_ticket(const trib_handle *h) {
+uint64_t trib_handle_newest_ticket(const trib_handle *h) {
     if (!h->strict && atomic_load_explicit(&h->db->settings.relaxed, memory_order_relaxed)) return 0;
     if (trib_db_fault(h->db, h->wrote ? TRIB_FAULT_NO_WRITE_GATE : TRIB_FAULT_NO_READ_GATE)) return 0;
     return atomic_load(&h->db->raised);
 }
 
 uint64_t trib_handle_ticket(const trib_handle *h) {
-    return h->entered ? newest_ticket(h) : h->ticket;
+    return h->entered ? trib_handle_newest_ticket(h) : h->ticket;
+}
+
+/* A snapshot of any of its databases. */
+static bool has_snapshot(const trib_handle *h) {
+    return sqlite3_txn_state(h->sqlite, h->guests ? NULL : "main") != SQLITE_TXN_NONE;
 }
 
 void trib_handle_leave(trib_handle *h) {
     trib_db *db = h->db;
+    trib_handle_take_interrupts(h);
     trib_db_lock(db);
     trib_code why = h->interrupt_code;
     trib_db_unlock(db);
-    bool lose = ends_transaction(why) && !h->txn_ended && h->sqlite &&
-                (!sqlite3_get_autocommit(h->sqlite) || sqlite3_txn_state(h->sqlite, "main") != SQLITE_TXN_NONE);
+    bool lose =
+        ends_transaction(why) && !h->txn_ended && h->sqlite && (!sqlite3_get_autocommit(h->sqlite) || has_snapshot(h));
     if (lose) trib_handle_rollback(h);
     if (h->sqlite) trib_stmt_leave(h);
-    h->ticket = newest_ticket(h);
+    h->ticket = trib_handle_newest_ticket(h);
     h->vars = NULL;
     h->entered = false;
+    trib_guests_leave(h);
     trib_db_lock(db);
     if (lose) h->lost = why;
     if (h->has_turn && (!h->sqlite || sqlite3_txn_state(h->sqlite, "main") != SQLITE_TXN_WRITE))
@@ -508,18 +531,30 @@ void trib_handle_leave(trib_handle *h) {
 }
 
 bool trib_handle_stateful(const trib_handle *h) {
-    return h->settings_changed || (h->sqlite && !sqlite3_get_autocommit(h->sqlite));
+    return h->settings_changed || h->guests || (h->sqlite && !sqlite3_get_autocommit(h->sqlite));
 }
 
 bool trib_handle_may_part(const trib_handle *h) {
-    return !h->waits_read && !h->wrote && !trib_handle_stateful(h);
+    return !h->waits_read && !h->wrote && h->left_count == 0 && !trib_handle_stateful(h);
 }
 
 bool trib_handle_autocommit(const trib_handle *h) {
     return !h->sqlite || sqlite3_get_autocommit(h->sqlite) != 0;
 }
+trib_code trib_handle_renew(trib_handle *h, trib_error *err) {
+    trib_handle_rollback(h);
+    release_turn(h);
+    trib_handle_disconnect(h);
+    trib_code code = trib_handle_connect(h, err);
+    if (code == TRIB_OK) trib_stmt_enter(h);
+    return code;
+}
+
 void trib_handle_set_copying(trib_handle *h) {
     atomic_store(&h->copying, true);
+}
+bool trib_handle_has_written(const trib_handle *h) {
+    return h->wrote;
 }
 trib_db *trib_handle_db(const trib_handle *h) {
     return h->db;
@@ -575,12 +610,15 @@ static trib_code before_read(trib_handle *h, trib_error *err) {
 
 trib_code trib_handle_before_step(trib_handle *h, bool needs_turn, trib_error *err) {
     trib_db *db = h->db;
+    trib_handle_take_interrupts(h);
     if (atomic_load(&h->interrupted)) return interrupted_now(h, err);
     h->waits_read = false;
+    h->commit_failed = false;
+    trib_guests_before_step(h);
     if (atomic_load(&h->txn_began_ns) == 0) h->commits_before = atomic_load(&db->appended_no);
     if (!needs_turn && !h->has_turn) return before_read(h, err);
     trib_db_lock(db);
-    trib_code code = state_error(db, err);
+    trib_code code = trib_db_state_error(db, err);
     if (code == TRIB_OK && !trib_turn_try_locked(h)) code = trib_error_set(err, TRIB_AGAIN, NULL);
     trib_db_unlock(db);
     if (code != TRIB_OK) return code;
@@ -604,10 +642,15 @@ void trib_handle_after_step(trib_handle *h, int rc) {
         if (!known || db->log.in_doubt || atomic_load(&db->log.sync_failed)) trib_fail_begin(db);
     }
     if (had_turn) h->wrote = true;
-    if (is_damage(rc)) {
+    if (is_damage(rc) && h->guests) {
+        /* SQLite does not say in which file. The next that reads the damaged one by itself, or the scrub, finds it. */
+        trib_log_event(db->store->log, TRIB_LOG_ERROR, "damage_with_attached", TRIB_LOG_C("database", db->id),
+                       TRIB_LOG_C("attached", h->guests->handle.db->id));
+    } else if (is_damage(rc)) {
         bool none = (rc & 0xff) == SQLITE_NOTADB;
         trib_db_quarantine(db, none ? TRIB_DAMAGE_NOT_A_DATABASE : (trib_damage)h->damage_as, sqlite3_errstr(rc));
     }
+    trib_handle_take_interrupts(h);
     if (rc != SQLITE_ROW && atomic_load(&h->interrupted)) {
         trib_db_lock(db);
         bool ends = ends_transaction(h->interrupt_code);
@@ -617,6 +660,7 @@ void trib_handle_after_step(trib_handle *h, int rc) {
             h->txn_ended = true;
         }
     }
+    trib_guests_after_step(h);
     int txn = h->sqlite ? sqlite3_txn_state(h->sqlite, "main") : SQLITE_TXN_NONE;
     if (txn == SQLITE_TXN_NONE) atomic_store(&h->txn_began_ns, 0);
     else if (atomic_load(&h->txn_began_ns) == 0) atomic_store(&h->txn_began_ns, trib_env_mono_ns(h->env));

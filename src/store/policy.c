@@ -39,7 +39,13 @@ static const char *const raw_tables[] = {"sqlite_dbpage", "dbstat", "sqlite_stmt
 static const char *const modules[] = {"fts5", "fts5vocab", "rtree", "rtree_i32", NULL};
 static const char *const bad_functions[] = {"load_extension", "fts3_tokenizer", "sqlite_log", NULL};
 
-static int judge_pragma(trib_policy *policy, const char *name, const char *arg) {
+/* Another database than the session's own: nobody writes to it from here. */
+static bool is_attached(const char *schema) {
+    trib_str name = trib_str_c(schema);
+    return name.len > 0 && !trib_str_ieq_c(name, "main") && !trib_str_ieq_c(name, "temp");
+}
+
+static int judge_pragma(trib_policy *policy, const char *name, const char *arg, const char *schema) {
     trib_pragma_class cls = trib_pragma_class_of(trib_str_c(name), arg != NULL);
     bool ok = cls == TRIB_PRAGMA_READ || cls == TRIB_PRAGMA_WRITE || (cls == TRIB_PRAGMA_SET && policy->setting_pragma);
     /* As a table (pragma_database_list) it would show the file's path; the statement itself is answered by stmt.c. */
@@ -47,7 +53,8 @@ static int judge_pragma(trib_policy *policy, const char *name, const char *arg) 
     if (!ok) return deny(policy, TRIB_DENIED_PRAGMA, NULL, name);
     if (is_hidden(arg)) return deny(policy, TRIB_DENIED_HIDDEN, NULL, arg);
     if (cls == TRIB_PRAGMA_WRITE) {
-        if (policy->handle->access == TRIB_ACCESS_READ) return deny(policy, TRIB_DENIED_READONLY, NULL, NULL);
+        if (policy->handle->access == TRIB_ACCESS_READ || is_attached(schema))
+            return deny(policy, TRIB_DENIED_READONLY, NULL, NULL);
         if (policy->collecting) policy->actions.writes = true;
     }
     return SQLITE_OK;
@@ -63,12 +70,13 @@ static int judge_schema_change(trib_policy *policy, bool creates, const char *ta
     return SQLITE_OK;
 }
 
-static int judge_rows(trib_policy *policy, int action, const char *table, const char *trigger) {
+static int judge_rows(trib_policy *policy, int action, const char *table, const char *schema, const char *trigger) {
     /* The server's own triggers, and only they, may touch the server's tables on behalf of a client. */
     if (is_hidden(table) && !is_hidden(trigger)) return deny(policy, TRIB_DENIED_HIDDEN, NULL, table);
     if (name_in(table, raw_tables)) return deny(policy, TRIB_DENIED_TABLE, NULL, table);
     if (action == SQLITE_READ) return SQLITE_OK;
-    if (policy->handle->access == TRIB_ACCESS_READ) return deny(policy, TRIB_DENIED_READONLY, NULL, NULL);
+    if (policy->handle->access == TRIB_ACCESS_READ || is_attached(schema))
+        return deny(policy, TRIB_DENIED_READONLY, NULL, NULL);
     if (!policy->collecting) return SQLITE_OK;
     policy->actions.writes = true;
     if (trigger) return SQLITE_OK;
@@ -84,6 +92,11 @@ static int judge(trib_policy *policy, int action, const char *a, const char *b, 
                  const char *trigger) {
     /* CREATE TABLE temp.x arrives as CREATE TABLE, not as CREATE TEMP TABLE. */
     bool temp = schema && trib_str_ieq_c(trib_str_c(schema), "temp");
+    bool reads = action == SQLITE_SELECT || action == SQLITE_RECURSIVE || action == SQLITE_TRANSACTION ||
+                 action == SQLITE_SAVEPOINT || action == SQLITE_READ || action == SQLITE_FUNCTION ||
+                 action == SQLITE_PRAGMA;
+    if (!reads && !is_hidden(a) && is_attached(action == SQLITE_ALTER_TABLE ? a : schema))
+        return deny(policy, TRIB_DENIED_READONLY, NULL, NULL);
     switch (action) {
     case SQLITE_SELECT:
     case SQLITE_RECURSIVE:
@@ -92,9 +105,9 @@ static int judge(trib_policy *policy, int action, const char *a, const char *b, 
     case SQLITE_READ:
     case SQLITE_INSERT:
     case SQLITE_UPDATE:
-    case SQLITE_DELETE: return judge_rows(policy, action, a, trigger);
+    case SQLITE_DELETE: return judge_rows(policy, action, a, schema, trigger);
     case SQLITE_FUNCTION: return name_in(b, bad_functions) ? deny(policy, TRIB_DENIED_FUNCTION, NULL, b) : SQLITE_OK;
-    case SQLITE_PRAGMA: return judge_pragma(policy, a, b);
+    case SQLITE_PRAGMA: return judge_pragma(policy, a, b, schema);
     case SQLITE_CREATE_TABLE:
     case SQLITE_CREATE_VIEW:
         if (temp) return deny(policy, TRIB_DENIED_STATEMENT, temp_objects, NULL);
@@ -240,10 +253,15 @@ static trib_code nomem_error(trib_handle *handle, trib_error *err) {
 trib_code trib_sqlite_error(trib_handle *handle, int rc, trib_error *err) {
     trib_policy *policy = handle->policy;
     int base = rc & 0xff;
+    if (handle->guests) trib_handle_take_interrupts(handle);
     if (policy && policy->stop_code != TRIB_OK && (base == SQLITE_INTERRUPT || base == SQLITE_NOMEM))
         return stop_error(policy, err);
     if (policy && base == SQLITE_INTERRUPT && atomic_load(&handle->interrupted))
         return trib_error_set(err, handle->interrupt_code == TRIB_OK ? TRIB_CANCELLED : handle->interrupt_code, NULL);
+    if (base == SQLITE_CONSTRAINT && handle->commit_failed)
+        return trib_error_set(err, TRIB_NOT_COMMITTED,
+                              "this write read an attached database whose newest changes its disk refused; it was "
+                              "undone and may be tried again");
     if (policy && policy->denial != TRIB_DENIED_NOT && (base == SQLITE_AUTH || base == SQLITE_ERROR))
         return trib_policy_denied(policy, err);
     if (base == SQLITE_NOMEM) return nomem_error(handle, err);
@@ -272,6 +290,7 @@ bool trib_policy_must_stop(trib_policy *policy) {
         policy->deadline_ns += trib_pace_give_way(handle->lane, &handle->runs_until_ns);
         handle->statement_deadline_ns = policy->deadline_ns;
     }
+    if (handle->guests) trib_handle_take_interrupts(handle);
     if (atomic_load_explicit(&handle->interrupted, memory_order_acquire))
         policy->stop_code = handle->interrupt_code == TRIB_OK ? TRIB_CANCELLED : handle->interrupt_code;
     else if (!atomic_load_explicit(&handle->copying, memory_order_relaxed) &&
@@ -375,7 +394,7 @@ static void set_limits(sqlite3 *sqlite) {
         {SQLITE_LIMIT_COMPOUND_SELECT, TRIB_SQL_COMPOUND_MAX},
         {SQLITE_LIMIT_VDBE_OP, TRIB_SQL_VDBE_OPS_MAX},
         {SQLITE_LIMIT_FUNCTION_ARG, TRIB_SQL_FUNCTION_ARGS_MAX},
-        {SQLITE_LIMIT_ATTACHED, TRIB_SQL_ATTACHED_MAX},
+        {SQLITE_LIMIT_ATTACHED, TRIB_ATTACHED_MAX},
         {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, TRIB_SQL_LIKE_PATTERN_MAX},
         {SQLITE_LIMIT_VARIABLE_NUMBER, TRIB_SQL_VARIABLES_MAX},
         {SQLITE_LIMIT_TRIGGER_DEPTH, TRIB_SQL_TRIGGER_DEPTH_MAX},

@@ -21,7 +21,7 @@ enum {
     TRIB_SQL_COMPOUND_MAX = 100,      /* SELECT UNION SELECT ...: each term costs a coroutine and planner time */
     TRIB_SQL_VDBE_OPS_MAX = 1000000,  /* program memory, and straight code without a progress callback */
     TRIB_SQL_FUNCTION_ARGS_MAX = 100, /* work that one call can be given */
-    TRIB_SQL_ATTACHED_MAX = 0,        /* other files */
+    TRIB_SQL_ATTACHED_MAX = 0,        /* other files: what is built apart from tenants. Theirs: TRIB_ATTACHED_MAX */
     TRIB_SQL_LIKE_PATTERN_MAX = 1000, /* pattern x text steps */
     TRIB_SQL_VARIABLES_MAX = TRIB_STMT_ARGS_MAX,
     TRIB_SQL_TRIGGER_DEPTH_MAX = 100, /* recursive triggers: memory and stack */
@@ -49,7 +49,7 @@ enum {
 /* Why the authorizer refused: decides code and text of the error. */
 typedef enum trib_denial {
     TRIB_DENIED_NOT,
-    TRIB_DENIED_READONLY,  /* a write by a reader: SQLITE_READONLY */
+    TRIB_DENIED_READONLY,  /* a write by a reader, or to an attached database: SQLITE_READONLY */
     TRIB_DENIED_STATEMENT, /* TEMP, ATTACH, ...: SQL_PARSE_ERROR "unsupported statement" */
     TRIB_DENIED_PRAGMA,
     TRIB_DENIED_HIDDEN,   /* _trib_*: as if it did not exist */

@@ -6,6 +6,7 @@
  *   PRAGMA x = 1, class SET            SQLite would act while preparing it; prepared at the first step instead
  *   PRAGMA x = 1, class FIXED          run as PRAGMA x: the value in force
  *   ALTER TABLE ... ALTER COLUMN       libSQL's; run by libsql_alter.c
+ *   ATTACH, DETACH                     libSQL's, of tenants by name; run by attach.c
  *   CREATE TABLE ... RANDOM ROWID      libSQL's; run with a mark instead of the words (libsql_text.h) */
 #include "store/stmt.h"
 
@@ -33,19 +34,22 @@ static trib_code closed_error(trib_error *err) {
                           "the database was opened again while this statement waited; run it again");
 }
 
-/* What to give SQLite instead of the text; empty: the text itself. `space` holds what is built. */
-static trib_str replacement(const trib_stmt *stmt, trib_stmt_head head, char *space, int space_bytes) {
+/* What to give SQLite instead of the text; empty: the text itself. `space` holds what is built; it has failed, or
+ * not. */
+static trib_str replacement(const trib_stmt *stmt, trib_stmt_head head, trib_buf *space) {
     if (head.kind == TRIB_STMT_BEGIN_READONLY) return TRIB_STR("BEGIN DEFERRED");
     if (head.concurrent)
         return stmt->access == TRIB_ACCESS_READ ? TRIB_STR("BEGIN DEFERRED") : TRIB_STR("BEGIN IMMEDIATE");
     if (head.kind != TRIB_STMT_PRAGMA || stmt->access == TRIB_ACCESS_SYSTEM) return TRIB_STR("");
-    if (!head.pragma_arg && trib_str_ieq_c(head.pragma, "database_list"))
-        return TRIB_STR("SELECT 0 AS seq, 'main' AS name, '' AS file");
+    if (!head.pragma_arg && trib_str_ieq_c(head.pragma, "database_list")) {
+        trib_handle_list_databases(stmt->handle, space);
+        return trib_buf_str(space);
+    }
     if (!head.explain && trib_str_ieq_c(head.pragma, "data_version"))
         return TRIB_STR("SELECT data_version FROM pragma_data_version");
     if (trib_pragma_class_of(head.pragma, head.pragma_arg) != TRIB_PRAGMA_FIXED) return TRIB_STR("");
-    sqlite3_snprintf(space_bytes, space, "PRAGMA %.*s", (int)head.pragma.len, head.pragma.ptr);
-    return trib_str_c(space);
+    trib_buf_printf(space, "PRAGMA %.*s", TRIB_STR_ARG(head.pragma));
+    return trib_buf_str(space);
 }
 
 /* Refuses what can be told from the first words; SQLite's authorizer refuses the rest. */
@@ -53,9 +57,8 @@ static trib_code check_head(trib_handle *handle, trib_stmt_head head, trib_str s
     if (handle->access == TRIB_ACCESS_SYSTEM) return TRIB_OK;
     if (head.kind == TRIB_STMT_VACUUM) return trib_policy_unsupported(err, "VACUUM");
     if (head.kind == TRIB_STMT_ANALYZE) return trib_policy_unsupported(err, "ANALYZE");
-    if (head.kind == TRIB_STMT_ATTACH)
-        return trib_policy_unsupported(err, "ATTACH; a session sees one database, open a second connection instead");
-    if (head.kind == TRIB_STMT_DETACH) return trib_policy_unsupported(err, "DETACH");
+    bool attaches = head.kind == TRIB_STMT_ATTACH || head.kind == TRIB_STMT_DETACH;
+    if (attaches && head.explain) return trib_policy_unsupported(err, "EXPLAIN of ATTACH or DETACH");
     if (head.temp) return trib_policy_unsupported(err, "CREATE TEMP; make an ordinary one and drop it");
     bool takes_turn = (head.kind == TRIB_STMT_BEGIN_IMMEDIATE && !head.concurrent) || head.kind == TRIB_STMT_REINDEX;
     if (takes_turn && !head.explain && handle->access == TRIB_ACCESS_READ) return trib_policy_readonly_error(err);
@@ -145,6 +148,49 @@ static trib_code prepare_alter(trib_stmt *stmt, trib_str sql, trib_stmt_head hea
     return trib_libsql_alter_check(stmt->handle, sql, err);
 }
 
+/* ATTACH [DATABASE] name AS alias; DETACH [DATABASE] alias. Of a client; nothing happens before it is stepped. Names
+ * are unquoted; doubled quotes in them stay and fit no tenant. */
+static trib_code parse_attach(trib_str rest, bool detach, trib_str *ret_name, trib_str *ret_alias, trib_error *err) {
+    trib_sql_token name = trib_sql_next(&rest), alias = name, end;
+    if (trib_sql_is_word(name, "DATABASE")) name = alias = trib_sql_next(&rest);
+    bool ok = name.type == TRIB_SQL_WORD || name.type == TRIB_SQL_QUOTED;
+    if (ok && !detach) {
+        ok = trib_sql_is_word(trib_sql_next(&rest), "AS");
+        alias = trib_sql_next(&rest);
+        ok = ok && (alias.type == TRIB_SQL_WORD || alias.type == TRIB_SQL_QUOTED);
+    }
+    end = trib_sql_next(&rest);
+    if (!ok || (end.type != TRIB_SQL_END && !trib_sql_is_punct(end, ';')))
+        return trib_policy_unsupported(err, detach ? "DETACH in this form; write DETACH alias"
+                                                   : "ATTACH in this form; write ATTACH 'tenant' AS alias, with the "
+                                                     "name of a tenant as it is: no file, expression or parameter");
+    *ret_name = trib_sql_unquoted(name);
+    *ret_alias = trib_sql_unquoted(alias);
+    bool quoted_in = trib_str_find(*ret_alias, '"') != SIZE_MAX || trib_str_find(*ret_alias, '\'') != SIZE_MAX;
+    if (ret_alias->len == 0 || ret_alias->len > TRIB_ATTACH_ALIAS_BYTES || quoted_in)
+        return trib_error_set(err, TRIB_SQL_PARSE_ERROR,
+                              "SQL string could not be parsed: the alias of an attached database must have 1 to %d "
+                              "bytes, without quotes",
+                              TRIB_ATTACH_ALIAS_BYTES);
+    return TRIB_OK;
+}
+
+static trib_code prepare_attach(trib_stmt *stmt, trib_stmt_head head, trib_error *err) {
+    trib_str name, alias;
+    stmt->kind = head.kind;
+    stmt->attaches = true;
+    return parse_attach(head.rest, head.kind == TRIB_STMT_DETACH, &name, &alias, err);
+}
+
+static trib_code run_attach(trib_stmt *stmt, trib_error *err) {
+    trib_str name, alias;
+    bool detach = stmt->kind == TRIB_STMT_DETACH;
+    trib_stmt_head head = trib_stmt_head_of(trib_str_make(stmt->sql, stmt->sql_len));
+    trib_code code = parse_attach(head.rest, detach, &name, &alias, err);
+    if (code != TRIB_OK) return code;
+    return detach ? trib_handle_detach(stmt->handle, alias, err) : trib_handle_attach(stmt->handle, name, alias, err);
+}
+
 /* CREATE TABLE ... RANDOM ROWID: stmt->sql becomes the text for SQLite, of which *sql is a view. *ret_mark_at: where
  * the mark stands in it; SIZE_MAX: it is another statement. */
 static trib_code rewrite_create(trib_stmt *stmt, trib_str *sql, size_t *ret_mark_at, trib_error *err) {
@@ -170,6 +216,34 @@ static trib_code rewrite_create(trib_stmt *stmt, trib_str *sql, size_t *ret_mark
     return code;
 }
 
+/* Gives the text, or what stands for it, to SQLite. mark_at, whole: of rewrite_create. */
+static trib_code give_text(trib_stmt *stmt, trib_stmt_head head, trib_str sql, size_t from, size_t mark_at,
+                           size_t whole, size_t *ret_used, trib_error *err) {
+    enum { SPACE_BYTES = 8 << 10 }; /* a row for each of TRIB_ATTACHED_MAX aliases */
+    trib_handle *handle = stmt->handle;
+    trib_buf space;
+    trib_buf_init(&space, SPACE_BYTES);
+    trib_str instead = replacement(stmt, head, &space);
+    stmt->pragma = head.pragma;
+    stmt->sets_pragma = head.kind == TRIB_STMT_PRAGMA && stmt->access != TRIB_ACCESS_SYSTEM &&
+                        trib_pragma_class_of(head.pragma, head.pragma_arg) == TRIB_PRAGMA_SET;
+    trib_policy_collect(handle->policy);
+    const char *tail = head.rest.ptr;
+    int rc = SQLITE_OK;
+    if (space.failed) rc = SQLITE_NOMEM;
+    else if (instead.len > 0)
+        rc = sqlite3_prepare_v3(handle->sqlite, instead.ptr, (int)instead.len, SQLITE_PREPARE_PERSISTENT, &stmt->sqlite,
+                                NULL);
+    else if (!stmt->sets_pragma) rc = prepare_sqlite(handle->sqlite, sql, &stmt->sqlite, &tail);
+    trib_buf_deinit(&space);
+    if (rc != SQLITE_OK && mark_at != SIZE_MAX && sqlite3_error_offset(handle->sqlite) > (int)mark_at)
+        from -= sizeof TRIB_RANDOM_ROWID_MARK - 1; /* as the client counts */
+    if (rc != SQLITE_OK) return prepare_error(handle, rc, from, err);
+    *ret_used = mark_at == SIZE_MAX ? (size_t)(tail - stmt->sql) : whole;
+    take_facts(stmt, head, handle->policy);
+    return TRIB_OK;
+}
+
 /* Prepares the first statement of stmt->sql. from: where that begins in the client's text. *ret_used: bytes of it up to
  * and with that statement. */
 static trib_code prepare_text(trib_stmt *stmt, size_t from, size_t *ret_used, trib_error *err) {
@@ -185,30 +259,16 @@ static trib_code prepare_text(trib_stmt *stmt, size_t from, size_t *ret_used, tr
         if (done) *ret_used = (size_t)(sql.ptr - stmt->sql) + trib_sql_first_len(sql);
         if (done || code != TRIB_OK) return code;
     }
+    if ((head.kind == TRIB_STMT_ATTACH || head.kind == TRIB_STMT_DETACH) && stmt->access != TRIB_ACCESS_SYSTEM) {
+        *ret_used = (size_t)(sql.ptr - stmt->sql) + trib_sql_first_len(sql);
+        return prepare_attach(stmt, head, err);
+    }
     size_t mark_at = SIZE_MAX, whole = 0;
     if (head.kind == TRIB_STMT_CREATE) {
         whole = (size_t)(sql.ptr - stmt->sql) + trib_sql_first_len(sql);
         code = rewrite_create(stmt, &sql, &mark_at, err);
     }
-    if (code != TRIB_OK) return code;
-    char space[128];
-    trib_str instead = replacement(stmt, head, space, sizeof space);
-    stmt->pragma = head.pragma;
-    stmt->sets_pragma = head.kind == TRIB_STMT_PRAGMA && stmt->access != TRIB_ACCESS_SYSTEM &&
-                        trib_pragma_class_of(head.pragma, head.pragma_arg) == TRIB_PRAGMA_SET;
-    trib_policy_collect(handle->policy);
-    const char *tail = head.rest.ptr;
-    int rc = SQLITE_OK;
-    if (instead.len > 0)
-        rc = sqlite3_prepare_v3(handle->sqlite, instead.ptr, (int)instead.len, SQLITE_PREPARE_PERSISTENT, &stmt->sqlite,
-                                NULL);
-    else if (!stmt->sets_pragma) rc = prepare_sqlite(handle->sqlite, sql, &stmt->sqlite, &tail);
-    if (rc != SQLITE_OK && mark_at != SIZE_MAX && sqlite3_error_offset(handle->sqlite) > (int)mark_at)
-        from -= sizeof TRIB_RANDOM_ROWID_MARK - 1; /* as the client counts */
-    if (rc != SQLITE_OK) return prepare_error(handle, rc, from, err);
-    *ret_used = mark_at == SIZE_MAX ? (size_t)(tail - stmt->sql) : whole;
-    take_facts(stmt, head, handle->policy);
-    return TRIB_OK;
+    return code == TRIB_OK ? give_text(stmt, head, sql, from, mark_at, whole, ret_used, err) : code;
 }
 
 static trib_code check_text(trib_str sql, trib_error *err) {
@@ -231,7 +291,7 @@ static trib_code prepare_new(trib_handle *handle, trib_str sql, size_t from, tri
     trib_policy_arm(handle->policy, timeout_ns(handle));
     trib_code code = prepare_text(stmt, from, ret_used, err);
     trib_policy_disarm(handle->policy);
-    if (code == TRIB_OK && !stmt->sqlite && !stmt->sets_pragma && !stmt->alters_column)
+    if (code == TRIB_OK && !stmt->sqlite && !stmt->sets_pragma && !stmt->alters_column && !stmt->attaches)
         code = trib_error_set(err, TRIB_SQL_NO_STATEMENT, NULL);
     if (code != TRIB_OK) {
         trib_stmt_cache_give(stmt);
@@ -264,7 +324,7 @@ trib_code trib_stmt_prepare(trib_handle *handle, trib_str sql, trib_stmt **ret, 
             trib_stmt_cache_give(stmt);
             return trib_error_set(err, TRIB_SQL_MANY_STATEMENTS, NULL);
         }
-        stmt->keep = true;
+        stmt->keep = !stmt->attaches;
     }
     begin_run(stmt);
     *ret = stmt;
@@ -458,6 +518,14 @@ static trib_code finish(trib_stmt *stmt, int rc, trib_code told, trib_error *err
     return code;
 }
 
+/* Not armed: what it runs is the server's. */
+static trib_code finish_attach(trib_stmt *stmt, trib_error *err) {
+    trib_code code = run_attach(stmt, err);
+    stmt->done = true;
+    trib_handle_after_step(stmt->handle, SQLITE_DONE);
+    return code;
+}
+
 trib_code trib_stmt_step(trib_stmt *stmt, bool *ret_row, trib_error *err) {
     trib_handle *handle = stmt->handle;
     *ret_row = false;
@@ -471,6 +539,7 @@ trib_code trib_stmt_step(trib_stmt *stmt, bool *ret_row, trib_error *err) {
         /* The store rolled its transaction back while it waited; stepping would run it from the start. */
         return trib_error_set(err, TRIB_TRANSACTION_TIMEOUT, NULL);
     }
+    if (stmt->attaches) return finish_attach(stmt, err);
     trib_policy *policy = handle->policy;
     trib_policy_arm(policy, stmt->left_ns);
     trib_code told = TRIB_OK;

@@ -72,6 +72,7 @@ void trib_stmt_cache_forget(trib_handle *handle) {
 
 void trib_stmt_cache_sync(trib_handle *handle) {
     uint64_t schema = atomic_load(trib_db_schema_version(handle->db));
+    if (handle->guests) (void)trib_sqlite_refresh_schema(handle->sqlite);
     if (handle->cache->schema == schema) return;
     trib_stmt_cache_forget(handle);
     /* Inside a transaction it looks again at every statement, and behind it for the last time. */
@@ -84,7 +85,7 @@ void trib_stmt_drop(trib_stmt *stmt) {
 
 trib_stmt *trib_stmt_cache_take(trib_handle *handle, trib_str sql) {
     trib_stmt_cache *cache = handle->cache;
-    if (sql.len > TRIB_STMT_CACHE_SQL_MAX) return NULL;
+    if (sql.len > TRIB_STMT_CACHE_SQL_MAX || handle->guests) return NULL;
     uint64_t hash = trib_hash_str(cache->key, sql);
     TRIB_LIST_EACH_SAFE(link, &cache->idle) {
         trib_stmt *stmt = TRIB_LIST_ITEM(link, trib_stmt, link);
@@ -120,7 +121,8 @@ trib_stmt *trib_stmt_cache_add(trib_handle *handle, trib_str sql) {
 
 void trib_stmt_cache_give(trib_stmt *stmt) {
     trib_list_remove(&stmt->link);
-    if (!stmt->keep || stmt->sql_len > TRIB_STMT_CACHE_SQL_MAX) {
+    /* where something is attached, a schema may change that the cache does not watch */
+    if (!stmt->keep || stmt->handle->guests || stmt->sql_len > TRIB_STMT_CACHE_SQL_MAX) {
         destroy(stmt);
         return;
     }

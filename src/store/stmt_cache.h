@@ -38,6 +38,7 @@ struct trib_stmt {
     bool explain, writes, needs_turn;
     bool sets_pragma;
     bool alters_column; /* libSQL's ALTER COLUMN: run by libsql_alter.c */
+    bool attaches;      /* ATTACH and DETACH of a client: run by attach.c */
     trib_str pragma;    /* into sql */
 
     /* this run */

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "store/check.h"
-#include "store/db_int.h"
+#include "store/attach.h"
 
 enum { TRIB_RELEASE_WAIT_MS = 2000 /* for those who are still inside; a statement is interrupted in less */ };
 
@@ -61,10 +61,11 @@ trib_code trib_store_new(const trib_store_config *config, const trib_env *env, t
     store->disk = config->disk ? config->disk : trib_disk_native();
     store->data_dir = strdup(config->data_dir);
     store->lock = trib_mutex_new(env);
+    store->guest_lock = trib_mutex_new(env);
     trib_list_init(&store->unused);
     store->base = sqlite3_vfs_find(config->base_vfs ? config->base_vfs : "unix-excl");
     trib_hash_key seed;
-    if (!store->data_dir || !store->lock) code = trib_error_set(err, TRIB_NOMEM, NULL);
+    if (!store->data_dir || !store->lock || !store->guest_lock) code = trib_error_set(err, TRIB_NOMEM, NULL);
     else if (!store->base || !trib_env_random(env, &seed, sizeof seed))
         code = trib_error_set(err, TRIB_INTERNAL, "no VFS or no randomness to be had");
     else if (strlen(store->data_dir) > TRIB_PATH_MAX_BYTES - 128)
@@ -146,6 +147,13 @@ trib_code trib_store_db_get(trib_store *store, trib_str id, const trib_db_settin
     }
     *ret = db;
     return TRIB_OK;
+}
+
+void trib_db_ref(trib_db *db) {
+    trib_store *store = db->store;
+    trib_mutex_lock(store->env, store->lock);
+    db->refs++;
+    trib_mutex_unlock(store->env, store->lock);
 }
 
 void trib_db_unref(trib_db *db) {
@@ -386,13 +394,15 @@ void trib_store_free(trib_store *store) {
             db->handles = h->next;
             trib_handle_free(h);
         }
-        trib_db_free(db);
     }
+    /* only then: what one has attached to its connections is another one of them */
+    for (cursor = 0; trib_map_next(&store->dbs, &cursor, NULL, &value);) trib_db_free(value);
     trib_map_deinit(&store->dbs);
     if (store->driver) store->driver->free(store->driver);
     trib_vfs_free(store->vfs);
     if (store->disk_lock) store->disk->unlock(store->disk->ctx, store->disk_lock);
     trib_mutex_free(store->env, store->lock);
+    trib_mutex_free(store->env, store->guest_lock);
     free(store->data_dir);
     free(store);
 }
@@ -416,6 +426,7 @@ trib_code trib_store_db_delete(trib_store *store, trib_str id, trib_error *err) 
     trib_code code = find(store, id, &db, &added, err);
     if (code != TRIB_OK) return code;
     trib_mutex_lock(store->env, db->open_lock);
+    trib_guests_evict(db, TRIB_TENANT_NOT_FOUND, false);
     trib_mutex_lock(store->env, store->lock);
     bool alone = db->refs == 1;
     trib_mutex_unlock(store->env, store->lock);

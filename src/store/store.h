@@ -188,6 +188,8 @@ bool trib_handle_autocommit(const trib_handle *handle);
  * instead of for a time, and its statements have no deadline. Until the handle is given back. Thread: inside. */
 void trib_handle_set_copying(trib_handle *handle);
 trib_db *trib_handle_db(const trib_handle *handle);
+/* It had the turn since enter. Thread: inside. */
+bool trib_handle_has_written(const trib_handle *handle);
 /* What the statements that ended since enter, or since the last call, have read and written. The database's own counts
  * (trib_db_get_stats) begin again when it was closed meanwhile. Thread: inside. */
 void trib_handle_take_rows(trib_handle *handle, uint64_t *ret_read, uint64_t *ret_written);
@@ -195,6 +197,46 @@ void trib_handle_take_rows(trib_handle *handle, uint64_t *ret_read, uint64_t *re
 void trib_handle_set_lane(trib_handle *handle, trib_pace_lane *lane);
 /* Makes the running statement stop with STATEMENT_TIMEOUT or CANCELLED soon. Thread: any, between enter and leave. */
 void trib_handle_interrupt(trib_handle *handle, trib_code why);
+
+/* ---- other databases in a session: ATTACH (store/attach.h) ---- */
+
+enum {
+    /* of one session, and of one stay between enter and leave: each holds a connection's place, descriptors, and a gate
+     * that the answer waits at */
+    TRIB_ATTACHED_MAX = 8,
+    TRIB_GUESTS_PER_DB_MAX = 32, /* sessions of others in one database: half of its connections stay its own */
+    TRIB_ATTACH_ALIAS_BYTES = 64
+};
+
+/* What a name stands for. */
+typedef struct trib_attach_target {
+    char id[TRIB_DB_ID_BYTES + 1];
+    trib_db_settings settings;
+    void *owner; /* kept while it is attached, then given to `release`. Thread: any */
+    void (*release)(void *owner);
+} trib_attach_target;
+
+/* Who knows the names, and who may attach what. */
+typedef struct trib_attacher trib_attacher;
+struct trib_attacher {
+    /* Owns: ret->owner is the store's. Errors: its own. Thread: the one that is inside. */
+    trib_code (*find)(trib_attacher *attacher, trib_str name, trib_attach_target *ret, trib_error *err);
+};
+/* From here until leave, ATTACH asks it; borrowed. Without one ATTACH is refused. Thread: inside. */
+void trib_handle_set_attacher(trib_handle *handle, trib_attacher *attacher);
+/* The owner of the i-th attached database, NULL past the end; borrowed. Thread: inside. */
+void *trib_handle_attached_at(const trib_handle *handle, size_t i);
+/* Rolls back and opens the connection anew, without settings and attached databases. Thread: inside. */
+trib_code trib_handle_renew(trib_handle *handle, trib_error *err);
+
+/* A gate where what a handle has shown must wait, as at trib_handle_ticket's. */
+typedef struct trib_gate_need {
+    trib_db *db; /* a reference */
+    uint64_t ticket;
+} trib_gate_need;
+/* Those of all databases that were attached since this was asked last, or since take, up to TRIB_ATTACHED_MAX; returns
+ * how many. Owns: the references are the caller's (trib_db_unref). Thread: inside, after the last statement. */
+size_t trib_handle_take_needs(trib_handle *handle, trib_gate_need *ret);
 
 /* ---- the turn ---- */
 

@@ -10,6 +10,7 @@
 #include "store/stmt.h"
 #include "store/store.h"
 
+typedef struct trib_guest trib_guest;           /* attach.h: the connection's part in another database */
 typedef struct trib_policy trib_policy;         /* policy.h: authorizer state, deadline, limits of one handle */
 typedef struct trib_stmt_cache trib_stmt_cache; /* stmt_cache.h */
 
@@ -49,6 +50,16 @@ struct trib_handle {
     _Atomic int64_t txn_began_ns; /* since when a snapshot is open; 0: none */
     uint64_t commits_before;      /* commits of the database just before its snapshot was opened, see data_version.c */
 
+    /* attach.h; touched by whoever is inside */
+    trib_guest *guests;      /* what is attached to this connection, newest first */
+    uint32_t guest_count;    /* of them */
+    trib_attacher *attacher; /* while entered; NULL: ATTACH is refused */
+    trib_gate_need *left;    /* TRIB_ATTACHED_MAX places: what was detached since the last trib_handle_take_needs */
+    uint32_t left_count;
+    bool owes_gates;    /* entered since then: what it has shown still waits */
+    bool is_guest;      /* this is one, of a connection of another database; fixed */
+    bool commit_failed; /* what the transaction has read of an attached database is not durable */
+
     trib_handle *next;      /* the db's list of all handles */
     trib_handle *next_idle; /* the db's list of clean ones */
 };
@@ -62,6 +73,13 @@ trib_code trib_handle_before_step(trib_handle *handle, bool needs_turn, trib_err
  * finished commits from the VFS to the log, loads the ticket, and, outside a transaction, releases the turn. rc:
  * SQLite's answer; an I/O error with the turn makes the handle suspect (see handle.c). */
 void trib_handle_after_step(trib_handle *handle, int rc);
+/* ATTACH and DETACH, as they run; see attach.h. */
+trib_code trib_handle_attach(trib_handle *handle, trib_str name, trib_str alias, trib_error *err);
+trib_code trib_handle_detach(trib_handle *handle, trib_str alias, trib_error *err);
+/* Something of an attached database wants the statement to stop: *handle's interrupt says so too from here on. */
+void trib_handle_take_interrupts(trib_handle *handle);
+/* "SELECT 0, 'main' ..." with what is attached, as PRAGMA database_list shows it, appended to *ret. */
+void trib_handle_list_databases(const trib_handle *handle, trib_buf *ret);
 /* Rows for the tenant's counters. */
 void trib_handle_count_rows(trib_handle *handle, uint64_t read, uint64_t written);
 

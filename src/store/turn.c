@@ -7,7 +7,7 @@
  * the statement is interrupted and the worker itself rolls back; if nobody is inside, whoever notices does it (the
  * thief), marked as inside for that moment. New reads are held back in a second queue while a checkpoint resets the
  * log. */
-#include "store/db_int.h"
+#include "store/attach.h"
 
 static int64_t steal_ns(trib_db *db) {
     trib_db_settings settings = trib_db_settings_of(db);
@@ -127,10 +127,10 @@ static void steal_locked(trib_db *db, trib_handle **ret_thief) {
     *ret_thief = owner;
 }
 
-/* With the handle marked as inside by us, no lock held. */
-static void steal_finish(trib_handle *handle, trib_code lost) {
+void trib_turn_steal_finish(trib_handle *handle, trib_code lost, bool close) {
     trib_db *db = handle->db;
     trib_handle_rollback(handle);
+    if (close) trib_handle_disconnect(handle);
     trib_db_lock(db);
     handle->lost = lost;
     handle->inside = false;
@@ -147,7 +147,7 @@ void trib_turn_steal_overdue(trib_db *db) {
     trib_db_lock(db);
     steal_locked(db, &thief);
     trib_db_unlock(db);
-    if (thief) steal_finish(thief, TRIB_TRANSACTION_TIMEOUT);
+    if (thief) trib_turn_steal_finish(thief, TRIB_TRANSACTION_TIMEOUT, false);
 }
 
 static int64_t read_limit_ns(trib_db *db) {
@@ -166,7 +166,9 @@ void trib_turn_end_old_reads(trib_db *db) {
             if (h->has_turn || h->own_work || began == 0) continue;
             if (atomic_load(&h->copying) ? atomic_load(&db->log.bytes) < TRIB_COPY_LOG_MAX_BYTES : now - began < limit)
                 continue;
-            if (!h->inside) {
+            if (!h->inside && h->is_guest) { /* its host is to be marked, under other locks */
+                thief = h;
+            } else if (!h->inside) {
                 h->inside = true;
                 db->inside_count++;
                 thief = h;
@@ -178,7 +180,9 @@ void trib_turn_end_old_reads(trib_db *db) {
         }
         trib_db_unlock(db);
         if (!thief) return;
-        steal_finish(thief, TRIB_SNAPSHOT_TOO_OLD);
+        if (!thief->is_guest) trib_turn_steal_finish(thief, TRIB_SNAPSHOT_TOO_OLD, false);
+        else if (!trib_guest_end_read(db, thief))
+            return; /* somebody is just getting inside; the next tick comes soon */
     }
 }
 
@@ -212,7 +216,7 @@ trib_code trib_turn_wait(trib_handle *handle, trib_turn_waiter *waiter, trib_err
     trib_code code = wait_locked(handle, waiter, err);
     if (code == TRIB_AGAIN) steal_locked(db, &thief);
     trib_db_unlock(db);
-    if (thief) steal_finish(thief, TRIB_TRANSACTION_TIMEOUT);
+    if (thief) trib_turn_steal_finish(thief, TRIB_TRANSACTION_TIMEOUT, false);
     return code;
 }
 
@@ -245,7 +249,7 @@ trib_code trib_turn_reserve(trib_db *db, trib_turn_waiter *waiter) {
         steal_locked(db, &thief);
     }
     trib_db_unlock(db);
-    if (thief) steal_finish(thief, TRIB_TRANSACTION_TIMEOUT);
+    if (thief) trib_turn_steal_finish(thief, TRIB_TRANSACTION_TIMEOUT, false);
     return waits ? TRIB_AGAIN : TRIB_OK;
 }
 

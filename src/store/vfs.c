@@ -9,6 +9,7 @@
  * see the commit. */
 #include "store/vfs.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,20 @@ typedef struct trib_vfs_file {
 } trib_vfs_file;
 
 enum { FILE_BYTES = (sizeof(trib_vfs_file) + 15) / 16 * 16 };
+
+/* In front of the name of a file that is attached: this byte, and the address of its guest in 16 hex digits. The base
+ * VFS sees the rest. */
+enum { GUEST_MARK = 1 };
+
+static const char *real_name(const char *name) {
+    return name && name[0] == GUEST_MARK ? name + TRIB_VFS_GUEST_MARK_BYTES : name;
+}
+
+static trib_handle *guest_of(const char *name) {
+    char digits[TRIB_VFS_GUEST_MARK_BYTES] = "";
+    memcpy(digits, name + 1, sizeof digits - 1);
+    return (trib_handle *)(uintptr_t)strtoull(digits, NULL, 16);
+}
 
 static sqlite3_file *base_of(trib_vfs_file *f) {
     return (sqlite3_file *)(void *)((char *)f + FILE_BYTES);
@@ -453,13 +468,19 @@ static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int 
     memset(f, 0, (size_t)vfs->szOsFile);
     f->vfs = v;
     if (flags & SQLITE_OPEN_MAIN_DB) {
-        f->name = name;
+        f->name = real_name(name);
         f->open_flags = flags;
         f->file.pMethods = &main_methods;
+        if (f->name != name) {
+            /* The descriptor is like the others: read-only ones take other locks, which a process has only once. */
+            f->handle = guest_of(name);
+            flags = (flags & ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)) | SQLITE_OPEN_READONLY;
+        }
         if (ret_flags) *ret_flags = flags;
         return SQLITE_OK;
     }
     sqlite3_file *main = flags & SQLITE_OPEN_WAL ? sqlite3_database_file_object(name) : NULL;
+    name = real_name(name);
     if (!main || main->pMethods != &main_methods) /* temporary files and the like: as if we were not there */
         return v->base->xOpen(v->base, name, file, flags, ret_flags);
     f->main = file_of(main);
@@ -476,17 +497,21 @@ static int vfs_delete(sqlite3_vfs *vfs, const char *name, int sync_folder) {
      * instead. */
     size_t len = strlen(name);
     if (len > 4 && strcmp(name + len - 4, "-wal") == 0) return SQLITE_IOERR_DELETE;
-    return v->base->xDelete(v->base, name, sync_folder);
+    return v->base->xDelete(v->base, real_name(name), sync_folder);
 }
 
 static int vfs_access(sqlite3_vfs *vfs, const char *name, int flags, int *ret) {
     trib_vfs *v = (trib_vfs *)(void *)vfs;
-    return v->base->xAccess(v->base, name, flags, ret);
+    return v->base->xAccess(v->base, real_name(name), flags, ret);
 }
 
 static int vfs_full_path(sqlite3_vfs *vfs, const char *name, int n, char *out) {
     trib_vfs *v = (trib_vfs *)(void *)vfs;
-    return v->base->xFullPathname(v->base, name, n, out);
+    const char *real = real_name(name);
+    int mark = (int)(real - name);
+    if (n <= mark) return SQLITE_CANTOPEN;
+    memcpy(out, name, (size_t)mark);
+    return v->base->xFullPathname(v->base, real, n - mark, out + mark);
 }
 
 static int vfs_randomness(sqlite3_vfs *vfs, int n, char *out) {
@@ -522,7 +547,7 @@ trib_code trib_vfs_new(sqlite3_vfs *base, trib_vfs **ret, trib_error *err) {
     v->vfs = (sqlite3_vfs){
         .iVersion = base->iVersion >= 2 ? 2 : 1,
         .szOsFile = FILE_BYTES + base->szOsFile,
-        .mxPathname = base->mxPathname,
+        .mxPathname = base->mxPathname + TRIB_VFS_GUEST_MARK_BYTES,
         .zName = v->name,
         .xOpen = vfs_open,
         .xDelete = vfs_delete,
@@ -551,6 +576,12 @@ void trib_vfs_free(trib_vfs *vfs) {
 
 const char *trib_vfs_name(const trib_vfs *vfs) {
     return vfs->name;
+}
+
+trib_code trib_vfs_guest_name(const char *path, const trib_handle *guest, char *out, size_t size, trib_error *err) {
+    int n = snprintf(out, size, "%c%016" PRIxPTR "%s", GUEST_MARK, (uintptr_t)guest, path);
+    if (n > 0 && (size_t)n < size) return TRIB_OK;
+    return trib_error_set(err, TRIB_IO, "the path of a database is too long");
 }
 
 bool trib_vfs_attach(trib_handle *handle) {

@@ -27,6 +27,12 @@ const char *trib_vfs_name(const trib_vfs *vfs);
 /* Ties a fresh connection's main file to its handle; before anything is read. false: not our VFS. */
 bool trib_vfs_attach(trib_handle *handle);
 
+/* The name under which a connection attaches the database at `path` for `guest` (attach.h): its file is opened
+ * read-only for SQLite, and is the guest's from the first byte on. No client ever names a file. Errors: IO (too
+ * long). */
+enum { TRIB_VFS_GUEST_MARK_BYTES = 17 };
+trib_code trib_vfs_guest_name(const char *path, const trib_handle *guest, char *out, size_t size, trib_error *err);
+
 /* Is the commit that ends at `frame` of the log `salt` visible to readers? Looks into the shared wal-index. Thread:
  * inside, or the only user. */
 bool trib_vfs_commit_visible(trib_handle *handle, const uint32_t salt[2], uint32_t frame);

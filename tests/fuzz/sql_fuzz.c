@@ -50,6 +50,21 @@ void trib_handle_after_step(trib_handle *handle, int rc) {
 void trib_handle_count_rows(trib_handle *handle, uint64_t read, uint64_t written) {
     (void)handle, (void)read, (void)written;
 }
+trib_code trib_handle_attach(trib_handle *handle, trib_str name, trib_str alias, trib_error *err) {
+    (void)handle, (void)name, (void)alias;
+    return trib_error_set(err, TRIB_SQL_PARSE_ERROR, "SQL string could not be parsed: unsupported statement: attach");
+}
+trib_code trib_handle_detach(trib_handle *handle, trib_str alias, trib_error *err) {
+    (void)handle, (void)alias;
+    return trib_error_set(err, TRIB_SQL_PARSE_ERROR, "SQL string could not be parsed: unsupported statement: detach");
+}
+void trib_handle_take_interrupts(trib_handle *handle) {
+    (void)handle;
+}
+void trib_handle_list_databases(const trib_handle *handle, trib_buf *ret) {
+    (void)handle;
+    trib_buf_add_c(ret, "SELECT 0 AS seq, 'main' AS name, '' AS file");
+}
 trib_mem_account *trib_db_account(trib_db *db) {
     return &db->account;
 }

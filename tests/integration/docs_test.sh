@@ -205,7 +205,7 @@ answers ARGS_BOTH_POSITIONAL_AND_NAMED 200 -H "$bearer" "${url}acme/v2/pipeline"
 answers SQL_MANY_STATEMENTS 200 -H "$bearer" "${url}acme/v2/pipeline" -d "$(stmt 'SELECT 1; SELECT 2')"
 answers SQL_NO_STATEMENT 200 -H "$bearer" "${url}acme/v2/pipeline" -d "$(stmt '-- nothing')"
 answers SQL_INPUT_ERROR 200 -H "$bearer" "${url}acme/v2/pipeline" -d "$(stmt 'SELECT qtty')"
-answers SQL_PARSE_ERROR 200 -H "$bearer" "${url}acme/v2/pipeline" -d "$(stmt "ATTACH 'x' AS y")"
+answers SQL_PARSE_ERROR 200 -H "$bearer" "${url}acme/v2/pipeline" -d "$(stmt "ATTACH 'x.db' AS y")"
 answers SQL_DENIED 200 -H "$bearer" "${url}acme/v2/pipeline" -d "$(stmt 'CREATE TABLE _trib_orders(a)')"
 answers RESPONSE_TOO_LARGE 200 -H "$bearer" "${url}acme/v2/pipeline" \
     -d "$(stmt 'WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 9) SELECT zeroblob(1000000) FROM c')"

@@ -444,6 +444,65 @@ static void batons_are_for_their_token_and_tenant(talk *t) {
     }
 }
 
+/* ---- ATTACH ---- */
+
+#define ATTACHABLE " bravo delta " /* tenants that allow it */
+#define ATTACH_AND_READ                                                                                                \
+    "{\"requests\":[{\"type\":\"execute\",\"stmt\":{\"sql\":\"ATTACH '%s' AS o\"}},"                                   \
+    "{\"type\":\"execute\",\"stmt\":{\"sql\":\"SELECT v FROM o.secret\"}},{\"type\":\"close\"}]}"
+
+/* What ATTACH of `other` answers in a session of a tenant that the token may read; NULL: it is attached. */
+static const char *attach_refusal(const token *k, const char *tenant, const char *other) {
+    verdict want = expected(k, other);
+    if (strcmp(tenant, other) == 0) return among(ATTACHABLE, other) ? "SQLITE_ERROR" : "FORBIDDEN";
+    if (want.status != 200) return want.code;
+    return among(ATTACHABLE, other) ? NULL : "FORBIDDEN";
+}
+
+static void attach(talk *t, naming way, const token *k, int tenant, int other, char unknown[ANSWER_BYTES]) {
+    char body[400], this[ANSWER_BYTES], code[64];
+    fill(body, sizeof body, ATTACH_AND_READ, tenants[other]);
+    const char *named = ask_in_way(t, way, k, tenants[tenant], &(endpoint){"v2/pipeline", body});
+    if (!check_verdict(t, expected(k, named), k->what, "ATTACH", named) || t->status != 200 || index_of(named) < 0)
+        return;
+    const char *refusal = attach_refusal(k, named, tenants[other]);
+    bool saw = check_markers(t, refusal ? NULL : markers[other], k->what, "ATTACH");
+    talk_text(t, "code", code, sizeof code);
+    checks++;
+    if (refusal ? strcmp(code, refusal) != 0 : !saw)
+        fail(t, "ATTACH", "%s, in %s, of %s: wanted %s", k->what, named, tenants[other],
+             refusal ? refusal : "its data");
+    if (!refusal || strcmp(refusal, "TENANT_NOT_FOUND") != 0) return;
+    normal_form(t, tenants[other], this);
+    if (strcmp(tenants[other], NEVER) == 0) snprintf(unknown, ANSWER_BYTES, "%s", this);
+    else if (unknown[0] && strcmp(this, unknown) != 0)
+        fail(t, "ATTACH", "%s can tell %s from one that is not there", k->what, tenants[other]);
+}
+
+static void every_token_attaches_what_it_may(talk *t) {
+    static const naming ways[] = {PATH, HOST, HEADER, BIN};
+    for (size_t who = 0; who < token_count; who++) {
+        for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
+            for (int i = 0; i < TENANTS; i++) {
+                char unknown[ANSWER_BYTES] = "";
+                attach(t, ways[w], &tokens[who], i, index_of(NEVER), unknown);
+                for (int other = 0; other < TENANTS; other++) attach(t, ways[w], &tokens[who], i, other, unknown);
+            }
+        }
+    }
+    static const char *const own[] = {"control", "streams", "discovery"}; /* not even for who may read everything */
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        char body[400];
+        fill(body, sizeof body, ATTACH_AND_READ, own[i]);
+        for (size_t who = 0; who < token_count; who++) {
+            ask_in_way(t, PATH, &tokens[who], "alpha", &(endpoint){"v2/pipeline", body});
+            checks++;
+            if (t->status == 200 && !talk_says(t, "TENANT_NOT_FOUND"))
+                fail(t, "ATTACH", "%s: %s", tokens[who].what, own[i]);
+        }
+    }
+}
+
 /* ---- SQL ---- */
 
 static void sql_does_not_reach_other_files(talk *t) {
@@ -577,6 +636,8 @@ static void set_stage(talk *admin, talk *user) {
     memcpy(dead_marker, markers[index_of("fenix")], sizeof dead_marker);
     must(admin, "DELETE", "/v1/namespaces/fenix", "{}", "no deletion"); /* all of this may happen in one millisecond */
     make_tenant(admin, user, "fenix", markers[index_of("fenix")]);
+    must(admin, "PATCH", "/v1/namespaces/bravo", "{\"allow_attach\":true}", "no allow_attach");
+    must(admin, "PATCH", "/v1/namespaces/delta", "{\"allow_attach\":true}", "no allow_attach");
     add_made(admin, "/v1/namespaces/fenix/tokens", "{}",
              (token){.what = "of the new fenix", .id = "fenix", .grants = " fenix ", .write = true});
 }
@@ -611,6 +672,10 @@ static void add_more_tokens(const trib_ed25519_key *key) {
     add_forged(key, "{\"p\":{\"rw\":{\"ns\":[\"alpha\"]}}}", (token){.what = "a list without gen", .grants = ""});
     add_forged(key, "{\"p\":{\"rw\":{\"ns\":[\"alpha*\",\"a\",\"alpha \"]}},\"gen\":9000000000000}",
                (token){.what = "near misses", .grants = ""});
+    add_forged(key, "{\"p\":{\"ro\":{\"ns\":[\"alpha\"]},\"roa\":{\"ns\":[\"bravo\"]}},\"gen\":9000000000000}",
+               (token){.what = "alpha ro, bravo roa", .grants = " alpha bravo "});
+    add_forged(key, "{\"p\":{\"rwa\":{\"ns\":[\"bravo\",\"delta\",\"fenix\"]}},\"gen\":9000000000000}",
+               (token){.what = "three rwa", .grants = " bravo delta fenix ", .write = true});
     add_token((token){.what = "no header", .refusal = "AUTH_HEADER_NOT_FOUND"}, "");
     add_token((token){.what = "garbage", .refusal = "AUTH_JWT_INVALID"}, "Bearer garbage");
     add_token((token){.what = "the admin key", .refusal = "AUTH_HTTP_HEADER_INVALID"}, admin_key);
@@ -701,6 +766,7 @@ int main(void) {
     a_token_alone_names_its_tenant_or_nobody(&user);
     databases_of_the_server_are_no_tenants(&user);
     batons_are_for_their_token_and_tenant(&user);
+    every_token_attaches_what_it_may(&user);
     sql_does_not_reach_other_files(&user);
     probes_and_wrong_methods_tell_nothing(&user);
     admin_routes_are_for_the_admin_key(&user, &admin);

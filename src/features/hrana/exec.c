@@ -208,6 +208,7 @@ void hrana_exec_init(hrana_exec *x, trib_app *app, trib_home *home, trib_tenant 
     trib_code code = trib_may(principal, tenant, TRIB_ACTION_WRITE, trib_env_wall_ms(app->env), &err);
     x->job.access = code == TRIB_OK ? TRIB_ACCESS_WRITE : TRIB_ACCESS_READ;
     if (code == TRIB_BLOCKED) x->blocked = err;
+    x->job.principal = principal;
     x->job.stop = stop;
 }
 

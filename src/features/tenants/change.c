@@ -37,25 +37,27 @@ void tenants_change_finished(trib_control_op *op) {
     tenants_reply_send(&reply, call->http); /* and with the request the call goes */
 }
 
+static trib_code read_switch(const trib_json *body, const char *name, bool *ret, trib_error *err) {
+    const trib_json *member = trib_json_get(body, name);
+    if (trib_json_absent(member) || trib_json_bool(member, ret)) return TRIB_OK;
+    return trib_error_set(err, TRIB_BAD_REQUEST, "\"%s\" must be true or false, it is %s", name,
+                          trib_json_kind_text(member));
+}
+
 /* sqld's members that would change what the new tenant is: better refused than ignored. */
 static trib_code check_create_body(const trib_json *body, trib_error *err) {
     static const char *const unsupported[] = {"max_db_size",   "heartbeat_url", "bottomless_db_id",
                                               "txn_timeout_s", "max_row_size",  "shared_schema_name"};
-    static const char *const only_false[] = {"shared_schema", "allow_attach"};
     for (size_t i = 0; i < sizeof unsupported / sizeof *unsupported; i++) {
         if (trib_json_absent(trib_json_get(body, unsupported[i]))) continue;
         return trib_error_set(err, TRIB_BAD_REQUEST,
                               "\"%s\" is not supported: create the tenant with {} and leave this member out",
                               unsupported[i]);
     }
-    for (size_t i = 0; i < sizeof only_false / sizeof *only_false; i++) {
-        const trib_json *member = trib_json_get(body, only_false[i]);
-        bool on = true;
-        if (trib_json_absent(member) || (trib_json_bool(member, &on) && !on)) continue;
-        return trib_error_set(err, TRIB_BAD_REQUEST, "\"%s\" is not supported: leave it out or say false",
-                              only_false[i]);
-    }
-    return TRIB_OK;
+    const trib_json *shared = trib_json_get(body, "shared_schema");
+    bool on = true;
+    if (trib_json_absent(shared) || (trib_json_bool(shared, &on) && !on)) return TRIB_OK;
+    return trib_error_set(err, TRIB_BAD_REQUEST, "\"shared_schema\" is not supported: leave it out or say false");
 }
 
 void tenants_handle_create(trib_http_request *http) {
@@ -65,9 +67,11 @@ void tenants_handle_create(trib_http_request *http) {
     const trib_json *body, *url;
     trib_str mode, dump = {0}, key = {0};
     trib_error err;
+    bool attach = false;
     if (!tenants_name_fits(http)) return;
     trib_code code = tenants_parse_body(http, members, &body, &err);
     if (code == TRIB_OK) code = check_create_body(body, &err);
+    if (code == TRIB_OK) code = read_switch(body, "allow_attach", &attach, &err);
     if (code == TRIB_OK && trib_json_str(trib_json_get(body, "durability_mode"), &mode) &&
         !trib_str_eq_c(mode, "strong")) {
         code = trib_error_set(&err, TRIB_BAD_REQUEST,
@@ -78,9 +82,17 @@ void tenants_handle_create(trib_http_request *http) {
     url = code == TRIB_OK ? trib_json_get(body, "dump_url") : NULL;
     if (code == TRIB_OK && !trib_json_absent(url) && (!trib_json_str(url, &dump) || dump.len == 0))
         code = trib_error_set(&err, TRIB_BAD_REQUEST, "\"dump_url\" must be a URL of SQL text");
-    trib_tenant_change *change = code == TRIB_OK && key.len ? trib_arena_zalloc(http->arena, 1, sizeof *change) : NULL;
-    if (change) *change = (trib_tenant_change){.has_jwt_key = true, .jwt_key = key};
-    if (code == TRIB_OK && key.len && !change) code = trib_error_set(&err, TRIB_NOMEM, NULL);
+    if (code == TRIB_OK && dump.len && attach)
+        code = trib_error_set(&err, TRIB_BAD_REQUEST,
+                              "\"allow_attach\" does not go with \"dump_url\": set it when the tenant is there");
+    bool changes = key.len > 0 || attach;
+    trib_tenant_change *change = code == TRIB_OK && changes ? trib_arena_zalloc(http->arena, 1, sizeof *change) : NULL;
+    if (code == TRIB_OK && changes && !change) code = trib_error_set(&err, TRIB_NOMEM, NULL);
+    if (change) *change = (trib_tenant_change){.has_jwt_key = key.len > 0, .jwt_key = key};
+    if (change && attach) {
+        change->given = 1U << TRIB_TENANT_ALLOW_ATTACH;
+        change->values[TRIB_TENANT_ALLOW_ATTACH] = true;
+    }
     if (code != TRIB_OK) {
         trib_http_answer_error(http, &err);
         return;
@@ -119,13 +131,6 @@ void tenants_handle_rename(trib_http_request *http) {
 }
 
 /* ---- delete and undelete ---- */
-
-static trib_code read_switch(const trib_json *body, const char *name, bool *ret, trib_error *err) {
-    const trib_json *member = trib_json_get(body, name);
-    if (trib_json_absent(member) || trib_json_bool(member, ret)) return TRIB_OK;
-    return trib_error_set(err, TRIB_BAD_REQUEST, "\"%s\" must be true or false, it is %s", name,
-                          trib_json_kind_text(member));
-}
 
 static trib_code read_id(const trib_json *body, trib_str *ret, trib_error *err) {
     const trib_json *member = trib_json_get(body, "id");

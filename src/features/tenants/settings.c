@@ -199,7 +199,7 @@ static void write_config(trib_json_writer *w, const trib_tenant *tenant) {
     else trib_jw_null(w);
     trib_jw_member_null(w, "heartbeat_url");
     write_jwt_key(w, tenant);
-    trib_jw_member_bool(w, "allow_attach", false);
+    trib_jw_member_bool(w, "allow_attach", trib_tenant_get(tenant, TRIB_TENANT_ALLOW_ATTACH));
     trib_jw_key_c(w, "txn_timeout_s");
     if (steal_ms) trib_jw_i64(w, (steal_ms + 999) / 1000);
     else trib_jw_null(w);
@@ -208,12 +208,8 @@ static void write_config(trib_json_writer *w, const trib_tenant *tenant) {
 }
 
 static trib_code check_unsupported(const trib_json *body, trib_error *err) {
-    bool attach = false;
-    if (!trib_json_absent(trib_json_get(body, "heartbeat_url")))
-        return trib_error_set(err, TRIB_BAD_REQUEST, "\"heartbeat_url\" is not supported: leave it out or send null");
-    const trib_json *member = trib_json_get(body, "allow_attach");
-    if (trib_json_absent(member) || (trib_json_bool(member, &attach) && !attach)) return TRIB_OK;
-    return trib_error_set(err, TRIB_BAD_REQUEST, "\"allow_attach\" is not supported: leave it out or say false");
+    if (trib_json_absent(trib_json_get(body, "heartbeat_url"))) return TRIB_OK;
+    return trib_error_set(err, TRIB_BAD_REQUEST, "\"heartbeat_url\" is not supported: leave it out or send null");
 }
 
 /* What sqld resets when it is absent is reset, what it keeps is kept. */
@@ -226,7 +222,7 @@ static trib_code parse_config(trib_http_request *http, trib_tenant_change *chang
     trib_code code = tenants_parse_body(http, members, &body, err);
     const trib_json *reads = trib_json_get(body, "block_reads"), *writes = trib_json_get(body, "block_writes");
     const trib_json *size = trib_json_get(body, "max_db_size"), *mode = trib_json_get(body, "durability_mode");
-    const trib_json *timeout = trib_json_get(body, "txn_timeout_s");
+    const trib_json *timeout = trib_json_get(body, "txn_timeout_s"), *attach = trib_json_get(body, "allow_attach");
     if (code == TRIB_OK && (trib_json_absent(reads) || trib_json_absent(writes)))
         code =
             trib_error_set(err, TRIB_BAD_REQUEST,
@@ -239,6 +235,8 @@ static trib_code parse_config(trib_http_request *http, trib_tenant_change *chang
     if (code == TRIB_OK) code = take_jwt_key(trib_json_get(body, "jwt_key"), change, err);
     if (code == TRIB_OK && !trib_json_absent(size)) code = take(size, TRIB_TENANT_MAX_BYTES, change, err);
     if (code == TRIB_OK && !trib_json_absent(mode)) code = take(mode, TRIB_TENANT_RELAXED, change, err);
+    if (code == TRIB_OK && attach) code = take(attach, TRIB_TENANT_ALLOW_ATTACH, change, err);
+    else if (code == TRIB_OK) give(change, TRIB_TENANT_ALLOW_ATTACH, false); /* reset, as sqld does it */
     int64_t most_s = trib_tenant_setting_row_at(TRIB_TENANT_TXN_STEAL_MS)->most / 1000;
     if (code == TRIB_OK && !trib_json_absent(timeout) &&
         (!trib_json_i64(timeout, &seconds) || seconds < 0 || seconds > most_s))

@@ -3,7 +3,7 @@
 // them in its environment. `node lib/run-client.js NAME`; prints TAP.
 //
 //   NAME         the client's own tenant: COMPAT_TENANT_URL, COMPAT_TOKEN, COMPAT_READ_ONLY_TOKEN
-//   NAME-other   somebody else's:         COMPAT_OTHER_URL, COMPAT_OTHER_TOKEN
+//   NAME-other   somebody else's, who allows ATTACH: COMPAT_OTHER_URL, COMPAT_OTHER_TOKEN
 //   both         one token for the two:   COMPAT_WIDE_TOKEN, which by itself names no tenant
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -28,7 +28,7 @@ async function token(path, body) {
 const name = process.argv[2];
 const other = `${name}-other`;
 await admin(`v1/namespaces/${name}/create`, {});
-await admin(`v1/namespaces/${other}/create`, {});
+await admin(`v1/namespaces/${other}/create`, { allow_attach: true });
 // which of the two protocols for embedded replicas a tenant speaks is its setting
 if (name.endsWith("-v1")) await admin(`v1/namespaces/${name}`, { replica_v1: true }, "PATCH");
 const env = {

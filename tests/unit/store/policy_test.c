@@ -60,7 +60,7 @@ static void other_files_cannot_be_reached(void **state) {
         expect_error(f, sqls[i], TRIB_SQL_PARSE_ERROR, "SQL string could not be parsed: unsupported statement: ");
         assert_string_equal(trib_error_wire_code(&f->err), "SQL_PARSE_ERROR");
     }
-    assert_int_equal(sqlite3_limit(f->handle.sqlite, SQLITE_LIMIT_ATTACHED, -1), 0);
+    assert_int_equal(sqlite3_limit(f->handle.sqlite, SQLITE_LIMIT_ATTACHED, -1), TRIB_ATTACHED_MAX);
 }
 
 static void temporary_objects_are_refused(void **state) {
@@ -158,7 +158,7 @@ static void every_limit_is_in_force(void **state) {
         {SQLITE_LIMIT_COMPOUND_SELECT, TRIB_SQL_COMPOUND_MAX},
         {SQLITE_LIMIT_VDBE_OP, TRIB_SQL_VDBE_OPS_MAX},
         {SQLITE_LIMIT_FUNCTION_ARG, TRIB_SQL_FUNCTION_ARGS_MAX},
-        {SQLITE_LIMIT_ATTACHED, 0},
+        {SQLITE_LIMIT_ATTACHED, TRIB_ATTACHED_MAX},
         {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, TRIB_SQL_LIKE_PATTERN_MAX},
         {SQLITE_LIMIT_VARIABLE_NUMBER, 32766},
         {SQLITE_LIMIT_TRIGGER_DEPTH, TRIB_SQL_TRIGGER_DEPTH_MAX},
