@@ -76,6 +76,7 @@ typedef struct trib_http_answer {
     trib_buf *body;           /* moved: emptied by the call. NULL: empty */
     trib_str extra_headers;   /* "name: value\r\n"...; borrowed */
     bool close;               /* close the connection afterwards */
+    bool drop;                /* no answer: breaks the connection off, the rest is not looked at */
 } trib_http_answer;
 
 /* Exactly once a request, on its home loop. The request is gone afterwards. */

@@ -63,6 +63,15 @@ static void write_head(trib_http_conn *conn, const trib_http_answer *answer) {
     conn->bodiless = trib_str_eq_c(conn->request.method, "HEAD");
 }
 
+/* What was answered before is sent, as far as it goes at once. */
+static void break_off(trib_http_conn *conn) {
+    conn->must_close = true;
+    trib_http_flush(conn);
+    if (conn->state != HTTP_GONE) conn->transport->abort(conn->transport_ctx, TRIB_CANCELLED);
+    if (conn->state != HTTP_GONE) conn->state = HTTP_CLOSING;
+    trib_http_conn_finish(conn);
+}
+
 static void answer_send(trib_http_request *request, const trib_http_answer *answer) {
     trib_http_conn *conn = request->conn;
     assert(conn->state != HTTP_STREAMING);
@@ -73,6 +82,10 @@ static void answer_send(trib_http_request *request, const trib_http_answer *answ
         if (answer->body) trib_buf_clear(answer->body);
         conn->answer_status = meant_status(answer);
         trib_http_conn_finish(conn);
+        return;
+    }
+    if (answer->drop) {
+        break_off(conn);
         return;
     }
     if (answer->body && answer->body->failed) conn->out.failed = true;
@@ -140,10 +153,8 @@ static void stream_end(trib_http_request *request, bool aborted) {
     if (conn->state == HTTP_STREAMING && conn->wants_credit) conn->transport->set_deadline(conn->transport_ctx, 0);
     if (conn->state == HTTP_STREAMING && aborted) {
         /* no last chunk: the client must see that something is missing */
-        conn->must_close = true;
-        trib_http_flush(conn);
-        conn->transport->abort(conn->transport_ctx, TRIB_CANCELLED);
-        conn->state = HTTP_CLOSING;
+        break_off(conn);
+        return;
     } else if (conn->state == HTTP_STREAMING && conn->chunked && !conn->bodiless) {
         trib_http1_end_chunks(&conn->out);
     }

@@ -150,6 +150,13 @@ static inline bool hrana_is_fatal(trib_code code) {
  * envelope. Errors: AGAIN (call it again), PROTOCOL, CANCELLED, RESPONSE_TOO_LARGE: all of it fails. */
 trib_code hrana_run_request(hrana_exec *x, trib_handle *handle, const hrana_request *request, trib_error *err);
 
+/* ---- hook.c: --test-hooks ---- */
+typedef enum hrana_hook { HRANA_HOOK_NONE, HRANA_HOOK_CLOSE_WS, HRANA_HOOK_CLOSE_TCP } hrana_hook;
+/* What one of its texts asks for; NONE without --test-hooks. */
+hrana_hook hrana_hook_of(const trib_app *app, const hrana_request *request);
+/* What was decoded asks for the connection to be dropped. HTTP only. */
+bool hrana_hook_drops(const hrana_exec *x);
+
 /* ---- cursor.c ----
  * Runs x->batch (hrana_batch_begin), or goes on with it, and writes its entries. Errors: AGAIN, also to hand over a
  * chunk (job.chunk); CANCELLED, RESPONSE_TOO_LARGE. */

@@ -385,6 +385,18 @@ static void an_aborted_stream_shows_that_something_is_missing(void **state) {
     loop_end(&l);
 }
 
+static void a_request_can_be_dropped_without_an_answer(void **state) {
+    (void)state;
+    START(l, TRIB_LISTENER_USER);
+    loop_feed(&l, "GET /health HTTP/1.1\r\nHost: a\r\n\r\n" POST_HELD "GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_true(loop_has(&l, "fine"));
+    trib_buf_clear(&l.out);
+    trib_http_answer_send(held, &(trib_http_answer){.drop = true});
+    assert_true(l.aborted);
+    assert_int_equal(l.out.len, 0);
+    loop_end(&l);
+}
+
 static void a_peer_that_leaves_cancels_and_its_answer_is_dropped(void **state) {
     (void)state;
     START(l, TRIB_LISTENER_USER);
@@ -663,6 +675,7 @@ int main(void) {
         cmocka_unit_test(a_stream_to_an_old_client_ends_with_the_connection),
         cmocka_unit_test(a_reader_that_is_too_slow_gets_no_more_until_it_took_some),
         cmocka_unit_test(an_aborted_stream_shows_that_something_is_missing),
+        cmocka_unit_test(a_request_can_be_dropped_without_an_answer),
         cmocka_unit_test(a_peer_that_leaves_cancels_and_its_answer_is_dropped),
         cmocka_unit_test(a_peer_that_leaves_a_stream_is_noticed_by_its_writer),
         cmocka_unit_test(a_half_closed_peer_still_gets_its_answer),
