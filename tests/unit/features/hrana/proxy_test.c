@@ -213,6 +213,20 @@ static void statements_that_are_sent_at_once_run_one_after_another(void **state)
     assert_int_equal(count(), 2);
 }
 
+static void who_loses_the_connection_comes_back_into_the_transaction(void **state) {
+    (void)state;
+    run(STEPS("CREATE TABLE t (a)"));
+    run(STEPS("BEGIN IMMEDIATE", "INSERT INTO t VALUES (1)"));
+    begin(&calls[0], &a.me, one,
+          STEPS("WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT count(*) FROM c"));
+    http_test_leave(&calls[0].http);
+    http_test_wait(&a.app, &calls[0].http);
+    http_test_end(&calls[0].http);
+    assert_int_equal(run(STEPS("SELECT 1"))->state, TRIB_PROXY_IN_TRANSACTION);
+    run(STEPS("COMMIT"));
+    assert_int_equal(count(), 1);
+}
+
 static void too_many_at_once_are_refused(void **state) {
     (void)state;
     static grpc_test crowd[TRIB_SESSION_WAITERS_MAX + 2];
@@ -291,6 +305,7 @@ int main(void) {
         TEST(a_disconnect_rolls_back),
         TEST(whoever_is_away_for_too_long_is_told_that_the_transaction_is_gone),
         TEST(statements_that_are_sent_at_once_run_one_after_another),
+        TEST(who_loses_the_connection_comes_back_into_the_transaction),
         TEST(too_many_at_once_are_refused),
         TEST(describe_puts_a_name_before_the_first),
         TEST(a_client_without_a_name_is_refused),

@@ -221,6 +221,52 @@ static void what_is_written_between_two_parts_of_a_commit_comes_as_well(void **s
     replica_end(&r);
 }
 
+/* A replica that pushed may count more frames than pages were written: the last number stands for no page. */
+static void numbers_without_a_page_are_reached_too(void **state) {
+    (void)state;
+    static uint8_t frames[3][REPLICA_FRAME_BYTES];
+    static const char *const from_to[] = {"4", "7"};
+    replica r;
+    replica_begin(&r);
+    sql("CREATE TABLE t (id INTEGER PRIMARY KEY, v)");
+    sql("INSERT INTO t (v) VALUES ('abc')");
+    sync_all(&r);
+    assert_int_equal(newest, TRIB_REPLICA_FRAMES_FROM + 3);
+    for (int i = 0; i < 3; i++) {
+        frames[i][3] = 2;
+        memcpy(frames[i] + REPLICA_FRAME_HEADER_BYTES, r.pages[2], 4096);
+        uint8_t *text = memmem(frames[i], REPLICA_FRAME_BYTES, "abc", 3);
+        assert_non_null(text);
+        memcpy(text, "xyz", 3);
+    }
+    frames[2][7] = 2;
+    http_test h = {0};
+    trib_arena_init(&h.arena, 8 << 20);
+    trib_buf_init(&h.body, 1 << 20);
+    h.request = (trib_http_request){.app = &a.app.app,
+                                    .home = &a.app.home,
+                                    .arena = &h.arena,
+                                    .body = trib_str_make((const char *)frames, sizeof frames),
+                                    .tenant = a.tenant,
+                                    .principal = &a.me,
+                                    .module_state = module_state,
+                                    .path_params = {TRIB_STR("1"), trib_str_c(from_to[0]), trib_str_c(from_to[1])},
+                                    .path_param_count = 3};
+    replica_handle_push(&h.request);
+    http_test_wait(&a.app, &h);
+    assert_int_equal(h.status, 200);
+    assert_non_null(strstr(h.body.ptr, "\"max_frame_no\":6"));
+    http_test_end(&h);
+    sync_all(&r);
+    assert_int_equal(newest, TRIB_REPLICA_FRAMES_FROM + 6);
+    assert_int_equal(r.committed, newest + 1);
+    equals_database(&r);
+    r.received = r.committed = newest; /* whoever was there in between */
+    sync_all(&r);
+    assert_int_equal(r.committed, newest + 1);
+    replica_end(&r);
+}
+
 static void without_its_token_nobody_gets_frames(void **state) {
     (void)state;
     sql("CREATE TABLE t (a)");
@@ -338,6 +384,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_replica_that_asks_on_has_the_database),
         TEST(what_is_written_between_two_parts_of_a_commit_comes_as_well),
+        TEST(numbers_without_a_page_are_reached_too),
         TEST(without_its_token_nobody_gets_frames),
         TEST(a_log_keeps_its_name_and_its_replicas_while_the_epoch_lasts),
         TEST(a_snapshot_comes_newest_first_and_ends_with_the_size),
