@@ -5,7 +5,7 @@
 #
 #   TRIB_TEST_STAGES="rules unit"   only these stages (default: all of ALL below)
 #   TRIB_TEST_FUZZ_SECONDS=30 TRIB_TEST_CRASH_CYCLES=50 TRIB_TEST_POWER_CUTS=5000
-#   TRIB_TEST_SESSION_STEPS=50000 TRIB_TEST_SYNC_ROUNDS=3000   how long the long ones run; tests read the last four
+#   TRIB_TEST_SESSION_STEPS=50000 TRIB_TEST_SYNC_ROUNDS=1500   how long the long ones run; tests read the last four
 #
 # Logs are kept in build/test-logs. A stage for which nothing is written yet says so and counts nothing.
 set -u
@@ -15,7 +15,7 @@ export TRIB_TEST_FUZZ_SECONDS="${TRIB_TEST_FUZZ_SECONDS:-30}"
 export TRIB_TEST_CRASH_CYCLES="${TRIB_TEST_CRASH_CYCLES:-50}"
 export TRIB_TEST_POWER_CUTS="${TRIB_TEST_POWER_CUTS:-5000}"
 export TRIB_TEST_SESSION_STEPS="${TRIB_TEST_SESSION_STEPS:-50000}"
-export TRIB_TEST_SYNC_ROUNDS="${TRIB_TEST_SYNC_ROUNDS:-3000}"
+export TRIB_TEST_SYNC_ROUNDS="${TRIB_TEST_SYNC_ROUNDS:-1500}"
 export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_stack_use_after_return=1}"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
 export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=1 second_deadlock_stack=1}"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* trib tenant set | rename | undelete | fork: over the admin API of a running server. The server knows the settings;
- * here a value only becomes JSON. */
+/* trib tenant set | rename | undelete | fork | reset-replicas: over the admin API of a running server. The server knows
+ * the settings; here a value only becomes JSON. */
 #include <string.h>
 
 #include "cli/admin.h"
@@ -8,6 +8,7 @@
 #include "wire/url.h"
 
 extern const trib_command trib_cmd_tenant_set, trib_cmd_tenant_rename, trib_cmd_tenant_undelete, trib_cmd_tenant_fork;
+extern const trib_command trib_cmd_tenant_reset_replicas;
 
 static const trib_cli_option admin_options[] = {TRIB_ADMIN_OPTIONS};
 enum { ADMIN_OPTION_COUNT = sizeof admin_options / sizeof *admin_options };
@@ -228,4 +229,40 @@ const trib_command trib_cmd_tenant_fork = {
     .min_args = 2,
     .max_args = 2,
     .run = run_fork,
+};
+
+/* ---- reset-replicas ---- */
+
+static int run_reset_replicas(trib_cli *cli) {
+    const trib_json *row = NULL;
+    trib_admin admin;
+    trib_error err;
+    trib_code code = trib_admin_open(&admin, cli, &err);
+    if (code == TRIB_OK)
+        code = post(&admin, trib_admin_path(&admin, cli->args[0], "/replicas/reset"), NULL, NULL, &row, &err);
+    if (code == TRIB_OK && cli->json) trib_admin_print_json(cli->out, row);
+    else if (code == TRIB_OK) fprintf(cli->out, "replicas of %s load it anew with their next sync\n", cli->args[0]);
+    return trib_tenant_finish(&admin, code, &err);
+}
+
+static const trib_cli_example reset_examples[] = {
+    {"trib tenant reset-replicas acme", "all replicas of acme begin anew"},
+};
+
+const trib_command trib_cmd_tenant_reset_replicas = {
+    .name = "tenant reset-replicas",
+    .args = "TENANT",
+    .summary = "Let every replica of a tenant load it anew",
+    .description = "Begins a new generation: embedded replicas and those of @tursodatabase/sync get the whole database "
+                   "once with\n"
+                   "their next sync, and count its changes from 1. Data stay as they are. What somebody wrote offline "
+                   "and has not\n"
+                   "pushed yet (`offline: true`) is in conflict then.",
+    .options = admin_options,
+    .option_count = ADMIN_OPTION_COUNT,
+    .examples = reset_examples,
+    .example_count = sizeof reset_examples / sizeof *reset_examples,
+    .min_args = 1,
+    .max_args = 1,
+    .run = run_reset_replicas,
 };

@@ -14,6 +14,7 @@ extern const trib_command trib_cmd_tenant_rename;
 extern const trib_command trib_cmd_tenant_delete;
 extern const trib_command trib_cmd_tenant_undelete;
 extern const trib_command trib_cmd_tenant_fork;
+extern const trib_command trib_cmd_tenant_reset_replicas;
 extern const trib_command trib_cmd_token_create;
 extern const trib_command trib_cmd_token_revoke;
 extern const trib_command trib_cmd_token_rotate;
@@ -46,6 +47,7 @@ const trib_command *const trib_commands[] = {
     &trib_cmd_tenant_delete,
     &trib_cmd_tenant_undelete,
     &trib_cmd_tenant_fork,
+    &trib_cmd_tenant_reset_replicas,
     &trib_cmd_token_create,
     &trib_cmd_token_revoke,
     &trib_cmd_token_rotate,

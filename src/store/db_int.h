@@ -368,6 +368,8 @@ bool trib_db_map_frame_no_locked(const trib_db *db, const uint32_t salt[2], uint
 trib_code trib_db_map_changed(trib_db *db, uint64_t since, const trib_db_point *point, trib_buf *ret, trib_error *err);
 /* Counts `frames` frames that nobody wrote, durably. With the turn, and everything that was appended is durable. */
 trib_code trib_db_map_skip(trib_db *db, uint64_t frames, trib_error *err);
+/* Begins a new epoch here, durably: what changed before is not known any more. With the turn, outside of a commit. */
+trib_code trib_db_map_renew(trib_db *db, trib_error *err);
 /* A log with these salts is about to begin: the map on disk must continue into it. Called by the VFS. */
 trib_code trib_db_map_before_log(trib_db *db, const uint32_t salt[2], trib_error *err);
 

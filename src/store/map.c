@@ -319,15 +319,28 @@ trib_code trib_db_map_write(trib_db *db, const uint32_t salt[2], uint32_t frame,
     return TRIB_OK;
 }
 
-trib_code trib_db_map_skip(trib_db *db, uint64_t frames, trib_error *err) {
-    trib_db_map *map = &db->map;
+/* Writes the map for what was appended so far. With the turn. */
+static trib_code write_here(trib_db *db, trib_error *err) {
+    const trib_db_map *map = &db->map;
     bool as_it_is = map->delta_count == 0; /* its point stays, and what it continues into */
     uint32_t salt[2] = {as_it_is ? map->salt[0] : db->log.salt[0], as_it_is ? map->salt[1] : db->log.salt[1]};
     uint32_t frame = as_it_is ? map->frame : db->log.appended_frames;
+    return trib_db_map_write(db, salt, frame, as_it_is && map->file_full, err);
+}
+
+trib_code trib_db_map_renew(trib_db *db, trib_error *err) {
+    trib_db_lock(db);
+    db->map.broken = true; /* whoever reads it meanwhile comes again; if it cannot be written, a checkpoint does it */
+    trib_db_unlock(db);
+    return write_here(db, err);
+}
+
+trib_code trib_db_map_skip(trib_db *db, uint64_t frames, trib_error *err) {
+    trib_db_map *map = &db->map;
     trib_db_lock(db);
     map->skipped += frames;
     trib_db_unlock(db);
-    trib_code code = trib_db_map_write(db, salt, frame, as_it_is && map->file_full, err);
+    trib_code code = write_here(db, err);
     trib_db_lock(db);
     map->skipped = 0;
     trib_db_unlock(db);
@@ -369,7 +382,7 @@ bool trib_db_map_frame_no_locked(const trib_db *db, const uint32_t salt[2], uint
 }
 
 typedef struct scan {
-    uint64_t since, until;
+    uint64_t epoch, since, until;
     uint32_t pages;
     trib_buf *ret;
 } scan;
@@ -468,10 +481,13 @@ static trib_code changed_pages(trib_db *db, const scan *s, trib_error *err) {
     if (code != TRIB_OK) return code;
     trib_db_lock(db);
     bool stale = (valid && frame_no < map->file_frame_no) || (!valid && map->file_frame_no > s->since);
-    bool broken = map->broken;
+    bool broken = map->broken, other = map->epoch != s->epoch;
     if (!stale) add_delta(map, s);
     trib_db_unlock(db);
-    if (stale) s->ret->len = first;
+    if (stale || other) s->ret->len = first;
+    if (other)
+        return trib_error_set(err, TRIB_TOO_MANY_REQUESTS,
+                              "the page map of this database was just made anew; try again in a moment");
     if (stale) return TRIB_AGAIN;
     if (broken) return trib_error_set(err, TRIB_NOMEM, NULL);
     if (s->ret->failed) return trib_error_set(err, TRIB_NOMEM, NULL);
@@ -481,7 +497,7 @@ static trib_code changed_pages(trib_db *db, const scan *s, trib_error *err) {
 
 trib_code trib_db_map_changed(trib_db *db, uint64_t since, const trib_db_point *point, trib_buf *ret, trib_error *err) {
     enum { TRIES = 8 }; /* maps are written once per checkpoint: one repetition is rare, eight do not happen */
-    scan s = {.since = since, .until = point->frame_no, .pages = point->page_count, .ret = ret};
+    scan s = {.epoch = point->epoch, .since = since, .until = point->frame_no, .pages = point->page_count, .ret = ret};
     trib_code code = TRIB_AGAIN;
     for (int i = 0; i < TRIES && code == TRIB_AGAIN; i++) code = changed_pages(db, &s, err);
     return code == TRIB_AGAIN ? trib_error_set(err, TRIB_IO, "the page map changes too fast; try again") : code;

@@ -128,6 +128,18 @@ trib_code trib_pages_close(trib_handle *handle, trib_error *err) {
     return trib_pages_run(handle, "COMMIT", NULL, NULL, NULL, err);
 }
 
+trib_code trib_pages_renew(trib_handle *handle, trib_error *err) {
+    trib_db *db = handle->db;
+    handle->strict = true;
+    trib_code code = atomic_load(&db->exists) ? TRIB_OK : trib_db_materialise(db, err);
+    if (code == TRIB_OK) code = trib_pages_run(handle, "BEGIN IMMEDIATE", NULL, NULL, NULL, err);
+    if (code != TRIB_OK) return code;
+    code = trib_db_map_renew(db, err);
+    if (handle->sqlite && !trib_handle_autocommit(handle))
+        (void)trib_pages_run(handle, "ROLLBACK", NULL, NULL, NULL, NULL);
+    return code;
+}
+
 /* ---- the generation ---- */
 
 enum { GEN_BYTES = 24 };

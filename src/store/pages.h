@@ -44,6 +44,10 @@ trib_code trib_pages_close(trib_handle *handle, trib_error *err);
  * Errors: IO, DISK_FULL, NOMEM. Thread: worker; takes open_lock. */
 trib_code trib_db_get_generation(trib_db *db, uint32_t *ret, trib_error *err);
 
+/* Begins a new epoch: every replica loads the database anew, and the counts of frames begin at 1. Outside of a
+ * transaction. AGAIN: needs the turn. Errors: those of a write; IO, DISK_FULL. Thread: inside; access SYSTEM. */
+trib_code trib_pages_renew(trib_handle *handle, trib_error *err);
+
 /* Pages from outside, as one commit. Frames since+1 .. until are the replica's own count of them: it may have written a
  * page more than once, and counts on `until` afterwards. */
 typedef struct trib_page_bytes {

@@ -238,6 +238,15 @@ static void make_tables(torture *t) {
     talk_deinit(&user);
 }
 
+/* What an operator may do at any time. */
+static void reset_replicas(torture *t) {
+    talk admin;
+    talk_init(&admin, t->server.admin_port);
+    int status = talk_ask(&admin, "POST", "/v1/namespaces/t/replicas/reset", NULL, "{}");
+    if (status != 200) replica_fail(&t->broken, NULL, "a reset is answered with %d %.200s", status, admin.body);
+    talk_deinit(&admin);
+}
+
 /* One life of the server, from RUN on. Ends the server. */
 static void one_life(torture *t, uint64_t *random) {
     pthread_t writers[REPLICA_WRITERS];
@@ -246,7 +255,9 @@ static void one_life(torture *t, uint64_t *random) {
     for (int i = 0; i < REPLICA_WRITERS; i++) {
         if (pthread_create(&writers[i], NULL, replica_writer, t)) die("no thread");
     }
-    usleep((useconds_t)(100000 + replica_random(random) % 900000));
+    usleep((useconds_t)(100000 + replica_random(random) % 500000));
+    if (replica_random(random) % 4 == 0) reset_replicas(t);
+    usleep((useconds_t)(replica_random(random) % 400000));
     bool settles = replica_random(random) % 3 == 0;
     if (!settles) end(t, replica_random(random) % 4 == 0);
     atomic_store(&t->writing, false);
@@ -288,7 +299,7 @@ static void begin(torture *t, uint64_t *random) {
 int main(int argc, char **argv) {
     static torture t;
     const char *text_rounds = getenv("TRIB_TEST_SYNC_ROUNDS");
-    unsigned long rounds = text_rounds ? strtoul(text_rounds, NULL, 10) : 3000;
+    unsigned long rounds = text_rounds ? strtoul(text_rounds, NULL, 10) : 1500;
     uint64_t seed = (uint64_t)time(NULL), random;
     unsigned lives = 0, maps = 0;
     for (int i = 1; i + 1 < argc; i += 2) {

@@ -80,7 +80,7 @@ fish_offers() { # LINE: what fish has for it, without descriptions
 fish_offers "trib ten"
 [ "$output" = "tenant " ] || failed "fish completes commands"
 fish_offers "trib tenant "
-has "create delete fork list rename set show undelete " "fish completes the second word"
+has "create delete fork list rename reset-replicas set show undelete " "fish completes the second word"
 fish_offers "trib serve --log-l"
 [ "$output" = "--log-level " ] || failed "fish completes options"
 fish_offers "trib serve --log-level="

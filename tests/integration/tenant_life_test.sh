@@ -123,6 +123,13 @@ has '[401]' "and the old token does not open it"
 token=$("$TRIB" token create apex --data "$data")
 pipeline apex "$token" "$one"
 has '"value":"6"' "a new token opens the renamed one with all its rows"
+t tenant reset-replicas apex
+ok "its replicas are told to begin anew"
+has "replicas of apex" "and it is said"
+output=$(curl -s -H "Authorization: Bearer $token" "${url}apex/info")
+has '"current_generation":3' "by a generation that none of them has"
+t tenant reset-replicas nobody
+fails_with 4 "a tenant that does not exist has no replicas"
 t tenant rename apex acme
 fails_with 6 "a taken name is a conflict"
 t tenant rename apex 'Not Good'

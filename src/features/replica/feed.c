@@ -62,6 +62,11 @@ static trib_code begin(replica_feed *feed, trib_handle *handle, trib_error *err)
     if (code != TRIB_OK) return code;
     feed->open = true;
     trib_handle_set_copying(handle);
+    uint32_t generation = 0; /* of the snapshot: an epoch may have begun since the first look */
+    code = trib_db_get_generation(trib_handle_db(handle), &generation, err);
+    if (code == TRIB_OK && generation != feed->generation)
+        code = trib_error_set(err, TRIB_TOO_MANY_REQUESTS, "the generation has just changed; try again");
+    if (code != TRIB_OK) return code;
     code = feed->plan(feed, handle, err);
     feed->count = feed->changes.len / sizeof(trib_page_change);
     feed->planned = true;

@@ -60,7 +60,11 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     if (code == TRIB_OK) code = trib_db_get_generation(db, &p->generation, err);
     if (code != TRIB_OK) return code;
     trib_db_get_point(db, &p->point);
-    if (p->generation_wanted != p->generation) { /* it must climb to ours first, by pulling */
+    uint32_t generation = 0; /* the point's: an epoch may have begun since the first look */
+    code = trib_db_get_generation(db, &generation, err);
+    if (code != TRIB_OK) return code;
+    if (p->generation_wanted != p->generation ||
+        generation != p->generation) { /* it must climb to ours first, by pulling */
         p->outcome = TRIB_PUSH_CONFLICT;
         return TRIB_OK;
     }

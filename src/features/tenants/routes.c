@@ -31,6 +31,8 @@ static const trib_route routes[] = {
     {"GET", "/v1/namespaces/:ns/quarantine", ADMIN_GET, tenants_handle_quarantine, "is it out of service, and why"},
     {"POST", "/v1/namespaces/:ns/quarantine/release", ADMIN_BODY, tenants_handle_release,
      "check what lies there now and put it into service"},
+    {"POST", "/v1/namespaces/:ns/replicas/reset", ADMIN_BODY, tenants_handle_reset_replicas,
+     "a new generation: every replica loads the database anew"},
     {"GET", "/v1/quarantine", ADMIN_GET, tenants_handle_quarantined, "tenants that are out of service, page by page"},
     {"GET", "/v1/scrub", ADMIN_GET, tenants_handle_scrub, "the scrub under way, or the last one"},
     {"POST", "/v1/scrub", ADMIN_BODY, tenants_handle_scrub_start, "read and check one database, or all"},

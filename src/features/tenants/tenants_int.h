@@ -88,6 +88,8 @@ void tenants_handle_import_drop(trib_http_request *http);
 void tenants_create_from_dump(trib_http_request *http, trib_str url, const trib_tenant_change *change);
 /* export.c */
 void tenants_handle_export(trib_http_request *http);
+/* replicas.c */
+void tenants_handle_reset_replicas(trib_http_request *http);
 /* fork.c */
 void tenants_handle_fork(trib_http_request *http);
 /* change.c */

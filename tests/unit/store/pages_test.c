@@ -186,6 +186,50 @@ static void lost_map_begins_an_epoch_and_a_generation_beyond_the_next(void **sta
     assert_int_equal(f->pulled, f->at.page_count); /* everything, the pages that never changed since too */
 }
 
+static void renew(fixture *f) {
+    trib_error err = {0};
+    enter(f);
+    if (trib_pages_renew(f->h, &err) != TRIB_OK) fail_msg("%s", err.message);
+    assert_true(trib_handle_autocommit(f->h));
+    leave(f);
+}
+
+/* In the middle of a log and right behind a checkpoint, with commits before and behind it, over restarts. */
+static void an_epoch_that_was_asked_for_begins_anew_and_goes_on(void **state) {
+    fixture *f = *state;
+    uint32_t before = 0, after = 0;
+    exec(f, "CREATE TABLE t(id INTEGER PRIMARY KEY, v BLOB)");
+    exec(f, "INSERT INTO t VALUES (1, randomblob(40000))");
+    for (int round = 0; round < 6; round++) {
+        for (int n = 0; n < round; n++) random_commit(f);
+        if (round % 2 == 1) { /* copies the log into the file */
+            stop(f);
+            start(f);
+        }
+        pull(f);
+        uint64_t epoch = f->at.epoch;
+        assert_int_equal(trib_db_get_generation(f->db, &before, NULL), TRIB_OK);
+        renew(f);
+        assert_int_equal(trib_db_get_generation(f->db, &after, NULL), TRIB_OK);
+        assert_int_equal(after, before + 2);
+        pull(f);
+        assert_true(f->at.epoch != epoch);
+        assert_int_equal(f->at.frame_no, 0);
+        assert_int_equal(f->pulled, f->at.page_count);
+        epoch = f->at.epoch;
+        exec(f, "INSERT OR REPLACE INTO t VALUES (1, randomblob(100))");
+        if (round % 3 == 0) {
+            stop(f);
+            start(f);
+        }
+        pull(f);
+        assert_true(f->at.epoch == epoch);
+        assert_true(f->pulled > 0 && f->pulled <= f->at.page_count);
+        pull(f);
+        assert_int_equal(f->pulled, 0);
+    }
+}
+
 /* ---- pushes ---- */
 
 /* Makes what a replica would write: runs SQL on the image by itself and tells the pages that differ. */
@@ -327,6 +371,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         T(replica_equals_database_after_every_pull),
         T(lost_map_begins_an_epoch_and_a_generation_beyond_the_next),
+        T(an_epoch_that_was_asked_for_begins_anew_and_goes_on),
         T(pushed_pages_are_one_commit_that_everybody_sees),
         T(push_behind_another_commit_conflicts_and_changes_nothing),
         T(damaged_push_is_refused_as_a_whole),
