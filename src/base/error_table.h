@@ -80,9 +80,13 @@
     X(IMPORT_REFUSED, "IMPORT_REFUSED", 400, 9, 0, "the file cannot become a tenant's database")                         \
     X(DISK_FULL, "DISK_FULL", 507, 8, 1, "the disk is full")                                                             \
     X(DATA_FOLDER_LOCKED, "DATA_FOLDER_LOCKED", 500, 13, 0, "another process uses this data folder")                     \
+    /* streams of deals */                                                                                               \
+    X(BAD_TRANSITION, "BAD_TRANSITION", 422, 9, 0, "the stream's status does not allow this event")                      \
+    X(BAD_EVENT, "BAD_EVENT", 422, 3, 0, "the event does not fit the type of its stream")                                \
     /* command line and configuration */                                                                                 \
     X(CONFIG, "CONFIG_INVALID", 400, 3, 0, "the configuration has an error")                                             \
     X(USAGE, "USAGE", 400, 3, 0, "the command was called with wrong words")                                              \
+    X(STREAM_TYPE_INVALID, "STREAM_TYPE_INVALID", 400, 3, 0, "a file of a stream type has errors")                       \
     X(CONNECT, "CONNECT_FAILED", 502, 14, 1, "the server cannot be reached")                                             \
     X(REMOTE, "REMOTE_ERROR", 502, 2, 0, "the server answered with an error")                                            \
     /* inside only: the caller must wait; never reaches a client */                                                      \

@@ -16,15 +16,18 @@ const CLIENTS = {
     "drizzle-kit": ["drizzle-kit", ["drizzle-kit", "drizzle-orm", "@libsql/client"]],
     "drizzle-orm": ["drizzle-orm/libsql", ["drizzle-orm", "@libsql/client"]],
     "example-worker": ["examples/worker", ["@libsql/client"], "workerd"],
+    "hrana-client-edges": ["@libsql/hrana-client (edges)", ["@libsql/hrana-client"]],
     "hrana-client-http": ["@libsql/hrana-client", ["@libsql/hrana-client"]],
     "hrana-client-ws": ["@libsql/hrana-client (WebSocket)", ["@libsql/hrana-client"]],
     "knex": ["knex", ["knex", "@libsql/sqlite3"]],
     "kysely": ["@libsql/kysely-libsql", ["kysely", "@libsql/kysely-libsql", "@libsql/kysely-libsql/node_modules/@libsql/client"]],
     "libsql-client-bun": ["@libsql/client (Bun)", ["@libsql/client"], "bun"],
     "libsql-client-deno": ["@libsql/client (Deno)", ["@libsql/client"], "deno"],
+    "libsql-client-edges": ["@libsql/client (edges)", ["@libsql/client"]],
     "libsql-client-http": ["@libsql/client", ["@libsql/client"]],
     "libsql-client-offline": ["@libsql/client (offline)", ["@libsql/client", "libsql"]],
     "libsql-client-replica": ["@libsql/client (replica)", ["@libsql/client", "libsql"]],
+    "libsql-client-replica-v1": ["@libsql/client, libsql (replica, V1)", ["@libsql/client", "libsql", "drizzle-orm"]],
     "libsql-client-web": ["@libsql/client/web", ["@libsql/client"], "workerd"],
     "libsql-client-ws": ["@libsql/client (WebSocket)", ["@libsql/client"]],
     "mikro-orm": ["@mikro-orm/libsql", ["@mikro-orm/libsql", "libsql"]],
@@ -62,7 +65,7 @@ function transport(logs, name) {
     // of a server of its own, every tenant is its own
     for (const [log, tenant] of [["server.log", `${name}(?:-other)?`], [`${name}.own`, "[^/ ]+"]]) {
         const text = existsSync(`${logs}/${log}`) ? readFileSync(`${logs}/${log}`, "utf8") : "";
-        for (const [, method, path] of text.matchAll(new RegExp(` method=([A-Z]+) path=/${tenant}/((?:v[0-9]|info|export|sync|pull-updates)[^ ]*) status=2`, "g"))) seen.add(`${method} ${path.replace(/\/\d.*$/, "")}`);
+        for (const [, method, path] of text.matchAll(new RegExp(` method=([A-Z]+) path=/${tenant}/((?:v[0-9]|info|export|sync|pull-updates|wal_log|proxy)[^ ]*) status=2`, "g"))) seen.add(`${method} ${path.replace(/\/\d.*$/, "")}`);
         if (new RegExp(` method=GET path=/${tenant}/? status=101`).test(text)) seen.add("WebSocket");
     }
     if (seen.size === 0) throw new Error(`${name}: no request of it was logged`);
