@@ -35,7 +35,7 @@ struct trib_ws_conn {
     uint64_t received_bytes;
     uint16_t close_code;
     bool reading; /* the feature wants messages */
-    bool in_input, close_sent, pinged, wants_credit;
+    bool in_input, held, close_sent, pinged, wants_credit;
     char id_text[ID_BYTES];
 };
 
@@ -106,7 +106,8 @@ static void flush(trib_ws_conn *conn) {
 }
 
 static void flush_soon(trib_ws_conn *conn) {
-    if (conn->in_input && conn->http->out.len < TRIB_WS_UNSENT_MAX_BYTES && !conn->http->out.failed) return;
+    if ((conn->in_input || conn->held) && conn->http->out.len < TRIB_WS_UNSENT_MAX_BYTES && !conn->http->out.failed)
+        return;
     flush(conn);
 }
 
@@ -144,6 +145,12 @@ static bool ws_send(trib_ws *ws, bool is_text, trib_buf *bytes) {
     conn->wants_credit = true;
     update_reading(conn);
     return false;
+}
+
+static void ws_hold(trib_ws *ws, bool on) {
+    trib_ws_conn *conn = conn_of(ws);
+    conn->held = on;
+    if (!on && !conn->in_input) flush(conn);
 }
 
 /* The last frame that we send. */
@@ -408,6 +415,7 @@ const trib_ws_ops trib_ws_conn_ops = {
     .accept = ws_accept,
     .is_asked = ws_is_asked,
     .send = ws_send,
+    .hold = ws_hold,
     .has_credit = has_credit,
     .close = ws_close,
     .abort = ws_abort,

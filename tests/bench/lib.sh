@@ -161,15 +161,24 @@ ws_messages() {
     { printf '\010\001' && pb_bytes 2 "$work/stmt"; } >"$work/execute"
     { printf '\010\007' && pb_bytes 4 "$work/execute"; } >"$work/part"
     pb_bytes 2 "$work/part" >"$work/ws3.pb"
+    # and in a stream of its own, as @libsql/client does it: the three at once
+    printf '{"type":"request","request_id":1,"request":{"type":"open_stream","stream_id":2}}' >"$work/ws4.json"
+    sed 's/"stream_id":1/"stream_id":2/' "$work/ws3.json" >"$work/ws5.json"
+    printf '{"type":"request","request_id":8,"request":{"type":"close_stream","stream_id":2}}' >"$work/ws6.json"
 }
 
-# ws_requests NAME CLIENTS SUBPROTOCOL EXPECT ARGUMENTS...: the messages of ws_messages to the tenant `bench`
+# ws_requests NAME CLIENTS SUBPROTOCOL EXPECT [own-stream] ARGUMENTS...: the messages of ws_messages to the tenant `bench`
 ws_requests() {
-    name=$1 clients=$2 protocol=$3 expect=$4 kind=json
+    name=$1 clients=$2 protocol=$3 expect=$4 kind=json body=ws3
     shift 4
     [ "$protocol" != hrana3-protobuf ] || kind=pb
+    if [ "${1:-}" = own-stream ]; then
+        shift
+        body=ws4
+        set -- "$@" --then-file "$work/ws5.json" --then-file "$work/ws6.json"
+    fi
     load "$name" "$server_pid" --address "$address" --connections "$clients" --path /bench --ws "$protocol" \
-        --first-file "$work/ws1.$kind" --first-file "$work/ws2.$kind" --body-file "$work/ws3.$kind" --expect "$expect" "$@"
+        --first-file "$work/ws1.$kind" --first-file "$work/ws2.$kind" --body-file "$work/$body.$kind" --expect "$expect" "$@"
 }
 
 # requests NAME CLIENTS PATH EXPECT ARGUMENTS...: $work/body.json to the server

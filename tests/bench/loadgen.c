@@ -21,8 +21,8 @@
  * connections open without work after that, to see what they cost.
  *
  * With --ws each connection is a WebSocket: the messages of --first-file are asked once, then the body is sent as one
- * message again and again, N of them under way. Such messages are not changed from one request to the next, and there
- * is no --rate and no --number for them.
+ * message again and again, N of them under way. With --then-file a round is several messages, sent at once. They are
+ * not changed from one round to the next, and there is no --rate and no --number for them.
  *
  * It refuses addresses that are not loopback: it is a tool for measuring, not for flooding. */
 #include <arpa/inet.h>
@@ -85,7 +85,7 @@ typedef struct client {
     /* a WebSocket */
     ws_answers answers;
     size_t to_send;
-    unsigned under_way, first_start;
+    unsigned under_way, first_start, answered;
     uint64_t starts_ns[PIPELINE_MAX]; /* a ring: answers come in the order of their requests */
 } client;
 
@@ -131,7 +131,7 @@ static bool client_connect(run *r, client *c) {
         !ws_open(c->fd, r->o.address_text, r->o.path, r->o.ws, r->o.firsts, r->o.first_bytes, r->o.first_count))
         die("the WebSocket was refused", r->o.ws);
     c->answers = (ws_answers){0};
-    c->under_way = 0;
+    c->under_way = c->answered = 0;
     c->sent = c->to_send = 0;
     fcntl(c->fd, F_SETFL, O_NONBLOCK);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
@@ -212,15 +212,16 @@ static void ws_client_readable(run *r, client *c) {
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     bool whole = c->answers.head_len == 0;
     int ended = got > 0 ? ws_feed(&c->answers, r->bytes, (size_t)got) : -1;
-    if (ended < 0 || (unsigned)ended > c->under_way) {
+    if (ended < 0 || (unsigned)ended > c->under_way * r->o.steps) {
         client_lost(r, c);
         return;
     }
     if (r->measuring) r->received_bytes += (uint64_t)got;
-    if (whole && ended > 0 && r->o.expect && !memmem(r->bytes, (size_t)got, r->o.expect, strlen(r->o.expect)) &&
-        r->wrong++ == 0)
+    if (whole && ended == (int)r->o.steps && r->o.expect &&
+        !memmem(r->bytes, (size_t)got, r->o.expect, strlen(r->o.expect)) && r->wrong++ == 0)
         fprintf(stderr, "the first answer without what was expected: %.*s\n", (int)got, r->bytes);
-    for (uint64_t now = now_ns(); ended > 0; ended--) {
+    c->answered += (unsigned)ended;
+    for (uint64_t now = now_ns(); c->answered >= r->o.steps; c->answered -= r->o.steps) {
         if (r->measuring) histogram_add(&r->latency, now - c->starts_ns[c->first_start]);
         c->first_start = (c->first_start + 1) % PIPELINE_MAX;
         c->under_way--;
@@ -428,7 +429,7 @@ static bool is_text(const options *o) {
 static void add_first(options *o, char *message) {
     if (o->first_count == STEPS_MAX) die("too many messages before the load", "");
     if (!o->ws) die("--ws comes before --first-file", "");
-    o->firsts[o->first_count] = ws_frames(message, is_text(o), 1, &o->first_bytes[o->first_count]);
+    o->firsts[o->first_count] = ws_frames(&message, 1, is_text(o), 1, &o->first_bytes[o->first_count]);
     o->first_count++;
     free(message);
 }
@@ -471,9 +472,9 @@ static void check_ws(options *o) {
         if (o->pipeline != 1) die("--pipeline needs --ws", "");
         return;
     }
-    if (o->steps > 1 || o->rate > 0 || o->numbered) die("--ws takes one body, no --rate and no --number", "");
+    if (o->rate > 0 || o->numbered) die("--ws takes no --rate and no --number", "");
     if (!o->pipeline || o->pipeline > PIPELINE_MAX) die("--pipeline must be 1 to 64", "");
-    if (o->steps) o->frames = ws_frames(o->bodies[0], is_text(o), o->pipeline, &o->frame_bytes);
+    if (o->steps) o->frames = ws_frames(o->bodies, o->steps, is_text(o), o->pipeline, &o->frame_bytes);
 }
 
 static void free_client(run *r, client *c) {

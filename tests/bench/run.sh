@@ -116,6 +116,7 @@ ws_messages 'SELECT id, name, price FROM item WHERE id = ?'
 ws_timed ws_select hrana3 1
 ws_timed ws_select_pb hrana3-protobuf 1
 ws_timed ws_select_16 hrana3 16
+ws_requests ws_select_own $connections hrana3 'the name of item 7' own-stream --duration-s "$seconds"
 ws_timed ws_select_pb_16 hrana3-protobuf 16
 pipeline "$work/body.json" 'SELECT id, name, price FROM item WHERE id > ? ORDER BY id LIMIT 100' "$integer_7"
 timed select100 $connections /bench/v2/pipeline 'the name of item 8"'
@@ -201,6 +202,7 @@ row static_after "nginx again"
 row select_pb "the same in protobuf"
 row ws_select "the same over WebSocket"
 row ws_select_pb "the same over WebSocket in protobuf"
+row ws_select_own "over WebSocket, in a stream of its own"
 row ws_select_16 "over WebSocket, 16 under way on each"
 row ws_select_pb_16 "over WebSocket in protobuf, 16 under way"
 row sqlite_select "the same on SQLite in C, one thread"

@@ -28,16 +28,22 @@ static size_t write_frame(char *to, const char *message, size_t len, bool is_tex
     return at;
 }
 
-char *ws_frames(const char *message, bool is_text, unsigned count, size_t *ret_frame_bytes) {
-    size_t len = strlen(message);
-    char *frames = len < 65536 ? malloc(count * (len + MASKED_HEAD_MAX_BYTES)) : NULL;
+char *ws_frames(char *const *messages, unsigned message_count, bool is_text, unsigned count, size_t *ret_bytes) {
+    size_t room = 0, bytes = 0;
+    for (unsigned i = 0; i < message_count; i++) {
+        size_t len = strlen(messages[i]);
+        if (len > UINT16_MAX) room = SIZE_MAX / 2 / count;
+        else room += len + MASKED_HEAD_MAX_BYTES;
+    }
+    char *frames = malloc(count * room);
     if (!frames) {
         fprintf(stderr, "no memory, or a message of 64 KiB and more\n");
         exit(2);
     }
-    size_t bytes = write_frame(frames, message, len, is_text);
+    for (unsigned i = 0; i < message_count; i++)
+        bytes += write_frame(frames + bytes, messages[i], strlen(messages[i]), is_text);
     for (unsigned i = 1; i < count; i++) memcpy(frames + i * bytes, frames, bytes);
-    *ret_frame_bytes = bytes;
+    *ret_bytes = bytes;
     return frames;
 }
 

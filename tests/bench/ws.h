@@ -18,9 +18,9 @@ typedef struct ws_answers {
     bool in_payload;
 } ws_answers;
 
-/* A masked frame of `count` times the message, each a frame of its own; text: as its protocol wants it. Caller frees.
- * *ret_frame_bytes: of one. */
-char *ws_frames(const char *message, bool is_text, unsigned count, size_t *ret_frame_bytes);
+/* Masked frames, one a message, and all of them `count` times; text: as the protocol wants it. Caller frees.
+ * *ret_bytes: of all once. */
+char *ws_frames(char *const *messages, unsigned message_count, bool is_text, unsigned count, size_t *ret_bytes);
 /* Blocking: opens a WebSocket on a connected socket, then sends the messages (frames) one after another and waits for
  * each one's answer. false: refused, or an answer was an error. */
 bool ws_open(int fd, const char *host, const char *path, const char *protocol, char *const *firsts,

@@ -24,6 +24,7 @@ typedef struct ws_test {
     char close_reason[256];
     size_t max_message_bytes;
     uint32_t timer_ms;
+    int holds; /* 0 again, once a job is home */
 } ws_test;
 
 static inline ws_test *ws_test_of(const trib_ws *ws) {
@@ -66,6 +67,10 @@ static inline bool ws_test_send(trib_ws *ws, bool is_text, trib_buf *bytes) {
     return ws_test_has_credit(ws);
 }
 
+static inline void ws_test_hold(trib_ws *ws, bool on) {
+    ws_test_of(ws)->holds += on ? 1 : -1;
+}
+
 static inline void ws_test_close(trib_ws *ws, uint16_t code, trib_str reason) {
     ws_test *w = ws_test_of(ws);
     if (ws->closing) return;
@@ -99,6 +104,7 @@ static inline void ws_test_release(trib_ws *ws) {
 static inline void ws_test_ops(trib_app *app) {
     app->ws = (trib_ws_ops){.accept = ws_test_accept,
                             .send = ws_test_send,
+                            .hold = ws_test_hold,
                             .has_credit = ws_test_has_credit,
                             .close = ws_test_close,
                             .abort = ws_test_abort,

@@ -81,6 +81,9 @@ static void finished(trib_db_job *job) {
     trib_error err = job->err;
     trib_code code = job->code;
     s->running = NULL;
+    /* what follows at once, as the end of the session, shares the write; and the next job starts before it */
+    c->jobs++;
+    trib_ws_hold(c->ws, true);
     /* not OUT_OF_MEMORY, which invites to send the same again: some of it has been done */
     if (code == TRIB_OK && r->x.out.failed) code = hrana_output_full(&r->x, &err);
     if (code != TRIB_OK) {
@@ -90,6 +93,9 @@ static void finished(trib_db_job *job) {
         hrana_ws_request_free(c, r);
     }
     hrana_ws_session_came_home(s);
+    trib_ws_hold(c->ws, false);
+    c->jobs--;
+    hrana_ws_settle(c);
 }
 
 void hrana_ws_exec_init(hrana_ws_session *s, hrana_ws_request *r) {

@@ -140,6 +140,29 @@ static void a_handshake_begins_a_websocket_and_what_is_wrong_with_it_is_answered
     }
 }
 
+static void what_is_sent_while_held_goes_out_together(void **state) {
+    (void)state;
+    loopback l;
+    trib_buf one;
+    open_chat(&l);
+    trib_buf_init(&one, 100);
+    trib_ws_hold(ws, true);
+    for (int i = 0; i < 2; i++) {
+        trib_buf_add_c(&one, "hi");
+        trib_ws_send(ws, true, &one);
+    }
+    assert_int_equal(l.out.len, 0);
+    trib_ws_hold(ws, false);
+    assert_out(&l, "\x81\x02hi\x81\x02hi", 8);
+    trib_buf_clear(&l.out);
+    trib_ws_hold(ws, true);
+    trib_ws_close(ws, TRIB_WS_CLOSE_NORMAL, (trib_str){0});
+    trib_ws_hold(ws, false);
+    assert_out(&l, "\x88\x02\x03\xe8", 4);
+    trib_buf_deinit(&one);
+    loop_end(&l);
+}
+
 static void messages_come_in_order_also_those_behind_the_handshake(void **state) {
     (void)state;
     loopback l;
@@ -367,6 +390,7 @@ static void a_websocket_outlives_its_socket_until_it_is_released(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_handshake_begins_a_websocket_and_what_is_wrong_with_it_is_answered),
+        cmocka_unit_test(what_is_sent_while_held_goes_out_together),
         cmocka_unit_test(messages_come_in_order_also_those_behind_the_handshake),
         cmocka_unit_test(the_peers_close_is_answered_with_its_code),
         cmocka_unit_test(our_close_waits_for_the_peers_and_no_message_comes_meanwhile),

@@ -21,6 +21,7 @@ static void requests_of_a_stream_run_in_their_order(void **state) {
     hears("\"response_error\",\"request_id\":4,");
     hears("\"request_id\":5,");
     hears("\"request_id\":6,");
+    assert_int_equal(w.holds, 0); /* nothing that was sent waits */
     ws_test_leave(&w);
 }
 
