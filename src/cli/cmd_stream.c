@@ -48,6 +48,12 @@ static void print_typescript(const trib_cli *cli, const trib_deal_registry *regi
     trib_deal_registry_typescript(registry, out);
 }
 
+/* The text of one type, to be changed and put into the data folder. */
+static void print_file(const trib_cli *cli, const trib_deal_registry *registry, trib_buf *out) {
+    (void)cli;
+    trib_buf_add(out, registry->entries[0]->text);
+}
+
 /* Leaves the named type alone in `one`, which borrows from all. */
 static trib_code pick(const trib_cli *cli, const trib_deal_registry *all, trib_deal_registry *one, trib_error *err) {
     trib_suggest suggest = {.word = trib_str_c(cli->args[0])};
@@ -70,7 +76,11 @@ static trib_code write_types(const trib_cli *cli, const trib_deal_registry *regi
     trib_code code = TRIB_OK;
     if (trib_cli_has(cli, "markdown")) print = print_markdown;
     else if (trib_cli_has(cli, "typescript")) print = print_typescript;
+    else if (trib_cli_has(cli, "file")) print = print_file;
     else if (cli->json) print = print_json;
+    if (print == print_file && !cli->arg_count)
+        return trib_error_set(err, TRIB_USAGE,
+                              "--file prints one type; name it, as in `trib stream types food --file`");
     if (cli->arg_count) {
         code = pick(cli, registry, &one, err);
         registry = &one;
@@ -90,8 +100,8 @@ static int run_types(trib_cli *cli) {
     trib_error err;
     trib_deal_registry registry;
     trib_buf problems;
-    if (trib_cli_has(cli, "markdown") + trib_cli_has(cli, "typescript") + cli->json > 1) {
-        trib_error_set(&err, TRIB_USAGE, "choose one of --markdown, --typescript and --json");
+    if (trib_cli_has(cli, "markdown") + trib_cli_has(cli, "typescript") + trib_cli_has(cli, "file") + cli->json > 1) {
+        trib_error_set(&err, TRIB_USAGE, "choose one of --markdown, --typescript, --file and --json");
         return trib_cli_fail(cli, &err);
     }
     trib_buf_init(&problems, PROBLEMS_MAX_BYTES);
@@ -108,6 +118,7 @@ static int run_types(trib_cli *cli) {
 static const trib_cli_option types_options[] = {
     {"markdown", NULL, "as a page of Markdown: every status, role, opcode and timer"},
     {"typescript", NULL, "as a module of TypeScript: a type for the events of each stream type"},
+    {"file", NULL, "the file of one type, to begin a new one with"},
     {"built-in", NULL, "without the files of the data folder"},
     {"data", "FOLDER", "the data folder, whose stream-types/*.json are read (TRIB_DATA; data)"},
 };
@@ -115,6 +126,7 @@ static const trib_cli_option types_options[] = {
 static const trib_cli_example types_examples[] = {
     {"trib stream types", "lists the types"},
     {"trib stream types food", "statuses, roles, opcodes and timers of one"},
+    {"trib stream types food --file > pizza.json", "a copy of its file, to be changed"},
     {"trib stream types --typescript > stream-types.ts", "types for a program that appends events"},
 };
 

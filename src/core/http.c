@@ -62,7 +62,7 @@ void trib_http_answer_error(trib_http_request *request, const trib_error *err) {
 trib_http_answer trib_http_error_answer(const trib_http_request *request, const trib_error *err, int status,
                                         trib_buf *body) {
     bool grpc = trib_grpc_is_call(request->content_type);
-    trib_http_answer answer = {.status = grpc ? 200 : status, .body = body};
+    trib_http_answer answer = {.status = grpc ? 200 : status, .meant_status = status, .body = body};
     trib_buf_init(body, ERROR_BODY_MAX_BYTES);
     answer.content_type = grpc ? TRIB_GRPC_CONTENT_TYPE : "application/json";
     if (grpc) trib_grpc_error_body(body, err);

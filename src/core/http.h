@@ -71,6 +71,7 @@ trib_str trib_http_header(const trib_http_request *request, const char *name);
 
 typedef struct trib_http_answer {
     int status;
+    int meant_status; /* for logs and metrics, where `status` tells a protocol's peer something else; 0: status */
     const char *content_type; /* exactly as sent; libSQL clients compare it verbatim. NULL: none */
     trib_buf *body;           /* moved: emptied by the call. NULL: empty */
     trib_str extra_headers;   /* "name: value\r\n"...; borrowed */

@@ -30,6 +30,7 @@ static trib_code read_entry(trib_deal_entry *entry, trib_str source, trib_str te
     trib_deal_problems problems;
     trib_str copy = trib_arena_dup(&entry->arena, trib_str_sub(text, 0, TRIB_DEAL_FILE_MAX_BYTES + 1));
     entry->source = trib_arena_dup(&entry->arena, source);
+    entry->text = copy;
     if (entry->arena.failed) return trib_error_set(err, TRIB_NOMEM, NULL);
     trib_code code = trib_deal_type_read(&entry->arena, copy, &problems, &entry->type, &why);
     if (code == TRIB_OK) return TRIB_OK;

@@ -22,6 +22,7 @@ extern const size_t trib_deal_builtin_count;
 typedef struct trib_deal_entry {
     const trib_deal_type *type;
     trib_str source; /* file it came from; empty: built in */
+    trib_str text;   /* of the file, or of the built-in one */
     trib_arena arena;
 } trib_deal_entry;
 

@@ -18,7 +18,7 @@ static void check_op_moves(trib_deal_reading *r, const trib_deal_op *op, const t
     const trib_json *move_at = trib_json_first(trib_json_get(at, "moves"));
     for (size_t i = 0; i < op->move_count && move_at; i++, move_at = move_at->next) {
         const trib_deal_move *move = &op->moves[i];
-        if (move->opens && move->to < 0)
+        if (move->opens && !trib_json_get(move_at, "to"))
             trib_deal_problems_add(r->problems, move_at, "a move from \"start\" needs \"to\", the first status");
         if (move->opens && move->when != TRIB_DEAL_WHEN_ALWAYS)
             trib_deal_problems_add(r->problems, move_at, "a move from \"start\" takes no \"when\"");

@@ -38,6 +38,10 @@ static bool wants_cors(const trib_http_conn *conn) {
            trib_http1_known_get(&conn->parser.head, TRIB_HTTP1_ORIGIN).ptr;
 }
 
+static int meant_status(const trib_http_answer *answer) {
+    return answer->meant_status ? answer->meant_status : answer->status;
+}
+
 /* Everything of the head but its end. */
 static void write_head(trib_http_conn *conn, const trib_http_answer *answer) {
     trib_buf *out = &conn->out;
@@ -55,7 +59,7 @@ static void write_head(trib_http_conn *conn, const trib_http_answer *answer) {
     if (wants_cors(conn)) trib_buf_add(out, TRIB_STR(CORS_ORIGIN CORS_EXPOSE));
     trib_buf_add(out, answer->extra_headers);
     trib_http1_add_connection(out, !conn->must_close, minor);
-    conn->answer_status = answer->status;
+    conn->answer_status = meant_status(answer);
     conn->bodiless = trib_str_eq_c(conn->request.method, "HEAD");
 }
 
@@ -76,7 +80,7 @@ static void answer_send(trib_http_request *request, const trib_http_answer *answ
     conn->answer_bytes = body_bytes;
     if (conn->state == HTTP_GONE || conn->state == HTTP_CLOSING) {
         if (answer->body) trib_buf_clear(answer->body);
-        conn->answer_status = answer->status;
+        conn->answer_status = meant_status(answer);
         trib_http_conn_finish(conn);
         return;
     }

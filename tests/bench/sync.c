@@ -53,13 +53,7 @@ static double cpu_ms(const bench *b) {
 }
 
 static void fill(bench *b, unsigned long megabytes) {
-    char batch[200];
-    snprintf(batch, sizeof batch,
-             "INSERT INTO item(n, body) WITH RECURSIVE i(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM i WHERE i < %d) "
-             "SELECT 0, randomblob(%d) FROM i",
-             BATCH_ROWS, ROW_BYTES);
-    sync_sql(&b->client, "CREATE TABLE item(id INTEGER PRIMARY KEY, n, body)");
-    for (; b->rows * ROW_BYTES < megabytes << 20; b->rows += BATCH_ROWS) sync_sql(&b->client, batch);
+    for (; b->rows * ROW_BYTES < megabytes << 20; b->rows += BATCH_ROWS) sync_fill(&b->client, BATCH_ROWS, ROW_BYTES);
 }
 
 /* ---- measuring ---- */

@@ -52,11 +52,12 @@ typedef struct replica replica;
 
 typedef struct protocol {
     const char *name;
-    int share; /* of the replicas, in parts of all shares */
+    const char *type; /* of its bodies */
+    int share;        /* of the replicas, in parts of all shares */
     sync_outcome (*sync)(replica *r);
     void (*forget)(replica *r); /* as on the first day */
 } protocol;
-extern const protocol replica_v2, replica_pull;
+extern const protocol replica_v2, replica_pull, replica_v1;
 
 struct replica {
     torture *torture;
@@ -69,13 +70,14 @@ struct replica {
     bool has_image;
     uint64_t position; /* a hash of its name; 0: not known */
     /* V2 */
-    uint64_t generation, have; /* frames of it */
+    uint64_t generation, have; /* frames of it; V1: the next frame */
     bool climbing;             /* in the generation between two epochs */
     bool offline;              /* writes by itself */
-    image local;               /* with what is not pushed yet */
+    image local;               /* with what is not pushed yet; V1: with the frames of an unfinished commit */
     text frames;
-    /* pull-updates */
+    /* pull-updates; V1: the session's token */
     char revision[64];
+    char log_id[64]; /* V1 */
     unsigned pieces_failed;
     /* for the torture */
     unsigned tries; /* without getting further, in the phase at hand */

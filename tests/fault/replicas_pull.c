@@ -2,7 +2,7 @@
 /* A replica of /pull-updates: whole or in pieces of one revision, raw or with zstd, now and then waiting for news. */
 #include <zstd.h>
 
-#include "fault/replicas.h"
+#include "fault/replicas_pb.h"
 
 enum { PIECE_PAGES = 64, PIECES_MAX = 4096, LONG_POLL_MS = 300, PIECES_FAILED_MAX = 8 };
 
@@ -11,23 +11,6 @@ static void forget(replica *r) {
     r->position = 0;
     r->revision[0] = '\0';
     image_clear(&r->image);
-}
-
-static void add_byte(text *to, unsigned v) {
-    text_add(to, "%c", ' ');
-    to->ptr[to->len - 1] = (char)v;
-}
-
-static void add_varint(text *to, unsigned field, uint64_t v) {
-    if (field) add_byte(to, field << 3);
-    for (; v >= 128; v >>= 7) add_byte(to, (unsigned)(v & 127) | 128);
-    add_byte(to, (unsigned)v);
-}
-
-static void add_bytes(text *to, unsigned field, const char *bytes, size_t n) {
-    add_byte(to, field << 3 | 2);
-    add_varint(to, 0, n);
-    for (size_t i = 0; i < n; i++) add_byte(to, (unsigned char)bytes[i]);
 }
 
 /* Pages first .. first + PIECE_PAGES - 1, from 0, of one container: a RoaringBitmap of sorted numbers. */
@@ -40,33 +23,6 @@ static void add_selector(text *to, unsigned first) {
     for (unsigned p = first; p < first + PIECE_PAGES; p++) add_byte(&set, p & 255), add_byte(&set, p >> 8 & 255);
     add_bytes(to, 5, set.ptr, set.len);
     free(set.ptr);
-}
-
-typedef struct cursor {
-    const uint8_t *p, *end;
-    bool bad;
-} cursor;
-
-static uint64_t take_varint(cursor *c) {
-    uint64_t v = 0;
-    for (unsigned shift = 0; shift < 64 && c->p < c->end; shift += 7) {
-        uint8_t b = *c->p++;
-        v |= (uint64_t)(b & 127) << shift;
-        if (b < 128) return v;
-    }
-    c->bad = true;
-    return 0;
-}
-
-static cursor take_bytes(cursor *c) {
-    uint64_t n = take_varint(c);
-    if (n > (size_t)(c->end - c->p)) {
-        c->bad = true;
-        n = 0;
-    }
-    cursor inner = {c->p, c->p + n, false};
-    c->p += n;
-    return inner;
 }
 
 typedef struct answer {
@@ -187,4 +143,5 @@ static sync_outcome pull_sync(replica *r) {
     return same ? SYNC_CURRENT : SYNC_NEWS;
 }
 
-const protocol replica_pull = {.name = "pull", .share = 5, .sync = pull_sync, .forget = forget};
+const protocol replica_pull = {
+    .name = "pull", .type = "application/protobuf", .share = 5, .sync = pull_sync, .forget = forget};

@@ -18,7 +18,7 @@
 
 enum { TRIES_MAX = 3000, WAIT_MAX_MS = 120000 };
 
-static const protocol *const protocols[] = {&replica_v2, &replica_pull};
+static const protocol *const protocols[] = {&replica_v2, &replica_pull, &replica_v1};
 enum { PROTOCOLS = sizeof protocols / sizeof *protocols };
 
 uint64_t replica_random(uint64_t *state) {
@@ -57,8 +57,7 @@ int replica_ask(replica *r, const char *method, const char *path, const void *bo
     if (r->talk.port != port) talk_hang_up(&r->talk);
     r->talk.port = port;
     int status = 0;
-    if (port)
-        status = talk_ask_bytes(&r->talk, method, path, NULL, body ? "application/protobuf" : NULL, body, body_len);
+    if (port) status = talk_ask_bytes(&r->talk, method, path, NULL, body ? r->protocol->type : NULL, body, body_len);
     return status;
 }
 

@@ -144,4 +144,5 @@ static sync_outcome v2_sync(replica *r) {
     return r->offline && knows ? write_offline(r, outcome) : outcome;
 }
 
-const protocol replica_v2 = {.name = "v2", .share = 5, .sync = v2_sync, .forget = forget};
+const protocol replica_v2 = {
+    .name = "v2", .type = "application/octet-stream", .share = 5, .sync = v2_sync, .forget = forget};

@@ -44,17 +44,11 @@ static void costs_what_changed(sync_client *c, const char *when) {
 
 int main(void) {
     static const char *const flags[] = {"--no-auth", "--log-level", "warn", NULL};
-    char fill[300];
     sync_client c = {.talk = {.fd = -1}};
     server s = server_start(flags);
     server_create_tenant(&s, "t");
     c.talk.port = s.port;
-    sync_sql(&c, "CREATE TABLE item(id INTEGER PRIMARY KEY, n, body)");
-    snprintf(fill, sizeof fill,
-             "INSERT INTO item(n, body) WITH RECURSIVE i(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM i WHERE i < %d) "
-             "SELECT 0, randomblob(%d) FROM i",
-             ROWS, ROW_BYTES);
-    sync_sql(&c, fill);
+    sync_fill(&c, ROWS, ROW_BYTES);
     talk_deinit(&c.talk);
     sync_begin(&c, s.port);
     costs_what_changed(&c, "first life");

@@ -25,6 +25,17 @@ static inline void sync_sql(sync_client *c, const char *statement) {
     die(statement);
 }
 
+/* More rows of blobs in the table item, which is made with the first ones. */
+static inline void sync_fill(sync_client *c, unsigned rows, unsigned row_bytes) {
+    char fill[300];
+    snprintf(fill, sizeof fill,
+             "INSERT INTO item(n, body) WITH RECURSIVE i(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM i WHERE i < %u) "
+             "SELECT 0, randomblob(%u) FROM i",
+             rows, row_bytes);
+    sync_sql(c, "CREATE TABLE IF NOT EXISTS item(id INTEGER PRIMARY KEY, n, body)");
+    sync_sql(c, fill);
+}
+
 /* c->talk.body_len is what came; a body of "nothing new" is short. */
 static inline void sync_v2(sync_client *c) {
     char path[120];

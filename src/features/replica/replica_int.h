@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Private to the replica faces: a feed, which is one answer made of pages of one snapshot, whatever protocol it is for.
  *
- *   worker: snapshot open -> plan (which pages) -> page, page, ... -> snapshot closed
- *                                                   └ every REPLICA_CHUNK_BYTES: gate -> sent -> room? -> on
+ *   worker: snapshot open -> plan (which pages) -> page, page, ... -> snapshot closed -> gate -> sent
+ *                                                   └ past TRIB_SPOOLED_FROM_BYTES: to disk, sent from there
  *
  * A protocol fills a feed with three functions and submits it; it needs no thread, lock or socket of its own. */
 #ifndef TRIB_FEATURES_REPLICA_INT_H
@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "core/db_job.h"
 #include "core/http.h"
+#include "core/spooled.h"
 #include "features/replica/frames.h"
 #include "features/replica/stash.h"
 #include "store/pages.h"
@@ -19,8 +20,6 @@
 #include "wire/zstd.h"
 
 enum {
-    REPLICA_CHUNK_BYTES = 256 << 10,  /* handed over at once: what a reader that never reads makes us keep */
-    REPLICA_OUT_MAX_BYTES = 8 << 20,  /* a chunk and a page more, or a small answer */
     REPLICA_LIST_MAX_BYTES = 1 << 30, /* pages of a database of 256 GiB, 16 bytes each */
     REPLICA_PUSH_FRAMES_MAX = 1024,   /* of one request; clients send 128 */
     REPLICA_PUSH_BODY_MAX_BYTES = REPLICA_PUSH_FRAMES_MAX * REPLICA_FRAME_BYTES,
@@ -59,7 +58,8 @@ struct replica_feed {
     /* ---- the answer ---- */
     int status;
     trib_buf out;
-    bool open; /* the snapshot is open */
+    trib_spool *spool; /* of what was in `out` before, of a large answer */
+    bool open;         /* the snapshot is open */
     bool planned;
     trib_db_point point;
     uint32_t generation;
@@ -67,7 +67,6 @@ struct replica_feed {
     size_t count, next;
     uint64_t padding; /* repeats of the last page that follow it */
     bool partial;     /* V1: more follows in another answer */
-    bool streaming, starved;
     /* ---- waiting (poll.c) ---- */
     trib_db *watched; /* a reference; set by `plan` where nothing is new and the client waits */
     trib_list link;   /* in the list of those who wait */

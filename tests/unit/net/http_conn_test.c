@@ -195,6 +195,8 @@ static void a_grpc_client_names_its_token_otherwise_and_reads_refusals_in_traile
     assert_false(loop_has(&l, "HTTP/1.1 401 "));
     assert_true(loop_has(&l, "Content-Type: application/grpc-web+proto\r\n"));
     assert_int_equal(loop_count(&l, "HTTP/1.1 200 "), 3);
+    assert_int_equal(l.stats.by_class[2]->value, 2);
+    assert_int_equal(l.stats.by_class[4]->value, 1); /* what was meant is counted */
     loop_end(&l);
 }
 
