@@ -226,6 +226,21 @@ const char *trib_sqlite_base_name(int rc) {
     return base < sizeof names / sizeof names[0] && names[base] ? names[base] : "UNKNOWN";
 }
 
+const char *trib_sqlite_constraint_name(int extended_code) {
+    switch (extended_code) {
+    case SQLITE_CONSTRAINT_CHECK: return "SQLITE_CONSTRAINT_CHECK";
+    case SQLITE_CONSTRAINT_DATATYPE: return "SQLITE_CONSTRAINT_DATATYPE";
+    case SQLITE_CONSTRAINT_FOREIGNKEY: return "SQLITE_CONSTRAINT_FOREIGNKEY";
+    case SQLITE_CONSTRAINT_NOTNULL: return "SQLITE_CONSTRAINT_NOTNULL";
+    case SQLITE_CONSTRAINT_PRIMARYKEY: return "SQLITE_CONSTRAINT_PRIMARYKEY";
+    case SQLITE_CONSTRAINT_ROWID: return "SQLITE_CONSTRAINT_ROWID";
+    case SQLITE_CONSTRAINT_TRIGGER: return "SQLITE_CONSTRAINT_TRIGGER";
+    case SQLITE_CONSTRAINT_UNIQUE: return "SQLITE_CONSTRAINT_UNIQUE";
+    case SQLITE_CONSTRAINT_VTAB: return "SQLITE_CONSTRAINT_VTAB";
+    default: return NULL;
+    }
+}
+
 static trib_code stop_error(trib_policy *policy, trib_error *err) {
     if (policy->stop_code != TRIB_STATEMENT_TIMEOUT) return trib_error_set(err, policy->stop_code, NULL);
     uint32_t ms = trib_db_settings_of(policy->handle->db).statement_timeout_ms;

@@ -7,6 +7,7 @@
  *   PRAGMA x = 1, class FIXED          run as PRAGMA x: the value in force
  *   ALTER TABLE ... ALTER COLUMN       libSQL's; run by libsql_alter.c
  *   ATTACH, DETACH                     libSQL's, of tenants by name; run by attach.c
+ *   DROP TABLE t, beside a `__new_t`   SQLite's, without the deletes of foreign keys (drop_rebuilt.h)
  *   CREATE TABLE ... RANDOM ROWID      libSQL's; run with a mark instead of the words (libsql_text.h) */
 #include "store/stmt.h"
 
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/drop_rebuilt.h"
 #include "store/libsql_alter.h"
 #include "store/libsql_text.h"
 #include "store/sqlite_seam.h"
@@ -440,9 +442,12 @@ static int run_pragma(trib_stmt *stmt) {
 /* *ret_told: what *err says already. */
 static int run(trib_stmt *stmt, trib_code *ret_told, trib_error *err) {
     if (stmt->sets_pragma) return run_pragma(stmt);
+    sqlite3 *sqlite = stmt->handle->sqlite;
+    trib_str sql = trib_sql_without_lead(trib_str_make(stmt->sql, stmt->sql_len));
+    if (stmt->kind == TRIB_STMT_DROP && stmt->writes && trib_drop_is_rebuilt(sqlite, sql))
+        return trib_drop_step_alone(sqlite, stmt->sqlite);
     if (!stmt->alters_column) return sqlite3_step(stmt->sqlite);
     int rc = SQLITE_OK;
-    trib_str sql = trib_sql_without_lead(trib_str_make(stmt->sql, stmt->sql_len));
     *ret_told = trib_libsql_alter_run(stmt->handle, sql, &rc, err);
     return *ret_told == TRIB_OK ? SQLITE_DONE : rc == SQLITE_OK ? SQLITE_ERROR : rc;
 }

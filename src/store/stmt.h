@@ -25,6 +25,9 @@ trib_code trib_stmt_prepare(trib_handle *handle, trib_str sql, trib_stmt **ret, 
 /* For scripts: prepares the first statement of *sql and advances *sql behind it; *ret NULL when only blanks and
  * comments were left. */
 trib_code trib_stmt_prepare_next(trib_handle *handle, trib_str *sql, trib_stmt **ret, trib_error *err);
+/* The name of an extended code of a constraint, "SQLITE_CONSTRAINT_UNIQUE"; NULL: it says no more than its base code,
+ * or is not of a constraint. Pure. */
+const char *trib_sqlite_constraint_name(int extended_code);
 /* Resets and returns it to the handle's cache. A statement that writes and was not stepped to its end is taken back, as
  * if it had failed; a transaction around it stays open. Releases the turn if no transaction is open any more. Takes
  * NULL. */

@@ -81,6 +81,11 @@ void hrana_encode_error(trib_json_writer *w, const trib_error *err) {
     trib_jw_str_c(w, err->message);
     trib_jw_key(w, TRIB_STR("code"));
     trib_jw_str_c(w, trib_error_wire_code(err));
+    const char *extended = err->code == TRIB_SQL_ERROR ? trib_sqlite_constraint_name(err->detail) : NULL;
+    if (extended) {
+        trib_jw_key(w, TRIB_STR("extended_code"));
+        trib_jw_str_c(w, extended);
+    }
     trib_jw_object_end(w);
 }
 

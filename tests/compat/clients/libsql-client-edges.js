@@ -234,3 +234,28 @@ for (const way of ["HTTP", "WebSocket"]) {
         });
     }
 }
+
+test("HTTP: the answer says which constraint failed; the client keeps the base code", async () => {
+    const db = createClient({ url, authToken: token });
+    await db.batch(["CREATE TABLE law (id INTEGER PRIMARY KEY, u UNIQUE, n NOT NULL DEFAULT 1, c CHECK (c > 0), f REFERENCES law (id))", "INSERT INTO law (id, u) VALUES (1, 1)"], "write");
+    for (const [kind, columns, row] of [["PRIMARYKEY", "id", "1"], ["UNIQUE", "u", "1"], ["NOTNULL", "n", "NULL"], ["CHECK", "c", "0"], ["FOREIGNKEY", "f", "99"]]) {
+        const sql = `INSERT INTO law (${columns}) VALUES (${row})`;
+        const answer = await fetch(new URL("v2/pipeline", url), { method: "POST", headers: { authorization: `Bearer ${token}` }, body: JSON.stringify({ requests: [{ type: "execute", stmt: { sql } }, { type: "close" }] }) });
+        const { error } = (await answer.json()).results[0];
+        assert.deepEqual([error.code, error.extended_code], ["SQLITE_CONSTRAINT", `SQLITE_CONSTRAINT_${kind}`]);
+        await fails(db.execute(sql), "SQLITE_CONSTRAINT", /constraint failed/);
+    }
+    db.close();
+});
+
+test("HTTP: a transaction that others have waited for is taken back after 5 s, and is told so", async () => {
+    const db = createClient({ url, authToken: token });
+    await db.execute("CREATE TABLE held (a)");
+    const slow = await db.transaction("write");
+    await slow.execute("INSERT INTO held VALUES ('slow')");
+    const waited = db.execute("INSERT INTO held VALUES ('waited')");
+    await waited;
+    await fails(slow.execute("INSERT INTO held VALUES ('too late')"), "TRANSACTION_TIMEOUT", /./);
+    assert.deepEqual(array((await db.execute("SELECT a FROM held")).rows), [["waited"]]);
+    db.close();
+});

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Payload CMS, headless (its local API), with @payloadcms/db-sqlite: its dev push makes the schema of a configuration, and changes it when
 // that changes; documents with locales, arrays, blocks, relations, drafts and versions; logins; transactions.
-// Note: a field that changes its type makes the push build its table anew, which is drizzle's way for SQLite: rows of other tables
-// that point there are deleted or detached, because its `PRAGMA foreign_keys=OFF` does not outlive a request over a network, and it then
-// stops at an index that is there already (with `file:` too; the next start goes on). Add a field and copy instead. A value that is
-// taken is told as a failed query and not with its field: Payload looks for extended codes, which its client has for files only.
+// Note: a field that changes its type makes the push build its table anew, which is drizzle's way for SQLite. Its rows, and those that point
+// there, stay, but the push then stops at an index that is there already (with `file:` too): the next start goes on. A value that is taken
+// is told as a failed query and not with its field: Payload looks for extended codes, which its client has for files only.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -180,6 +179,19 @@ for (const [name, where, authToken] of [["HTTP", url, token], ["WebSocket", othe
         assert.deepEqual(await rows("SELECT id, name, stars FROM shops"), before);
         payload = await start(where, authToken, forms.renamed);
         assert.equal((await payload.find({ collection: "shops", where: { stars: { equals: "5" } } })).docs[0].name, "Ali");
+    });
+
+    test(`${name}: a push that makes a table anew, for a type, keeps the rows of other tables that point there`, async () => {
+        const seen = async () => [await rows("SELECT id, name FROM shops ORDER BY id"), await rows("SELECT title, shop_id FROM dishes d JOIN dishes_locales l ON l._parent_id = d.id ORDER BY 1"), await rows("SELECT * FROM dishes_rels ORDER BY id")];
+        const before = await seen();
+        assert.ok(before[1].some(([, shop_id]) => shop_id === shop.id) && before[2].length > 0);
+        prompts.inject([true]);
+        await assert.rejects(restart("rebuilt"), (error) => /index shops_name_idx already exists/.test(error.cause?.message)); // drizzle-kit's, with file: too
+        await restart("rebuilt");
+        assert.deepEqual(await rows("SELECT type FROM pragma_table_info('shops') WHERE name = 'stars'"), [["numeric"]]);
+        assert.deepEqual(await seen(), before);
+        assert.deepEqual(await rows("PRAGMA foreign_key_check"), []);
+        assert.equal((await payload.find({ collection: "shops", where: { stars: { greater_than: 4 } } })).docs[0].stars, 5);
     });
 
     test(`${name}: without the push, migrations change the schema, down too`, async () => {

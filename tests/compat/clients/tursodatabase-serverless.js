@@ -152,14 +152,14 @@ test("its compat client behaves as @libsql/client", async () => {
 });
 
 test("a query that takes too long is given up by the client, and its connection is of use again", async () => {
-    const impatient = connect({ url, authToken: token, defaultQueryTimeout: 400 });
+    const impatient = connect({ url, authToken: token }), soon = { queryTimeout: 400 };
     const endless = "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT max(n) FROM c";
-    await assert.rejects(impatient.all(endless), TimeoutError);
+    await assert.rejects(impatient.all(endless, soon), TimeoutError);
     assert.equal((await impatient.get("SELECT 1 AS one")).one, 1);
     await db.exec("CREATE TABLE waits (a)");
     await impatient.run("BEGIN IMMEDIATE");
     await impatient.run("INSERT INTO waits VALUES (1)");
-    await assert.rejects(impatient.all(endless), TimeoutError);
+    await assert.rejects(impatient.all(endless, soon), TimeoutError);
     await db.run("INSERT INTO waits VALUES (2)"); // the turn is free again, at the latest when it has waited for it
     assert.deepEqual((await db.all("SELECT a FROM waits")).map((row) => row.a), [2]);
     await impatient.close();

@@ -41,17 +41,23 @@ export const forms = {
         dish({ name: "note", type: "textarea", localized: true }, { name: "tags", type: "array", fields: [{ name: "tag", type: "text" }] }), ledger("text")],
     retyped: [users, shop({ name: "rating", type: "text" }, city), dish({ name: "note", type: "textarea", localized: true }), ledger("number")],
     renamed: [users, shop({ name: "stars", type: "text" }, city), dish({ name: "note", type: "textarea", localized: true }), ledger("number")],
+    rebuilt: [users, shop({ name: "stars", type: "number" }, city), dish({ name: "note", type: "textarea", localized: true }), ledger("number")],
 };
 
 let started = 0;
 /** Starts it against a database: connects, pushes its schema, and answers Payload's local API. */
 export async function start(url, authToken, collections) {
+    let adapter; // of a start that fails, nothing else is at hand
+    const hold = (made) => ((adapter = made.adapter), made.schema);
     const config = await buildConfig({
         secret: "compat", telemetry: false, typescript: { autoGenerate: false }, collections: structuredClone(collections), logger: { options: { level: "error" } },
         localization: { locales: ["en", "ar"], defaultLocale: "en", fallback: true },
-        db: sqliteAdapter({ client: { url, authToken }, transactionOptions: {} }),
+        db: sqliteAdapter({ client: { url, authToken }, transactionOptions: {}, afterSchemaInit: [hold] }),
     });
-    const payload = await getPayload({ config, key: `${started++}` });
+    const payload = await getPayload({ config, key: `${started++}` }).catch((error) => {
+        adapter?.client?.close();
+        throw error;
+    });
     return Object.assign(payload, {
         async end() {
             const { client } = payload.db;

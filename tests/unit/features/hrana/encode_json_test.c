@@ -163,6 +163,29 @@ static void describe_has_every_array_and_both_booleans(void **state) {
     trib_stmt_free(stmt);
 }
 
+static void a_failed_constraint_also_tells_which_kind(void **state) {
+    (void)state;
+    enum { CONSTRAINT_UNIQUE = 19 | 8 << 8, BUSY_SNAPSHOT = 5 | 2 << 8 };
+    trib_buf buf;
+    trib_json_writer w;
+    trib_error err = {0};
+    trib_buf_init(&buf, 1 << 16);
+    trib_jw_init(&w, &buf);
+    trib_error_set(&err, TRIB_SQL_ERROR, "m");
+    snprintf(err.text_code, sizeof err.text_code, "SQLITE_CONSTRAINT");
+    err.detail = CONSTRAINT_UNIQUE;
+    hrana_encode_error(&w, &err);
+    assert_true(trib_str_eq_c(trib_buf_str(&buf), "{\"message\":\"m\",\"code\":\"SQLITE_CONSTRAINT\","
+                                                  "\"extended_code\":\"SQLITE_CONSTRAINT_UNIQUE\"}"));
+    trib_buf_clear(&buf);
+    trib_jw_init(&w, &buf);
+    err.text_code[0] = '\0';
+    err.detail = BUSY_SNAPSHOT;
+    hrana_encode_error(&w, &err);
+    assert_true(trib_str_find(trib_buf_str(&buf), 'x') == SIZE_MAX); /* no extended_code */
+    trib_buf_deinit(&buf);
+}
+
 static void an_error_has_message_and_code(void **state) {
     (void)state;
     trib_buf buf;
@@ -193,6 +216,7 @@ int main(void) {
         TEST(counts_are_numbers_and_the_rowid_a_string_or_null),
         TEST(describe_has_every_array_and_both_booleans),
         cmocka_unit_test(an_error_has_message_and_code),
+        cmocka_unit_test(a_failed_constraint_also_tells_which_kind),
     };
     return cmocka_run_group_tests_name("features/hrana/encode_json", tests, NULL, NULL);
 }
