@@ -9,6 +9,7 @@
 
 #include "cli/sqld_folder.h"
 #include "cli/transfer.h"
+#include "wire/jwt.h"
 #include "wire/tenant_name.h"
 
 extern const trib_command trib_cmd_import_sqld;
@@ -17,7 +18,9 @@ enum {
     NOTES_BYTES = 1 << 20,
     SETTINGS_BYTES = 4096,
     SHOWN_NAME_BYTES = 100,
-    REASON_BYTES = 159 /* of a block_reason; the server refuses longer ones */
+    REASON_BYTES = 159, /* of a block_reason; the server refuses longer ones */
+    KEY_BYTES = 1023,   /* of a jwt_key, likewise */
+    KEYS_MAX = 8
 };
 
 typedef struct moving {
@@ -130,8 +133,21 @@ static void member_reason(trib_json_writer *w, trib_str reason, trib_buf *notes)
     if (len) trib_jw_member_str(w, "block_reason", trib_str_sub(reason, 0, len));
 }
 
-/* The settings that we have too, as PATCH takes them, and a note for each that we have not. */
-static void write_settings(const trib_sqld_config *c, trib_buf *settings, trib_buf *notes) {
+static void member_key(trib_json_writer *w, trib_str key, trib_buf *notes) {
+    trib_ed25519_pub *keys[KEYS_MAX] = {0};
+    size_t count = 0;
+    trib_error why = {0};
+    if (key.len == 0) return;
+    trib_code code = key.len > KEY_BYTES ? trib_error_set(&why, TRIB_CONFIG, "it is longer than %d bytes", KEY_BYTES)
+                                         : trib_jwt_keys_from_text(key, KEYS_MAX, keys, &count, &why);
+    for (size_t i = 0; i < count; i++) trib_ed25519_pub_free(keys[i]);
+    if (code == TRIB_OK) trib_jw_member_str(w, "jwt_key", key);
+    else trib_buf_printf(notes, "jwt_key is not taken over (%s): make tokens with `trib token create`\n", why.message);
+}
+
+/* The settings that we have too, as PATCH takes them, and a note for each that we have not. same_name: tokens that were
+ * signed for sqld under the key of all its namespaces mean this one. */
+static void write_settings(const trib_sqld_config *c, bool same_name, trib_buf *settings, trib_buf *notes) {
     enum { MOST_SECONDS = 600 };
     const uint64_t most_pages = (UINT64_C(1) << 46) / TRIB_SQLD_PAGE_BYTES;
     trib_json_writer w;
@@ -145,10 +161,9 @@ static void write_settings(const trib_sqld_config *c, trib_buf *settings, trib_b
         trib_jw_member_i64(&w, "max_bytes", (int64_t)(c->max_db_pages * TRIB_SQLD_PAGE_BYTES));
     uint64_t seconds = c->txn_timeout_s < MOST_SECONDS ? c->txn_timeout_s : MOST_SECONDS;
     if (seconds) trib_jw_member_i64(&w, "txn_steal_ms", (int64_t)seconds * 1000);
+    member_key(&w, c->jwt_key, notes);
+    if (same_name && !c->jwt_key.len) trib_jw_member_bool(&w, "old_tokens", true);
     trib_jw_object_end(&w);
-    if (c->jwt_key.len)
-        trib_buf_add_c(notes,
-                       "jwt_key is not taken over: tokens signed with it open nothing here; `trib token create`\n");
     if (c->allow_attach) trib_buf_add_c(notes, "allow_attach is not taken over: there is no ATTACH here\n");
     if (c->shared_schema || c->shared_schema_name.len)
         trib_buf_add_c(notes, "the shared schema is not taken over: each tenant has its own from now on\n");
@@ -228,7 +243,7 @@ static trib_code move_one(moving *m, const trib_sqld_namespace *ns, trib_error *
     trib_buf_init(&settings, SETTINGS_BYTES);
     trib_buf_init(&notes, NOTES_BYTES);
     if (ns->bad_config) trib_buf_add_c(&notes, "its settings in the metastore cannot be read; it has the defaults\n");
-    write_settings(&ns->config, &settings, &notes);
+    write_settings(&ns->config, trib_str_eq_c(ns->name, name), &settings, &notes);
     if (code == TRIB_OK) code = move_data(m, ns, name, &settings, &notes, &bytes, err);
     if (code == TRIB_OK) {
         tell(m, m->dry ? "would import" : "imported", name, bytes, &settings);
@@ -318,7 +333,8 @@ const trib_command trib_cmd_import_sqld = {
         "hold "
         "comes\nwith it. Each namespace becomes a tenant, with its blocks, size limit and transaction timeout from the "
         "metastore; what is\nnot taken over is told. One that is there already is skipped, so the command can be run "
-        "again. sqld's tokens do not open\ntenants: make new ones.",
+        "again. Tokens go on\nworking where the server has their key: jwt_key comes along, auth_jwt_key_file is "
+        "a setting.",
     .options = options,
     .option_count = sizeof options / sizeof *options,
     .examples = examples,

@@ -74,6 +74,8 @@ const trib_command trib_cmd_tenant_set = {
         "statement_timeout_ms       longest a statement runs: 500ms, 10s, or a number of milliseconds\n"
         "txn_steal_ms               age at which a transaction yields to a writer who waits\n"
         "durability                 strong: a write is answered when it is on disk; relaxed: before that\n"
+        "jwt_key                    public keys that tokens for this tenant may be signed with: \"$(cat key.pem)\"\n"
+        "old_tokens                 true: tokens of imported keys count even if older than the tenant, or without iat\n"
         "An empty value, or the word default, is the default again. Takes effect at once, for open sessions too.",
     .options = admin_options,
     .option_count = ADMIN_OPTION_COUNT,

@@ -200,11 +200,9 @@ static trib_code take_config(void *ctx, const trib_str *values, size_t count, tr
     r->rows++;
     trib_code code = add(r->folder, r->cap, values[0], &ns, err);
     if (code != TRIB_OK) return code;
-    trib_str message = trib_arena_dup(&r->folder->arena, values[1]);
-    if (r->folder->arena.failed) return trib_error_set(err, TRIB_NOMEM, NULL);
     ns->has_config = true;
-    ns->bad_config = !trib_sqld_config_parse(message, &ns->config);
-    return TRIB_OK;
+    ns->bad_config = !trib_sqld_config_parse(&r->folder->arena, values[1], &ns->config);
+    return r->folder->arena.failed ? trib_error_set(err, TRIB_NOMEM, NULL) : TRIB_OK;
 }
 
 static trib_code read_metastore(trib_sqld_folder *f, size_t *cap, const char *scratch, trib_error *err) {

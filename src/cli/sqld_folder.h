@@ -15,7 +15,7 @@
 
 #include "base/arena.h"
 #include "server/local_copy.h"
-#include "wire/sqld_config.h"
+#include "wire/pb_sqld.h"
 
 typedef struct trib_sqld_namespace {
     trib_str name;    /* as sqld has it; any text */

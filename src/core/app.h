@@ -25,6 +25,7 @@ typedef struct trib_settings {
     bool auto_create_tenants;    /* trib dev */
     const char *tenant_domain;   /* --tenant-domain; NULL: host labels name nobody */
     const char *public_url;      /* printed and returned to clients; with the slash */
+    const char *imported_keys;   /* public keys that others sign tokens with, as trib_jwt_keys_from_text takes them */
     const char *admin_key;       /* NULL: none needed on a loopback or unix listener */
     uint32_t worker_threads;     /* 0: cores */
     uint32_t session_idle_ms;    /* 0: 60,000 */

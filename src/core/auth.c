@@ -2,7 +2,8 @@
 /* Names the principal and the tenant of a request; see auth.h.
  *
  *   1. who:    --no-auth | admin key | token (verified once, then found in the cache by its SHA-256; the one that a
- *              connection sent last is compared with its memo first)
+ *              connection sent last is compared with its memo first), by our keys, by imported ones, or by those of the
+ *              tenant that the request names
  *   2. where:  path, host label, x-namespace must agree; else x-namespace-bin; else the token's `id`
  *   3. may:    trib_may, the only door; a tenant that may not be seen is answered like one that is not there
  *
@@ -20,23 +21,16 @@
 #include <string.h>
 
 #include "base/map.h"
+#include "core/auth_int.h"
 #include "core/control.h"
 #include "crypto/hash.h"
 #include "wire/base64.h"
-#include "wire/jwt.h"
 #include "wire/tenant_name.h"
 
 enum {
-    TOKEN_CACHE_MAX = 10000, /* principals kept; full: emptied, so that a flood of tokens costs bounded memory */
-    TOKEN_ID_BYTES = 16,
+    TOKEN_CACHE_MAX = 10000,    /* principals kept; full: emptied, so that a flood of tokens costs bounded memory */
     MEMO_TOKEN_MAX_BYTES = 1024 /* longer tokens are hashed each time: idle connections stay small */
 };
-
-typedef struct claims {
-    trib_arena arena;
-    trib_jwt_claims jwt;
-    char token_id[TOKEN_ID_BYTES]; /* the cache's key */
-} claims;
 
 struct trib_auth {
     trib_app *app;
@@ -57,7 +51,7 @@ trib_principal *trib_principal_ref(trib_principal *principal) {
 
 void trib_principal_unref(trib_principal *principal) {
     if (!principal || atomic_fetch_sub(&principal->refs, 1) != 1) return;
-    claims *own = principal->claims;
+    trib_auth_claims *own = principal->claims;
     if (own) trib_arena_deinit(&own->arena);
     free(own);
     free(principal);
@@ -117,73 +111,65 @@ void trib_auth_release(trib_auth *auth, trib_tenant *tenant, trib_principal *pri
     trib_principal_unref(principal);
 }
 
-/* ---- tokens ---- */
+/* ---- which tenant ---- */
 
-/* `named`: names other than "*" count. */
-static bool lists(const trib_jwt_scope *scope, trib_str name, bool named) {
-    for (size_t i = 0; i < scope->ns_count; i++) {
-        if ((named && trib_str_eq(scope->ns[i], name)) || trib_str_eq_c(scope->ns[i], "*")) return true;
+/* A second place that names a tenant must name the same one. */
+static trib_code agree(trib_str *name, const char **source, trib_str other, const char *other_source, trib_error *err) {
+    if (other.len == 0) return TRIB_OK;
+    if (name->len == 0) {
+        *name = other;
+        *source = other_source;
+        return TRIB_OK;
     }
-    return false;
+    if (trib_str_eq(*name, other)) return TRIB_OK;
+    return trib_error_set(
+        err, TRIB_TENANT_AMBIGUOUS, "%s names tenant \"%.*s\" but %s names \"%.*s\"; make them the same or drop one",
+        *source, TRIB_STR_ARG(trib_str_sub(*name, 0, 64)), other_source, TRIB_STR_ARG(trib_str_sub(other, 0, 64)));
 }
 
-/* What the claims allow on a tenant: 0 nothing, 1 read, 2 write. A token for several tenants means those that had the
- * names when it was made (`gen`, in ms), not one that got such a name later; only "*" is for later ones too. */
-static int claims_level(const trib_jwt_claims *jwt, const trib_tenant *tenant) {
-    trib_str name = trib_str_c(tenant->name);
-    if (!jwt->has_p) {
-        if (!trib_str_eq(jwt->id, name)) return 0;
-        return jwt->a == TRIB_JWT_ACCESS_RW ? 2 : jwt->a == TRIB_JWT_ACCESS_NONE ? 0 : 1;
+typedef struct where_scratch {
+    char label[TRIB_TENANT_NAME_MAX_BYTES];
+    char decoded[128];
+} where_scratch;
+
+static trib_code where(trib_auth *auth, const trib_auth_query *query, const trib_principal *principal,
+                       where_scratch *scratch, trib_str *ret_name, trib_str *ret_rest, trib_error *err) {
+    const char *domain = auth->app->settings.tenant_domain, *source = "the path";
+    trib_str name, label = {0};
+    trib_auth_split_path(query->path, &name, ret_rest);
+    if (domain) trib_tenant_host_label(query->host, trib_str_c(domain), scratch->label, &label);
+    trib_code code = agree(&name, &source, label, "the host", err);
+    if (code == TRIB_OK) code = agree(&name, &source, query->x_namespace, "the header x-namespace", err);
+    if (code != TRIB_OK) return code;
+    const trib_auth_claims *own = principal ? principal->claims : NULL;
+    if (name.len == 0 && own && !own->jwt.has_p) name = own->jwt.id;
+    size_t n = 0;
+    if (name.len == 0 && query->x_namespace_bin.len > 0 && query->x_namespace_bin.len <= 160 &&
+        trib_base64_decode(TRIB_BASE64_STD, TRIB_BASE64_LENIENT, query->x_namespace_bin, scratch->decoded, &n)) {
+        name = trib_str_make(scratch->decoded, n);
     }
-    const trib_jwt_scope *p = jwt->p;
-    bool named = (jwt->has_gen ? jwt->gen : 0) >= atomic_load(&tenant->named_ms);
-    if (lists(&p[TRIB_JWT_RIGHT_RW], name, named) || lists(&p[TRIB_JWT_RIGHT_RWA], name, named)) return 2;
-    return lists(&p[TRIB_JWT_RIGHT_RO], name, named) || lists(&p[TRIB_JWT_RIGHT_ROA], name, named) ||
-                   lists(&p[TRIB_JWT_RIGHT_DDL], name, named)
-               ? 1
-               : 0;
-}
-
-static trib_code not_found(trib_str name, trib_error *err) {
-    return trib_error_set(err, TRIB_TENANT_NOT_FOUND, "Namespace `%.*s` doesn't exist, or the token may not see it",
-                          TRIB_STR_ARG(trib_str_sub(name, 0, TRIB_TENANT_NAME_BYTES)));
-}
-
-static trib_code blocked(const trib_tenant *tenant, const char *what, trib_error *err) {
-    const char *reason = tenant->block_reason;
-    if (reason[0]) return trib_error_set(err, TRIB_BLOCKED, "Operation was blocked: %s", reason);
-    return trib_error_set(err, TRIB_BLOCKED, "Operation was blocked: %s of \"%s\" are switched off", what,
-                          tenant->name);
-}
-
-trib_code trib_may(const trib_principal *principal, const trib_tenant *tenant, trib_action action, int64_t now_ms,
-                   trib_error *err) {
-    if (atomic_load(&tenant->deleted)) return not_found(trib_str_c(tenant->name), err);
-    if (action == TRIB_ACTION_ADMIN) return principal->admin ? TRIB_OK : trib_error_set(err, TRIB_FORBIDDEN, NULL);
-    if (!principal->everything) {
-        const claims *own = principal->claims;
-        int level = own ? claims_level(&own->jwt, tenant) : 0;
-        if (level == 0) return not_found(trib_str_c(tenant->name), err);
-        if (principal->expires_ms && now_ms > principal->expires_ms)
-            return trib_error_set(err, TRIB_AUTH_JWT_EXPIRED, "The JWT has expired");
-        int64_t gen = own->jwt.has_gen ? own->jwt.gen : 0;
-        if (!own->jwt.has_p && gen != (int64_t)atomic_load(&tenant->token_epoch)) {
-            return trib_error_set(err, TRIB_AUTH_JWT_INVALID, "The JWT was revoked; ask for a new one");
-        }
-        if (action == TRIB_ACTION_WRITE && level < 2) {
-            return trib_error_set(err, TRIB_FORBIDDEN, "Current session doesn't have Write permission to namespace %s",
-                                  tenant->name);
-        }
+    if (name.len == 0) {
+        return trib_error_set(err, TRIB_TENANT_MISSING,
+                              "nothing names a tenant: put it into the path and end the URL with a slash "
+                              "(http://host:port/TENANT/); without the last slash clients drop the tenant");
     }
-    if (trib_tenant_get(tenant, TRIB_TENANT_BLOCK_READS)) return blocked(tenant, "reads", err);
-    if (action == TRIB_ACTION_WRITE && trib_tenant_get(tenant, TRIB_TENANT_BLOCK_WRITES))
-        return blocked(tenant, "writes", err);
+    *ret_name = name;
     return TRIB_OK;
 }
 
-static trib_code verify(trib_auth *auth, const trib_control_keys *keys, trib_str token, const uint8_t *token_id,
+/* ---- tokens ---- */
+
+/* What a token may be signed with. */
+typedef struct key_ring {
+    const trib_jwt_key *keys;
+    size_t count, own_count;   /* ours come first */
+    const trib_tenant *tenant; /* whose keys they are, with the text that they stand in; NULL: the server's */
+    const char *tenant_key;
+} key_ring;
+
+static trib_code verify(const key_ring *ring, trib_str token, const uint8_t *cache_id, const uint8_t *token_id,
                         int64_t now_ms, trib_principal **ret, trib_error *err) {
-    claims *own = calloc(1, sizeof *own);
+    trib_auth_claims *own = calloc(1, sizeof *own);
     trib_principal *principal = own ? principal_new(0, false, false) : NULL;
     if (!principal) {
         free(own);
@@ -191,10 +177,9 @@ static trib_code verify(trib_auth *auth, const trib_control_keys *keys, trib_str
     }
     principal->claims = own;
     trib_arena_init(&own->arena, TRIB_JWT_ARENA_BYTES);
-    memcpy(own->token_id, token_id, TOKEN_ID_BYTES);
+    memcpy(own->cache_id, cache_id, TRIB_AUTH_TOKEN_ID_BYTES);
     memcpy(principal->fingerprint, token_id, sizeof principal->fingerprint);
-    trib_jwt_policy policy = {.keys = keys->verify, .key_count = keys->count, .now_ms = now_ms};
-    (void)auth;
+    trib_jwt_policy policy = {.keys = ring->keys, .key_count = ring->count, .now_ms = now_ms};
     /* the claims point into the token where nothing was escaped, and the token is the request's: keep a copy */
     trib_str copy = trib_arena_dup(&own->arena, token);
     trib_code code =
@@ -203,6 +188,9 @@ static trib_code verify(trib_auth *auth, const trib_control_keys *keys, trib_str
         trib_principal_unref(principal);
         return code;
     }
+    own->imported = own->jwt.key_at >= ring->own_count;
+    own->tenant_key = ring->tenant_key;
+    if (ring->tenant) memcpy(own->tenant_id, ring->tenant->id, sizeof own->tenant_id);
     if (own->jwt.has_exp) principal->expires_ms = (own->jwt.exp_s + TRIB_JWT_LEEWAY_S) * 1000;
     *ret = principal;
     return TRIB_OK;
@@ -221,12 +209,12 @@ static trib_principal *cache_get(trib_auth *auth, uint64_t generation, trib_str 
 }
 
 static void cache_put(trib_auth *auth, uint64_t generation, trib_principal *principal) {
-    claims *own = principal->claims;
+    trib_auth_claims *own = principal->claims;
     void *old = NULL;
     trib_mutex_lock(auth->app->env, auth->lock);
     if (auth->generation == generation) {
         if (auth->cache.count >= TOKEN_CACHE_MAX) cache_clear(auth);
-        trib_str key = trib_str_make(own->token_id, TOKEN_ID_BYTES);
+        trib_str key = trib_str_make((const char *)own->cache_id, TRIB_AUTH_TOKEN_ID_BYTES);
         if (trib_map_set(&auth->cache, key, trib_principal_ref(principal), &old) != TRIB_OK) old = principal;
     }
     trib_mutex_unlock(auth->app->env, auth->lock);
@@ -271,31 +259,127 @@ static trib_code look_up(trib_auth *auth, const trib_control_keys *keys, trib_st
     uint8_t digest[TRIB_SHA256_BYTES];
     trib_code code = trib_crypto_sha256(token, digest);
     if (code != TRIB_OK) return trib_error_set(err, code, NULL);
-    trib_principal *principal = cache_get(auth, keys->generation, trib_str_make((const char *)digest, TOKEN_ID_BYTES));
+    trib_principal *principal =
+        cache_get(auth, keys->generation, trib_str_make((const char *)digest, TRIB_AUTH_TOKEN_ID_BYTES));
     if (!principal) {
-        code = verify(auth, keys, token, digest, now_ms, &principal, err);
+        key_ring ring = {.keys = keys->verify, .count = keys->count + keys->imported_count, .own_count = keys->count};
+        code = verify(&ring, token, digest, digest, now_ms, &principal, err);
         if (principal) cache_put(auth, keys->generation, principal);
     }
     if (principal) *ret = principal;
     return code;
 }
 
-static trib_code by_token(trib_auth *auth, trib_str token, const trib_auth_query *query, trib_principal **ret,
-                          trib_error *err) {
-    if (token.len > TRIB_JWT_MAX_BYTES) return trib_error_set(err, TRIB_AUTH_JWT_INVALID, "The JWT is too long");
-    int64_t now_ms = query->now_ms;
+/* ---- the keys of one tenant ---- */
+
+/* The tenant that a request names beside its token, if it has keys of its own: a reference. What the token says is not
+ * looked at before its signature is. */
+static trib_tenant *keyed_tenant(trib_auth *auth, const trib_auth_query *query) {
+    where_scratch scratch;
+    trib_str name, rest;
+    if (query->auth_class != TRIB_AUTH_TENANT || !trib_control_has_tenant_keys(auth->app->control)) return NULL;
+    if (where(auth, query, NULL, &scratch, &name, &rest, NULL) != TRIB_OK) return NULL;
+    trib_tenant *tenant = trib_control_find(auth->app->control, name);
+    const char *key = tenant ? tenant->jwt_key : "";
+    if (key[0]) return tenant;
+    trib_tenant_unref(tenant);
+    return NULL;
+}
+
+/* The cache's name of a token under a tenant's keys: of no use for another tenant, nor after a change of the keys. */
+static trib_code tenant_cache_id(trib_str token, const trib_tenant *tenant, const char *key,
+                                 uint8_t ret_token_id[TRIB_SHA256_BYTES], uint8_t ret_cache_id[TRIB_SHA256_BYTES]) {
+    char text[TRIB_SHA256_BYTES + TRIB_DB_ID_BYTES + TRIB_TENANT_JWT_KEY_BYTES];
+    size_t id_len = strlen(tenant->id), key_len = strlen(key);
+    trib_code code = trib_crypto_sha256(token, ret_token_id);
+    if (code != TRIB_OK) return code;
+    memcpy(text, ret_token_id, TRIB_SHA256_BYTES);
+    memcpy(text + TRIB_SHA256_BYTES, tenant->id, id_len);
+    memcpy(text + TRIB_SHA256_BYTES + id_len, key, key_len);
+    return trib_crypto_sha256(trib_str_make(text, TRIB_SHA256_BYTES + id_len + key_len), ret_cache_id);
+}
+
+static trib_code verify_for_tenant(const trib_tenant *tenant, const char *key, trib_str token, const uint8_t *cache_id,
+                                   const uint8_t *token_id, int64_t now_ms, trib_principal **ret, trib_error *err) {
+    trib_ed25519_pub *pubs[TRIB_TENANT_JWT_KEYS_MAX] = {0};
+    trib_jwt_key keys[TRIB_TENANT_JWT_KEYS_MAX] = {0};
+    size_t count = 0;
+    trib_code code = trib_jwt_keys_from_text(trib_str_c(key), TRIB_TENANT_JWT_KEYS_MAX, pubs, &count, err);
+    if (code == TRIB_CONFIG) code = trib_error_set(err, TRIB_INTERNAL, "the stored jwt_key of the tenant is malformed");
+    if (code != TRIB_OK) return code;
+    for (size_t i = 0; i < count; i++) keys[i].pub = pubs[i];
+    key_ring ring = {.keys = keys, .count = count, .tenant = tenant, .tenant_key = key};
+    code = verify(&ring, token, cache_id, token_id, now_ms, ret, err);
+    for (size_t i = 0; i < count; i++) trib_ed25519_pub_free(pubs[i]);
+    return code;
+}
+
+/* A principal who may ask this tenant alone. known: only from the cache, NULL if it is not there. */
+static trib_code by_tenant_key(trib_auth *auth, const trib_tenant *tenant, bool known, trib_str token, int64_t now_ms,
+                               trib_principal **ret, trib_error *err) {
+    uint8_t token_id[TRIB_SHA256_BYTES], cache_id[TRIB_SHA256_BYTES];
+    const char *key = tenant->jwt_key; /* once: it may change meanwhile, and stays readable */
+    if (!key[0]) return trib_error_set(err, TRIB_AUTH_JWT_INVALID, "the token is invalid: its key was taken away");
+    trib_code code = tenant_cache_id(token, tenant, key, token_id, cache_id);
+    if (code != TRIB_OK) return trib_error_set(err, code, NULL);
+    trib_control_keys *keys = trib_control_get_keys(auth->app->control);
+    uint64_t generation = keys->generation;
+    trib_control_keys_release(keys);
+    *ret = cache_get(auth, generation, trib_str_make((const char *)cache_id, TRIB_AUTH_TOKEN_ID_BYTES));
+    if (*ret || known) return TRIB_OK;
+    code = verify_for_tenant(tenant, key, token, cache_id, token_id, now_ms, ret, err);
+    if (code == TRIB_OK) cache_put(auth, generation, *ret);
+    return code;
+}
+
+/* ---- either ---- */
+
+static trib_code by_server_key(trib_auth *auth, trib_str token, const trib_auth_query *query, trib_principal **ret,
+                               trib_error *err) {
     trib_code code = TRIB_OK;
     trib_control_keys *keys = trib_control_get_keys(auth->app->control);
     trib_principal *principal = memo_get(query->memo, keys->generation, token);
     if (!principal) {
-        code = look_up(auth, keys, token, now_ms, &principal, err);
+        code = look_up(auth, keys, token, query->now_ms, &principal, err);
         if (code == TRIB_OK) memo_put(query->memo, keys->generation, token, principal);
     }
     trib_control_keys_release(keys);
+    // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cache_put gives up the map's reference, not this one
+    if (code == TRIB_OK) *ret = principal;
+    return code;
+}
+
+/* Keys of the tenant count instead of those that were imported for all tenants, as in sqld, and beside our own. */
+static trib_code by_any_key(trib_auth *auth, trib_str token, const trib_auth_query *query, trib_principal **ret,
+                            trib_error *err) {
+    trib_tenant *tenant = keyed_tenant(auth, query);
+    if (!tenant) return by_server_key(auth, token, query, ret, err);
+    trib_principal *principal = NULL, *of_all = NULL;
+    trib_error why = {0};
+    trib_code code = by_tenant_key(auth, tenant, true, token, query->now_ms, &principal, &why);
+    if (code == TRIB_OK && !principal) {
+        code = by_server_key(auth, token, query, &of_all, &why);
+        const trib_auth_claims *own = code == TRIB_OK ? of_all->claims : NULL;
+        bool other = own ? own->imported : code == TRIB_AUTH_JWT_INVALID && why.detail == TRIB_JWT_NO_KEY;
+        if (other) code = by_tenant_key(auth, tenant, false, token, query->now_ms, &principal, &why);
+        /* it may not see this tenant, which must look as if it were not there: trib_may says so */
+        if (of_all && !principal) code = TRIB_OK;
+    }
+    trib_tenant_unref(tenant);
+    if (code != TRIB_OK && err) *err = why;
+    if (code == TRIB_OK) *ret = principal ? principal : trib_principal_ref(of_all);
+    trib_principal_unref(of_all);
+    return code;
+}
+
+static trib_code by_token(trib_auth *auth, trib_str token, const trib_auth_query *query, trib_principal **ret,
+                          trib_error *err) {
+    trib_principal *principal = NULL;
+    if (token.len > TRIB_JWT_MAX_BYTES) return trib_error_set(err, TRIB_AUTH_JWT_INVALID, "The JWT is too long");
+    trib_code code = by_any_key(auth, token, query, &principal, err);
     if (code != TRIB_OK) return code;
     assert(principal);
-    // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cache_put gives up the map's reference, not this one
-    if (principal->expires_ms && now_ms > principal->expires_ms) {
+    if (principal->expires_ms && query->now_ms > principal->expires_ms) {
         trib_principal_unref(principal);
         return trib_error_set(err, TRIB_AUTH_JWT_EXPIRED, "The JWT has expired");
     }
@@ -346,51 +430,7 @@ static trib_code who(trib_auth *auth, const trib_auth_query *query, trib_princip
     return by_token(auth, token, query, ret, err);
 }
 
-/* ---- tenants ---- */
-
-/* A second place that names a tenant must name the same one. */
-static trib_code agree(trib_str *name, const char **source, trib_str other, const char *other_source, trib_error *err) {
-    if (other.len == 0) return TRIB_OK;
-    if (name->len == 0) {
-        *name = other;
-        *source = other_source;
-        return TRIB_OK;
-    }
-    if (trib_str_eq(*name, other)) return TRIB_OK;
-    return trib_error_set(
-        err, TRIB_TENANT_AMBIGUOUS, "%s names tenant \"%.*s\" but %s names \"%.*s\"; make them the same or drop one",
-        *source, TRIB_STR_ARG(trib_str_sub(*name, 0, 64)), other_source, TRIB_STR_ARG(trib_str_sub(other, 0, 64)));
-}
-
-typedef struct where_scratch {
-    char label[TRIB_TENANT_NAME_MAX_BYTES];
-    char decoded[128];
-} where_scratch;
-
-static trib_code where(trib_auth *auth, const trib_auth_query *query, const trib_principal *principal,
-                       where_scratch *scratch, trib_str *ret_name, trib_str *ret_rest, trib_error *err) {
-    const char *domain = auth->app->settings.tenant_domain, *source = "the path";
-    trib_str name, label = {0};
-    trib_auth_split_path(query->path, &name, ret_rest);
-    if (domain) trib_tenant_host_label(query->host, trib_str_c(domain), scratch->label, &label);
-    trib_code code = agree(&name, &source, label, "the host", err);
-    if (code == TRIB_OK) code = agree(&name, &source, query->x_namespace, "the header x-namespace", err);
-    if (code != TRIB_OK) return code;
-    const claims *own = principal ? principal->claims : NULL;
-    if (name.len == 0 && own && !own->jwt.has_p) name = own->jwt.id;
-    size_t n = 0;
-    if (name.len == 0 && query->x_namespace_bin.len > 0 && query->x_namespace_bin.len <= 160 &&
-        trib_base64_decode(TRIB_BASE64_STD, TRIB_BASE64_LENIENT, query->x_namespace_bin, scratch->decoded, &n)) {
-        name = trib_str_make(scratch->decoded, n);
-    }
-    if (name.len == 0) {
-        return trib_error_set(err, TRIB_TENANT_MISSING,
-                              "nothing names a tenant: put it into the path and end the URL with a slash "
-                              "(http://host:port/TENANT/); without the last slash clients drop the tenant");
-    }
-    *ret_name = name;
-    return TRIB_OK;
-}
+/* ---- both ---- */
 
 trib_code trib_auth_resolve(trib_auth *auth, const trib_auth_query *query, trib_tenant **ret_tenant,
                             trib_principal **ret_principal, trib_str *ret_path_rest, trib_error *err) {
@@ -406,7 +446,7 @@ trib_code trib_auth_resolve(trib_auth *auth, const trib_auth_query *query, trib_
             tenant = trib_control_find(auth->app->control, name);
             if (tenant) code = trib_may(principal, tenant, TRIB_ACTION_READ, query->now_ms, err);
             else if (!auth->app->settings.auto_create_tenants || trib_tenant_name_system(name))
-                code = not_found(name, err);
+                code = trib_auth_not_found(name, err);
             else if ((code = trib_tenant_name_check(name, err)) == TRIB_OK) code = TRIB_AGAIN;
         }
     }
@@ -432,7 +472,7 @@ static void created(trib_control_op *op) {
         wait->code =
             trib_auth_resolve(wait->auth, &wait->query, &wait->tenant, &wait->principal, &wait->path_rest, &wait->err);
         /* it was there, and somebody has deleted it since */
-        if (wait->code == TRIB_AGAIN) wait->code = not_found(trib_str_c(op->name), &wait->err);
+        if (wait->code == TRIB_AGAIN) wait->code = trib_auth_not_found(trib_str_c(op->name), &wait->err);
     }
     wait->resolved(wait);
 }

@@ -104,6 +104,7 @@ trib_control_keys *trib_control_get_keys(trib_control *control) {
 void trib_control_keys_release(trib_control_keys *keys) {
     if (!keys || atomic_fetch_sub(&keys->refs, 1) != 1) return;
     for (size_t i = 0; i < keys->count; i++) trib_ed25519_key_free(keys->keys[i]);
+    for (size_t i = 0; i < keys->imported_count; i++) trib_ed25519_pub_free(keys->imported[i]);
     free(keys);
 }
 
@@ -117,6 +118,39 @@ trib_code trib_control_keys_add(trib_control_keys *keys, trib_str kid, trib_str 
     keys->verify[at] = (trib_jwt_key){trib_str_c(keys->kids[at]), trib_ed25519_key_get_pub(keys->keys[at])};
     keys->count++;
     return TRIB_OK;
+}
+
+static void add_imported(trib_control_keys *keys, trib_ed25519_pub *pub) {
+    keys->verify[keys->count + keys->imported_count] = (trib_jwt_key){.pub = pub};
+    keys->imported[keys->imported_count++] = pub;
+}
+
+trib_code trib_control_keys_import(trib_control_keys *keys, trib_str text, bool setting, trib_error *err) {
+    trib_ed25519_pub *found[TRIB_IMPORTED_KEYS_MAX] = {0};
+    size_t count = 0;
+    if (text.len == 0) return TRIB_OK;
+    trib_code code = trib_jwt_keys_from_text(text, TRIB_IMPORTED_KEYS_MAX, found, &count, err);
+    if (code != TRIB_OK) return code;
+    for (size_t i = 0; i < count; i++) add_imported(keys, found[i]);
+    if (setting) keys->setting_count = keys->imported_count;
+    return TRIB_OK;
+}
+
+/* Those that stay are made anew from their bytes: a snapshot owns its keys. */
+static trib_code keys_import(trib_control_keys *to, const trib_control_keys *from, const trib_control_op *op,
+                             trib_error *err) {
+    bool changes = op->type == TRIB_CONTROL_IMPORT_KEYS;
+    size_t kept = changes ? from->setting_count : from->imported_count;
+    for (size_t i = 0; i < kept; i++) {
+        uint8_t raw[TRIB_ED25519_KEY_BYTES];
+        trib_ed25519_pub *pub = NULL;
+        trib_ed25519_pub_get_raw(from->imported[i], raw);
+        trib_code code = trib_ed25519_pub_new(trib_str_make((const char *)raw, sizeof raw), &pub, err);
+        if (code != TRIB_OK) return code;
+        add_imported(to, pub);
+    }
+    to->setting_count = from->setting_count;
+    return changes ? trib_control_keys_import(to, op->imported, false, err) : TRIB_OK;
 }
 
 static trib_code keys_copy(trib_control_keys *to, const trib_control_keys *from, size_t at, trib_error *err) {
@@ -133,6 +167,7 @@ static trib_code keys_copy(trib_control_keys *to, const trib_control_keys *from,
 /* Which of the old keys stay: after a rotation all or none, else the one that signs. */
 static size_t keys_kept(const trib_control_keys *old, const trib_control_op *op) {
     if (op->type == TRIB_CONTROL_DROP_OLD_KEYS) return 1;
+    if (op->type == TRIB_CONTROL_IMPORT_KEYS) return old->count;
     return op->drop_all ? 0 : old->count;
 }
 
@@ -148,6 +183,7 @@ trib_code trib_control_keys_change(trib_control *control, const trib_control_op 
                                          trib_str_make((const char *)op->seed, sizeof op->seed), err);
     }
     for (size_t i = 0; code == TRIB_OK && i < keys_kept(old, op); i++) code = keys_copy(keys, old, i, err);
+    if (code == TRIB_OK) code = keys_import(keys, old, op, err);
     if (code == TRIB_OK) {
         trib_control_lock(control);
         trib_control_keys *gone = control->keys;
@@ -159,6 +195,10 @@ trib_code trib_control_keys_change(trib_control *control, const trib_control_op 
     }
     trib_control_keys_release(old); // NOLINT(clang-analyzer-unix.Malloc): `gone` gave up another reference
     return code;
+}
+
+bool trib_control_has_tenant_keys(const trib_control *control) {
+    return atomic_load_explicit(&control->tenant_keys, memory_order_acquire);
 }
 
 const char *trib_control_admin_key(const trib_control *control) {

@@ -18,7 +18,9 @@ enum {
     TRIB_CONTROL_PAGE_MAX = 1000, /* tenants in one page of a list */
     TRIB_FORKS_MAX = 4,           /* at once: each writes as fast as the disk takes it */
     TRIB_CONTROL_RETRY_MS = 2000, /* between two tries to remove files that somebody still holds */
-    TRIB_SIGNING_KEYS_MAX = 16    /* kept ones; the oldest retired one goes first */
+    TRIB_SIGNING_KEYS_MAX = 16,   /* kept ones; the oldest retired one goes first */
+    TRIB_IMPORTED_KEYS_MAX = 8    /* of the setting, and as many by the admin API: each costs a verification per forged
+                                   * token */
 };
 
 /* Reads or makes the registry. On the very first start it makes a signing key and an admin key (also written to
@@ -37,14 +39,15 @@ typedef enum trib_control_op_type {
     TRIB_CONTROL_CREATE,
     /* unknown to everybody at once; comes back with UNDELETE while the grace lasts, unless `now` */
     TRIB_CONTROL_DELETE,
-    TRIB_CONTROL_UNDELETE,     /* `id` where several had the name; `new_name` where it is taken meanwhile */
-    TRIB_CONTROL_PURGE,        /* private to control: the grace of a deleted tenant is over */
-    TRIB_CONTROL_SETTINGS,     /* `change` */
-    TRIB_CONTROL_FILES,        /* `id`: files that belong to no tenant yet will be there; after a crash they go */
-    TRIB_CONTROL_RENAME,       /* `new_name`; the old one is free at once, tokens that name it open nothing any more */
-    TRIB_CONTROL_REVOKE,       /* token_epoch + 1: every token of the tenant that was made before is void */
-    TRIB_CONTROL_ROTATE_KEY,   /* a new signing key; the old ones still verify unless `drop_all` */
-    TRIB_CONTROL_DROP_OLD_KEYS /* all but the one that signs: what was made since the last rotation stays valid */
+    TRIB_CONTROL_UNDELETE,      /* `id` where several had the name; `new_name` where it is taken meanwhile */
+    TRIB_CONTROL_PURGE,         /* private to control: the grace of a deleted tenant is over */
+    TRIB_CONTROL_SETTINGS,      /* `change` */
+    TRIB_CONTROL_FILES,         /* `id`: files that belong to no tenant yet will be there; after a crash they go */
+    TRIB_CONTROL_RENAME,        /* `new_name`; the old one is free at once, tokens that name it open nothing any more */
+    TRIB_CONTROL_REVOKE,        /* token_epoch + 1: every token of the tenant that was made before is void */
+    TRIB_CONTROL_ROTATE_KEY,    /* a new signing key; the old ones still verify unless `drop_all` */
+    TRIB_CONTROL_DROP_OLD_KEYS, /* all but the one that signs: what was made since the last rotation stays valid */
+    TRIB_CONTROL_IMPORT_KEYS    /* `imported` instead of the keys of others that were taken this way before */
 } trib_control_op_type;
 
 /* A change; the caller owns it and keeps it until `finished`. */
@@ -53,7 +56,8 @@ struct trib_control_op {
     trib_control_op_type type;
     char name[TRIB_TENANT_NAME_BYTES + 1];
     bool drop_all;
-    bool now; /* DELETE: for good. Of a name that no tenant has: the deleted tenant that had it */
+    trib_str imported; /* IMPORT_KEYS: as trib_jwt_keys_from_text takes them, empty: none; the caller's */
+    bool now;          /* DELETE: for good. Of a name that no tenant has: the deleted tenant that had it */
     /* DELETE with `now`, UNDELETE: which one; empty: the only one. CREATE: of the database that FILES has announced;
      * empty: a new one. The caller's, until `finished` */
     trib_str id;
@@ -102,17 +106,23 @@ void trib_control_give_fork(trib_control *control);
  * given from now on, whatever the clock does. Take it before the names are looked up. Thread: any. */
 int64_t trib_control_naming_ms(trib_control *control);
 
-/* Signing keys: the snapshot is valid until trib_control_keys_release; generation changes with every rotation. */
+/* Signing keys, and keys of others that tokens for every tenant may be signed with (docs/decisions/0007): the snapshot
+ * is valid until trib_control_keys_release; generation changes with every change of them. */
 typedef struct trib_control_keys {
     _Atomic uint32_t refs;
     uint64_t generation;
     size_t count; /* newest first; keys[0] signs */
     trib_ed25519_key *keys[TRIB_SIGNING_KEYS_MAX];
     char kids[TRIB_SIGNING_KEYS_MAX][40];
-    trib_jwt_key verify[TRIB_SIGNING_KEYS_MAX];
+    size_t imported_count; /* those of the setting first */
+    size_t setting_count;
+    trib_ed25519_pub *imported[2 * TRIB_IMPORTED_KEYS_MAX];
+    trib_jwt_key verify[TRIB_SIGNING_KEYS_MAX + 2 * TRIB_IMPORTED_KEYS_MAX]; /* own ones, then the imported */
 } trib_control_keys;
 trib_control_keys *trib_control_get_keys(trib_control *control);
 void trib_control_keys_release(trib_control_keys *keys);
+/* False: no tenant has a jwt_key, none had one since the start. Thread: any. */
+bool trib_control_has_tenant_keys(const trib_control *control);
 
 /* The key made on first start; borrowed for the control's life. */
 const char *trib_control_admin_key(const trib_control *control);

@@ -27,22 +27,23 @@ static trib_code exists_error(trib_str name, trib_error *err) {
 #define SETTING_ARG(field, name, type, least, most, meaning)  ", :" #name
 
 static const char *const op_sql[] = {
-    [TRIB_CONTROL_CREATE] =
-        "INSERT INTO tenant(name, id, created_ms, named_ms, token_epoch, "
-        "block_reason" TRIB_TENANT_SETTING_TABLE(SETTING_NAME) ") VALUES (:name, :id, :now, :named, :epoch, "
-                                                               ":reason" TRIB_TENANT_SETTING_TABLE(SETTING_ARG) ")",
+    [TRIB_CONTROL_CREATE] = "INSERT INTO tenant(name, id, created_ms, named_ms, token_epoch, "
+                            "block_reason, jwt_key" TRIB_TENANT_SETTING_TABLE(
+                                SETTING_NAME) ") VALUES (:name, :id, :now, :named, :epoch, "
+                                              ":reason, :jwt_key" TRIB_TENANT_SETTING_TABLE(SETTING_ARG) ")",
     [TRIB_CONTROL_FILES] = "INSERT INTO removal VALUES (:id)",
     [TRIB_CONTROL_DELETE] = "UPDATE tenant SET deleted_ms = :now, purge_ms = :purge WHERE id = :id",
-    [TRIB_CONTROL_UNDELETE] = "UPDATE tenant SET deleted_ms = 0, purge_ms = 0, name = :name, named_ms = :named"
-                              " WHERE id = :id",
+    [TRIB_CONTROL_UNDELETE] = "UPDATE tenant SET deleted_ms = 0, purge_ms = 0, name = :name, named_ms = :named,"
+                              " old_tokens = 0 WHERE id = :id",
     [TRIB_CONTROL_PURGE] = "DELETE FROM tenant WHERE id = :id",
     [TRIB_CONTROL_SETTINGS] =
-        "UPDATE tenant SET block_reason = coalesce(:block_reason, block_reason)" TRIB_TENANT_SETTING_TABLE(
-            SETTING_COLUMN) " WHERE id = :id",
-    [TRIB_CONTROL_RENAME] = "UPDATE tenant SET name = :name, named_ms = :named WHERE id = :id",
-    [TRIB_CONTROL_REVOKE] = "UPDATE tenant SET token_epoch = token_epoch + 1 WHERE id = :id",
+        "UPDATE tenant SET block_reason = coalesce(:block_reason, block_reason),"
+        " jwt_key = coalesce(:jwt_key, jwt_key)" TRIB_TENANT_SETTING_TABLE(SETTING_COLUMN) " WHERE id = :id",
+    [TRIB_CONTROL_RENAME] = "UPDATE tenant SET name = :name, named_ms = :named, old_tokens = 0 WHERE id = :id",
+    [TRIB_CONTROL_REVOKE] = "UPDATE tenant SET token_epoch = token_epoch + 1, revoked_ms = :now WHERE id = :id",
     [TRIB_CONTROL_ROTATE_KEY] = "INSERT INTO signing_key(kid, seed, created_ms) VALUES (:kid, :seed, :now)",
     [TRIB_CONTROL_DROP_OLD_KEYS] = "DELETE FROM signing_key WHERE kid <> :kid",
+    [TRIB_CONTROL_IMPORT_KEYS] = "INSERT OR REPLACE INTO setting(name, value) VALUES ('jwt_key', :text)",
 };
 
 enum { OP_ARGS_MAX = TRIB_TENANT_SETTING_COUNT + 8 };
@@ -52,7 +53,8 @@ typedef struct op_args {
 } op_args;
 
 static bool changes_keys(const trib_control_op *op) {
-    return op->type == TRIB_CONTROL_ROTATE_KEY || op->type == TRIB_CONTROL_DROP_OLD_KEYS;
+    return op->type == TRIB_CONTROL_ROTATE_KEY || op->type == TRIB_CONTROL_DROP_OLD_KEYS ||
+           op->type == TRIB_CONTROL_IMPORT_KEYS;
 }
 
 /* Gives a tenant that is there a name. */
@@ -80,6 +82,8 @@ static void add_change(op_args *to, const trib_tenant_change *change) {
     static const trib_value keep = {.type = TRIB_VALUE_NULL};
     if (change->has_reason) add_text(to, "block_reason", change->reason);
     else add_arg(to, "block_reason", keep);
+    if (change->has_jwt_key) add_str(to, "jwt_key", change->jwt_key);
+    else add_arg(to, "jwt_key", keep);
     for (size_t i = 0; i < TRIB_TENANT_SETTING_COUNT; i++) {
         const char *name = trib_tenant_setting_row_at(i)->name;
         if (change->given & (1U << i)) add_integer(to, name, change->values[i]);
@@ -112,6 +116,7 @@ static void make_args(const trib_control_op *op, op_args *to) {
         add_integer(to, "named", op->named_ms);
         add_integer(to, "epoch", atomic_load(&made->token_epoch));
         add_text(to, "reason", made->block_reason);
+        add_text(to, "jwt_key", made->jwt_key);
         for (size_t i = 0; i < TRIB_TENANT_SETTING_COUNT; i++)
             add_integer(to, trib_tenant_setting_row_at(i)->name, trib_tenant_get(made, (trib_tenant_setting)i));
         break;
@@ -133,14 +138,18 @@ static void make_args(const trib_control_op *op, op_args *to) {
         }
         add_text(to, "id", op->target->id);
         break;
-    case TRIB_CONTROL_PURGE:
-    case TRIB_CONTROL_REVOKE: add_text(to, "id", op->target->id); break;
+    case TRIB_CONTROL_REVOKE:
+        add_integer(to, "now", op->now_ms);
+        add_text(to, "id", op->target->id);
+        break;
+    case TRIB_CONTROL_PURGE: add_text(to, "id", op->target->id); break;
     case TRIB_CONTROL_ROTATE_KEY:
         add_text(to, "kid", op->kid);
         add_arg(to, "seed", (trib_value){.type = TRIB_VALUE_BLOB, .bytes = {(const char *)op->seed, sizeof op->seed}});
         add_integer(to, "now", op->now_ms);
         break;
     case TRIB_CONTROL_DROP_OLD_KEYS: add_text(to, "kid", op->kid); break;
+    case TRIB_CONTROL_IMPORT_KEYS: add_str(to, "text", op->imported); break;
     }
 }
 
@@ -217,6 +226,8 @@ static void apply_settings(trib_control *control, trib_tenant *tenant, const tri
     }
     /* its text was reserved: this cannot fail */
     if (change->has_reason) (void)trib_tenant_set_reason(tenant, trib_str_c(change->reason), NULL);
+    if (change->has_jwt_key) (void)trib_tenant_set_jwt_key(tenant, change->jwt_key, NULL);
+    if (change->jwt_key.len) atomic_store(&control->tenant_keys, true);
     trib_db_settings settings = trib_tenant_db_settings(tenant);
     trib_store_set_settings(control->app->store, trib_str_c(tenant->id), &settings);
 }
@@ -227,6 +238,7 @@ static trib_code apply_name(trib_control *control, const trib_control_op *op) {
     if (op->type == TRIB_CONTROL_RENAME) (void)trib_map_take(&control->by_name, trib_str_c(tenant->name));
     /* before the name: whoever sees the new one must not take a list of before for one that means it */
     atomic_store(&tenant->named_ms, op->named_ms);
+    trib_tenant_set(tenant, TRIB_TENANT_OLD_TOKENS, 0);
     (void)trib_tenant_set_name(tenant, op->new_name, NULL);
     return trib_map_set(&control->by_name, trib_str_c(tenant->name), tenant, NULL);
 }
@@ -270,6 +282,7 @@ static trib_code op_apply(trib_control *control, trib_control_op *op) {
     trib_control_lock(control);
     if (op->type == TRIB_CONTROL_CREATE) {
         code = trib_map_set(&control->by_name, trib_str_c(op->prepared->name), op->prepared, NULL);
+        if (code == TRIB_OK && op->prepared->jwt_key[0]) atomic_store(&control->tenant_keys, true);
         if (code == TRIB_OK) op->tenant = trib_tenant_ref(op->prepared);
         if (code == TRIB_OK) op->prepared = NULL;
     }
@@ -277,6 +290,7 @@ static trib_code op_apply(trib_control *control, trib_control_op *op) {
     if (op->type == TRIB_CONTROL_UNDELETE) code = apply_undelete(control, op);
     if (op->type == TRIB_CONTROL_RENAME) code = apply_name(control, op);
     if (op->type == TRIB_CONTROL_SETTINGS) apply_settings(control, target, op->change);
+    if (op->type == TRIB_CONTROL_REVOKE) atomic_store(&target->revoked_ms, op->now_ms);
     if (op->type == TRIB_CONTROL_REVOKE) atomic_fetch_add(&target->token_epoch, 1);
     if (target && code == TRIB_OK) op->tenant = trib_tenant_ref(target);
     trib_control_unlock(control);
@@ -333,7 +347,7 @@ static trib_code prepare_keys(trib_control *control, trib_control_op *op, trib_e
         if (code == TRIB_OK && !trib_env_random(control->app->env, op->seed, sizeof op->seed))
             code = trib_error_set(err, TRIB_INTERNAL, "the system gives no randomness for a new key");
         if (code == TRIB_OK) trib_id_to_hex(id, op->kid);
-    } else if (!older) {
+    } else if (op->type == TRIB_CONTROL_DROP_OLD_KEYS && !older) {
         code = trib_error_set(err, TRIB_BAD_REQUEST,
                               "there is no older key to drop: one key signs and checks every token; rotate first, "
                               "or drop all keys if this one was stolen");
@@ -380,20 +394,22 @@ static trib_code prepare_create(trib_control *control, trib_control_op *op, trib
     trib_id_to_hex(id, hex);
     op->prepared = trib_tenant_new(control->app->workers, name, op->id.len ? op->id : trib_str_c(hex));
     for (int i = 0; op->prepared && op->like && i < TRIB_TENANT_SETTING_COUNT; i++) {
-        bool block = i == TRIB_TENANT_BLOCK_READS || i == TRIB_TENANT_BLOCK_WRITES;
-        if (!block)
+        /* blocks, and which tokens count, are about the other tenant */
+        bool own = i == TRIB_TENANT_BLOCK_READS || i == TRIB_TENANT_BLOCK_WRITES || i == TRIB_TENANT_OLD_TOKENS;
+        if (!own)
             trib_tenant_set(op->prepared, (trib_tenant_setting)i, trib_tenant_get(op->like, (trib_tenant_setting)i));
     }
     if (!op->prepared) return trib_error_set(err, TRIB_NOMEM, NULL);
     for (int i = 0; op->change && i < TRIB_TENANT_SETTING_COUNT; i++)
         if (op->change->given & (1U << i)) trib_tenant_set(op->prepared, (trib_tenant_setting)i, op->change->values[i]);
-    if (op->change && op->change->has_reason) {
+    if (op->change && op->change->has_reason)
         code = trib_tenant_set_reason(op->prepared, trib_str_c(op->change->reason), err);
-        if (code != TRIB_OK) {
-            trib_tenant_unref(op->prepared);
-            op->prepared = NULL;
-            return code;
-        }
+    if (code == TRIB_OK && op->change && op->change->has_jwt_key)
+        code = trib_tenant_set_jwt_key(op->prepared, op->change->jwt_key, err);
+    if (code != TRIB_OK) {
+        trib_tenant_unref(op->prepared);
+        op->prepared = NULL;
+        return code;
     }
     op->prepared->created_ms = op->now_ms;
     op->named_ms = next_naming(control);
@@ -410,7 +426,9 @@ static trib_code claim(trib_control_op *op, trib_tenant *tenant, trib_error *err
     trib_code code = TRIB_OK;
     if (op->type == TRIB_CONTROL_SETTINGS && op->change->has_reason)
         code = trib_tenant_reserve_text(tenant, trib_str_c(op->change->reason), err);
-    else if (names(op)) code = trib_tenant_reserve_text(tenant, op->new_name, err);
+    if (code == TRIB_OK && op->type == TRIB_CONTROL_SETTINGS && op->change->has_jwt_key)
+        code = trib_tenant_reserve_text(tenant, op->change->jwt_key, err);
+    if (names(op)) code = trib_tenant_reserve_text(tenant, op->new_name, err);
     if (code != TRIB_OK) return code;
     tenant->changing = true;
     op->target = trib_tenant_ref(tenant);

@@ -27,6 +27,7 @@ struct trib_control {
     trib_tenant *self;  /* the database `control` itself; in no map */
     trib_control_keys *keys;
     bool keys_changing; /* one change of the keys at a time, so that memory and file have them in the same order */
+    _Atomic bool tenant_keys; /* some tenant has, or had, a jwt_key */
     char admin_key[72];
 };
 
@@ -48,6 +49,9 @@ void trib_control_purge_deinit(trib_control *control);
 
 /* The keys that are in force after a change of them, in memory. */
 trib_code trib_control_keys_change(trib_control *control, const trib_control_op *op, trib_error *err);
+/* Appends keys of others from the text that one place has; setting: app->settings has it. Behind all keys of ours.
+ * Errors: CONFIG, NOMEM. */
+trib_code trib_control_keys_import(trib_control_keys *keys, trib_str text, bool setting, trib_error *err);
 /* Appends a key; keys past the bound are left out. */
 trib_code trib_control_keys_add(trib_control_keys *keys, trib_str kid, trib_str seed, trib_error *err);
 

@@ -45,10 +45,17 @@ static const char *const step_0[] = {
 static const char *const step_1[] = {
     "ALTER TABLE tenant ADD COLUMN replica_v1 INTEGER NOT NULL DEFAULT 0",
 };
+static const char *const step_2[] = {
+    "ALTER TABLE tenant ADD COLUMN jwt_key TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE tenant ADD COLUMN revoked_ms INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE tenant ADD COLUMN old_tokens INTEGER NOT NULL DEFAULT 0",
+};
 static const struct {
     const char *const *sql;
     size_t count;
-} steps[] = {{step_0, sizeof step_0 / sizeof *step_0}, {step_1, sizeof step_1 / sizeof *step_1}};
+} steps[] = {{step_0, sizeof step_0 / sizeof *step_0},
+             {step_1, sizeof step_1 / sizeof *step_1},
+             {step_2, sizeof step_2 / sizeof *step_2}};
 enum { SCHEMA_VERSION = sizeof steps / sizeof *steps };
 
 trib_code trib_control_run(trib_handle *handle, const char *sql, const trib_arg *args, size_t arg_count,
@@ -112,10 +119,23 @@ static trib_code upgrade(trib_handle *handle, trib_error *err) {
 }
 
 /* The columns in front of the settings. */
-enum { COL_NAME, COL_ID, COL_CREATED, COL_NAMED, COL_EPOCH, COL_DELETED, COL_PURGE, COL_REASON, COL_SETTINGS };
+enum {
+    COL_NAME,
+    COL_ID,
+    COL_CREATED,
+    COL_NAMED,
+    COL_EPOCH,
+    COL_DELETED,
+    COL_PURGE,
+    COL_REASON,
+    COL_KEY,
+    COL_REVOKED,
+    COL_SETTINGS
+};
 #define SETTING_COLUMN(field, name, type, least, most, meaning) ", " #name
-static const char tenant_sql[] = "SELECT name, id, created_ms, named_ms, token_epoch, deleted_ms, purge_ms,"
-                                 " block_reason" TRIB_TENANT_SETTING_TABLE(SETTING_COLUMN) " FROM tenant";
+static const char tenant_sql[] =
+    "SELECT name, id, created_ms, named_ms, token_epoch, deleted_ms, purge_ms,"
+    " block_reason, jwt_key, revoked_ms" TRIB_TENANT_SETTING_TABLE(SETTING_COLUMN) " FROM tenant";
 
 static trib_code fill_tenant(trib_tenant *tenant, const trib_stmt *stmt, trib_error *err) {
     tenant->created_ms = trib_stmt_col_value(stmt, COL_CREATED).integer;
@@ -126,7 +146,9 @@ static trib_code fill_tenant(trib_tenant *tenant, const trib_stmt *stmt, trib_er
     atomic_store(&tenant->deleted, tenant->deleted_ms != 0);
     for (int i = 0; i < TRIB_TENANT_SETTING_COUNT; i++)
         trib_tenant_set(tenant, (trib_tenant_setting)i, trib_stmt_col_value(stmt, COL_SETTINGS + i).integer);
-    return trib_tenant_set_reason(tenant, trib_stmt_col_value(stmt, COL_REASON).bytes, err);
+    atomic_store(&tenant->revoked_ms, trib_stmt_col_value(stmt, COL_REVOKED).integer);
+    trib_code code = trib_tenant_set_jwt_key(tenant, trib_stmt_col_value(stmt, COL_KEY).bytes, err);
+    return code == TRIB_OK ? trib_tenant_set_reason(tenant, trib_stmt_col_value(stmt, COL_REASON).bytes, err) : code;
 }
 
 static trib_code load_tenant(void *ctx, const trib_stmt *stmt, trib_error *err) {
@@ -140,6 +162,7 @@ static trib_code load_tenant(void *ctx, const trib_stmt *stmt, trib_error *err) 
     trib_code code = fill_tenant(tenant, stmt, err);
     int64_t named_ms = atomic_load(&tenant->named_ms);
     if (named_ms > atomic_load(&control->naming_ms)) atomic_store(&control->naming_ms, named_ms);
+    if (tenant->jwt_key[0]) atomic_store(&control->tenant_keys, true);
     if (code == TRIB_OK && tenant->deleted_ms) {
         trib_list_push_back(&control->deleted, &tenant->link);
         return TRIB_OK;
@@ -154,6 +177,11 @@ static trib_code load_key(void *ctx, const trib_stmt *stmt, trib_error *err) {
     trib_control *control = ctx;
     return trib_control_keys_add(control->keys, trib_stmt_col_value(stmt, 0).bytes, trib_stmt_col_value(stmt, 1).bytes,
                                  err);
+}
+
+static trib_code load_imported(void *ctx, const trib_stmt *stmt, trib_error *err) {
+    trib_control *control = ctx;
+    return trib_control_keys_import(control->keys, trib_stmt_col_value(stmt, 0).bytes, false, err);
 }
 
 static trib_code load_admin_key(void *ctx, const trib_stmt *stmt, trib_error *err) {
@@ -244,7 +272,12 @@ static trib_code load(trib_control *control, trib_handle *handle, trib_error *er
                        err);
     }
     if (code == TRIB_OK) code = finish_removals(control, handle, err);
-    return code == TRIB_OK ? make_first_keys(control, handle, err) : code;
+    if (code == TRIB_OK) code = make_first_keys(control, handle, err);
+    /* behind our own, which have no room behind these */
+    const char *setting = control->app->settings.imported_keys;
+    if (code == TRIB_OK && setting) code = trib_control_keys_import(control->keys, trib_str_c(setting), true, err);
+    if (code != TRIB_OK) return code;
+    return run_now(handle, "SELECT value FROM setting WHERE name = 'jwt_key'", NULL, 0, load_imported, control, err);
 }
 
 /* Waits on the calling thread until the ticket is durable. */

@@ -27,10 +27,11 @@ static const char *keep(trib_tenant *tenant, trib_str text, trib_code *ret_code,
         if (trib_str_eq_c(text, at->text)) return at->text;
     }
     if (tenant->text_count >= TRIB_TENANT_TEXTS_MAX) {
-        *ret_code = trib_error_set(err, TRIB_TOO_MANY_REQUESTS,
-                                   "name and block_reason of this tenant had %d values since the server started; "
-                                   "use one of them again, or restart the server",
-                                   TRIB_TENANT_TEXTS_MAX);
+        *ret_code =
+            trib_error_set(err, TRIB_TOO_MANY_REQUESTS,
+                           "name, block_reason and jwt_key of this tenant had %d values since the server started; "
+                           "use one of them again, or restart the server",
+                           TRIB_TENANT_TEXTS_MAX);
         return NULL;
     }
     tenant_text *kept = malloc(sizeof *kept + text.len + 1);
@@ -66,12 +67,20 @@ trib_code trib_tenant_set_reason(trib_tenant *tenant, trib_str reason, trib_erro
     return code;
 }
 
+trib_code trib_tenant_set_jwt_key(trib_tenant *tenant, trib_str key, trib_error *err) {
+    trib_code code = TRIB_OK;
+    const char *kept = key.len ? keep(tenant, key, &code, err) : "";
+    if (kept) atomic_store(&tenant->jwt_key, kept);
+    return code;
+}
+
 trib_tenant *trib_tenant_new(trib_workers *workers, trib_str name, trib_str id) {
     trib_tenant *tenant = calloc(1, sizeof *tenant);
     if (!tenant) return NULL;
     memcpy(tenant->id, id.ptr, id.len);
     atomic_store(&tenant->refs, 1);
     atomic_store(&tenant->block_reason, "");
+    atomic_store(&tenant->jwt_key, "");
     tenant->queue = trib_work_queue_new(workers);
     if (tenant->queue && trib_tenant_set_name(tenant, name, NULL) == TRIB_OK) return tenant;
     trib_tenant_unref(tenant);

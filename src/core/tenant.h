@@ -17,8 +17,10 @@
 
 enum {
     TRIB_TENANT_NAME_BYTES = 64,
-    TRIB_TENANT_REASON_BYTES = 159, /* of a block_reason: it is part of error messages */
-    TRIB_TENANT_TEXTS_MAX = 4096    /* different names and reasons of a tenant since the start: readers may hold any of
+    TRIB_TENANT_REASON_BYTES = 159,   /* of a block_reason: it is part of error messages */
+    TRIB_TENANT_JWT_KEY_BYTES = 1023, /* of a jwt_key: 8 keys in PEM */
+    TRIB_TENANT_JWT_KEYS_MAX = 8,     /* in one jwt_key: each one costs a verification per forged token */
+    TRIB_TENANT_TEXTS_MAX = 4096 /* different names and reasons of a tenant since the start: readers may hold any of
                                      * them, so all are kept; stops a script that changes them for ever */
 };
 
@@ -31,7 +33,8 @@ enum {
     X(STATEMENT_TIMEOUT_MS, statement_timeout_ms, MS, 1, 3600000, "longest a statement runs; 0: 30 s")                 \
     X(TXN_STEAL_MS, txn_steal_ms, MS, 1, 600000, "age at which a transaction yields to a writer who waits; 0: 5 s")    \
     X(RELAXED, durability, DURABILITY, 0, 1, "strong: answered when on disk; relaxed: answered before")                \
-    X(REPLICA_V1, replica_v1, BOOL, 0, 1, "embedded replicas speak gRPC-web (V1) instead of V2")
+    X(REPLICA_V1, replica_v1, BOOL, 0, 1, "embedded replicas speak gRPC-web (V1) instead of V2")                       \
+    X(OLD_TOKENS, old_tokens, BOOL, 0, 1, "tokens of imported keys may be older than the tenant's name, or say no time")
 
 typedef enum trib_tenant_setting {
 #define X(field, name, type, least, most, meaning) TRIB_TENANT_##field,
@@ -61,6 +64,8 @@ typedef struct trib_tenant_change {
     int64_t values[TRIB_TENANT_SETTING_COUNT];
     bool has_reason;
     char reason[TRIB_TENANT_REASON_BYTES + 1];
+    bool has_jwt_key;
+    trib_str jwt_key; /* at most TRIB_TENANT_JWT_KEY_BYTES; empty: none. Lives as long as the change */
 } trib_tenant_change;
 
 struct trib_tenant {
@@ -72,12 +77,14 @@ struct trib_tenant {
     _Atomic int64_t named_ms; /* since when it has its name: token lists made before do not mean it */
     _Atomic int64_t settings[TRIB_TENANT_SETTING_COUNT];
     _Atomic(const char *) block_reason; /* "" for none; valid as long as the tenant */
+    _Atomic(const char *) jwt_key;      /* checks tokens that others sign for it, see auth.h; "" for none; likewise */
     _Atomic uint32_t token_epoch;       /* tokens with an older `gen` are void */
+    _Atomic int64_t revoked_ms;         /* tokens of imported keys whose `iat` is not later are void; 0: none was */
     _Atomic bool deleted;               /* jobs that still hold it are refused */
     _Atomic uint32_t refs;
     _Atomic uint64_t rows_read, rows_written, requests; /* since the server started */
     /* private to control.c and tenant.c, under control's lock */
-    struct trib_tenant_text *texts; /* what name and block_reason point to, or did */
+    struct trib_tenant_text *texts; /* what name, block_reason and jwt_key point to, or did */
     uint32_t text_count;
     _Atomic int64_t deleted_ms, purge_ms; /* deleted: since when, and when its files go; else 0 */
     trib_list link;                       /* deleted: in control's list of them */
@@ -108,6 +115,7 @@ trib_tenant *trib_tenant_new(trib_workers *workers, trib_str name, trib_str id);
  * one at a time. */
 trib_code trib_tenant_set_name(trib_tenant *tenant, trib_str name, trib_error *err);
 trib_code trib_tenant_set_reason(trib_tenant *tenant, trib_str reason, trib_error *err);
+trib_code trib_tenant_set_jwt_key(trib_tenant *tenant, trib_str key, trib_error *err);
 /* The same in two steps: reserve may fail, the set of that text afterwards does not. */
 trib_code trib_tenant_reserve_text(trib_tenant *tenant, trib_str text, trib_error *err);
 static inline int64_t trib_tenant_get(const trib_tenant *tenant, trib_tenant_setting setting) {

@@ -30,6 +30,8 @@
     X(data, STR, "data", "FOLDER", "folder of the databases; made if missing, one server at a time", "/var/lib/trib")  \
     X(no_auth, BOOL, "false", "", "answer everybody without a token; only with loopback or unix listeners", "true")    \
     X(admin_key, SECRET, "", "KEY", "key of the admin listener instead of the one made on first start", "s3cret...")   \
+    X(auth_jwt_key_file, STR, "", "FILE",                                                                              \
+      "Ed25519 public keys, as sqld takes them, that tokens may be signed with too", "/etc/tributary/jwt_key.pem")     \
     X(tenant_domain, STR, "", "DOMAIN", "TENANT.DOMAIN in the Host header names a tenant", "db.example.com")           \
     X(public_url, STR, "", "URL", "URL that clients are told, if it is not the listener's own",                        \
       "https://db.example.com/")                                                                                       \
@@ -55,8 +57,8 @@
     X(slow_statement_ms, COUNT, "0", "N", "log statements that run at least as many milliseconds; 0: none", "500")     \
     X(scrub_every, DURATION, "7d", "TIME", "all databases are read and checked as often; 0: only when asked", "30d")   \
     X(scrub_rate, BYTES, "8MiB", "SIZE", "bytes that a scrub reads in a second; 0: as fast as the disk", "32MiB")      \
-    X(test_hooks, BOOL, "false", "", "the SQL texts .close_ws and .close_tcp break a WebSocket, for tests of clients", \
-      "true")                                                                                                          \
+    X(test_hooks, BOOL, "false", "",                                                                                   \
+      "the SQL texts .close_ws and .close_tcp break the connection, for tests of clients", "true")                     \
     X(log_level, LEVEL, "info", "debug|info|warn|error", "least of what is logged; debug logs each request", "debug")  \
     X(log_format, FORMAT, "text", "text|json", "of the log: one line an event, on standard error", "json")
 

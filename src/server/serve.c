@@ -25,8 +25,9 @@
 #include "server/modules.h"
 #include "server/outbound.h"
 #include "server/server_file.h"
+#include "wire/jwt.h"
 
-enum { URL_BYTES = 192, WORKERS_MIN = 4, HEAPS_MAX = 4 };
+enum { URL_BYTES = 192, WORKERS_MIN = 4, HEAPS_MAX = 4, KEY_FILE_MAX_BYTES = 16 << 10 };
 
 struct trib_serving {
     const trib_config *config;
@@ -38,7 +39,8 @@ struct trib_serving {
     char client_url[URL_BYTES]; /* what clients are told unless public_url is set */
     bool app_started, opened, announced, as_service;
     trib_certs certs;
-    int64_t told_ns; /* when the watchdog last heard from us */
+    char *imported_keys; /* text of auth_jwt_key_file */
+    int64_t told_ns;     /* when the watchdog last heard from us */
     atomic_bool drained;
     sigset_t signals;
     /* the tick thread */
@@ -181,6 +183,30 @@ static trib_code take_sockets(const trib_serving *serving, int ret_fds[2], trib_
     return code;
 }
 
+/* The public keys of whoever else signs tokens: read once, a new file wants a new start. */
+static trib_code read_keys(trib_serving *serving, trib_error *err) {
+    trib_ed25519_pub *keys[TRIB_IMPORTED_KEYS_MAX] = {0};
+    const char *path = serving->config->auth_jwt_key_file;
+    size_t count = 0, n = 0;
+    trib_error why = {0};
+    if (!path) return TRIB_OK;
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return trib_error_set(err, TRIB_CONFIG, "auth_jwt_key_file: %s cannot be opened: %s", path, strerror(errno));
+    serving->imported_keys = calloc(1, KEY_FILE_MAX_BYTES + 1);
+    if (serving->imported_keys) n = fread(serving->imported_keys, 1, KEY_FILE_MAX_BYTES, file);
+    fclose(file);
+    if (!serving->imported_keys) return trib_error_set(err, TRIB_NOMEM, NULL);
+    trib_code code =
+        trib_jwt_keys_from_text(trib_str_make(serving->imported_keys, n), TRIB_IMPORTED_KEYS_MAX, keys, &count, &why);
+    for (size_t i = 0; i < count; i++) trib_ed25519_pub_free(keys[i]);
+    if (code == TRIB_OK) return code;
+    return trib_error_set(err, code,
+                          "auth_jwt_key_file: %s must have up to %d Ed25519 public keys in PEM, or one as 32 bytes in "
+                          "URL-safe Base64: %s",
+                          path, TRIB_IMPORTED_KEYS_MAX, why.message);
+}
+
 static trib_code start(trib_serving *serving, const trib_serve_options *options, trib_error *err) {
     const trib_config *config = options->config;
     trib_app *app = &serving->app;
@@ -192,6 +218,8 @@ static trib_code start(trib_serving *serving, const trib_serve_options *options,
     trib_code code = trib_metrics_new(&app->metrics, err);
     if (!code) code = take_sockets(serving, fds, err);
     if (!code) code = trib_certs_init(&serving->certs, config, serving->env, &serving->log, app->metrics, err);
+    if (!code) code = read_keys(serving, err);
+    app->settings.imported_keys = serving->imported_keys;
     if (!code) code = trib_app_start(app, err);
     if (code) return code;
     serving->app_started = true;
@@ -226,6 +254,7 @@ static void end(trib_serving *serving) {
     trib_server_free(serving->server);
     trib_metrics_free(serving->app.metrics);
     trib_certs_deinit(&serving->certs);
+    free(serving->imported_keys);
     free(serving);
 }
 

@@ -7,14 +7,10 @@
 #include <string.h>
 
 #include "base/sql_text.h"
+#include "store/libsql_text.h"
 #include "store/policy.h"
 
-enum {
-    STEP_PAGES = 256,
-    PAGE_BYTES = 4096,
-    COLUMNS_MAX = 8,
-    NAMES_SHOWN = 5 /* tables named in one message */
-};
+enum { STEP_PAGES = 256, PAGE_BYTES = 4096, COLUMNS_MAX = 8 };
 
 static trib_code sql_error(sqlite3 *sqlite, int rc, const char *path, trib_error *err) {
     if ((rc & 0xff) == SQLITE_NOMEM) return trib_error_set(err, TRIB_NOMEM, NULL);
@@ -87,15 +83,29 @@ trib_code trib_db_copy_take(const char *from, const char *to, trib_copy_progress
 
 /* ---- fit: the schema ---- */
 
-/* CREATE TABLE t(...) RANDOM ROWID: libSQL's own; SQLite cannot read a schema with it. */
-static bool has_random_rowid(trib_str sql) {
-    trib_sql_token before = {0};
-    for (;;) {
-        trib_sql_token token = trib_sql_next(&sql);
-        if (token.type == TRIB_SQL_END) return false;
-        if (trib_sql_is_word(token, "ROWID") && trib_sql_is_word(before, "RANDOM")) return true;
-        before = token;
-    }
+/* SQL function: the text of a CREATE TABLE as SQLite can read it; any other text as it is. */
+static void plain_text(sqlite3_context *context, int count, sqlite3_value **args) {
+    trib_buf text;
+    size_t mark_at;
+    (void)count;
+    const char *sql = (const char *)sqlite3_value_text(args[0]);
+    trib_buf_init(&text, 2 * TRIB_SQL_VALUE_MAX_BYTES);
+    if (!sql || trib_libsql_random_rowid(trib_str_make(sql, (size_t)sqlite3_value_bytes(args[0])), &text, &mark_at) !=
+                    TRIB_RANDOM_ROWID)
+        sqlite3_result_value(context, args[0]);
+    else if (text.failed) sqlite3_result_error_nomem(context);
+    else sqlite3_result_text64(context, text.ptr, text.len, SQLITE_TRANSIENT, SQLITE_UTF8);
+    trib_buf_deinit(&text);
+}
+
+/* CREATE TABLE t(...) RANDOM ROWID: libSQL keeps the two words, and SQLite cannot read a schema with them. The table
+ * keeps the property by the mark of libsql_text.h. writable_schema is on. */
+static int mark_random_rowid(sqlite3 *sqlite) {
+    int rc = sqlite3_create_function_v2(sqlite, "trib_plain", 1, SQLITE_UTF8, NULL, plain_text, NULL, NULL, NULL);
+    if (rc != SQLITE_OK) return rc;
+    return sqlite3_exec(
+        sqlite, "UPDATE sqlite_schema SET sql = trib_plain(sql) WHERE type = 'table' AND sql <> trib_plain(sql)", NULL,
+        NULL, NULL);
 }
 
 static bool is_vector_index(trib_str sql) {
@@ -107,8 +117,6 @@ static bool is_vector_index(trib_str sql) {
 }
 
 typedef struct found {
-    trib_buf tables; /* with RANDOM ROWID, for the message */
-    size_t table_count;
     trib_buf drops; /* statements that take vector indexes away */
     trib_buf *notes;
 } found;
@@ -124,10 +132,6 @@ static void add_quoted(trib_buf *sql, trib_str name, const char *suffix) {
 }
 
 static void look_at(found *f, trib_str type, trib_str name, trib_str table, trib_str sql) {
-    if (trib_str_eq_c(type, "table") && has_random_rowid(sql)) {
-        if (f->table_count++ < NAMES_SHOWN)
-            trib_buf_printf(&f->tables, "%s\"%.*s\"", f->tables.len ? ", " : "", TRIB_STR_ARG(name));
-    }
     if (!trib_str_eq_c(type, "index") || !is_vector_index(sql)) return;
     trib_buf_add_c(&f->drops, "DROP INDEX IF EXISTS ");
     add_quoted(&f->drops, name, "");
@@ -155,23 +159,16 @@ static int look_at_schema(sqlite3 *sqlite, found *f) {
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static trib_code check_schema(const char *path, found *f, trib_error *err) {
+static trib_code fit_schema(const char *path, found *f, trib_error *err) {
     sqlite3 *sqlite = NULL;
     int rc = open_file(path, SQLITE_OPEN_READWRITE, &sqlite);
     if (rc == SQLITE_OK) rc = sqlite3_exec(sqlite, "PRAGMA writable_schema=ON", NULL, NULL, NULL);
     if (rc == SQLITE_OK) rc = look_at_schema(sqlite, f);
+    if (rc == SQLITE_OK) rc = mark_random_rowid(sqlite);
     trib_code code = rc == SQLITE_OK ? TRIB_OK : sql_error(sqlite, rc, path, err);
     (void)sqlite3_close(sqlite);
     if (code != TRIB_OK) return code;
-    if (f->tables.failed || f->drops.failed) return trib_error_set(err, TRIB_NOMEM, NULL);
-    if (f->table_count == 0) return TRIB_OK;
-    return trib_error_set(
-        err, TRIB_IMPORT_REFUSED,
-        "the database has %zu table(s) with RANDOM ROWID, which only libSQL can read: %.*s; with libSQL, make each "
-        "anew "
-        "without RANDOM ROWID (CREATE TABLE new(...); INSERT INTO new(rowid, ...) SELECT rowid, ...; DROP; ALTER TABLE "
-        "new RENAME), then import again",
-        f->table_count, TRIB_STR_ARG(trib_buf_str(&f->tables)));
+    return f->drops.failed ? trib_error_set(err, TRIB_NOMEM, NULL) : TRIB_OK;
 }
 
 /* ---- fit: the file ---- */
@@ -214,15 +211,13 @@ static trib_code make_fit(sqlite3 *sqlite, const char *path, found *f, int64_t *
 trib_code trib_db_copy_fit(const char *path, trib_buf *notes, int64_t *ret_bytes, trib_error *err) {
     found f = {.notes = notes};
     sqlite3 *sqlite = NULL;
-    trib_buf_init(&f.tables, TRIB_ERROR_MESSAGE_BYTES);
     trib_buf_init(&f.drops, 1 << 20);
-    trib_code code = check_schema(path, &f, err);
+    trib_code code = fit_schema(path, &f, err);
     if (code == TRIB_OK) {
         int rc = open_file(path, SQLITE_OPEN_READWRITE, &sqlite);
         code = rc == SQLITE_OK ? make_fit(sqlite, path, &f, ret_bytes, err) : sql_error(sqlite, rc, path, err);
         (void)sqlite3_close(sqlite);
     }
-    trib_buf_deinit(&f.tables);
     trib_buf_deinit(&f.drops);
     return code;
 }

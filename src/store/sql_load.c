@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/sql_text.h"
+#include "store/libsql_text.h"
 #include "store/policy.h"
 
 struct trib_sql_load {
@@ -152,8 +153,32 @@ static int settle_txn(trib_sql_load *load, kind k) {
     return rc;
 }
 
-static trib_code run(trib_sql_load *load, trib_str sql, trib_error *err) {
+static int run_all(trib_sql_load *load, trib_str sql) {
     sqlite3_stmt *stmt = NULL;
+    const char *tail = sql.ptr, *end = sql.ptr + sql.len;
+    int rc = SQLITE_OK;
+    /* where SQLite sees the end earlier than we do, the rest is a statement too */
+    while (rc == SQLITE_OK && tail < end) {
+        rc = sqlite3_prepare_v2(load->sqlite, tail, (int)(end - tail), &stmt, &tail);
+        while (rc == SQLITE_OK && stmt && (rc = sqlite3_step(stmt)) == SQLITE_ROW) rc = SQLITE_OK;
+        if (rc == SQLITE_DONE) rc = SQLITE_OK;
+        sqlite3_finalize(stmt);
+    }
+    return rc;
+}
+
+/* A dump that libSQL made has RANDOM ROWID in its own words. */
+static int run_plain(trib_sql_load *load, trib_str sql) {
+    trib_buf plain;
+    size_t mark_at;
+    trib_buf_init(&plain, TRIB_SQL_LOAD_STATEMENT_MAX_BYTES);
+    if (trib_libsql_random_rowid(sql, &plain, &mark_at) == TRIB_RANDOM_ROWID) sql = trib_buf_str(&plain);
+    int rc = plain.failed ? SQLITE_NOMEM : run_all(load, sql);
+    trib_buf_deinit(&plain);
+    return rc;
+}
+
+static trib_code run(trib_sql_load *load, trib_str sql, trib_error *err) {
     if (trib_sql_is_blank(sql)) return TRIB_OK;
     kind k = kind_of(sql);
     if (k == ROLLS_BACK)
@@ -164,14 +189,7 @@ static trib_code run(trib_sql_load *load, trib_str sql, trib_error *err) {
     load->denied = k == VACUUMS;
     if (k == VACUUMS) return sql_error(load, SQLITE_AUTH, err);
     int rc = settle_txn(load, k);
-    const char *tail = sql.ptr, *end = sql.ptr + sql.len;
-    /* where SQLite sees the end earlier than we do, the rest is a statement too */
-    while (rc == SQLITE_OK && tail < end) {
-        rc = sqlite3_prepare_v2(load->sqlite, tail, (int)(end - tail), &stmt, &tail);
-        while (rc == SQLITE_OK && stmt && (rc = sqlite3_step(stmt)) == SQLITE_ROW) rc = SQLITE_OK;
-        if (rc == SQLITE_DONE) rc = SQLITE_OK;
-        sqlite3_finalize(stmt);
-    }
+    if (rc == SQLITE_OK) rc = run_plain(load, sql);
     load->statements++;
     return rc == SQLITE_OK ? TRIB_OK : sql_error(load, rc, err);
 }

@@ -107,16 +107,19 @@ static bool knows_kid(const trib_jwt_policy *policy, trib_str kid) {
 }
 
 static trib_code check_signature(const trib_jwt_policy *policy, trib_str kid, trib_str input, trib_str sig,
-                                 trib_error *err) {
+                                 size_t *ret_key_at, trib_error *err) {
     bool by_kid = knows_kid(policy, kid), unknown = false;
     for (size_t i = 0; i < policy->key_count; i++) {
         if (by_kid && !trib_str_eq(policy->keys[i].kid, kid)) continue;
         trib_code code = trib_ed25519_verify(policy->keys[i].pub, input, sig);
+        if (code == TRIB_OK) *ret_key_at = i;
         if (code == TRIB_OK) return TRIB_OK;
         if (code == TRIB_NOMEM) unknown = true;
     }
     if (unknown) return trib_error_set(err, TRIB_NOMEM, NULL);
-    return invalid(err, "its signature fits no key of this server; ask for a new token");
+    invalid(err, "its signature fits no key of this server; ask for a new token");
+    if (err) err->detail = TRIB_JWT_NO_KEY;
+    return TRIB_AUTH_JWT_INVALID;
 }
 
 /* NumericDate (RFC 7519 §2): seconds, fractions allowed. */
@@ -248,7 +251,7 @@ trib_code trib_jwt_verify(const trib_jwt_policy *policy, trib_str token, trib_ar
     if (!code) code = parse_part(parts.header, arena, &header, err);
     if (!code) code = check_header(header, &kid, err);
     if (!code) code = decode_part(parts.sig, arena, &sig, err);
-    if (!code) code = check_signature(policy, kid, parts.input, sig, err);
+    if (!code) code = check_signature(policy, kid, parts.input, sig, &claims.key_at, err);
     if (!code) code = parse_part(parts.payload, arena, &payload, err);
     if (!code) code = read_claims(policy, payload, arena, &claims, err);
     if (code) return code;

@@ -24,6 +24,7 @@ enum {
     TRIB_JWT_MAX_NAMES = 256,         /* names in one list of `p`: every request walks them */
     TRIB_JWT_LEEWAY_S = 5,            /* clocks of issuer and server may differ that much */
     TRIB_JWT_ARENA_BYTES = 262144,    /* an arena budget that every token within the limits fits in */
+    TRIB_JWT_NO_KEY = 1               /* err->detail: the token is well-formed, and signed by none of the keys */
 };
 
 /* What `a` says. */
@@ -60,6 +61,7 @@ typedef struct trib_jwt_claims {
     int64_t exp_s, nbf_s, iat_s;
     int64_t
         gen; /* our own claim, compared by the caller: with id the tenant's epoch, with p the time of making in ms */
+    size_t key_at; /* of the key in policy->keys that it is signed with */
 } trib_jwt_claims;
 
 /* A key that tokens may be signed with. kid empty: it has no name. */
@@ -78,8 +80,8 @@ typedef struct trib_jwt_policy {
 /* Checks a token: form, header, signature, then times and claims, in that order.
  * A `kid` in the header that equals the kid of configured keys restricts the check to those; any other is ignored.
  * Owns:   the slices in *ret live in the arena. policy and token are borrowed for the call.
- * Errors: AUTH_JWT_INVALID (malformed, wrong signature, `aud`, neither `id` nor `p`, `id` without `a`),
- *         AUTH_JWT_EXPIRED, AUTH_JWT_IMMATURE (`nbf`), NOMEM. *ret is untouched then. The message never
+ * Errors: AUTH_JWT_INVALID (malformed, wrong signature (detail: TRIB_JWT_NO_KEY), `aud`, neither `id` nor `p`, `id`
+ *         without `a`), AUTH_JWT_EXPIRED, AUTH_JWT_IMMATURE (`nbf`), NOMEM. *ret is untouched then. The message never
  *         shows the token.
  * Thread: any. */
 trib_code trib_jwt_verify(const trib_jwt_policy *policy, trib_str token, trib_arena *arena, trib_jwt_claims *ret,

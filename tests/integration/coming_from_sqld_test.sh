@@ -33,9 +33,24 @@ killed "$sqld/dbs/My Shop/data" "CREATE TABLE two (a); INSERT INTO two VALUES (2
 killed "$sqld/dbs/vectors/data" "CREATE TABLE m (a INTEGER PRIMARY KEY, e BLOB); INSERT INTO m VALUES (1, x'0000803f');
 CREATE INDEX v ON m (e); PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = 'CREATE INDEX v ON m (libsql_vector_idx(e))' WHERE name = 'v';"
 killed "$sqld/dbs/left/data" "CREATE TABLE nobody (a);"
+# tokens as sqld's operators make them: with a key of their own, for one namespace and for all
+openssl genpkey -algorithm ed25519 -out "$work/acme.key"
+openssl genpkey -algorithm ed25519 -out "$work/all.key"
+acme_public=$(openssl pkey -in "$work/acme.key" -pubout)
+openssl pkey -in "$work/all.key" -pubout >"$work/all.pem"
+base64url() { openssl base64 -A | tr '+/' '-_' | tr -d '='; }
+# sign KEY CLAIMS
+sign() {
+    printf '%s.%s' "$(printf '{"alg":"EdDSA","typ":"JWT"}' | base64url)" "$(printf '%s' "$2" | base64url)" >"$work/claims"
+    openssl pkeyutl -sign -inkey "$1" -rawin -in "$work/claims" -out "$work/signature"
+    printf '%s.%s' "$(cat "$work/claims")" "$(base64url <"$work/signature")"
+}
+hex() { od -An -v -tx1 | tr -d ' \n'; }
+acme_token=$(sign "$work/acme.key" '{"id":"acme","a":"rw"}')
+vectors_token=$(sign "$work/all.key" '{"id":"vectors","a":"ro","iat":1700000000}')
 # block_writes, "unpaid", 2048 pages, txn_timeout_s 7; a key; nothing
 killed "$sqld/metastore/data" "CREATE TABLE namespace_configs (namespace TEXT NOT NULL PRIMARY KEY, config BLOB NOT NULL);
-INSERT INTO namespace_configs VALUES ('acme', x'10011a06756e706169642080104007'), ('My Shop', x'3a036b657948012080808080808008'),
+INSERT INTO namespace_configs VALUES ('acme', x'10011a06756e706169642080104007'||x'3a$(printf %02x ${#acme_public})$(printf %s "$acme_public" | hex)'), ('My Shop', x'3a036b657948012080808080808008'),
 ('vectors', x''), ('empty', x'');"
 snapshot() { find "$sqld" -type f -exec cksum {} + | sort -k 3; }
 snapshot >"$work/before"
@@ -69,7 +84,7 @@ systemctl() {
     case "$*" in
     "stop sqld") stop_sqld ;;
     "start sqld") failed "the page's move needs no sqld" ;;
-    "start tributary") start_server ;;
+    "start tributary") start_server --auth-jwt-key-file "$work/all.pem" ;;
     *) failed "the page says systemctl $*" ;;
     esac
 }
@@ -91,7 +106,7 @@ while IFS= read -r command; do
     *--dry-run*)
         ok "$command"
         has "would import acme (" "what would be imported"
-        has '{"block_writes":true,"block_reason":"unpaid","max_bytes":8388608,"txn_steal_ms":7000}' "with its settings"
+        has '{"block_writes":true,"block_reason":"unpaid","max_bytes":8388608,"txn_steal_ms":7000,"jwt_key":"-----BEGIN PUBLIC KEY-----' "with its settings"
         has "left: note: left out" "what would not"
         has "5 would be imported, 1 skipped, 0 failed" "all in all"
         [ ! -e "$data" ] || failed "a look makes nothing"
@@ -127,16 +142,59 @@ output=$(curl -s -m 20 -H "authorization: Bearer $token" "${url}dev/acme/v2/pipe
     -d '{"requests":[{"type":"execute","stmt":{"sql":"SELECT text FROM orders WHERE id = 2999"}}]}')
 has '"order 2999"' "clients read it, by sqld's path too"
 
+# ---- tokens that were made for sqld ----
+
+# ask TENANT TOKEN SQL
+ask() {
+    output=$(curl -s -m 20 -H "authorization: Bearer $2" "${url}$1/v2/pipeline" -d "{\"requests\":[{\"type\":\"execute\",\"stmt\":{\"sql\":\"$3\"}}]}")
+}
+ask acme "$acme_token" "SELECT text FROM orders WHERE id = 2998"
+has '"order 2998"' "an old token works, by the key of its namespace"
+ask vectors "$vectors_token" "SELECT 'in '||count(*) FROM m"
+has '"in 2"' "an old token works, by the key of all namespaces"
+ask vectors "$vectors_token" "DELETE FROM m"
+has 'SQLITE_READONLY' "with its right"
+ask app "$acme_token" "SELECT 'in'"
+has '"AUTH_JWT_INVALID"' "the key of one opens no other"
+ask acme "$(sign "$work/all.key" "{\"id\":\"acme\",\"a\":\"rw\",\"iat\":$(date +%s)}")" "SELECT 'in'"
+has '"TENANT_NOT_FOUND"' "and one with a key of its own is not opened by that of all"
+ask app "$(sign "$work/all.key" '{}')" "SELECT 'in'"
+has '"AUTH_JWT_INVALID"' "a token without claims opens nothing"
+t tenant create later
+later_token=$(sign "$work/all.key" '{"id":"later","a":"rw"}')
+ask later "$later_token" "SELECT 'in'"
+has '"AUTH_JWT_INVALID"' "a token that says no time opens no tenant that was made later"
+ask later "$(sign "$work/all.key" "{\"id\":\"later\",\"a\":\"rw\",\"iat\":$(date +%s)}")" "SELECT 'in '||'here'"
+has '"in here"' "one made since does"
+t tenant set later old_tokens=true
+ask later "$later_token" "SELECT 'in '||'here'"
+has '"in here"' "or every one, where its operator says so"
+t token revoke acme
+ask acme "$acme_token" "SELECT 'in'"
+has '"AUTH_JWT_INVALID"' "revoking ends old tokens too"
+ask acme "$(sign "$work/acme.key" "{\"id\":\"acme\",\"a\":\"rw\",\"iat\":$(($(date +%s) + 2))}")" "SELECT 'in '||'here'"
+has '"in here"' "not those made since"
+output=$(curl -s -m 20 -H "authorization: Basic $(cat "$data/admin.key")" -d '{"block_reads":false,"block_writes":false}' "${admin_url}v1/namespaces/acme/config")
+has '"jwt_key":null' "sqld's config without jwt_key takes it away"
+output=$(curl -s -m 20 -H "authorization: Basic $(cat "$data/admin.key")" -d "{\"jwt_key\":null}" "${admin_url}v1/keys/import")
+has '"imported_keys":1' "the key of the setting stays whatever the API drops"
+output=$(curl -s -m 20 -H "authorization: Basic $(cat "$data/admin.key")" "${admin_url}v1/keys")
+has '"from":"auth_jwt_key_file"' "and is shown"
+
 # ---- again, and with something in the way ----
 
 killed "$sqld/dbs/new/data" "$orders"
 killed "$sqld/dbs/random/data" "CREATE TABLE r (a); PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = sql || ' RANDOM ROWID';"
-sqlite3 "$sqld/metastore/data" "INSERT INTO namespace_configs VALUES ('new', x''), ('random', x'ff')"
+killed "$sqld/dbs/utf16/data" "PRAGMA encoding='UTF-16'; CREATE TABLE u (a);"
+sqlite3 "$sqld/metastore/data" "INSERT INTO namespace_configs VALUES ('new', x''), ('random', x'ff'), ('utf16', x'')"
 t import sqld "$sqld" --rename 'default=app,My Shop=my-shop'
 fails_with 1 "something is in the way"
 has "skipped, there already: app" "what is there is skipped"
 has "imported new" "what is not there is imported"
-has 'random: the database has 1 table(s) with RANDOM ROWID, which only libSQL can read: "r"' "what cannot be is told"
+has "imported random" "libSQL's own tables too"
+has 'utf16: the texts of the database are UTF-16' "what cannot be is told"
+t shell random --sql 'INSERT INTO r VALUES (1); SELECT rowid > 1000 FROM r' --mode csv
+has 1 "and their rowids are drawn"
 t import sqld "$sqld" --rename 'default=new,My Shop=my-shop'
 fails_with 2 "two that would be one tenant"
 t import sqld "$sqld" --only 'new' --rename new=newer --json

@@ -414,6 +414,70 @@ static void open_sessions_end_with_their_token(const char *authorization, bool r
     if (!baton[0] || user.status != 401) wrong("a session of a revoked token", "401");
 }
 
+/* The payload with a time just after now for NOW: later than a revocation in this second. */
+static const char *with_time(const char *payload) {
+    static char out[256];
+    const char *at = strstr(payload, "NOW");
+    if (!at) return payload;
+    snprintf(out, sizeof out, "%.*s%lld%s", (int)(at - payload), payload, (long long)time(NULL) + 2, at + 3);
+    return out;
+}
+
+static void patch_key(const char *body) {
+    if (talk_ask(&admin, "PATCH", "/v1/namespaces/alpha", admin_key, body) != 200) die("the jwt_key was refused");
+}
+
+/* The strangers' key becomes alpha's: what was forged stays so, and only the missing gen is forgiven. */
+static void a_key_of_others_forgives_nothing_else(void) {
+    static const struct {
+        const char *header, *payload, *want;
+    } tries[] = {
+        {FORGE_HEADER, "{\"id\":\"alpha\",\"a\":\"rw\",\"iat\":NOW}", GOOD},
+        {FORGE_HEADER, "{\"id\":\"alpha\",\"a\":\"rw\",\"iat\":NOW,\"gen\":1}", GOOD}, /* no word of theirs */
+        {FORGE_HEADER, "{\"p\":{\"ro\":{\"ns\":[\"alpha\"]}},\"iat\":NOW}", GOOD},
+        {FORGE_HEADER, "{\"id\":\"alpha\",\"a\":\"rw\"}", INVALID}, /* tokens of alpha were revoked before */
+        {FORGE_HEADER, "{\"id\":\"alpha\",\"a\":\"rw\",\"iat\":1700000000}", INVALID},
+        {FORGE_HEADER, "{\"id\":\"alpha\"}", INVALID},
+        {FORGE_HEADER, "{\"a\":\"rw\"}", INVALID},
+        {FORGE_HEADER, "{}", INVALID},
+        {FORGE_HEADER, "{\"id\":\"alpha\",\"a\":\"rw\",\"aud\":\"x\"}", INVALID},
+        {FORGE_HEADER, "{\"id\":\"alpha\",\"a\":\"rw\",\"iat\":\"now\"}", INVALID},
+        {FORGE_HEADER, "{\"id\":\"alpha\",\"a\":\"rw\",\"iat\":9000000000}", IMMATURE},
+        {FORGE_HEADER, "{\"id\":\"alpha\",\"a\":\"rw\",\"exp\":1000000000}", EXPIRED},
+        {FORGE_HEADER, "{\"id\":\"alpha\",\"a\":\"rw\",\"nbf\":9000000000}", IMMATURE},
+        {"{\"alg\":\"none\"}", "{\"id\":\"alpha\",\"a\":\"rw\"}", INVALID},
+        {"{\"alg\":\"HS256\"}", "{\"id\":\"alpha\",\"a\":\"rw\"}", INVALID},
+    };
+    char encoded[64], body[200], pinned[256];
+    uint8_t raw[TRIB_ED25519_KEY_BYTES];
+    trib_ed25519_pub_get_raw(trib_ed25519_key_get_pub(strangers), raw);
+    size_t n = trib_base64_encode(TRIB_BASE64_URL, false, raw, sizeof raw, encoded);
+    snprintf(body, sizeof body, "{\"jwt_key\":\"%.*s\"}", (int)n, encoded);
+    for (size_t i = 0; i < 2; i++) { /* before anybody took it */
+        forge(&made, strangers, FORGE_HEADER, with_time(tries[i].payload));
+        try_token(made.ptr, INVALID, "a key that nobody took");
+    }
+    patch_key(body);
+    for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+        forge(&made, strangers, tries[i].header, with_time(tries[i].payload));
+        try_token(made.ptr, tries[i].want, tries[i].payload);
+    }
+    /* a kid of ours asks for our key */
+    snprintf(pinned, sizeof pinned, "{\"alg\":\"EdDSA\",\"kid\":\"%s\"}", kid);
+    forge(&made, strangers, pinned, with_time(tries[0].payload));
+    try_token(made.ptr, GOOD, "a kid that is ours, under a key that has none");
+    the_server_is_well("with the key of others");
+    static const char *const bad[] = {"{\"jwt_key\":\"x\"}", "{\"jwt_key\":7}",
+                                      "{\"jwt_key\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        tried++;
+        if (talk_ask(&admin, "PATCH", "/v1/namespaces/alpha", admin_key, bad[i]) != 400) wrong(bad[i], "400");
+    }
+    forge(&made, strangers, FORGE_HEADER, with_time(tries[0].payload));
+    patch_key("{\"jwt_key\":null}");
+    try_token(made.ptr, INVALID, "a key that was dropped");
+}
+
 static void revocation_and_rotation_work_at_once(void) {
     static char first[1600], second[1600], third[1600], fourth[1600];
     make_token(first, sizeof first);
@@ -462,6 +526,7 @@ int main(void) {
     claims_are_taken_as_they_should_be_or_not_at_all();
     large_and_deep_claims_are_refused();
     odd_authorization_headers_let_nobody_in();
+    a_key_of_others_forgives_nothing_else();
     the_server_is_well("after all of them");
     revocation_and_rotation_work_at_once();
     talk_deinit(&admin);

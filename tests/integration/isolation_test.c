@@ -5,7 +5,7 @@
  * What is right is computed here from the token's description alone (`expected`). */
 #include "integration/forge.h"
 
-enum { TENANTS = 7, TOKENS_MAX = 40, ANSWER_BYTES = 8192 };
+enum { TENANTS = 7, TOKENS_MAX = 48, ANSWER_BYTES = 8192 };
 
 /* Names of one length, so that also the lengths of answers can be compared. */
 static const char *const tenants[TENANTS] = {"alpha", "bravo", "delta", "fenix", "ghost", "never", "contr"};
@@ -16,6 +16,7 @@ static const char *const existing = " alpha bravo delta fenix contr ";
 typedef struct token {
     const char *what;
     const char *refusal; /* code of the 401 that it gets everywhere; NULL: it is good */
+    const char *key_of;  /* signed by this tenant's jwt_key: refused where that one is not named beside the token */
     const char *id;      /* the tenant that it names by itself */
     const char *grants;  /* " alpha bravo ", "*" */
     const char *void_on; /* tenant on which it was revoked */
@@ -44,8 +45,13 @@ static bool among(const char *list, const char *name) {
     return strcmp(list, "*") == 0 || strstr(list, word) != NULL;
 }
 
+static const char *refusal_of(const token *k, const char *named) {
+    bool other = k->key_of && (!named || strcmp(k->key_of, named) != 0);
+    return other ? "AUTH_JWT_INVALID" : k->refusal;
+}
+
 static verdict expected(const token *t, const char *tenant) {
-    if (t->refusal) return (verdict){401, t->refusal};
+    if (refusal_of(t, tenant)) return (verdict){401, refusal_of(t, tenant)};
     if (!tenant) return (verdict){400, "TENANT_MISSING"};
     if (!among(existing, tenant) || !among(t->grants, tenant)) return (verdict){404, "TENANT_NOT_FOUND"};
     if (t->void_on && strcmp(t->void_on, tenant) == 0) return (verdict){401, "AUTH_JWT_INVALID"};
@@ -193,7 +199,7 @@ static const char *ask_in_way(talk *t, naming way, const token *who, const char 
         break;
     case BIN:
         snprintf(extra, sizeof extra, ONE_ID "x-namespace-bin: %s\r\n", base64_of(tenant));
-        if (who->id) counts = who->id;
+        if (who->id && !who->key_of) counts = who->id;
         break;
     case WAYS: break;
     }
@@ -228,7 +234,9 @@ static void every_way_token_and_tenant(talk *t) {
                     if (!check_verdict(t, want, k->what, way_names[w], named)) continue;
                     bool saw = check_markers(t, may ? markers[at] : NULL, k->what, way_names[w]);
                     if (may && !saw) fail(t, way_names[w], "%s does not see the data of %s", k->what, named);
-                    if (want.status != 404 && !k->refusal) continue;
+                    if (want.status == 200) continue;
+                    if (want.status != 404 && !refusal_of(k, named)) continue;
+                    if (k->key_of && want.status == 404) continue; /* its key's own tenant is known to its holder */
                     normal_form(t, named, this);
                     if (w != BIN && strcmp(this, unknown) != 0)
                         fail(t, way_names[w], "%s can tell %s from one that is not there:\n%s\n%s", k->what, named,
@@ -273,7 +281,7 @@ static void places_that_disagree_are_refused(talk *t) {
                 talk_ask(t, "POST", path, tokens[who].authorization[0] ? tokens[who].authorization : NULL,
                          reads[0].body);
                 verdict want = {400, "TENANT_AMBIGUOUS"};
-                if (tokens[who].refusal) want = (verdict){401, tokens[who].refusal};
+                if (refusal_of(&tokens[who], NULL)) want = (verdict){401, refusal_of(&tokens[who], NULL)};
                 check_verdict(t, want, tokens[who].what, "disagreeing places", tenants[i]);
                 check_markers(t, NULL, tokens[who].what, "disagreeing places");
             }
@@ -290,7 +298,7 @@ static void a_token_alone_names_its_tenant_or_nobody(talk *t) {
             const token *k = &tokens[who];
             snprintf(path, sizeof path, "/%s", reads[e].path);
             talk_ask(t, "POST", path, k->authorization[0] ? k->authorization : NULL, reads[e].body);
-            verdict want = expected(k, k->id);
+            verdict want = expected(k, k->key_of ? NULL : k->id);
             int at = index_of(k->id);
             if (!check_verdict(t, want, k->what, "nothing named", k->id)) continue;
             bool saw = check_markers(t, want.status == 200 && at >= 0 ? markers[at] : NULL, k->what, "nothing named");
@@ -309,7 +317,7 @@ static void databases_of_the_server_are_no_tenants(talk *t) {
                 const token *k = &tokens[who];
                 bool all = k->grants && strcmp(k->grants, "*") == 0 && i > 0;
                 verdict want = all ? (verdict){200, NULL} : (verdict){404, "TENANT_NOT_FOUND"};
-                if (k->refusal) want = (verdict){401, k->refusal};
+                if (refusal_of(k, names[i])) want = (verdict){401, refusal_of(k, names[i])};
                 ask_in_way(t, w ? HEADER : PATH, k, names[i], &probe);
                 check_verdict(t, want, k->what, "the server's own", names[i]);
             }
@@ -334,6 +342,7 @@ static const route admin_routes[] = {
     {"POST", "/v1/tokens", "{\"namespaces\":[\"*\"]}"},
     {"GET", "/v1/keys", NULL},
     {"POST", "/v1/keys/rotate", "{}"},
+    {"POST", "/v1/keys/import", "{\"jwt_key\":null}"},
     {"GET", "/metrics", NULL},
 };
 
@@ -612,6 +621,48 @@ static void add_more_tokens(const trib_ed25519_key *key) {
     add_token((token){.what = "an empty token", .refusal = "AUTH_HTTP_HEADER_INVALID"}, "Bearer ");
 }
 
+/* Signed by others, whose keys the operator took: one of bravo alone, one of all tenants. */
+static void add_tokens_of_others(talk *admin) {
+    trib_ed25519_key *of_bravo = NULL, *of_all = NULL;
+    char body[200], path[] = "/v1/namespaces/bravo";
+    struct {
+        trib_ed25519_key **key;
+        const char *method, *path;
+    } places[] = {{&of_bravo, "PATCH", path}, {&of_all, "POST", "/v1/keys/import"}};
+    for (int i = 0; i < 2; i++) {
+        char encoded[64];
+        uint8_t raw[TRIB_ED25519_KEY_BYTES];
+        if (trib_ed25519_key_new_random(places[i].key, NULL) != TRIB_OK) die("no key");
+        trib_ed25519_pub_get_raw(trib_ed25519_key_get_pub(*places[i].key), raw);
+        size_t n = trib_base64_encode(TRIB_BASE64_URL, false, raw, sizeof raw, encoded);
+        snprintf(body, sizeof body, "{\"jwt_key\":\"%.*s\"}", (int)n, encoded);
+        must(admin, places[i].method, places[i].path, body, "no key was taken");
+    }
+    add_forged(of_bravo, "{\"id\":\"bravo\",\"a\":\"rw\"}",
+               (token){.what = "bravo's key", .key_of = "bravo", .id = "bravo", .grants = " bravo ", .write = true});
+    add_forged(of_bravo, "{\"p\":{\"rw\":{\"ns\":[\"alpha\",\"bravo\",\"streams\",\"*\"]}}}",
+               (token){.what = "bravo's key, a list", .key_of = "bravo", .grants = " bravo ", .write = true});
+    add_forged(of_bravo, "{\"id\":\"alpha\",\"a\":\"rw\",\"gen\":0}",
+               (token){.what = "bravo's key for alpha", .key_of = "bravo", .id = "alpha", .grants = ""});
+    char payload[200];
+    long long now_s = time(NULL);
+    snprintf(payload, sizeof payload, "{\"id\":\"alpha\",\"a\":\"ro\",\"iat\":%lld}", now_s);
+    add_forged(of_all, payload, (token){.what = "the key of all, alpha ro", .id = "alpha", .grants = " alpha "});
+    snprintf(payload, sizeof payload, "{\"id\":\"bravo\",\"a\":\"rw\",\"iat\":%lld}", now_s);
+    add_forged(of_all, payload, (token){.what = "the key of all, for one with its own", .id = "bravo", .grants = ""});
+    snprintf(payload, sizeof payload, "{\"id\":\"streams\",\"a\":\"rw\",\"iat\":%lld}", now_s);
+    add_forged(of_all, payload, (token){.what = "the key of all, streams", .id = "streams", .grants = ""});
+    snprintf(payload, sizeof payload,
+             "{\"p\":{\"rw\":{\"ns\":[\"alpha\",\"bravo\",\"delta\",\"ghost\",\"*\"]}},\"iat\":%lld}", now_s + 2);
+    add_forged(of_all, payload, (token){.what = "the key of all, a list", .grants = " alpha delta ", .write = true});
+    add_forged(of_all, "{\"p\":{\"rw\":{\"ns\":[\"alpha\",\"fenix\"]}},\"iat\":1700000000}",
+               (token){.what = "the key of all, an old list", .grants = ""});
+    add_forged(of_all, "{\"id\":\"fenix\",\"a\":\"rw\"}",
+               (token){.what = "the key of all, without iat", .id = "fenix", .grants = " fenix ", .void_on = "fenix"});
+    trib_ed25519_key_free(of_bravo);
+    trib_ed25519_key_free(of_all);
+}
+
 static void nothing_else_was_written(talk *t) {
     char want[64];
     for (int i = 0; i < TENANTS; i++) {
@@ -643,6 +694,7 @@ int main(void) {
     trib_ed25519_key_free(key);
     talk_init(&admin, s.admin_port);
     talk_init(&user, s.port);
+    add_tokens_of_others(&admin);
     every_way_token_and_tenant(&user);
     every_token_writes_where_it_may(&user);
     places_that_disagree_are_refused(&user);

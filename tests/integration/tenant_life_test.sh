@@ -88,7 +88,7 @@ has '"block_reason":null' "the reason is reset"
 api POST v1/namespaces/acme/config -d '{"block_reads":false}'
 has '[400]' "both switches are required, as in sqld"
 api POST v1/namespaces/acme/config -d '{"block_reads":false,"block_writes":false,"jwt_key":"x"}'
-has 'jwt_key' "what is not supported is named"
+has 'jwt_key' "what is no key is refused"
 
 # ---- names ----
 

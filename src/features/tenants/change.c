@@ -39,7 +39,7 @@ void tenants_change_finished(trib_control_op *op) {
 
 /* sqld's members that would change what the new tenant is: better refused than ignored. */
 static trib_code check_create_body(const trib_json *body, trib_error *err) {
-    static const char *const unsupported[] = {"max_db_size",   "heartbeat_url", "bottomless_db_id",  "jwt_key",
+    static const char *const unsupported[] = {"max_db_size",   "heartbeat_url", "bottomless_db_id",
                                               "txn_timeout_s", "max_row_size",  "shared_schema_name"};
     static const char *const only_false[] = {"shared_schema", "allow_attach"};
     for (size_t i = 0; i < sizeof unsupported / sizeof *unsupported; i++) {
@@ -63,7 +63,7 @@ void tenants_handle_create(trib_http_request *http) {
         "dump_url",     "max_db_size",   "heartbeat_url",      "bottomless_db_id", "jwt_key",         "txn_timeout_s",
         "max_row_size", "shared_schema", "shared_schema_name", "allow_attach",     "durability_mode", NULL};
     const trib_json *body, *url;
-    trib_str mode, dump = {0};
+    trib_str mode, dump = {0}, key = {0};
     trib_error err;
     if (!tenants_name_fits(http)) return;
     trib_code code = tenants_parse_body(http, members, &body, &err);
@@ -73,19 +73,25 @@ void tenants_handle_create(trib_http_request *http) {
         code = trib_error_set(&err, TRIB_BAD_REQUEST,
                               "\"durability_mode\" is always \"strong\" here: an acknowledged write is on disk");
     }
+    if (code == TRIB_OK)
+        code = tenants_check_jwt_key(trib_json_get(body, "jwt_key"), TRIB_TENANT_JWT_KEY_BYTES, &key, &err);
     url = code == TRIB_OK ? trib_json_get(body, "dump_url") : NULL;
     if (code == TRIB_OK && !trib_json_absent(url) && (!trib_json_str(url, &dump) || dump.len == 0))
         code = trib_error_set(&err, TRIB_BAD_REQUEST, "\"dump_url\" must be a URL of SQL text");
+    trib_tenant_change *change = code == TRIB_OK && key.len ? trib_arena_zalloc(http->arena, 1, sizeof *change) : NULL;
+    if (change) *change = (trib_tenant_change){.has_jwt_key = true, .jwt_key = key};
+    if (code == TRIB_OK && key.len && !change) code = trib_error_set(&err, TRIB_NOMEM, NULL);
     if (code != TRIB_OK) {
         trib_http_answer_error(http, &err);
         return;
     }
     if (dump.len) {
-        tenants_create_from_dump(http, dump);
+        tenants_create_from_dump(http, dump, change);
         return;
     }
     change_call *call = tenants_call_new(http, TRIB_CONTROL_CREATE, tenants_change_finished);
     if (!call) return;
+    call->op.change = change;
     code = trib_control_submit(http->app->control, &call->op, &err);
     if (code != TRIB_OK) tenants_answer_failed(http, &err);
 }
@@ -263,8 +269,9 @@ static void keys_finished(trib_control_op *op) {
     }
     trib_control_keys *keys = trib_control_get_keys(call->http->app->control);
     tenants_reply_begin(&reply);
-    trib_jw_member_str(&reply.w, "kid", trib_str_c(op->kid));
+    trib_jw_member_str(&reply.w, "kid", trib_str_c(keys->kids[0]));
     trib_jw_member_i64(&reply.w, "keys", (int64_t)keys->count);
+    trib_jw_member_i64(&reply.w, "imported_keys", (int64_t)keys->imported_count);
     trib_jw_member_bool(&reply.w, "new_key", op->type == TRIB_CONTROL_ROTATE_KEY);
     trib_control_keys_release(keys);
     tenants_reply_send(&reply, call->http);
@@ -289,6 +296,29 @@ void tenants_handle_rotate(trib_http_request *http) {
         tenants_call_new(http, drop_old ? TRIB_CONTROL_DROP_OLD_KEYS : TRIB_CONTROL_ROTATE_KEY, keys_finished);
     if (!call) return;
     call->op.drop_all = drop_all;
+    code = trib_control_submit(http->app->control, &call->op, &err);
+    if (code != TRIB_OK) trib_http_answer_error(http, &err);
+}
+
+void tenants_handle_import_keys(trib_http_request *http) {
+    enum { TEXT_BYTES = 4096 };
+    static const char *const members[] = {"jwt_key", NULL};
+    const trib_json *body;
+    trib_str keys = {0};
+    trib_error err;
+    trib_code code = tenants_parse_body(http, members, &body, &err);
+    const trib_json *member = code == TRIB_OK ? trib_json_get(body, "jwt_key") : NULL;
+    if (code == TRIB_OK && !member)
+        code = trib_error_set(&err, TRIB_BAD_REQUEST,
+                              "\"jwt_key\" must be there: the public keys that count beside our own, null for none");
+    if (code == TRIB_OK) code = tenants_check_jwt_key(member, TEXT_BYTES, &keys, &err);
+    if (code != TRIB_OK) {
+        trib_http_answer_error(http, &err);
+        return;
+    }
+    change_call *call = tenants_call_new(http, TRIB_CONTROL_IMPORT_KEYS, keys_finished);
+    if (!call) return;
+    call->op.imported = keys;
     code = trib_control_submit(http->app->control, &call->op, &err);
     if (code != TRIB_OK) trib_http_answer_error(http, &err);
 }

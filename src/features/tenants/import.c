@@ -313,7 +313,7 @@ static void dump_begun(trib_import *import) {
     if (code != TRIB_OK) fail(s, &err);
 }
 
-void tenants_create_from_dump(trib_http_request *http, trib_str url) {
+void tenants_create_from_dump(trib_http_request *http, trib_str url, const trib_tenant_change *change) {
     slot *s = NULL;
     trib_error err;
     trib_str copy = trib_arena_printf(http->arena, "%.*s", TRIB_STR_ARG(url));
@@ -324,6 +324,7 @@ void tenants_create_from_dump(trib_http_request *http, trib_str url) {
     if (code == TRIB_OK) code = make_slot(http, &s, &err);
     if (code == TRIB_OK) {
         s->url = copy.ptr;
+        s->import->change = change;
         code = begin(s, dump_begun, &err);
     }
     if (code != TRIB_OK) tenants_answer_failed(http, &err);

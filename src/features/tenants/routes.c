@@ -38,6 +38,8 @@ static const trib_route routes[] = {
     {"GET", "/v1/doctor", ADMIN_GET, tenants_handle_doctor, "what clients do wrong, and the last scrub"},
     {"POST", "/v1/tokens", ADMIN_BODY, tenants_handle_wide_token, "make a token for several tenants or all"},
     {"GET", "/v1/keys", ADMIN_GET, tenants_handle_keys, "the public keys that tokens are checked with"},
+    {"POST", "/v1/keys/import", ADMIN_BODY, tenants_handle_import_keys,
+     "take public keys of others that tokens may be signed with, or drop them"},
     {"POST", "/v1/keys/rotate", ADMIN_BODY, tenants_handle_rotate, "sign with a new key from now on"},
 };
 

@@ -9,6 +9,7 @@
 
 #include "base/units.h"
 #include "features/tenants/tenants_int.h"
+#include "wire/jwt.h"
 
 /* ---- showing ---- */
 
@@ -32,12 +33,20 @@ static void write_reason(trib_json_writer *w, const trib_tenant *tenant) {
     else trib_jw_null(w);
 }
 
+static void write_jwt_key(trib_json_writer *w, const trib_tenant *tenant) {
+    const char *key = tenant->jwt_key;
+    trib_jw_key_c(w, "jwt_key");
+    if (key[0]) trib_jw_str_c(w, key);
+    else trib_jw_null(w);
+}
+
 void tenants_write_settings(trib_json_writer *w, const trib_tenant *tenant) {
     for (int i = 0; i < TRIB_TENANT_SETTING_COUNT; i++) {
         trib_jw_key_c(w, trib_tenant_setting_row_at((size_t)i)->name);
         write_value(w, tenant, (trib_tenant_setting)i);
     }
     write_reason(w, tenant);
+    write_jwt_key(w, tenant);
 }
 
 /* ---- reading ---- */
@@ -112,6 +121,31 @@ static trib_code take_reason(const trib_json *member, trib_tenant_change *change
     return TRIB_OK;
 }
 
+trib_code tenants_check_jwt_key(const trib_json *member, size_t most_bytes, trib_str *ret, trib_error *err) {
+    _Static_assert((int)TRIB_IMPORTED_KEYS_MAX == (int)TRIB_TENANT_JWT_KEYS_MAX, "one bound for both");
+    trib_ed25519_pub *keys[TRIB_TENANT_JWT_KEYS_MAX] = {0};
+    size_t count = 0;
+    trib_error why = {0};
+    *ret = (trib_str){0};
+    if (trib_json_absent(member)) return TRIB_OK;
+    if (!trib_json_str(member, ret) || ret->len > most_bytes || (ret->len && memchr(ret->ptr, 0, ret->len)))
+        return trib_error_set(err, TRIB_BAD_REQUEST, "\"jwt_key\" must be a text of at most %zu bytes, or null",
+                              most_bytes);
+    if (ret->len == 0) return TRIB_OK;
+    trib_code code = trib_jwt_keys_from_text(*ret, TRIB_TENANT_JWT_KEYS_MAX, keys, &count, &why);
+    for (size_t i = 0; i < count; i++) trib_ed25519_pub_free(keys[i]);
+    if (code != TRIB_CONFIG) return code == TRIB_OK ? code : trib_error_set(err, code, NULL);
+    return trib_error_set(err, TRIB_BAD_REQUEST,
+                          "\"jwt_key\" must be up to %d Ed25519 public keys in PEM, or one as 32 bytes in URL-safe "
+                          "Base64: %s",
+                          TRIB_TENANT_JWT_KEYS_MAX, why.message);
+}
+
+static trib_code take_jwt_key(const trib_json *member, trib_tenant_change *change, trib_error *err) {
+    change->has_jwt_key = true;
+    return tenants_check_jwt_key(member, TRIB_TENANT_JWT_KEY_BYTES, &change->jwt_key, err);
+}
+
 static void give(trib_tenant_change *change, trib_tenant_setting setting, int64_t value) {
     change->given |= 1U << setting;
     change->values[setting] = value;
@@ -127,23 +161,25 @@ static trib_code take(const trib_json *member, trib_tenant_setting setting, trib
 }
 
 trib_code tenants_parse_settings(trib_http_request *http, trib_tenant_change *change, trib_error *err) {
-    const char *allowed[TRIB_TENANT_SETTING_COUNT + 2];
+    const char *allowed[TRIB_TENANT_SETTING_COUNT + 3];
     const trib_json *body = NULL;
     for (size_t i = 0; i < TRIB_TENANT_SETTING_COUNT; i++) allowed[i] = trib_tenant_setting_row_at(i)->name;
     allowed[TRIB_TENANT_SETTING_COUNT] = "block_reason";
-    allowed[TRIB_TENANT_SETTING_COUNT + 1] = NULL;
+    allowed[TRIB_TENANT_SETTING_COUNT + 1] = "jwt_key";
+    allowed[TRIB_TENANT_SETTING_COUNT + 2] = NULL;
     trib_code code = tenants_parse_body(http, allowed, &body, err);
     for (int i = 0; code == TRIB_OK && i < TRIB_TENANT_SETTING_COUNT; i++) {
         const trib_json *member = trib_json_get(body, allowed[i]);
         if (member) code = take(member, (trib_tenant_setting)i, change, err);
     }
-    const trib_json *reason = trib_json_get(body, "block_reason");
+    const trib_json *reason = trib_json_get(body, "block_reason"), *key = trib_json_get(body, "jwt_key");
+    if (code == TRIB_OK && key) code = take_jwt_key(key, change, err);
     return code == TRIB_OK && reason ? take_reason(reason, change, err) : code;
 }
 
 static trib_code parse_patch(trib_http_request *http, trib_tenant_change *change, trib_error *err) {
     trib_code code = tenants_parse_settings(http, change, err);
-    if (code == TRIB_OK && !change->given && !change->has_reason)
+    if (code == TRIB_OK && !change->given && !change->has_reason && !change->has_jwt_key)
         code = trib_error_set(err, TRIB_BAD_REQUEST, "nothing to change: the body must have at least one setting");
     return code;
 }
@@ -162,7 +198,7 @@ static void write_config(trib_json_writer *w, const trib_tenant *tenant) {
     if (bytes) trib_jw_str_c(w, size);
     else trib_jw_null(w);
     trib_jw_member_null(w, "heartbeat_url");
-    trib_jw_member_null(w, "jwt_key");
+    write_jwt_key(w, tenant);
     trib_jw_member_bool(w, "allow_attach", false);
     trib_jw_key_c(w, "txn_timeout_s");
     if (steal_ms) trib_jw_i64(w, (steal_ms + 999) / 1000);
@@ -172,13 +208,9 @@ static void write_config(trib_json_writer *w, const trib_tenant *tenant) {
 }
 
 static trib_code check_unsupported(const trib_json *body, trib_error *err) {
-    static const char *const unsupported[] = {"heartbeat_url", "jwt_key"};
     bool attach = false;
-    for (size_t i = 0; i < sizeof unsupported / sizeof *unsupported; i++) {
-        if (!trib_json_absent(trib_json_get(body, unsupported[i])))
-            return trib_error_set(err, TRIB_BAD_REQUEST, "\"%s\" is not supported: leave it out or send null",
-                                  unsupported[i]);
-    }
+    if (!trib_json_absent(trib_json_get(body, "heartbeat_url")))
+        return trib_error_set(err, TRIB_BAD_REQUEST, "\"heartbeat_url\" is not supported: leave it out or send null");
     const trib_json *member = trib_json_get(body, "allow_attach");
     if (trib_json_absent(member) || (trib_json_bool(member, &attach) && !attach)) return TRIB_OK;
     return trib_error_set(err, TRIB_BAD_REQUEST, "\"allow_attach\" is not supported: leave it out or say false");
@@ -204,6 +236,7 @@ static trib_code parse_config(trib_http_request *http, trib_tenant_change *chang
     if (code == TRIB_OK) code = take(reads, TRIB_TENANT_BLOCK_READS, change, err);
     if (code == TRIB_OK) code = take(writes, TRIB_TENANT_BLOCK_WRITES, change, err);
     if (code == TRIB_OK) code = take_reason(trib_json_get(body, "block_reason"), change, err);
+    if (code == TRIB_OK) code = take_jwt_key(trib_json_get(body, "jwt_key"), change, err);
     if (code == TRIB_OK && !trib_json_absent(size)) code = take(size, TRIB_TENANT_MAX_BYTES, change, err);
     if (code == TRIB_OK && !trib_json_absent(mode)) code = take(mode, TRIB_TENANT_RELAXED, change, err);
     int64_t most_s = trib_tenant_setting_row_at(TRIB_TENANT_TXN_STEAL_MS)->most / 1000;

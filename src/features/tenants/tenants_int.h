@@ -12,13 +12,12 @@
 enum {
     TENANTS_BODY_MAX_BYTES =
         64 * 1024, /* a body is a handful of members, at most 256 names: stops parser memory attacks */
-    TENANTS_REPLY_MAX_BYTES = 2 << 20,       /* a full page of a list is about 350 KB */
-    TENANTS_PAGE_DEFAULT = 100,              /* namespaces in a page when the request does not say */
-    TENANTS_URL_MAX_BYTES = 2048,            /* public URL plus a name */
-    TENANTS_IMPORTS_MAX = 4,                 /* under way at once: each may fill the disk */
-    TENANTS_IMPORT_CHUNK_BYTES = 4 << 20,    /* kept in memory, for each import */
-    TENANTS_IMPORT_IDLE_MS = 10 * 60 * 1000, /* without a piece; then another one may have its place */
-    TENANTS_EXPORT_CHUNK_BYTES = 256 << 10
+    TENANTS_REPLY_MAX_BYTES = 2 << 20,      /* a full page of a list is about 350 KB */
+    TENANTS_PAGE_DEFAULT = 100,             /* namespaces in a page when the request does not say */
+    TENANTS_URL_MAX_BYTES = 2048,           /* public URL plus a name */
+    TENANTS_IMPORTS_MAX = 4,                /* under way at once: each may fill the disk */
+    TENANTS_IMPORT_CHUNK_BYTES = 4 << 20,   /* kept in memory, for each import */
+    TENANTS_IMPORT_IDLE_MS = 10 * 60 * 1000 /* without a piece; then another one may have its place */
 };
 
 /* A JSON answer while it is written; failure sticks in buf. */
@@ -75,6 +74,9 @@ void tenants_write_settings(trib_json_writer *w, const trib_tenant *tenant);
 /* The body as settings, none of them required. */
 trib_code tenants_parse_settings(trib_http_request *http, trib_tenant_change *change, trib_error *err);
 
+/* A member that holds public keys of others; absent or null: empty. Errors: BAD_REQUEST, NOMEM. */
+trib_code tenants_check_jwt_key(const trib_json *member, size_t most_bytes, trib_str *ret, trib_error *err);
+
 /* import.c: the imports under way are the module's state */
 trib_code tenants_start(trib_app *app, void **ret_state, trib_error *err);
 void tenants_stop(void *state);
@@ -82,8 +84,8 @@ void tenants_handle_import(trib_http_request *http);
 void tenants_handle_import_piece(trib_http_request *http);
 void tenants_handle_import_finish(trib_http_request *http);
 void tenants_handle_import_drop(trib_http_request *http);
-/* A new tenant from the SQL text at a URL; answers. */
-void tenants_create_from_dump(trib_http_request *http, trib_str url);
+/* A new tenant from the SQL text at a URL; answers. change: its settings, in the request's arena; NULL: defaults. */
+void tenants_create_from_dump(trib_http_request *http, trib_str url, const trib_tenant_change *change);
 /* export.c */
 void tenants_handle_export(trib_http_request *http);
 /* fork.c */
@@ -99,6 +101,7 @@ void tenants_handle_delete(trib_http_request *http);
 void tenants_handle_undelete(trib_http_request *http);
 void tenants_handle_revoke(trib_http_request *http);
 void tenants_handle_rotate(trib_http_request *http);
+void tenants_handle_import_keys(trib_http_request *http);
 /* quarantine.c */
 void tenants_handle_quarantined(trib_http_request *http);
 void tenants_handle_quarantine(trib_http_request *http);

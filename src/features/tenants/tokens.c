@@ -157,6 +157,25 @@ void tenants_handle_wide_token(trib_http_request *http) {
     answer_token(http, &claims, &ask);
 }
 
+/* Keys of others, beside ours. */
+static trib_code write_imported(trib_json_writer *w, const trib_control_keys *keys, trib_error *err) {
+    trib_code code = TRIB_OK;
+    trib_jw_key_c(w, "imported");
+    trib_jw_array_begin(w);
+    for (size_t i = 0; i < keys->imported_count && code == TRIB_OK; i++) {
+        trib_buf pem;
+        trib_buf_init(&pem, TRIB_ED25519_PEM_MAX_BYTES);
+        code = trib_ed25519_pub_to_pem(keys->imported[i], &pem, err);
+        trib_jw_object_begin(w);
+        trib_jw_member_str(w, "from", trib_str_c(i < keys->setting_count ? "auth_jwt_key_file" : "api"));
+        trib_jw_member_str(w, "public_key", trib_buf_str(&pem));
+        trib_jw_object_end(w);
+        trib_buf_deinit(&pem);
+    }
+    trib_jw_array_end(w);
+    return code;
+}
+
 void tenants_handle_keys(trib_http_request *http) {
     tenants_reply reply;
     trib_error err;
@@ -178,7 +197,8 @@ void tenants_handle_keys(trib_http_request *http) {
         trib_jw_object_end(&reply.w);
     }
     trib_jw_array_end(&reply.w);
-    trib_jw_member_str(&reply.w, "pem", trib_buf_str(&pem)); /* all of them, as sqld's key file wants them */
+    trib_jw_member_str(&reply.w, "pem", trib_buf_str(&pem)); /* all of ours, as sqld's key file wants them */
+    if (code == TRIB_OK) code = write_imported(&reply.w, keys, &err);
     trib_control_keys_release(keys);
     trib_buf_deinit(&pem);
     if (code == TRIB_OK) {

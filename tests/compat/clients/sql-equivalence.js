@@ -3,9 +3,13 @@
 // http. Each statement must give the same rows, or fail in both for the same reason.
 // Note: where the server differs on purpose, docs/reference/libsql.md says so, and the test says what each of the two does.
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import Database from "libsql";
 import { token, url } from "../lib/fixture.js";
+import { run, startTrib } from "../lib/own-server.js";
 
 let engine, session;
 before(() => {
@@ -105,4 +109,33 @@ test("on purpose different: old rows keep their default, and an unknown collatio
 
 test("libsql_server_database_name() is the tenant's name", async () => {
     assert.deepEqual(await inServer("SELECT libsql_server_database_name()"), [["sql-equivalence"]]);
+});
+
+test("a file that libSQL wrote becomes a tenant: rowids are still drawn, what an index of vectors kept is left out", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "trib-libsql-file-"));
+    const trib = async (...args) => (await run(process.env.COMPAT_BIN, [...args, "--data", join(folder, "data")], { timeout: 30000 })).stdout;
+    const file = new Database(join(folder, "app.db"));
+    file.exec("CREATE TABLE r (a) RANDOM ROWID; CREATE TABLE s (id INTEGER PRIMARY KEY, v ANY) STRICT, RANDOM ROWID");
+    file.exec("CREATE TABLE w (id PRIMARY KEY) WITHOUT ROWID, RANDOM ROWID; CREATE TABLE plain (a); INSERT INTO plain VALUES (1)");
+    file.exec("INSERT INTO r VALUES (1), (2); ALTER TABLE r ADD COLUMN z; ALTER TABLE r RENAME TO r2");
+    file.exec("CREATE TABLE m (a, e F32_BLOB(3)); CREATE INDEX v ON m (libsql_vector_idx(e)); INSERT INTO m VALUES (1, vector('[1,2,3]'))");
+    const before = file.prepare("SELECT rowid, a FROM r2 ORDER BY a").safeIntegers().raw().all().map((row) => row.join());
+    file.close();
+    const server = await startTrib(["serve", "--data", join(folder, "data")], /^admin /m);
+    try {
+        assert.match(await trib("import", "db", join(folder, "app.db"), "moved"), /^imported moved /);
+        const said = async (sql) => (await trib("shell", "moved", "--mode", "csv", "--sql", sql)).trim().split("\n").slice(1);
+        assert.deepEqual(await said("SELECT rowid, a FROM r2 ORDER BY a"), before);
+        await said("INSERT INTO r2 (a) VALUES (3), (4)");
+        await said("INSERT INTO s (v) VALUES (1), (2)");
+        await said("INSERT INTO plain VALUES (2)");
+        assert.deepEqual(await said("SELECT count(*), min(rowid) > 1000 FROM r2"), ["4,1"]);
+        assert.deepEqual(await said("SELECT count(*), min(id) > 1000 FROM s"), ["2,1"]);
+        assert.deepEqual(await said("SELECT max(rowid) FROM plain"), ["2"]);
+        assert.deepEqual(await said("SELECT a, length(e) FROM m"), ["1,12"]);
+        assert.deepEqual(await said("PRAGMA integrity_check"), ["ok"]);
+    } finally {
+        await server.end();
+        rmSync(folder, { recursive: true });
+    }
 });

@@ -111,13 +111,6 @@ static void what_cannot_be_served_is_named(void **state) {
     (void)state;
     int64_t bytes = 0;
     trib_error err;
-    make((const char *const[]){"CREATE TABLE \"my t\"(a)", "CREATE TABLE fine(a DEFAULT 'RANDOM ROWID')",
-                               "PRAGMA writable_schema=ON",
-                               "UPDATE sqlite_schema SET sql = sql || ' RANDOM  ROWID' WHERE name = 'my t'", NULL});
-    assert_int_equal(copy(&bytes, &err), TRIB_IMPORT_REFUSED);
-    assert_non_null(strstr(err.message, "1 table(s) with RANDOM ROWID, which only libSQL can read: \"my t\";"));
-    teardown(NULL);
-    setup(NULL);
     make((const char *const[]){"PRAGMA encoding='UTF-16'", "CREATE TABLE t(a)", NULL});
     assert_int_equal(copy(&bytes, &err), TRIB_IMPORT_REFUSED);
     teardown(NULL);
@@ -126,6 +119,31 @@ static void what_cannot_be_served_is_named(void **state) {
     for (int i = 0; i < 500; i++) fputs("no database ", file);
     fclose(file);
     assert_int_equal(copy(&bytes, &err), TRIB_IMPORT_REFUSED);
+}
+
+/* The texts are libSQL's own, as it writes them into the file after ALTER TABLE, too. */
+static void random_rowids_come_along_by_their_mark(void **state) {
+    (void)state;
+    int64_t bytes = 0;
+    make((const char *const[]){"PRAGMA journal_mode=WAL", "CREATE TABLE \"my t\"(a, b TEXT DEFAULT 'x', z)",
+                               "CREATE TABLE s(id INTEGER PRIMARY KEY, v ANY) STRICT",
+                               "CREATE TABLE fine(a DEFAULT 'RANDOM ROWID')", "CREATE TABLE type(x RANDOM ROWID)",
+                               "INSERT INTO \"my t\"(rowid, a) VALUES (299590299453793300, 41)",
+                               "PRAGMA writable_schema=ON",
+                               "UPDATE sqlite_schema SET sql = sql || iif(name = 's', ',', '') || ' RANDOM  ROWID' "
+                               "WHERE name IN ('my t', 's')",
+                               NULL});
+    assert_int_equal(copy(&bytes, NULL), TRIB_OK);
+    assert_int_equal(notes.len, 0);
+    in_copy("INSERT INTO \"my t\"(a) VALUES (1)");
+    in_copy("INSERT INTO s(v) VALUES (1)");
+    assert_int_equal(in_copy("SELECT sum(a) FROM \"my t\" WHERE b IS NOT 'y'"), 42);
+    assert_int_equal(in_copy("SELECT rowid FROM \"my t\" WHERE a = 41"), 299590299453793300);
+    assert_true(in_copy("SELECT rowid FROM \"my t\" WHERE a = 1") != 299590299453793301);
+    assert_true(in_copy("SELECT id FROM s") > 1000000);
+    assert_int_equal(in_copy("SELECT count(*) FROM sqlite_schema WHERE sql LIKE '%(/* RANDOM ROWID */%'"), 2);
+    in_copy("INSERT INTO type VALUES (1)");
+    assert_int_equal(in_copy("SELECT rowid FROM type"), 1);
 }
 
 static void a_vector_index_is_left_out_and_its_table_is_not(void **state) {
@@ -166,6 +184,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_file_in_use_is_copied_with_its_log, setup, teardown),
         cmocka_unit_test_setup_teardown(other_pages_become_ours_and_it_is_said, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_served_is_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(random_rowids_come_along_by_their_mark, setup, teardown),
         cmocka_unit_test_setup_teardown(a_vector_index_is_left_out_and_its_table_is_not, setup, teardown),
         cmocka_unit_test_setup_teardown(rows_of_a_query_are_given_one_by_one, setup, teardown),
     };

@@ -95,6 +95,15 @@ static void an_error_has_the_line_where_its_statement_begins(void **state) {
     assert_non_null(strstr(err.message, "line 3: "));
 }
 
+static void random_rowid_may_be_in_the_words_of_libsql(void **state) {
+    (void)state;
+    static const char text[] = "BEGIN TRANSACTION;\nCREATE TABLE IF NOT EXISTS r(a) RANDOM ROWID;\n"
+                               "INSERT INTO r VALUES(1);\nINSERT INTO r VALUES(2);\nCOMMIT;\n";
+    assert_int_equal(load(text, 7, NULL), TRIB_OK);
+    assert_int_equal(number("SELECT count(*) FROM r WHERE rowid > 1000000"), 2);
+    assert_int_equal(number("SELECT count(*) FROM sqlite_schema WHERE sql LIKE '%r(/* RANDOM ROWID */a)%'"), 1);
+}
+
 static void half_a_dump_is_refused_at_every_cut(void **state) {
     (void)state;
     trib_error err;
@@ -164,6 +173,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_cuts_of_the_text_do_not_matter, setup, teardown),
         cmocka_unit_test_setup_teardown(statements_need_no_transaction_and_no_last_semicolon, setup, teardown),
         cmocka_unit_test_setup_teardown(an_error_has_the_line_where_its_statement_begins, setup, teardown),
+        cmocka_unit_test_setup_teardown(random_rowid_may_be_in_the_words_of_libsql, setup, teardown),
         cmocka_unit_test_setup_teardown(half_a_dump_is_refused_at_every_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dump_that_undoes_itself_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dump_reaches_no_other_file, setup, teardown),
