@@ -83,6 +83,7 @@
     /* streams of deals */                                                                                               \
     X(BAD_TRANSITION, "BAD_TRANSITION", 422, 9, 0, "the stream's status does not allow this event")                      \
     X(BAD_EVENT, "BAD_EVENT", 422, 3, 0, "the event does not fit the type of its stream")                                \
+    X(CHAIN_BROKEN, "CHAIN_BROKEN", 500, 15, 0, "the events of a stream are not those that were written")                \
     /* command line and configuration */                                                                                 \
     X(CONFIG, "CONFIG_INVALID", 400, 3, 0, "the configuration has an error")                                             \
     X(USAGE, "USAGE", 400, 3, 0, "the command was called with wrong words")                                              \

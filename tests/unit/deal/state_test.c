@@ -242,6 +242,99 @@ static void without_memory_nothing_changes(void **state) {
     trib_arena_deinit(&arena);
 }
 
+/* ---- a type of its own, for what the built-in ones show only together ---- */
+
+/* with ' for " */
+static const char own_type[] =
+    "{'type':'own','open':true,'roles':{'a':'','d':''},'statuses':{'s':'','c':'','x':''},'final':['x'],'opcodes':["
+    "{'opcode':1,'name':'OPEN','roles':'any','delta':'>=0','ledger':'charge','moves':[{'from':'start','to':'s'}]},"
+    "{'opcode':2,'name':'DISCOUNT','roles':'any','delta':'<0','ledger':'charge','moves':[{'from':'s'}]},"
+    "{'opcode':3,'name':'PAY','roles':'any','delta':'>0','ledger':'payment','moves':[{'from':'s'}]},"
+    "{'opcode':4,'name':'ONCE','roles':'any','once':true,'moves':[{'from':'s'}]},"
+    "{'opcode':5,'name':'TASK','roles':'any','task':'open','moves':[{'from':'s'}]},"
+    "{'opcode':6,'name':'ASSIGN','roles':'any','nodeId':true,'assigns':['d'],'moves':[{'from':'s'}]},"
+    "{'opcode':7,'name':'CANCEL','roles':'any','moves':[{'from':'s','to':'c'}]},"
+    "{'opcode':8,'name':'REFUND','roles':'any','delta':'>=0','ledger':'refund',"
+    "'moves':[{'from':'c','to':'x','when':'compensated'}]},"
+    "{'opcode':9,'name':'VOID','roles':'any','task':'void','moves':[{'from':'c','to':'x','when':'compensated'}]},"
+    "{'opcode':10,'name':'RELEASE','roles':'any','releases':['d'],"
+    "'moves':[{'from':'c','to':'x','when':'compensated'}]}]}";
+
+static const trib_deal_type *own(fixture *f) {
+    trib_error err = {0};
+    char text[sizeof own_type];
+    for (size_t i = 0; i < sizeof text; i++) text[i] = own_type[i] == '\'' ? '"' : own_type[i];
+    trib_code code = trib_deal_registry_add(&f->registry, TRIB_STR("own.json"), trib_str_c(text), NULL, &err);
+    if (code != TRIB_OK) fail_msg("%s", err.message);
+    return type_of(f, "own");
+}
+
+static trib_deal_refusal_kind refused(fixture *f, const trib_deal_type *type, const step *s) {
+    trib_deal_refusal refusal;
+    trib_deal_event event = event_of(type, s);
+    assert_int_not_equal(trib_deal_apply(type, &f->state, &event, &refusal, NULL), TRIB_OK);
+    for (size_t i = 0; i < refusal.allowed_count && refusal.kind == TRIB_DEAL_REFUSED_REPEATED; i++)
+        assert_int_not_equal(refusal.allowed[i], s->opcode);
+    return refusal.kind;
+}
+
+static void a_cancelled_stream_ends_when_the_last_of_money_tasks_and_people_is_back(void **state) {
+    static const step money[] = {
+        {1, "n", NULL, "5", NULL, NULL, NULL, "s"},  {3, "n", NULL, "5", NULL, NULL, NULL, "s"},
+        {7, "n", NULL, NULL, NULL, NULL, NULL, "c"}, {9, "n", NULL, NULL, NULL, NULL, NULL, "c"},
+        {8, "n", NULL, "4", NULL, NULL, NULL, "c"},  {8, "n", NULL, "1", NULL, NULL, NULL, "x"}};
+    static const step task[] = {{1, "n", NULL, "5", NULL, NULL, NULL, "s"},
+                                {5, "n", NULL, NULL, NULL, NULL, NULL, "s"},
+                                {7, "n", NULL, NULL, NULL, NULL, NULL, "c"},
+                                {8, "n", NULL, "0", NULL, NULL, NULL, "c"},
+                                {9, "n", NULL, NULL, NULL, NULL, NULL, "x"}};
+    static const step people[] = {{1, "n", NULL, "5", NULL, NULL, NULL, "s"},
+                                  {6, "n", NULL, NULL, NULL, NULL, NULL, "s"},
+                                  {7, "n", NULL, NULL, NULL, NULL, NULL, "c"},
+                                  {8, "n", NULL, "0", NULL, NULL, NULL, "c"},
+                                  {10, "n", NULL, NULL, NULL, NULL, NULL, "x"}};
+    fixture *f = *state;
+    const trib_deal_type *type = own(f);
+    play(f, type, money, sizeof money / sizeof *money);
+    trib_deal_state_init(&f->state, &f->arena);
+    play(f, type, task, sizeof task / sizeof *task);
+    trib_deal_state_init(&f->state, &f->arena);
+    play(f, type, people, sizeof people / sizeof *people);
+}
+
+static void what_may_be_written_once_is_refused_the_second_time(void **state) {
+    static const step steps[] = {{1, "n", NULL, "5", NULL, NULL, NULL, "s"},
+                                 {4, "n", NULL, NULL, NULL, NULL, NULL, "s"}};
+    fixture *f = *state;
+    const trib_deal_type *type = own(f);
+    play(f, type, steps, 2);
+    assert_int_equal(refused(f, type, &steps[1]), TRIB_DEAL_REFUSED_REPEATED);
+}
+
+static void a_total_never_falls_below_what_is_paid(void **state) {
+    static const step steps[] = {{1, "n", NULL, "5", NULL, NULL, NULL, "s"},
+                                 {3, "n", NULL, "4", NULL, NULL, NULL, "s"},
+                                 {2, "n", NULL, "-1", NULL, NULL, NULL, "s"}};
+    static const step more = {2, "n", NULL, "-0.01", NULL, NULL, NULL, NULL};
+    fixture *f = *state;
+    const trib_deal_type *type = own(f);
+    play(f, type, steps, 3);
+    assert_int_equal(refused(f, type, &more), TRIB_DEAL_REFUSED_MONEY);
+    assert_int_equal(f->state.charged, 400);
+}
+
+static void an_open_type_stores_opcodes_that_it_does_not_list(void **state) {
+    static const step steps[] = {{1, "n", NULL, "5", NULL, NULL, NULL, "s"},
+                                 {777, NULL, NULL, "1e300", "{\"any\":1}", "a", "t", "s"}};
+    static const step broken = {777, NULL, NULL, NULL, "{", "a", "t", NULL};
+    fixture *f = *state;
+    const trib_deal_type *type = own(f);
+    play(f, type, steps, 2);
+    assert_int_equal(f->state.version, 2);
+    assert_int_equal(f->state.charged, 500);
+    assert_int_equal(refused(f, type, &broken), TRIB_DEAL_REFUSED_PAYLOAD);
+}
+
 /* ---- properties, on random sequences ---- */
 
 static uint64_t next_random(uint64_t *seed) {
@@ -344,6 +437,10 @@ int main(void) {
         WITH(a_copy_goes_its_own_way),
         WITH(stored_events_that_do_not_fit_are_counted_without_effect),
         WITH(without_memory_nothing_changes),
+        WITH(a_cancelled_stream_ends_when_the_last_of_money_tasks_and_people_is_back),
+        WITH(what_may_be_written_once_is_refused_the_second_time),
+        WITH(a_total_never_falls_below_what_is_paid),
+        WITH(an_open_type_stores_opcodes_that_it_does_not_list),
         WITH(random_sequences_keep_the_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
