@@ -294,7 +294,7 @@ static trib_code attach_db(trib_handle *host, trib_db *db, const trib_attach_tar
     trib_guest *g = NULL;
     trib_code code = trib_fail_retry(db, err);
     if (code == TRIB_OK) code = add_guest(host, db, target, alias, &g, err);
-    if (code != TRIB_OK) {
+    if (code != TRIB_OK || !g) { /* both or neither; gcc cannot know */
         if (target->release) target->release(target->owner);
         trib_db_unref(db);
         return code;

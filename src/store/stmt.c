@@ -150,6 +150,16 @@ static trib_code prepare_alter(trib_stmt *stmt, trib_str sql, trib_stmt_head hea
     return trib_libsql_alter_check(stmt->handle, sql, err);
 }
 
+/* Nothing that a path, URI or ":memory:" has in it; who knows the tenants decides the rest. */
+static bool is_plain_name(trib_str name) {
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!letter && c != '_' && c != '-') return false;
+    }
+    return name.len > 0;
+}
+
 /* ATTACH [DATABASE] name AS alias; DETACH [DATABASE] alias. Of a client; nothing happens before it is stepped. Names
  * are unquoted; doubled quotes in them stay and fit no tenant. */
 static trib_code parse_attach(trib_str rest, bool detach, trib_str *ret_name, trib_str *ret_alias, trib_error *err) {
@@ -168,6 +178,9 @@ static trib_code parse_attach(trib_str rest, bool detach, trib_str *ret_name, tr
                                                      "name of a tenant as it is: no file, expression or parameter");
     *ret_name = trib_sql_unquoted(name);
     *ret_alias = trib_sql_unquoted(alias);
+    if (!detach && !is_plain_name(*ret_name))
+        return trib_policy_unsupported(err, "ATTACH of what is no tenant's name (no file, no URI); write ATTACH "
+                                            "'tenant' AS alias");
     bool quoted_in = trib_str_find(*ret_alias, '"') != SIZE_MAX || trib_str_find(*ret_alias, '\'') != SIZE_MAX;
     if (ret_alias->len == 0 || ret_alias->len > TRIB_ATTACH_ALIAS_BYTES || quoted_in)
         return trib_error_set(err, TRIB_SQL_PARSE_ERROR,

@@ -195,7 +195,7 @@ static const ss_template templates[] = {
     REFUSE("CREATE TEMPORARY TRIGGER %Ptt AFTER INSERT ON %Pa BEGIN SELECT 1; END"),
     REFUSE("ATTACH 'x.db' AS other"),
     REFUSE("ATTACH ':memory:' AS other"),
-    REFUSE("DETACH other"),
+    REFUSE("DETACH 'oth' || 'er'"),
     REFUSE("VACUUM"),
     REFUSE("VACUUM INTO 'x.db'"),
     REFUSE("ANALYZE"),

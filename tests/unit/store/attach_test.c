@@ -225,6 +225,10 @@ static void what_is_no_name_is_refused_with_a_cure(void **state) {
     fails(f, "ATTACH 'b' AS ''", TRIB_SQL_PARSE_ERROR, "alias");
     fails(f, "ATTACH 'b' AS \"a\"\"b\"", TRIB_SQL_PARSE_ERROR, "alias");
     fails(f, "DETACH ?", TRIB_SQL_PARSE_ERROR, "DETACH alias");
+    fails(f, "ATTACH '' AS o", TRIB_SQL_PARSE_ERROR, "no tenant's name");
+    fails(f, "ATTACH ':memory:' AS o", TRIB_SQL_PARSE_ERROR, "no tenant's name");
+    fails(f, "ATTACH 'file:b?mode=rw' AS o", TRIB_SQL_PARSE_ERROR, "no tenant's name");
+    fails(f, "ATTACH '/disk/db/b.db' AS o", TRIB_SQL_PARSE_ERROR, "no tenant's name");
     fails(f, "ATTACH 'nobody' AS o", TRIB_TENANT_NOT_FOUND, "no such one");
     fails(f, "ATTACH 'b' AS main", TRIB_SQL_ERROR, "already in use");
     fails(f, "ATTACH 'b' AS Temp", TRIB_SQL_ERROR, "already in use");
