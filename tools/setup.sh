@@ -16,7 +16,7 @@ die() {
 groups_of() {
     case $1 in
     build | run | analyze) echo build ;;
-    test | soak) echo build unit clang http shells node ;;
+    test | soak) echo build unit clang http shells node browser ;;
     tsan) echo build unit ;;
     fuzz) echo build clang ;;
     tidy) echo build unit clang tidy ;;
@@ -99,11 +99,13 @@ install_missing() {
 main() {
     [ $# -eq 1 ] || die "usage: tools/setup.sh GOAL"
     wanted=$(groups_of "$1")
+    read_system
+    # there it is a snap: the test says how to name another browser
+    [ "$system" != ubuntu ] || wanted=$(echo "$wanted" | sed 's/ browser//')
     listing=$(mktemp)
     trap 'rm -f "$listing"' EXIT
     find_missing >"$listing"
     [ -n "$missing" ] || return 0
-    read_system
     echo "Missing for 'make $1' on $label:"
     cat "$listing"
     if [ -z "$system" ]; then

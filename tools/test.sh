@@ -5,7 +5,7 @@
 #
 #   TRIB_TEST_STAGES="rules unit"   only these stages (default: all of ALL below)
 #   TRIB_TEST_FUZZ_SECONDS=30 TRIB_TEST_CRASH_CYCLES=50 TRIB_TEST_POWER_CUTS=5000
-#   TRIB_TEST_SESSION_STEPS=50000   how long the long ones run; tests read the last three
+#   TRIB_TEST_SESSION_STEPS=50000 TRIB_TEST_SYNC_ROUNDS=3000   how long the long ones run; tests read the last four
 #
 # Logs are kept in build/test-logs. A stage for which nothing is written yet says so and counts nothing.
 set -u
@@ -15,6 +15,7 @@ export TRIB_TEST_FUZZ_SECONDS="${TRIB_TEST_FUZZ_SECONDS:-30}"
 export TRIB_TEST_CRASH_CYCLES="${TRIB_TEST_CRASH_CYCLES:-50}"
 export TRIB_TEST_POWER_CUTS="${TRIB_TEST_POWER_CUTS:-5000}"
 export TRIB_TEST_SESSION_STEPS="${TRIB_TEST_SESSION_STEPS:-50000}"
+export TRIB_TEST_SYNC_ROUNDS="${TRIB_TEST_SYNC_ROUNDS:-3000}"
 export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_stack_use_after_return=1}"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
 export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=1 second_deadlock_stack=1}"
@@ -177,7 +178,7 @@ left_out() {
     cat <<TEXT
 
 Left out here, and run in full by 'make soak': crash loop ($TRIB_TEST_CRASH_CYCLES kill cycles of 500), power cut ($TRIB_TEST_POWER_CUTS cuts of
-100,000), sessions against plain SQLite ($TRIB_TEST_SESSION_STEPS steps of 1,000,000), fuzzing ($TRIB_TEST_FUZZ_SECONDS s a target of 600 s), one run per client instead of many. 'make analyze' and 'make tidy' apart.
+100,000), sessions against plain SQLite ($TRIB_TEST_SESSION_STEPS steps of 1,000,000), replicas ($TRIB_TEST_SYNC_ROUNDS syncs of 100,000), fuzzing ($TRIB_TEST_FUZZ_SECONDS s a target of 600 s), one run per client instead of many. 'make analyze' and 'make tidy' apart.
 TEXT
 }
 

@@ -42,7 +42,7 @@
     X(AUTH_HEADER_NOT_FOUND, "AUTH_HEADER_NOT_FOUND", 401, 16, 0, "no Authorization header was given")                   \
     X(AUTH_HEADER_INVALID, "AUTH_HTTP_HEADER_INVALID", 401, 16, 0, "the Authorization header cannot be read")            \
     X(FORBIDDEN, "FORBIDDEN", 403, 7, 0, "the token does not allow this")                                                \
-    X(TENANT_NOT_FOUND, "TENANT_NOT_FOUND", 404, 5, 0, "there is no such tenant, or the token may not see it")           \
+    X(TENANT_NOT_FOUND, "TENANT_NOT_FOUND", 404, 9, 0, "there is no such tenant, or the token may not see it")           \
     X(TENANT_MISSING, "TENANT_MISSING", 400, 3, 0, "nothing in the request names a tenant")                              \
     X(TENANT_AMBIGUOUS, "TENANT_AMBIGUOUS", 400, 3, 0, "the request names two different tenants")                        \
     X(TENANT_EXISTS, "TENANT_EXISTS", 409, 6, 0, "a tenant with this name already exists")                               \
@@ -68,6 +68,8 @@
     X(BATON_INVALID, "BATON_INVALID", 400, 3, 0, "Received an invalid baton")                                            \
     X(BATON_REUSED, "BATON_REUSED", 400, 3, 0, "Received a baton that has already been used")                            \
     X(PROTOCOL, "HRANA_PROTO_ERROR", 400, 3, 0, "the message breaks the Hrana protocol")                                 \
+    X(NO_HELLO, "NO_HELLO", 400, 9, 1, "the replica must say Hello first")                                               \
+    X(REPLICA_AHEAD, "REPLICA_AHEAD", 400, 11, 0, "the replica has frames that this database never had")                 \
     X(SQL_STORE_TOO_MANY, "SQL_STORE_TOO_MANY", 400, 8, 0, "the session already stores too many SQL texts")              \
     X(SQL_STORE_TOO_LARGE, "SQL_STORE_TOO_LARGE", 400, 8, 0, "the SQL text is too large to be stored")                   \
     /* durability and damage */                                                                                          \
@@ -78,9 +80,13 @@
     X(IMPORT_REFUSED, "IMPORT_REFUSED", 400, 9, 0, "the file cannot become a tenant's database")                         \
     X(DISK_FULL, "DISK_FULL", 507, 8, 1, "the disk is full")                                                             \
     X(DATA_FOLDER_LOCKED, "DATA_FOLDER_LOCKED", 500, 13, 0, "another process uses this data folder")                     \
+    /* streams of deals */                                                                                               \
+    X(BAD_TRANSITION, "BAD_TRANSITION", 422, 9, 0, "the stream's status does not allow this event")                      \
+    X(BAD_EVENT, "BAD_EVENT", 422, 3, 0, "the event does not fit the type of its stream")                                \
     /* command line and configuration */                                                                                 \
     X(CONFIG, "CONFIG_INVALID", 400, 3, 0, "the configuration has an error")                                             \
     X(USAGE, "USAGE", 400, 3, 0, "the command was called with wrong words")                                              \
+    X(STREAM_TYPE_INVALID, "STREAM_TYPE_INVALID", 400, 3, 0, "a file of a stream type has errors")                       \
     X(CONNECT, "CONNECT_FAILED", 502, 14, 1, "the server cannot be reached")                                             \
     X(REMOTE, "REMOTE_ERROR", 502, 2, 0, "the server answered with an error")                                            \
     /* inside only: the caller must wait; never reaches a client */                                                      \

@@ -26,6 +26,8 @@ extern const trib_command trib_cmd_import_db;
 extern const trib_command trib_cmd_import_sql;
 extern const trib_command trib_cmd_import_sqld;
 extern const trib_command trib_cmd_export;
+extern const trib_command trib_cmd_stream_types;
+extern const trib_command trib_cmd_stream_check;
 extern const trib_command trib_cmd_config_show;
 extern const trib_command trib_cmd_version;
 extern const trib_command trib_cmd_help;
@@ -56,6 +58,8 @@ const trib_command *const trib_commands[] = {
     &trib_cmd_import_sql,
     &trib_cmd_import_sqld,
     &trib_cmd_export,
+    &trib_cmd_stream_types,
+    &trib_cmd_stream_check,
     &trib_cmd_config_show,
     &trib_cmd_completion,
     &trib_cmd_version,

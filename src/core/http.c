@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "core/app.h"
+#include "core/grpc.h"
 #include "wire/json.h"
 
 /* After how long a refused client may come again: long enough to take the pressure off, short for a human. */
@@ -58,13 +59,24 @@ void trib_http_answer_error(trib_http_request *request, const trib_error *err) {
     trib_http_answer_error_as(request, err, trib_code_http(err->code));
 }
 
+trib_http_answer trib_http_error_answer(const trib_http_request *request, const trib_error *err, int status,
+                                        trib_buf *body) {
+    bool grpc = trib_grpc_is_call(request->content_type);
+    trib_http_answer answer = {.status = grpc ? 200 : status, .meant_status = status, .body = body};
+    trib_buf_init(body, ERROR_BODY_MAX_BYTES);
+    answer.content_type = grpc ? TRIB_GRPC_CONTENT_TYPE : "application/json";
+    if (grpc) trib_grpc_error_body(body, err);
+    else trib_http_error_body(body, err, request->request_id);
+    if (!body->failed) return answer;
+    answer.status = status;
+    answer.content_type = NULL;
+    answer.body = NULL;
+    return answer;
+}
+
 void trib_http_answer_error_as(trib_http_request *request, const trib_error *err, int status) {
     trib_buf body;
-    trib_buf_init(&body, ERROR_BODY_MAX_BYTES);
-    trib_http_error_body(&body, err, request->request_id);
-    trib_http_answer answer = {.status = status, .content_type = "application/json", .body = &body};
-    if (body.failed) answer.content_type = NULL;
-    if (body.failed) answer.body = NULL;
+    trib_http_answer answer = trib_http_error_answer(request, err, status, &body);
     if (trib_code_retry(err->code)) answer.extra_headers = TRIB_STR(RETRY_AFTER_HEADER);
     trib_http_answer_send(request, &answer);
     trib_buf_deinit(&body);

@@ -71,10 +71,12 @@ trib_str trib_http_header(const trib_http_request *request, const char *name);
 
 typedef struct trib_http_answer {
     int status;
+    int meant_status; /* for logs and metrics, where `status` tells a protocol's peer something else; 0: status */
     const char *content_type; /* exactly as sent; libSQL clients compare it verbatim. NULL: none */
     trib_buf *body;           /* moved: emptied by the call. NULL: empty */
     trib_str extra_headers;   /* "name: value\r\n"...; borrowed */
     bool close;               /* close the connection afterwards */
+    bool drop;                /* no answer: breaks the connection off, the rest is not looked at */
 } trib_http_answer;
 
 /* Exactly once a request, on its home loop. The request is gone afterwards. */
@@ -84,6 +86,10 @@ void trib_http_answer_send(trib_http_request *request, const trib_http_answer *a
 void trib_http_answer_error(trib_http_request *request, const trib_error *err);
 /* The same with another status, for a protocol that has its own. */
 void trib_http_answer_error_as(trib_http_request *request, const trib_error *err, int status);
+/* That answer, not sent yet; `body` is not initialised and is made. To a gRPC-web call (core/grpc.h) it is HTTP 200
+ * with the reason in trailers. */
+trib_http_answer trib_http_error_answer(const trib_http_request *request, const trib_error *err, int status,
+                                        trib_buf *body);
 /* Text or JSON without a buffer of one's own. */
 void trib_http_answer_text(trib_http_request *request, int status, const char *content_type, trib_str text);
 

@@ -2,7 +2,8 @@
 /* Sessions and their batons; see session.h.
  *
  * baton = base64url( id: 128 random bits | seq: u32 big-endian ). The id is the secret; seq goes up with each use, so
- * that a baton works once. */
+ * that a baton works once. A session that its client names has an id made from the name, tenant and principal, with a
+ * secret of this run: it lies in the same table, and no baton can be made for it. */
 
 /* gcc -fanalyzer loses sight of memory that an object beyond a function owns; LeakSanitizer watches instead. */
 #if defined TRIB_ANALYZE && !defined __clang__
@@ -16,6 +17,7 @@
 
 #include "base/map.h"
 #include "core/db_job.h"
+#include "crypto/hash.h"
 #include "wire/base64.h"
 
 typedef struct gone_id {
@@ -30,7 +32,8 @@ struct trib_sessions {
     trib_list idle; /* trib_session.link, oldest first */
     gone_id *gone;  /* ring of expired ids */
     size_t gone_next;
-    bool draining; /* no session outlives its request any more */
+    char secret[16]; /* in the ids of named ones */
+    bool draining;   /* no session outlives its request any more */
 };
 
 static trib_str id_key(const trib_session *session) {
@@ -54,7 +57,8 @@ trib_code trib_sessions_new(trib_app *app, trib_sessions **ret, trib_error *err)
     trib_list_init(&sessions->idle);
     sessions->lock = trib_mutex_new(app->env);
     sessions->gone = calloc(TRIB_SESSION_REMEMBER_MAX, sizeof *sessions->gone);
-    if (!sessions->lock || !sessions->gone || !trib_env_random(app->env, &seed, sizeof seed)) {
+    if (!sessions->lock || !sessions->gone || !trib_env_random(app->env, &seed, sizeof seed) ||
+        !trib_env_random(app->env, sessions->secret, sizeof sessions->secret)) {
         trib_mutex_free(app->env, sessions->lock);
         free(sessions->gone);
         free(sessions);
@@ -97,6 +101,7 @@ trib_code trib_session_new(trib_sessions *sessions, trib_tenant *tenant, const t
     memcpy(session->fingerprint, principal->fingerprint, sizeof session->fingerprint);
     session->busy = true;
     trib_list_init(&session->link);
+    trib_list_init(&session->waiters);
     (void)sessions;
     *ret = session;
     return TRIB_OK;
@@ -143,10 +148,32 @@ static void end(trib_session *session) {
     session_free(session);
 }
 
+/* In the place of a named session whose transaction ends with it: what tells its client so. Without memory nobody does.
+ * Lock held. */
+static void leave_word(trib_sessions *sessions, const trib_session *session, int64_t at_ms) {
+    trib_principal principal = {0};
+    trib_session *word = NULL;
+    if (!session->handle || !session->in_transaction || sessions->draining) return;
+    memcpy(principal.fingerprint, session->fingerprint, sizeof principal.fingerprint);
+    if (trib_session_new(sessions, session->tenant, &principal, &word, NULL) != TRIB_OK) return;
+    word->id = session->id;
+    word->named = true;
+    word->busy = false;
+    word->lost = trib_error_set(&word->lost_err, TRIB_TRANSACTION_TIMEOUT,
+                                "the transaction was idle for too long and was rolled back; begin it anew");
+    word->idle_since_ms = at_ms;
+    if (trib_map_set(&sessions->by_id, id_key(word), word, NULL) != TRIB_OK) session_free(word);
+    else trib_list_push_back(&sessions->idle, &word->link);
+}
+
 /* Takes an idle session out of the tables and remembers its id. Lock held. */
 static void expire(trib_sessions *sessions, trib_session *session, int64_t at_ms) {
     trib_list_remove(&session->link);
     trib_map_take(&sessions->by_id, id_key(session));
+    if (session->named) {
+        leave_word(sessions, session, at_ms);
+        return;
+    }
     sessions->gone[sessions->gone_next] = (gone_id){session->id, at_ms};
     sessions->gone_next = (sessions->gone_next + 1) % TRIB_SESSION_REMEMBER_MAX;
 }
@@ -254,6 +281,102 @@ trib_code trib_session_acquire(trib_sessions *sessions, trib_str baton, const tr
     return code;
 }
 
+/* ---- named by their clients ---- */
+
+static trib_code id_of_name(const trib_sessions *sessions, trib_str name, const trib_tenant *tenant,
+                            const trib_principal *principal, trib_id *ret, trib_error *err) {
+    char bytes[16 + sizeof principal->fingerprint + sizeof tenant->id + TRIB_SESSION_NAME_MAX_BYTES], *at = bytes;
+    uint8_t digest[TRIB_SHA256_BYTES];
+    if (name.len == 0 || name.len > TRIB_SESSION_NAME_MAX_BYTES)
+        return trib_error_set(err, TRIB_BAD_REQUEST, "the client's id must have 1 to %d bytes; send a UUID",
+                              TRIB_SESSION_NAME_MAX_BYTES);
+    memcpy(at, sessions->secret, sizeof sessions->secret);
+    at += sizeof sessions->secret;
+    memcpy(at, principal->fingerprint, sizeof principal->fingerprint);
+    at += sizeof principal->fingerprint;
+    memcpy(at, tenant->id, sizeof tenant->id);
+    at += sizeof tenant->id;
+    memcpy(at, name.ptr, name.len);
+    at += name.len;
+    trib_code code = trib_crypto_sha256(trib_str_make(bytes, (size_t)(at - bytes)), digest);
+    if (code != TRIB_OK) return trib_error_set(err, code, NULL);
+    memcpy(ret->bytes, digest, sizeof ret->bytes);
+    return TRIB_OK;
+}
+
+static void woken(trib_job *job) {
+    trib_session_waiter *waiter = (trib_session_waiter *)(void *)((char *)job - offsetof(trib_session_waiter, wake));
+    waiter->again(waiter);
+}
+
+/* Lock held. */
+static trib_code wait_for(trib_session *session, trib_session_waiter *waiter, trib_error *err) {
+    size_t waiting = 0;
+    for (const trib_list *at = session->waiters.next; at != &session->waiters; at = at->next) waiting++;
+    if (waiting >= TRIB_SESSION_WAITERS_MAX)
+        return trib_error_set(err, TRIB_TOO_MANY_REQUESTS,
+                              "%d statements of this connection wait already; send them one after another",
+                              TRIB_SESSION_WAITERS_MAX);
+    waiter->wake = (trib_job){.done = woken, .home = waiter->home};
+    trib_list_push_back(&session->waiters, &waiter->link);
+    return trib_error_set(err, TRIB_AGAIN, NULL);
+}
+
+/* All of them: one that is woken alone may be gone by then. Lock held. */
+static void wake_waiters(trib_session *session) {
+    for (trib_list *link; (link = trib_list_take_first(&session->waiters));) {
+        trib_session_waiter *waiter = TRIB_LIST_ITEM(link, trib_session_waiter, link);
+        waiter->home->post(waiter->home, &waiter->wake);
+    }
+}
+
+/* Lock held. */
+static trib_code new_named(trib_sessions *sessions, trib_id id, trib_tenant *tenant, const trib_principal *principal,
+                           trib_session **ret, trib_error *err) {
+    trib_session *session = NULL;
+    trib_code code = trib_session_new(sessions, tenant, principal, &session, err);
+    if (code != TRIB_OK) return code;
+    session->id = id;
+    session->named = true;
+    code = trib_map_set(&sessions->by_id, id_key(session), session, NULL);
+    if (code != TRIB_OK) {
+        session_free(session);
+        return trib_error_set(err, code, NULL);
+    }
+    *ret = session;
+    return TRIB_OK;
+}
+
+trib_code trib_session_acquire_named(trib_sessions *sessions, trib_str name, trib_tenant *tenant,
+                                     const trib_principal *principal, trib_session_waiter *waiter, trib_session **ret,
+                                     trib_error *err) {
+    trib_id id;
+    trib_list_init(&waiter->link);
+    trib_code code = id_of_name(sessions, name, tenant, principal, &id, err);
+    if (code != TRIB_OK) return code;
+    trib_mutex_lock(sessions->app->env, sessions->lock);
+    trib_session *session = trib_map_get(&sessions->by_id, trib_str_make((const char *)id.bytes, sizeof id.bytes));
+    if (!session) {
+        code = new_named(sessions, id, tenant, principal, ret, err);
+    } else if (session->busy) {
+        code = wait_for(session, waiter, err);
+    } else {
+        session->busy = true;
+        trib_list_remove(&session->link);
+        *ret = session;
+    }
+    trib_mutex_unlock(sessions->app->env, sessions->lock);
+    return code;
+}
+
+bool trib_session_stop_waiting(trib_sessions *sessions, trib_session_waiter *waiter) {
+    trib_mutex_lock(sessions->app->env, sessions->lock);
+    bool waits = trib_list_is_linked(&waiter->link);
+    if (waits) trib_list_remove(&waiter->link);
+    trib_mutex_unlock(sessions->app->env, sessions->lock);
+    return waits;
+}
+
 /* Lock held: a new session gets its id and its place in the table. */
 static trib_code enroll(trib_sessions *sessions, trib_session *session, trib_error *err) {
     if (!trib_id_is_zero(session->id)) return TRIB_OK;
@@ -294,7 +417,8 @@ trib_code trib_session_announce(trib_sessions *sessions, trib_session *session, 
 trib_code trib_session_release(trib_sessions *sessions, trib_session *session, char ret_baton[TRIB_BATON_BYTES],
                                trib_error *err) {
     trib_mutex_lock(sessions->app->env, sessions->lock);
-    bool ends = sessions->draining || atomic_load(&session->tenant->deleted);
+    bool empty = session->named && !session->handle && session->lost == TRIB_OK;
+    bool ends = empty || sessions->draining || atomic_load(&session->tenant->deleted);
     if (ends && !trib_id_is_zero(session->id)) trib_map_take(&sessions->by_id, id_key(session));
     trib_code code = ends ? TRIB_OK : announce(sessions, session, ret_baton, err);
     if (!ends && code == TRIB_OK) {
@@ -302,6 +426,7 @@ trib_code trib_session_release(trib_sessions *sessions, trib_session *session, c
         session->idle_since_ms = now_ms(sessions);
         trib_list_push_back(&sessions->idle, &session->link);
     }
+    wake_waiters(session);
     trib_mutex_unlock(sessions->app->env, sessions->lock);
     if (ends || code != TRIB_OK) {
         ret_baton[0] = '\0';
@@ -314,6 +439,7 @@ void trib_session_close(trib_sessions *sessions, trib_session *session) {
     if (!session) return;
     trib_mutex_lock(sessions->app->env, sessions->lock);
     if (!trib_id_is_zero(session->id)) trib_map_take(&sessions->by_id, id_key(session));
+    wake_waiters(session);
     trib_mutex_unlock(sessions->app->env, sessions->lock);
     end(session);
 }

@@ -6,7 +6,10 @@
  *                       instead of "invalid baton"
  *
  * A session without state costs about 200 bytes: its handle is kept only while a transaction is open or a setting
- * changed. */
+ * changed.
+ *
+ * A client may also name its session itself (proxy.Proxy does), and be in it from several connections at once: the one
+ * that comes second waits. */
 #ifndef TRIB_CORE_SESSION_H
 #define TRIB_CORE_SESSION_H
 
@@ -23,6 +26,8 @@ enum {
     TRIB_SESSION_IDLE_MS_DEFAULT = 60000,
     TRIB_SESSION_REMEMBER_MS = 300000, /* how long an expired id is told apart from an unknown one */
     TRIB_SESSION_REMEMBER_MAX = 16384, /* expired ids kept for that: bounds the memory of a session flood */
+    TRIB_SESSION_WAITERS_MAX = 16,     /* requests that wait for one that its client names: each holds its body */
+    TRIB_SESSION_NAME_MAX_BYTES = 64,  /* such a name; it is a UUID where clients make it */
     TRIB_BATON_BYTES = 28              /* 27 characters and a NUL */
 };
 
@@ -43,11 +48,13 @@ struct trib_session {
     size_t stored_bytes;
     trib_code lost; /* what the next statement must be told: TRANSACTION_TIMEOUT, ... */
     trib_error lost_err;
+    bool in_transaction; /* of a named one: its work says so */
     /* private to session.c */
     trib_id id;
     uint64_t fingerprint[2];
     uint32_t seq;
-    bool busy, announced;
+    bool busy, announced, named;
+    trib_list waiters; /* trib_session_waiter.link */
     int64_t idle_since_ms;
     trib_list link; /* idle ones, oldest first */
 };
@@ -72,6 +79,25 @@ trib_code trib_session_new(trib_sessions *sessions, trib_tenant *tenant, const t
  * same), BATON_REUSED, STREAM_EXPIRED, SHUTTING_DOWN. */
 trib_code trib_session_acquire(trib_sessions *sessions, trib_str baton, const trib_tenant *tenant,
                                const trib_principal *principal, trib_session **ret, trib_error *err);
+/* Who waits for a session that is busy. */
+typedef struct trib_session_waiter trib_session_waiter;
+struct trib_session_waiter {
+    trib_home *home;
+    void (*again)(trib_session_waiter *waiter); /* on the home loop, once: acquire again */
+    /* private to session.c */
+    trib_list link;
+    trib_job wake;
+};
+/* The session that the client itself names, now busy; a new one where there is none. Names of different tenants and
+ * principals are different. It is kept after release only while it has state (a transaction, a setting), until it is
+ * idle for too long; where that ended a transaction, the next statement is told TRANSACTION_TIMEOUT.
+ * Errors: AGAIN: it is busy, waiter->again follows. TOO_MANY_REQUESTS (TRIB_SESSION_WAITERS_MAX), BAD_REQUEST (no name,
+ * or over TRIB_SESSION_NAME_MAX_BYTES), NOMEM. Thread: a loop. */
+trib_code trib_session_acquire_named(trib_sessions *sessions, trib_str name, trib_tenant *tenant,
+                                     const trib_principal *principal, trib_session_waiter *waiter, trib_session **ret,
+                                     trib_error *err);
+/* True: it does not wait any more. False: `again` is on its way. Thread: the waiter's home. */
+bool trib_session_stop_waiting(trib_sessions *sessions, trib_session_waiter *waiter);
 /* Registers it if it is new and writes the next baton already; it stays busy until release, which writes the same one.
  * Errors: NOMEM. Thread: a loop. */
 trib_code trib_session_announce(trib_sessions *sessions, trib_session *session, char ret_baton[TRIB_BATON_BYTES],

@@ -2,7 +2,7 @@
 /* A database as it is at one moment, page by page: what a fork and an export copy. Its database stays in use.
  *
  * The work of a db_job calls read until it says done, and hands a chunk over in between; the read transaction that it
- * opens lives until the log is too long (TRIB_COPY_LOG_MAX_BYTES). */
+ * opens lives until the log is too long (TRIB_COPY_LOG_MAX_BYTES), and never waits for a peer: `add` writes to disk. */
 #ifndef TRIB_CORE_SNAPSHOT_H
 #define TRIB_CORE_SNAPSHOT_H
 

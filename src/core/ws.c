@@ -126,20 +126,20 @@ static void on_resolved(trib_auth_wait *wait) {
 }
 
 static trib_code resolve_later(trib_ws *ws, const trib_auth_query *query, trib_error *err) {
-    trib_ws_who *who = ws->who;
-    who->wait = calloc(1, sizeof *who->wait);
-    if (!who->wait) return trib_error_set(err, TRIB_NOMEM, NULL);
-    who->wait->query = *query;
-    who->wait->home = ws->home;
-    who->wait->resolved = on_resolved;
-    who->wait->owner = ws;
-    trib_code code = trib_auth_resolve_async(ws->app->auth, who->wait, err);
+    trib_auth_wait *wait = calloc(1, sizeof *wait);
+    if (!wait) return trib_error_set(err, TRIB_NOMEM, NULL);
+    wait->query = *query;
+    wait->home = ws->home;
+    wait->resolved = on_resolved;
+    wait->owner = ws;
+    ws->who->wait = wait;
+    trib_code code = trib_auth_resolve_async(ws->app->auth, wait, err);
     if (code == TRIB_OK) {
         trib_ws_set_reading(ws, false);
         return TRIB_OK;
     }
-    free(who->wait);
-    who->wait = NULL;
+    ws->who->wait = NULL;
+    free(wait);
     return code;
 }
 

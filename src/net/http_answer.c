@@ -10,7 +10,6 @@
 enum {
     JOIN_BODY_BYTES = 16 * 1024, /* up to here copying beats a second write */
     ALLOW_MAX_BYTES = 256,
-    ERROR_BODY_MAX_BYTES = 16 * 1024,
     PREFLIGHT_HEADERS_MAX_BYTES = 1024, /* of headers that a preflight asks for and gets repeated */
 };
 
@@ -39,6 +38,10 @@ static bool wants_cors(const trib_http_conn *conn) {
            trib_http1_known_get(&conn->parser.head, TRIB_HTTP1_ORIGIN).ptr;
 }
 
+static int meant_status(const trib_http_answer *answer) {
+    return answer->meant_status ? answer->meant_status : answer->status;
+}
+
 /* Everything of the head but its end. */
 static void write_head(trib_http_conn *conn, const trib_http_answer *answer) {
     trib_buf *out = &conn->out;
@@ -56,8 +59,17 @@ static void write_head(trib_http_conn *conn, const trib_http_answer *answer) {
     if (wants_cors(conn)) trib_buf_add(out, TRIB_STR(CORS_ORIGIN CORS_EXPOSE));
     trib_buf_add(out, answer->extra_headers);
     trib_http1_add_connection(out, !conn->must_close, minor);
-    conn->answer_status = answer->status;
+    conn->answer_status = meant_status(answer);
     conn->bodiless = trib_str_eq_c(conn->request.method, "HEAD");
+}
+
+/* What was answered before is sent, as far as it goes at once. */
+static void break_off(trib_http_conn *conn) {
+    conn->must_close = true;
+    trib_http_flush(conn);
+    if (conn->state != HTTP_GONE) conn->transport->abort(conn->transport_ctx, TRIB_CANCELLED);
+    if (conn->state != HTTP_GONE) conn->state = HTTP_CLOSING;
+    trib_http_conn_finish(conn);
 }
 
 static void answer_send(trib_http_request *request, const trib_http_answer *answer) {
@@ -68,8 +80,12 @@ static void answer_send(trib_http_request *request, const trib_http_answer *answ
     conn->answer_bytes = body_bytes;
     if (conn->state == HTTP_GONE || conn->state == HTTP_CLOSING) {
         if (answer->body) trib_buf_clear(answer->body);
-        conn->answer_status = answer->status;
+        conn->answer_status = meant_status(answer);
         trib_http_conn_finish(conn);
+        return;
+    }
+    if (answer->drop) {
+        break_off(conn);
         return;
     }
     if (answer->body && answer->body->failed) conn->out.failed = true;
@@ -137,10 +153,8 @@ static void stream_end(trib_http_request *request, bool aborted) {
     if (conn->state == HTTP_STREAMING && conn->wants_credit) conn->transport->set_deadline(conn->transport_ctx, 0);
     if (conn->state == HTTP_STREAMING && aborted) {
         /* no last chunk: the client must see that something is missing */
-        conn->must_close = true;
-        trib_http_flush(conn);
-        conn->transport->abort(conn->transport_ctx, TRIB_CANCELLED);
-        conn->state = HTTP_CLOSING;
+        break_off(conn);
+        return;
     } else if (conn->state == HTTP_STREAMING && conn->chunked && !conn->bodiless) {
         trib_http1_end_chunks(&conn->out);
     }
@@ -161,9 +175,8 @@ void trib_http_cancel(trib_http_conn *conn) {
 void trib_http_refuse(trib_http_conn *conn, const trib_error *err) {
     trib_error copy = *err; /* it may lie in the connection */
     trib_buf body, extra;
-    trib_buf_init(&body, ERROR_BODY_MAX_BYTES);
+    trib_http_answer answer = trib_http_error_answer(&conn->request, &copy, trib_code_http(copy.code), &body);
     trib_buf_init(&extra, ALLOW_MAX_BYTES);
-    trib_http_error_body(&body, &copy, conn->request.request_id);
     if (copy.code == TRIB_METHOD_NOT_ALLOWED) {
         trib_buf_add_c(&extra, "allow: ");
         trib_router_allow(conn->hub->router, conn->listener, conn->request.path, &extra);
@@ -172,10 +185,7 @@ void trib_http_refuse(trib_http_conn *conn, const trib_error *err) {
     }
     if (copy.code == TRIB_UPGRADE_REQUIRED) trib_buf_add_c(&extra, "sec-websocket-version: 13\r\n");
     if (trib_code_retry(copy.code)) trib_buf_add_c(&extra, "retry-after: 1\r\n");
-    trib_http_answer answer = {.status = trib_code_http(copy.code),
-                               .content_type = "application/json",
-                               .body = &body,
-                               .extra_headers = trib_buf_str(&extra)};
+    answer.extra_headers = trib_buf_str(&extra);
     answer_send(&conn->request, &answer);
     trib_buf_deinit(&body);
     trib_buf_deinit(&extra);

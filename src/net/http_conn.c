@@ -279,6 +279,12 @@ static trib_code authenticate_later(trib_http_conn *conn, const trib_auth_query 
     return code;
 }
 
+/* gRPC clients send theirs under another name. */
+static trib_str authorization(const trib_http_conn *conn) {
+    trib_str given = known(conn, TRIB_HTTP1_AUTHORIZATION);
+    return given.ptr ? given : known(conn, TRIB_HTTP1_X_AUTHORIZATION);
+}
+
 static void authenticate(trib_http_conn *conn) {
     trib_auth_query query = {.auth_class = conn->match.route->auth,
                              .listener = conn->listener,
@@ -286,7 +292,7 @@ static void authenticate(trib_http_conn *conn) {
                              .host = conn->request.host,
                              .x_namespace = known(conn, TRIB_HTTP1_X_NAMESPACE),
                              .x_namespace_bin = known(conn, TRIB_HTTP1_X_NAMESPACE_BIN),
-                             .authorization = known(conn, TRIB_HTTP1_AUTHORIZATION),
+                             .authorization = authorization(conn),
                              .now_ms = trib_env_wall_ms(conn->hub->app->env),
                              .memo = &conn->memo};
     trib_error err;

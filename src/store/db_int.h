@@ -19,6 +19,7 @@
 #include "store/log.h"
 #include "store/pool.h"
 #include "store/quarantine.h"
+#include "store/spool.h"
 #include "store/store_int.h"
 #include "store/vfs.h"
 #include "store/wal.h"
@@ -213,7 +214,9 @@ struct trib_store {
     trib_map dbs;     /* id -> trib_db */
     trib_list unused; /* databases without references, the longest unused first */
     bool stopping;
-    _Atomic uint64_t quarantined;    /* since the start */
+    _Atomic uint64_t quarantined;                             /* since the start */
+    char spool_owners[TRIB_SPOOLS_MAX][TRIB_DB_ID_BYTES + 1]; /* "": a free place */
+    int64_t spool_bytes;                                      /* in all of them */
     uint8_t folder_known[65536 / 8]; /* bit aabb: <data>/db/<aa>/<bb> was made and synced by this process */
 };
 

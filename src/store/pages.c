@@ -106,11 +106,10 @@ trib_code trib_pages_open(trib_handle *handle, trib_db_point *ret, trib_error *e
 
 trib_code trib_pages_list(trib_handle *handle, const trib_db_point *point, uint64_t since, trib_buf *ret,
                           trib_error *err) {
-    enum { LOCK_PAGE = 0x40000000 / TRIB_PAGE_BYTES + 1 }; /* fileformat2.html#the_lock_byte_page */
     if (since != TRIB_FRAME_NONE) return trib_db_map_changed(handle->db, since, point, ret, err);
     for (uint32_t page = 1; page <= point->page_count; page++) {
         trib_page_change change = {.frame_no = point->frame_no, .page = page};
-        if (page != LOCK_PAGE) trib_buf_add_bytes(ret, &change, sizeof change);
+        if (page != TRIB_PAGE_OF_LOCK) trib_buf_add_bytes(ret, &change, sizeof change);
     }
     return ret->failed ? trib_error_set(err, TRIB_NOMEM, NULL) : TRIB_OK;
 }

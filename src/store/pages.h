@@ -17,7 +17,9 @@ enum {
     TRIB_PAGE_BYTES = 4096,                /* what replicas can take; a file with other pages is refused */
     TRIB_PAGES_SETTLE_MS = 100,            /* longest wait for a commit's own writer to take it to the map */
     TRIB_PAGES_CHECK_MAX_BYTES = 64 << 20, /* up to this size pushed pages are followed by a check of the database */
-    TRIB_PAGES_PUSH_MAX = 4096             /* pages of one push: they are held in memory, under the turn */
+    TRIB_PAGES_PUSH_MAX = 4096,            /* pages of one push: they are held in memory, under the turn */
+    TRIB_PAGE_OF_LOCK =
+        0x40000000 / TRIB_PAGE_BYTES + 1 /* SQLite never uses it (fileformat2.html#the_lock_byte_page) */
 };
 /* "Since nothing": every page. In an epoch that began over an existing file, 0 does not name those that never changed
  * since. */

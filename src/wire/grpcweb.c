@@ -46,12 +46,19 @@ void trib_grpcweb_end(trib_buf *out, size_t place) {
     for (size_t i = 0; i < 4; i++) out->ptr[place + 1 + i] = (char)(len >> (24 - 8 * i));
 }
 
-/* Percent-encoding of grpc-message: everything but printable ASCII, and the percent sign. */
+void trib_grpcweb_head(trib_buf *out, uint32_t len) {
+    char head[TRIB_GRPCWEB_HEAD_BYTES] = {0};
+    for (size_t i = 0; i < 4; i++) head[1 + i] = (char)(len >> (24 - 8 * i));
+    trib_buf_add_bytes(out, head, sizeof head);
+}
+
+/* Percent-encoding of grpc-message: everything but printable ASCII, the percent sign, and the colon, because the client
+ * of embedded replicas takes what stands between two colons of a trailer for its value. */
 static void add_encoded(trib_buf *out, trib_str text) {
     static const char hex[] = "0123456789ABCDEF";
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.ptr[i];
-        if (c >= ' ' && c <= '~' && c != '%') {
+        if (c >= ' ' && c <= '~' && c != '%' && c != ':') {
             trib_buf_add_char(out, (char)c);
             continue;
         }

@@ -32,6 +32,8 @@ trib_code trib_grpcweb_request(trib_str body, trib_str *ret, trib_error *err);
 /* A frame of data whose message is appended to `out` between the two calls; begin returns its place for end. */
 size_t trib_grpcweb_begin(trib_buf *out);
 void trib_grpcweb_end(trib_buf *out, size_t place);
+/* The same where the length is known before: the caller appends so many bytes. */
+void trib_grpcweb_head(trib_buf *out, uint32_t len);
 /* The last frame. status: gRPC's, 0 is OK; an empty message is left out, others are percent-encoded. */
 void trib_grpcweb_trailer(trib_buf *out, int status, trib_str message);
 

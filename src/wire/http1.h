@@ -55,6 +55,7 @@ enum {
     X(AUTHORIZATION, "authorization", 1)                                                                               \
     X(CONTENT_LENGTH, "content-length", 1)                                                                             \
     X(X_NAMESPACE_BIN, "x-namespace-bin", 1)                                                                           \
+    X(X_AUTHORIZATION, "x-authorization", 1)                                                                           \
     X(ACCEPT_ENCODING, "accept-encoding", 0)                                                                           \
     X(TRANSFER_ENCODING, "transfer-encoding", 1)
 

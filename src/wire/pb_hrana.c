@@ -6,10 +6,8 @@
 #include <trib_proto/hrana.pb-c.h>
 
 #include "wire/pb.h"
+#include "wire/pb_cond.h"
 #include "wire/pb_int.h"
-
-_Static_assert((int)TRIB_HRANA_COND_DEPTH_MAX <= (int)TRIB_PB_NESTING_MAX,
-               "conditions nest less deeply than messages may");
 
 typedef Trib__Hrana__Stmt pb_stmt;
 typedef Trib__Hrana__Value pb_value;
@@ -100,57 +98,34 @@ static trib_code get_stmt(trib_arena *arena, const pb_stmt *from, hrana_stmt *re
     return get_args(arena, from, ret, err);
 }
 
-/* ---- conditions: their children are bytes, decoded here one level at a time ---- */
+/* ---- conditions ---- */
 
-static trib_code get_cond(trib_arena *arena, const pb_cond *from, size_t step, unsigned depth, hrana_cond **ret,
-                          trib_error *err);
-
-static trib_code get_child(trib_arena *arena, ProtobufCBinaryData bytes, size_t step, unsigned depth, hrana_cond **ret,
-                           trib_error *err) {
-    const void *child;
-    if (depth > TRIB_HRANA_COND_DEPTH_MAX) return bad(err, "the conditions are nested too deeply");
-    trib_code code = unpack(arena, &trib__hrana__batch_cond__descriptor, trib_pb_str(bytes), &child, err);
-    return code == TRIB_OK ? get_cond(arena, child, step, depth, ret, err) : code;
+static trib_code unpack_cond(trib_arena *arena, trib_str bytes, const void **ret, trib_error *err) {
+    return unpack(arena, &trib__hrana__batch_cond__descriptor, bytes, ret, err);
 }
 
-static trib_code get_children(trib_arena *arena, const Trib__Hrana__CondList *list, size_t step, unsigned depth,
-                              hrana_cond *parent, trib_error *err) {
-    hrana_cond **tail = &parent->first;
-    for (size_t i = 0; i < list->n_conds; i++) {
-        trib_code code = get_child(arena, list->conds[i], step, depth + 1, tail, err);
-        if (code != TRIB_OK) return code;
-        tail = &(*tail)->next;
-    }
-    return TRIB_OK;
-}
-
-static trib_code set_target(hrana_cond *cond, hrana_cond_type type, uint32_t target, size_t step, trib_error *err) {
-    cond->type = type;
-    cond->step = target;
-    return target < step ? TRIB_OK : trib_hrana_bad_reference(err);
-}
-
-static trib_code get_cond(trib_arena *arena, const pb_cond *from, size_t step, unsigned depth, hrana_cond **ret,
-                          trib_error *err) {
-    hrana_cond *cond = trib_arena_zalloc(arena, 1, sizeof *cond);
-    if (!cond) return trib_hrana_decode_nomem(err);
-    *ret = cond;
+static trib_code cond_level(const void *message, trib_pb_level *ret, trib_error *err) {
+    const pb_cond *from = message;
     switch ((int)from->cond_case) {
-    case TRIB__HRANA__BATCH_COND__COND_OK: return set_target(cond, HRANA_COND_OK, from->ok, step, err);
-    case TRIB__HRANA__BATCH_COND__COND_ERROR: return set_target(cond, HRANA_COND_ERROR, from->error, step, err);
+    case TRIB__HRANA__BATCH_COND__COND_OK: *ret = (trib_pb_level){HRANA_COND_OK, from->ok, NULL, 0}; return TRIB_OK;
+    case TRIB__HRANA__BATCH_COND__COND_ERROR:
+        *ret = (trib_pb_level){HRANA_COND_ERROR, from->error, NULL, 0};
+        return TRIB_OK;
     case TRIB__HRANA__BATCH_COND__COND_NEGATED:
-        cond->type = HRANA_COND_NOT;
-        return get_child(arena, from->negated, step, depth + 1, &cond->first, err);
+        *ret = (trib_pb_level){HRANA_COND_NOT, 0, &from->negated, 1};
+        return TRIB_OK;
     case TRIB__HRANA__BATCH_COND__COND_ALL:
-        cond->type = HRANA_COND_AND;
-        return get_children(arena, from->all, step, depth, cond, err);
+        *ret = (trib_pb_level){HRANA_COND_AND, 0, from->all->conds, from->all->n_conds};
+        return TRIB_OK;
     case TRIB__HRANA__BATCH_COND__COND_ANY:
-        cond->type = HRANA_COND_OR;
-        return get_children(arena, from->any, step, depth, cond, err);
-    case TRIB__HRANA__BATCH_COND__COND_IS_AUTOCOMMIT: cond->type = HRANA_COND_IS_AUTOCOMMIT; return TRIB_OK;
+        *ret = (trib_pb_level){HRANA_COND_OR, 0, from->any->conds, from->any->n_conds};
+        return TRIB_OK;
+    case TRIB__HRANA__BATCH_COND__COND_IS_AUTOCOMMIT: ret->type = HRANA_COND_IS_AUTOCOMMIT; return TRIB_OK;
     default: return not_recognized(err, "BatchCond");
     }
 }
+
+static const trib_pb_cond_face cond_face = {unpack_cond, cond_level, bad};
 
 static trib_code get_batch(trib_arena *arena, const pb_batch *from, hrana_batch *ret, trib_error *err) {
     if (!from) from = &no_batch;
@@ -162,7 +137,7 @@ static trib_code get_batch(trib_arena *arena, const pb_batch *from, hrana_batch 
         const Trib__Hrana__BatchStep *step = from->steps[i];
         trib_code code = get_stmt(arena, step->stmt, &ret->steps[i].stmt, err);
         if (code == TRIB_OK && step->condition)
-            code = get_cond(arena, step->condition, i, 0, &ret->steps[i].condition, err);
+            code = trib_pb_get_cond(&cond_face, arena, step->condition, i, &ret->steps[i].condition, err);
         if (code != TRIB_OK) return code;
     }
     return TRIB_OK;

@@ -8,7 +8,7 @@
 
 #include <trib_proto/proxy.pb-c.h>
 
-#include "wire/pb.h"
+#include "wire/pb_cond.h"
 #include "wire/pb_int.h"
 
 typedef Trib__Proxy__Cond pb_cond;
@@ -83,57 +83,34 @@ void trib_proxy_value(trib_pb_writer *w, trib_value value) {
     trib_pw_close(w);
 }
 
-/* ---- conditions: children are bytes, decoded one level at a time ---- */
+/* ---- conditions ---- */
 
-static trib_code get_cond(trib_arena *arena, const pb_cond *from, size_t step, unsigned depth, hrana_cond **ret,
-                          trib_error *err);
-
-static trib_code get_child(trib_arena *arena, ProtobufCBinaryData bytes, size_t step, unsigned depth, hrana_cond **ret,
-                           trib_error *err) {
-    const void *child;
-    if (depth > TRIB_HRANA_COND_DEPTH_MAX) return bad(err, "the conditions are nested too deeply");
-    trib_code code = unpack(arena, &trib__proxy__cond__descriptor, trib_pb_str(bytes), &child, err);
-    return code == TRIB_OK ? get_cond(arena, child, step, depth, ret, err) : code;
+static trib_code unpack_cond(trib_arena *arena, trib_str bytes, const void **ret, trib_error *err) {
+    return unpack(arena, &trib__proxy__cond__descriptor, bytes, ret, err);
 }
 
-static trib_code get_children(trib_arena *arena, const Trib__Proxy__CondList *list, size_t step, unsigned depth,
-                              hrana_cond *parent, trib_error *err) {
-    hrana_cond **tail = &parent->first;
-    for (size_t i = 0; i < list->n_conds; i++) {
-        trib_code code = get_child(arena, list->conds[i], step, depth + 1, tail, err);
-        if (code != TRIB_OK) return code;
-        tail = &(*tail)->next;
-    }
-    return TRIB_OK;
-}
-
-static trib_code get_cond(trib_arena *arena, const pb_cond *from, size_t step, unsigned depth, hrana_cond **ret,
-                          trib_error *err) {
-    int64_t target;
-    hrana_cond *cond = trib_arena_zalloc(arena, 1, sizeof *cond);
-    if (!cond) return trib_hrana_decode_nomem(err);
-    *ret = cond;
+static trib_code cond_level(const void *message, trib_pb_level *ret, trib_error *err) {
+    const pb_cond *from = message;
     switch ((int)from->cond_case) {
-    case TRIB__PROXY__COND__COND_OK:
+    case TRIB__PROXY__COND__COND_OK: *ret = (trib_pb_level){HRANA_COND_OK, from->ok->step, NULL, 0}; return TRIB_OK;
     case TRIB__PROXY__COND__COND_ERR:
-        cond->type = from->cond_case == TRIB__PROXY__COND__COND_OK ? HRANA_COND_OK : HRANA_COND_ERROR;
-        target = cond->type == HRANA_COND_OK ? from->ok->step : from->err->step;
-        if (target < 0 || (uint64_t)target >= step) return trib_hrana_bad_reference(err);
-        cond->step = (uint32_t)target;
+        *ret = (trib_pb_level){HRANA_COND_ERROR, from->err->step, NULL, 0};
         return TRIB_OK;
     case TRIB__PROXY__COND__COND_NEGATED:
-        cond->type = HRANA_COND_NOT;
-        return get_child(arena, from->negated->cond, step, depth + 1, &cond->first, err);
+        *ret = (trib_pb_level){HRANA_COND_NOT, 0, &from->negated->cond, 1};
+        return TRIB_OK;
     case TRIB__PROXY__COND__COND_ALL:
-        cond->type = HRANA_COND_AND;
-        return get_children(arena, from->all, step, depth, cond, err);
+        *ret = (trib_pb_level){HRANA_COND_AND, 0, from->all->conds, from->all->n_conds};
+        return TRIB_OK;
     case TRIB__PROXY__COND__COND_ANY:
-        cond->type = HRANA_COND_OR;
-        return get_children(arena, from->any, step, depth, cond, err);
-    case TRIB__PROXY__COND__COND_IS_AUTOCOMMIT: cond->type = HRANA_COND_IS_AUTOCOMMIT; return TRIB_OK;
+        *ret = (trib_pb_level){HRANA_COND_OR, 0, from->any->conds, from->any->n_conds};
+        return TRIB_OK;
+    case TRIB__PROXY__COND__COND_IS_AUTOCOMMIT: ret->type = HRANA_COND_IS_AUTOCOMMIT; return TRIB_OK;
     default: return bad(err, "a condition of an unknown type");
     }
 }
+
+static const trib_pb_cond_face cond_face = {unpack_cond, cond_level, bad};
 
 /* ---- programs ---- */
 
@@ -186,7 +163,8 @@ trib_code trib_proxy_decode_execute(trib_arena *arena, trib_str message, trib_pr
     for (size_t i = 0; code == TRIB_OK && i < program->count; i++) {
         const Trib__Proxy__Step *step = from->pgm->steps[i];
         code = get_query(arena, step->query, &program->steps[i].stmt, err);
-        if (code == TRIB_OK && step->cond) code = get_cond(arena, step->cond, i, 0, &program->steps[i].condition, err);
+        if (code == TRIB_OK && step->cond)
+            code = trib_pb_get_cond(&cond_face, arena, step->cond, i, &program->steps[i].condition, err);
     }
     return code;
 }
@@ -210,9 +188,9 @@ trib_code trib_proxy_decode_disconnect(trib_arena *arena, trib_str message, trib
 
 /* ---- results ---- */
 
-static void add_error(trib_pb_writer *w, trib_proxy_error code, trib_str message, int32_t extended_code) {
+static void add_error(trib_pb_writer *w, int32_t code, trib_str message, int32_t extended_code) {
     trib_pw_open(w, 1);
-    if (code) trib_pw_u64(w, 1, code);
+    if (code) trib_pw_i64(w, 1, code);
     trib_pw_str(w, 2, message);
     if (extended_code) trib_pw_i64(w, 3, extended_code);
     trib_pw_close(w);
@@ -220,7 +198,7 @@ static void add_error(trib_pb_writer *w, trib_proxy_error code, trib_str message
 
 void trib_proxy_write_error(trib_pb_writer *w, trib_proxy_error code, trib_str message, int32_t extended_code) {
     trib_pw_open(w, 1); /* QueryResult */
-    add_error(w, code, message, extended_code);
+    add_error(w, (int32_t)code, message, extended_code);
     trib_pw_close(w);
 }
 
@@ -256,8 +234,8 @@ void trib_proxy_end(trib_pb_writer *w, trib_proxy_state state, const uint64_t *f
     if (frame_no) trib_pw_u64(w, 3, *frame_no);
 }
 
-void trib_proxy_describe_error(trib_pb_writer *w, trib_proxy_error code, trib_str message, int32_t extended_code) {
-    add_error(w, code, message, extended_code);
+void trib_proxy_describe_error(trib_pb_writer *w, int32_t sqlite_code, trib_str message, int32_t extended_code) {
+    add_error(w, sqlite_code, message, extended_code);
 }
 
 void trib_proxy_describe_begin(trib_pb_writer *w) {

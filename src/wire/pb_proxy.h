@@ -52,9 +52,10 @@ void trib_proxy_end(trib_pb_writer *w, trib_proxy_state state, const uint64_t *f
  *
  *   describe_begin, column ..., param ..., describe_end
  *
- * param_count is the count of the calls of `param`. A client takes the names one off: whoever has names sends a dummy
- * first, else it aborts. */
-void trib_proxy_describe_error(trib_pb_writer *w, trib_proxy_error code, trib_str message, int32_t extended_code);
+ * A client takes the names of parameters one off and aborts when it comes behind the last: a dummy goes first, which
+ * param_count does not count. An error's code is SQLite's primary one here, because that is what clients take it
+ * for. */
+void trib_proxy_describe_error(trib_pb_writer *w, int32_t sqlite_code, trib_str message, int32_t extended_code);
 void trib_proxy_describe_begin(trib_pb_writer *w);
 void trib_proxy_param(trib_pb_writer *w, trib_str name);
 void trib_proxy_describe_end(trib_pb_writer *w, uint64_t param_count);

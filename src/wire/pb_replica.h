@@ -30,7 +30,24 @@ typedef struct trib_replica_hello {
 } trib_replica_hello;
 void trib_replica_write_hello(trib_buf *out, const trib_replica_hello *hello);
 
-enum { TRIB_REPLICA_FRAME_HEAD_BYTES = 24 };
+/* How frames are numbered. A page map counts frames from 1 in its epoch, and does not count the pages of a file that
+ * was there before; these take the numbers below 2^32, each its own, so that every page has one, numbers only grow, and
+ * an answer can end behind any of them. */
+#define TRIB_REPLICA_FRAMES_FROM (UINT64_C(1) << 32)
+/* Of a page whose last change is frame `map_frame_no` of the map; 0: none in this epoch. */
+static inline uint64_t trib_replica_frame_of(uint64_t map_frame_no, uint32_t page) {
+    return map_frame_no ? TRIB_REPLICA_FRAMES_FROM + map_frame_no : page - 1;
+}
+/* Of the newest commit of a database of so many pages (more than 0). */
+static inline uint64_t trib_replica_newest_frame(uint64_t map_frame_no, uint32_t page_count) {
+    return trib_replica_frame_of(map_frame_no, page_count);
+}
+
+enum {
+    TRIB_REPLICA_FRAME_HEAD_BYTES = 24,
+    TRIB_REPLICA_FRAME_MESSAGE_BYTES = 3 + 24 + 4096,    /* a Frame of 4096 bytes, whatever is in it */
+    TRIB_REPLICA_FRAME_ELEMENT_BYTES = 3 + 3 + 24 + 4096 /* the same as an element of Frames */
+};
 typedef struct trib_replica_frame {
     uint64_t frame_no;   /* from 0 */
     uint32_t page_no;    /* from 1 */

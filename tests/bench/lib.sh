@@ -141,6 +141,42 @@ pb_select() {
     printf '%s\032\002\020\016\022\004\012\002\170\001' "$2" >>"$1"
 }
 
+# pb_bytes FIELD FILE: a field of protobuf with the file's bytes, at most 16 KiB of them
+pb_bytes() {
+    n=$(wc -c <"$2")
+    # shellcheck disable=SC2059
+    if [ "$n" -lt 128 ]; then printf "$(printf '\\%03o\\%03o' $(($1 * 8 + 2)) "$n")"
+    else printf "$(printf '\\%03o\\%03o\\%03o' $(($1 * 8 + 2)) $((n % 128 + 128)) $((n / 128)))"; fi
+    cat "$2"
+}
+
+# ws_messages SQL: what a WebSocket says to run one short statement with the argument 7, in JSON ($work/ws*.json) and in
+# protobuf ($work/ws*.pb): hello, open_stream, execute
+ws_messages() {
+    printf '{"type":"hello","jwt":"%s"}' "$token" >"$work/ws1.json"
+    printf '{"type":"request","request_id":1,"request":{"type":"open_stream","stream_id":1}}' >"$work/ws2.json"
+    printf '{"type":"request","request_id":7,"request":{"type":"execute","stream_id":1,"stmt":{"sql":"%s","args":[%s]}}}' \
+        "$1" '{"type":"integer","value":"7"}' >"$work/ws3.json"
+    printf '%s' "$token" >"$work/part"
+    pb_bytes 1 "$work/part" >"$work/hello"
+    pb_bytes 1 "$work/hello" >"$work/ws1.pb"
+    printf '\022\006\010\001\022\002\010\001' >"$work/ws2.pb"
+    printf '%s' "$1" >"$work/part"
+    { pb_bytes 1 "$work/part" && printf '\032\002\020\016\050\001'; } >"$work/stmt"
+    { printf '\010\001' && pb_bytes 2 "$work/stmt"; } >"$work/execute"
+    { printf '\010\007' && pb_bytes 4 "$work/execute"; } >"$work/part"
+    pb_bytes 2 "$work/part" >"$work/ws3.pb"
+}
+
+# ws_requests NAME CLIENTS SUBPROTOCOL EXPECT ARGUMENTS...: the messages of ws_messages to the tenant `bench`
+ws_requests() {
+    name=$1 clients=$2 protocol=$3 expect=$4 kind=json
+    shift 4
+    [ "$protocol" != hrana3-protobuf ] || kind=pb
+    load "$name" "$server_pid" --address "$address" --connections "$clients" --path /bench --ws "$protocol" \
+        --first-file "$work/ws1.$kind" --first-file "$work/ws2.$kind" --body-file "$work/ws3.$kind" --expect "$expect" "$@"
+}
+
 # requests NAME CLIENTS PATH EXPECT ARGUMENTS...: $work/body.json to the server
 requests() {
     name=$1 clients=$2 path=$3 expect=$4

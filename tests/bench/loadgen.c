@@ -4,6 +4,7 @@
  *   loadgen --address 127.0.0.1:8080 [--connections 64] [--duration-s 5 | --requests N] [--warmup-ms 500] [--rate N]
  *           [--path /t%c/v2/pipeline] [--method POST] [--header "Name: value"]... [--number next|uniform|zipf:N]
  *           [--body TEXT | --body-file FILE] [--then-file FILE]... [--expect TEXT] [--hold-s N]
+ *           [--ws SUBPROTOCOL [--first-file FILE]... [--pipeline N]]
  *
  * Places in path and bodies: %c becomes the connection's number (0...N-1), so that connections can talk to different
  * tenants; %n seven digits drawn for each request, in order, evenly, or by Zipf's law; %b the baton of the answer
@@ -18,6 +19,10 @@
  * An answer is read just far enough to know where it ends. With --expect, answers that come in one piece must hold the
  * text (a refused statement is a 200 too), else they count as wrong. Prints one JSON object. --hold-s keeps the
  * connections open without work after that, to see what they cost.
+ *
+ * With --ws each connection is a WebSocket: the messages of --first-file are asked once, then the body is sent as one
+ * message again and again, N of them under way. Such messages are not changed from one request to the next, and there
+ * is no --rate and no --number for them.
  *
  * It refuses addresses that are not loopback: it is a tool for measuring, not for flooding. */
 #include <arpa/inet.h>
@@ -36,11 +41,13 @@
 #include "answer.h"
 #include "histogram.h"
 #include "request.h"
+#include "ws.h"
 
 enum {
     CONNECTIONS_MAX = 20000,
     HEADERS_MAX_BYTES = 8192,
     STEPS_MAX = 8,
+    PIPELINE_MAX = 64,
     READ_BYTES = 256 * 1024,
     EVENTS = 256,
     RECONNECTS_MAX = 1000 /* after so many lost connections the server is taken for dead */
@@ -58,6 +65,12 @@ typedef struct options {
     uint64_t requests; /* 0: by duration */
     bool numbered;
     numbers numbers;
+    const char *ws; /* subprotocol */
+    char *firsts[STEPS_MAX];
+    size_t first_bytes[STEPS_MAX];
+    unsigned first_count, pipeline;
+    char *frames; /* `pipeline` times the message */
+    size_t frame_bytes;
 } options;
 
 typedef struct client {
@@ -69,6 +82,11 @@ typedef struct client {
     bool waiting; /* a request is under way */
     answer answer;
     struct client *next_free;
+    /* a WebSocket */
+    ws_answers answers;
+    size_t to_send;
+    unsigned under_way, first_start;
+    uint64_t starts_ns[PIPELINE_MAX]; /* a ring: answers come in the order of their requests */
 } client;
 
 typedef struct run {
@@ -109,6 +127,12 @@ static bool client_connect(run *r, client *c) {
         return false;
     }
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    if (r->o.ws &&
+        !ws_open(c->fd, r->o.address_text, r->o.path, r->o.ws, r->o.firsts, r->o.first_bytes, r->o.first_count))
+        die("the WebSocket was refused", r->o.ws);
+    c->answers = (ws_answers){0};
+    c->under_way = 0;
+    c->sent = c->to_send = 0;
     fcntl(c->fd, F_SETFL, O_NONBLOCK);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
     epoll_ctl(r->epoll, EPOLL_CTL_ADD, c->fd, &event);
@@ -122,21 +146,25 @@ static bool more_wanted(const run *r) {
 
 static void client_lost(run *r, client *c);
 
+/* false: no more for now, or lost. */
+static bool send_part(run *r, client *c, const char *bytes, size_t len) {
+    ssize_t n = send(c->fd, bytes, len, MSG_NOSIGNAL);
+    if (n < 0 && errno == EAGAIN) {
+        struct epoll_event event = {.events = EPOLLIN | EPOLLOUT, .data.ptr = c};
+        epoll_ctl(r->epoll, EPOLL_CTL_MOD, c->fd, &event);
+        return false;
+    }
+    if (n < 0) {
+        client_lost(r, c);
+        return false;
+    }
+    c->sent += (size_t)n;
+    return true;
+}
+
 static void client_send(run *r, client *c) {
     const request *step = &c->steps[c->step];
-    while (c->sent < step->len) {
-        ssize_t n = send(c->fd, step->bytes + c->sent, step->len - c->sent, MSG_NOSIGNAL);
-        if (n < 0 && errno == EAGAIN) {
-            struct epoll_event event = {.events = EPOLLIN | EPOLLOUT, .data.ptr = c};
-            epoll_ctl(r->epoll, EPOLL_CTL_MOD, c->fd, &event);
-            return;
-        }
-        if (n < 0) {
-            client_lost(r, c);
-            return;
-        }
-        c->sent += (size_t)n;
-    }
+    while (c->sent < step->len && send_part(r, c, step->bytes + c->sent, step->len - c->sent)) continue;
 }
 
 static void client_step(run *r, client *c) {
@@ -157,11 +185,57 @@ static void client_start(run *r, client *c, uint64_t start_ns) {
     client_step(r, c);
 }
 
+/* ---- WebSockets ---- */
+
+static void ws_client_send(run *r, client *c) {
+    while (c->sent < c->to_send) {
+        size_t at = c->sent % r->o.frame_bytes, room = r->o.pipeline * r->o.frame_bytes - at;
+        size_t left = c->to_send - c->sent;
+        if (!send_part(r, c, r->o.frames + at, left < room ? left : room)) return;
+    }
+    c->sent = c->to_send = 0;
+}
+
+/* As many as are missing. */
+static void ws_client_start(run *r, client *c) {
+    uint64_t now = now_ns();
+    while (c->under_way < r->o.pipeline && more_wanted(r)) {
+        c->starts_ns[(c->first_start + c->under_way++) % PIPELINE_MAX] = now;
+        c->to_send += r->o.frame_bytes;
+        r->started++;
+    }
+    ws_client_send(r, c);
+}
+
+static void ws_client_readable(run *r, client *c) {
+    ssize_t got = recv(c->fd, r->bytes, READ_BYTES, 0);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    bool whole = c->answers.head_len == 0;
+    int ended = got > 0 ? ws_feed(&c->answers, r->bytes, (size_t)got) : -1;
+    if (ended < 0 || (unsigned)ended > c->under_way) {
+        client_lost(r, c);
+        return;
+    }
+    if (r->measuring) r->received_bytes += (uint64_t)got;
+    if (whole && ended > 0 && r->o.expect && !memmem(r->bytes, (size_t)got, r->o.expect, strlen(r->o.expect)) &&
+        r->wrong++ == 0)
+        fprintf(stderr, "the first answer without what was expected: %.*s\n", (int)got, r->bytes);
+    for (uint64_t now = now_ns(); ended > 0; ended--) {
+        if (r->measuring) histogram_add(&r->latency, now - c->starts_ns[c->first_start]);
+        c->first_start = (c->first_start + 1) % PIPELINE_MAX;
+        c->under_way--;
+        r->finished++;
+    }
+    ws_client_start(r, c);
+}
+
 /* A connection without work: the closed loop gives it the next at once, the open one keeps it for what falls due. */
 static void client_ready(run *r, client *c) {
     if (r->o.rate > 0) {
         c->next_free = r->free;
         r->free = c;
+    } else if (r->o.ws) {
+        ws_client_start(r, c);
     } else if (more_wanted(r)) {
         client_start(r, c, now_ns());
     }
@@ -201,6 +275,10 @@ static void client_done(run *r, client *c, size_t got) {
 }
 
 static void client_readable(run *r, client *c) {
+    if (r->o.ws) {
+        ws_client_readable(r, c);
+        return;
+    }
     ssize_t got = recv(c->fd, r->bytes, READ_BYTES, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (got > 0 && r->measuring) r->received_bytes += (uint64_t)got;
@@ -218,8 +296,9 @@ static void client_readable(run *r, client *c) {
 }
 
 static void client_writable(run *r, client *c) {
-    client_send(r, c);
-    if (c->fd < 0 || c->sent < c->steps[c->step].len) return;
+    if (r->o.ws) ws_client_send(r, c);
+    else client_send(r, c);
+    if (c->fd < 0 || c->sent < (r->o.ws ? c->to_send : c->steps[c->step].len)) return;
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
     epoll_ctl(r->epoll, EPOLL_CTL_MOD, c->fd, &event);
 }
@@ -342,6 +421,18 @@ static void add_header(options *o, const char *line) {
     o->headers_len += (size_t)n;
 }
 
+static bool is_text(const options *o) {
+    return strcmp(o->ws, "hrana3-protobuf") != 0;
+}
+
+static void add_first(options *o, char *message) {
+    if (o->first_count == STEPS_MAX) die("too many messages before the load", "");
+    if (!o->ws) die("--ws comes before --first-file", "");
+    o->firsts[o->first_count] = ws_frames(message, is_text(o), 1, &o->first_bytes[o->first_count]);
+    o->first_count++;
+    free(message);
+}
+
 static void read_option(options *o, const char *name, const char *value) {
     if (strcmp(name, "--address") == 0) read_address(o, value);
     else if (strcmp(name, "--connections") == 0) o->connections = (unsigned)strtoul(value, NULL, 10);
@@ -356,6 +447,9 @@ static void read_option(options *o, const char *name, const char *value) {
     else if (strcmp(name, "--body") == 0) add_step(o, need(strdup(value)));
     else if (strcmp(name, "--body-file") == 0 || strcmp(name, "--then-file") == 0) add_step(o, read_file(value));
     else if (strcmp(name, "--header") == 0) add_header(o, value);
+    else if (strcmp(name, "--ws") == 0) o->ws = value;
+    else if (strcmp(name, "--first-file") == 0) add_first(o, read_file(value));
+    else if (strcmp(name, "--pipeline") == 0) o->pipeline = (unsigned)strtoul(value, NULL, 10);
     else if (strcmp(name, "--number") == 0) {
         o->numbered = numbers_init(&o->numbers, value);
         if (!o->numbered) die("--number needs next:N, uniform:N or zipf:N, N at most 9999999", value);
@@ -371,6 +465,17 @@ static void make_client(run *r, unsigned number) {
     if (!client_connect(r, c)) die(r->o.address_text, strerror(errno));
 }
 
+/* What a load of WebSockets needs, and what cannot go with it. */
+static void check_ws(options *o) {
+    if (!o->ws) {
+        if (o->pipeline != 1) die("--pipeline needs --ws", "");
+        return;
+    }
+    if (o->steps > 1 || o->rate > 0 || o->numbered) die("--ws takes one body, no --rate and no --number", "");
+    if (!o->pipeline || o->pipeline > PIPELINE_MAX) die("--pipeline must be 1 to 64", "");
+    if (o->steps) o->frames = ws_frames(o->bodies[0], is_text(o), o->pipeline, &o->frame_bytes);
+}
+
 static void free_client(run *r, client *c) {
     if (c->fd >= 0) close(c->fd);
     for (unsigned i = 0; i < r->o.steps; i++) request_deinit(&c->steps[i]);
@@ -378,25 +483,29 @@ static void free_client(run *r, client *c) {
 
 int main(int argc, char **argv) {
     static run r;
-    r.o = (options){.connections = 64, .duration_s = 5, .warmup_ms = 500, .path = "/"};
+    r.o = (options){.connections = 64, .duration_s = 5, .warmup_ms = 500, .path = "/", .pipeline = 1};
     for (int i = 1; i < argc; i += 2) {
         if (i + 1 == argc) die("option without a value", argv[i]);
         read_option(&r.o, argv[i], argv[i + 1]);
     }
     if (!r.o.address_text) die("--address ip:port is needed", "");
     if (!r.o.connections || r.o.connections > CONNECTIONS_MAX) die("--connections must be 1 to 20000", "");
+    check_ws(&r.o);
     if (!r.o.method) r.o.method = r.o.steps ? "POST" : "GET";
     if (!r.o.steps) r.o.steps = 1; /* without a body */
     r.epoll = epoll_create1(EPOLL_CLOEXEC);
     r.bytes = need(malloc(READ_BYTES));
     r.clients = need(calloc(r.o.connections, sizeof *r.clients));
     for (unsigned i = 0; i < r.o.connections; i++) make_client(&r, i);
-    double seconds = run_all(&r);
+    bool only_held = r.o.ws && !r.o.frames;
+    double seconds = only_held ? 0 : run_all(&r);
     report(&r, seconds);
     fflush(stdout);
     if (r.o.hold_s) sleep(r.o.hold_s);
     for (unsigned i = 0; i < r.o.connections; i++) free_client(&r, &r.clients[i]);
     for (unsigned i = 0; i < r.o.steps; i++) free(r.o.bodies[i]);
+    for (unsigned i = 0; i < r.o.first_count; i++) free(r.o.firsts[i]);
+    free(r.o.frames);
     numbers_deinit(&r.o.numbers);
     free(r.clients);
     free(r.bytes);

@@ -61,6 +61,11 @@ timed() {
     requests "$@" --duration-s "$seconds"
 }
 
+# ws_timed NAME SUBPROTOCOL UNDER_WAY: the one-row SELECT over WebSockets
+ws_timed() {
+    ws_requests "$1" $connections "$2" 'the name of item 7' --pipeline "$3" --duration-s "$seconds"
+}
+
 # once PATH COUNT: $work/body.json to each of COUNT tenants, once
 once() {
     requests setup 16 "$1" ok --requests "$2" --number "next:$2"
@@ -107,6 +112,11 @@ timed select $connections /bench/v2/pipeline 'the name of item 7"'
 [ $with_nginx = false ] || static_load static_after
 pb_select "$work/body.json" 'SELECT id, name, price FROM item WHERE id = ?'
 timed select_pb $connections /bench/v3-protobuf/pipeline 'the name of item 7'
+ws_messages 'SELECT id, name, price FROM item WHERE id = ?'
+ws_timed ws_select hrana3 1
+ws_timed ws_select_pb hrana3-protobuf 1
+ws_timed ws_select_16 hrana3 16
+ws_timed ws_select_pb_16 hrana3-protobuf 16
 pipeline "$work/body.json" 'SELECT id, name, price FROM item WHERE id > ? ORDER BY id LIMIT 100' "$integer_7"
 timed select100 $connections /bench/v2/pipeline 'the name of item 8"'
 stop_server
@@ -154,16 +164,33 @@ kib_before=$(resident_kib)
 pipeline "$work/body.json" 'SELECT text FROM entry WHERE id = ?' '{"type":"integer","value":"1"}'
 requests cold 1 /t%n/v2/pipeline 'twenty bytes' --requests 500 --number next:$tenants
 kib_open=$(resident_kib)
-"$loadgen" --address "$address" --connections 2000 --requests 2000 --path /health --hold-s 2 >"$work/held.json" &
-held=$!
-sleep 1.5
-kib_held=$(resident_kib)
-wait $held || die "idle connections failed: $(cat "$work/held.json")"
+held() { # ARGUMENTS...: $kib_held, resident memory while the connections are there and idle
+    rm -f "$work/held.json"
+    "$loadgen" --address "$address" --hold-s 3 "$@" >"$work/held.json" &
+    held=$!
+    until [ -s "$work/held.json" ]; do
+        kill -0 $held 2>/dev/null || break
+        sleep 0.1
+    done
+    sleep 1
+    kib_held=$(resident_kib)
+    wait $held || die "idle connections failed: $(cat "$work/held.json")"
+}
+held --connections 2000 --requests 2000 --path /health
+kib_held_http=$kib_held
+stop_server
+start_server ''
+kib_ws_before=$(resident_kib)
+sockets=10000
+[ "$(ulimit -n)" = unlimited ] || [ "$(ulimit -n)" -gt 10100 ] || sockets=$(($(ulimit -n) - 100))
+held --connections $sockets --path /bench --ws hrana3 --first-file "$work/ws1.json"
 stop_server
 printf '"kib_per_open_database": %s\n' "$(awk -v a="$kib_before" -v b="$kib_open" 'BEGIN { printf "%.0f", (b - a) / 500 }')" \
     >"$work/facts"
-printf '"kib_per_idle_connection": %s\n' "$(awk -v a="$kib_open" -v b="$kib_held" 'BEGIN { printf "%.1f", (b - a) / 2000 }')" \
+printf '"kib_per_idle_connection": %s\n' "$(awk -v a="$kib_open" -v b="$kib_held_http" 'BEGIN { printf "%.1f", (b - a) / 2000 }')" \
     >>"$work/facts"
+printf '"idle_websockets": %s\n"kib_per_idle_websocket": %s\n' "$sockets" \
+    "$(awk -v a="$kib_ws_before" -v b="$kib_held" -v n="$sockets" 'BEGIN { printf "%.1f", (b - a) / n }')" >>"$work/facts"
 
 # ---- reporting ----
 
@@ -172,6 +199,10 @@ row static_before "nginx, 300 bytes, $connections clients"
 row select "SELECT of one row, $connections clients"
 row static_after "nginx again"
 row select_pb "the same in protobuf"
+row ws_select "the same over WebSocket"
+row ws_select_pb "the same over WebSocket in protobuf"
+row ws_select_16 "over WebSocket, 16 under way on each"
+row ws_select_pb_16 "over WebSocket in protobuf, 16 under way"
 row sqlite_select "the same on SQLite in C, one thread"
 row libsql_select "the same in node with npm's libsql"
 row select100 "SELECT of 100 rows, $connections clients"

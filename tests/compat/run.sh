@@ -106,6 +106,18 @@ for client in "$@"; do
     all_failed=$((all_failed + failed))
 done
 
+# The types that the program prints for those who append events: TypeScript's own compiler reads them.
+if [ "$whole" -eq 0 ]; then
+    if PATH=$PWD/node_modules/.bin:$PATH types/check.sh "$bin" "$PWD/node_modules/.bin/tsc" >"$work/types.log" 2>&1; then
+        all_passed=$((all_passed + 1))
+        printf '%-26s %6s %6s\n' "stream types compile" 1 0 >>"$work/table"
+    else
+        all_failed=$((all_failed + 1))
+        printf '%-26s %6s %6s\n' "stream types compile" 0 1 >>"$work/table"
+        echo "---- stream types:" && cat "$work/types.log"
+    fi
+fi
+
 # SIGTERM must end the server cleanly; under a sanitizer this is also where leaks would be told.
 kill "$server" 2>/dev/null
 wait "$server"

@@ -44,6 +44,11 @@ same "reference/shell.md has every command with a dot, with what it does" "$(cat
 same "reference/doctor.md has every check with all that the program says" "$(cat "$work/checks")" \
     "$(sed -n '/^## What is looked at/,/^## What clients/{/^| `/p}' "$docs/reference/doctor.md")"
 
+# ---- stream types: the page is what the program prints ----
+
+same "reference/stream-types.md is what trib stream types --built-in --markdown prints" "$("$TRIB" stream types --built-in --markdown)" \
+    "$(cat "$docs/reference/stream-types.md")"
+
 # ---- codes of damage ----
 
 same "how-to/damaged-database.md has every code of damage" \
@@ -148,6 +153,18 @@ row "program of a statement" "$(limit TRIB_SQL_VDBE_OPS_MAX)"
 row "trigger recursion" "$(limit TRIB_SQL_TRIGGER_DEPTH_MAX)"
 row "arguments of a function" "$(limit TRIB_SQL_FUNCTION_ARGS_MAX)"
 row "| arguments |" "$(limit TRIB_STMT_ARGS_MAX)"
+row "file of a stream type" "$(limit TRIB_DEAL_FILE_MAX_BYTES)"
+row "stream types of a server" "$(limit TRIB_DEAL_TYPES_MAX)"
+row "statuses, roles" "$(limit TRIB_DEAL_STATUSES_MAX)"
+row "opcodes; moves" "$(limit TRIB_DEAL_OPS_MAX)"
+row "opcodes; moves" "$(limit TRIB_DEAL_TIMERS_MAX)"
+row "name of a type" "$(limit TRIB_DEAL_NAME_MAX_BYTES)"
+row "payload schema" "$(limit TRIB_DEAL_SCHEMA_DEPTH_MAX)"
+row "problems told" "$(limit TRIB_DEAL_PROBLEMS_MAX)"
+row "payload of an event" "$(limit TRIB_DEAL_PAYLOAD_MAX_BYTES)"
+row "tenant or task in an event" "$(limit TRIB_DEAL_ID_MAX_BYTES)"
+row "tasks of a stream" "$(limit TRIB_DEAL_TASKS_MAX)"
+row "tasks of a stream" "$(limit TRIB_DEAL_STOCK_MAX)"
 row "connections per listener" "$(sed -n 's/^max_connections //p' "$work/settings")"
 
 # ---- errors: what a server answers is what the page shows as its example ----

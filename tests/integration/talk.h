@@ -86,7 +86,30 @@ static inline bool talk_fill(talk *t, size_t *have) {
     return true;
 }
 
-/* Reads one answer with a Content-Length or none. */
+/* Reads a body in chunks (RFC 9112 section 7.1) and leaves it as one at t->buf + at. */
+static inline bool talk_read_chunks(talk *t, size_t at, size_t have) {
+    const size_t first = at;
+    size_t out = at;
+    for (;;) {
+        const char *end = NULL;
+        while (!(end = memchr(t->buf + at, '\n', have - at))) {
+            if (!talk_fill(t, &have)) return false;
+        }
+        size_t begin = (size_t)(end - t->buf) + 1, n = strtoul(t->buf + at, NULL, 16);
+        while (have < begin + n + 2) {
+            if (!talk_fill(t, &have)) return false;
+        }
+        memmove(t->buf + out, t->buf + begin, n);
+        out += n;
+        at = begin + n + 2;
+        if (n == 0) break;
+    }
+    t->body_len = out - first;
+    t->buf[out] = '\0';
+    return true;
+}
+
+/* Reads one answer with a Content-Length, in chunks, or without a body. */
 static inline bool talk_read(talk *t) {
     size_t have = 0, want = 0;
     char *end = NULL;
@@ -99,19 +122,25 @@ static inline bool talk_read(talk *t) {
     t->head[kept] = '\0';
     const char *length = strcasestr(t->head, "\r\ncontent-length:");
     if (length) want = strtoul(length + 17, NULL, 10);
-    while (have < head + want) {
-        if (!talk_fill(t, &have)) return false;
+    if (strcasestr(t->head, "\r\ntransfer-encoding: chunked\r\n")) {
+        if (!talk_read_chunks(t, head, have)) return false;
+    } else {
+        while (have < head + want) {
+            if (!talk_fill(t, &have)) return false;
+        }
+        t->body_len = want;
+        t->buf[head + want] = '\0';
     }
     t->body = t->buf + head;
-    t->body_len = want;
-    t->body[want] = '\0';
     t->status = strncmp(t->head, "HTTP/1.1 ", 9) == 0 ? (int)strtol(t->head + 9, NULL, 10) : -1;
     if (strcasestr(t->head, "\r\nconnection: close\r\n")) talk_hang_up(t);
     return true;
 }
 
-/* authorization: the whole value, may be NULL. Returns the status, 0 if no whole answer came. */
-static inline int talk_ask(talk *t, const char *method, const char *path, const char *authorization, const char *body) {
+/* A request with a body of any bytes; type NULL: without one. authorization: the whole value, may be NULL. Returns the
+ * status, 0 if no whole answer came. */
+static inline int talk_ask_bytes(talk *t, const char *method, const char *path, const char *authorization,
+                                 const char *type, const void *body, size_t body_len) {
     text head = {0};
     t->status = 0;
     t->any_byte = false;
@@ -124,8 +153,15 @@ static inline int talk_ask(talk *t, const char *method, const char *path, const 
     text_add(&head, "%s %s HTTP/1.1\r\nHost: %s\r\n%s", method, path, t->host ? t->host : "127.0.0.1",
              t->extra ? t->extra : "");
     if (authorization) text_add(&head, "Authorization: %s\r\n", authorization);
-    if (body) text_add(&head, "Content-Type: application/json\r\nContent-Length: %zu\r\n", strlen(body));
-    text_add(&head, "\r\n%s", body ? body : "");
+    if (type) text_add(&head, "Content-Type: %s\r\nContent-Length: %zu\r\n", type, body_len);
+    text_add(&head, "\r\n");
+    if (type && body_len > 0) {
+        char *whole = realloc(head.ptr, head.len + body_len);
+        if (!whole) die("no memory");
+        memcpy(whole + head.len, body, body_len);
+        head.ptr = whole;
+        head.len += body_len;
+    }
     bool fine = server_send(t->fd, head.ptr, head.len) && talk_read(t);
     free(head.ptr);
     if (!fine) {
@@ -133,6 +169,12 @@ static inline int talk_ask(talk *t, const char *method, const char *path, const 
         talk_hang_up(t);
     }
     return t->status;
+}
+
+/* The same with JSON, or without a body: NULL. */
+static inline int talk_ask(talk *t, const char *method, const char *path, const char *authorization, const char *body) {
+    return talk_ask_bytes(t, method, path, authorization, body ? "application/json" : NULL, body,
+                          body ? strlen(body) : 0);
 }
 
 /* The string member `name` of the last answer, copied; empty if it is not there. No escapes are undone. */

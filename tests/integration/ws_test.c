@@ -303,6 +303,36 @@ static void a_burst_is_answered_in_order(const server *s) {
     ws_hang_up(c);
 }
 
+/* Over 64 KiB a message is decoded on a worker; the short ones behind it must not overtake it. */
+static void long_messages_keep_their_place(const server *s) {
+    enum { LONG = 200000 };
+    char *text = malloc(LONG + 300);
+    ws_client *c = greeted(s);
+    bool fine = text != NULL;
+    ws_say(c, OPEN(1, 1));
+    for (int i = 0; i < 4 && fine; i++) {
+        int n = snprintf(
+            text, 300,
+            "{\"type\":\"request\",\"request_id\":%d,\"request\":{\"type\":\"store_sql\",\"sql_id\":%d,\"sql\":"
+            "\"SELECT length('",
+            10 + i, i);
+        memset(text + n, 'x', LONG);
+        snprintf(text + n + LONG, 300 - (size_t)n, "')\"}}");
+        ws_say(c, text);
+        snprintf(text, 300,
+                 "{\"type\":\"request\",\"request_id\":%d,\"request\":{\"type\":\"execute\",\"stream_id\":1,\"stmt\":"
+                 "{\"sql_id\":%d}}}",
+                 20 + i, i);
+        ws_say(c, text);
+    }
+    free(text);
+    fine = fine && ws_hears(c, "open_stream");
+    for (int i = 0; i < 8 && fine; i++)
+        fine = ws_hears(c, "response_ok"); /* a text that is not stored ends the socket */
+    check(fine, "long messages are taken in their order");
+    ws_hang_up(c);
+}
+
 static void streams_do_not_wait_for_each_other(const server *s) {
     ws_client *c = greeted(s);
     static const char *const burst[] = {OPEN(1, 1), OPEN(2, 2),
@@ -432,6 +462,31 @@ static void hooks_are_off(const server *s) {
     ws_hang_up(c);
 }
 
+/* A server with --test-hooks: over HTTP the connection ends without an answer, and the session goes on by its baton. */
+static void hooks_break_the_connection(void) {
+    server s = server_start((const char *const[]){"--no-auth", "--test-hooks", NULL});
+    server_create_tenant(&s, "acme");
+    ws_client *c = greeted(&s);
+    ws_say(c, OPEN(1, 1));
+    ws_say(c, EXECUTE(2, 1, ".close_ws"));
+    check(ws_hears(c, "open_stream") && ws_is_closed(c, 1000, ".close_ws"), "the hook .close_ws closes a WebSocket");
+    ws_hang_up(c);
+    c = greeted(&s);
+    ws_say(c, OPEN(1, 1));
+    ws_say(c, EXECUTE(2, 1, ".close_tcp"));
+    check(ws_hears(c, "open_stream") && !ws_read(c), "the hook .close_tcp drops its connection");
+    ws_hang_up(c);
+    static const char body[] = "{\"requests\":[{\"type\":\"execute\",\"stmt\":{\"sql\":\".close_tcp\"}}]}";
+    char request[300], byte;
+    int fd = server_connect(s.port);
+    snprintf(request, sizeof request, "POST /acme/v2/pipeline HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s",
+             sizeof body - 1, body);
+    server_say(fd, request);
+    check(recv(fd, &byte, 1, 0) <= 0, "and one of HTTP");
+    close(fd);
+    server_stop(&s);
+}
+
 static void the_end_of_the_server(const server *s) {
     ws_client *idle = greeted(s), *busy = greeted(s);
     ws_say(busy, OPEN(1, 1));
@@ -455,12 +510,14 @@ int main(void) {
     bytes_one_by_one(&s);
     breaches_of_the_protocol_close_with_the_reason(&s);
     a_burst_is_answered_in_order(&s);
+    long_messages_keep_their_place(&s);
     streams_do_not_wait_for_each_other(&s);
     cursors(&s);
     a_socket_that_ends_rolls_back(&s);
     too_many_streams_are_refused_one_by_one(&s);
     who_does_not_read_is_not_served_ahead(&s);
     hooks_are_off(&s);
+    hooks_break_the_connection();
     the_end_of_the_server(&s);
     check(server_ended(&s), "the server ends cleanly");
     return failed ? 1 : 0;

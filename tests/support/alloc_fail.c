@@ -20,11 +20,14 @@ static struct {
     int paused;
 } state;
 
+static _Thread_local bool here;
+
 void alloc_fail_at(uint64_t n, bool sticky) {
     state.count = 0;
     state.at = n;
     state.sticky = sticky;
     state.struck = false;
+    here = true;
 }
 
 uint64_t alloc_fail_count(void) {
@@ -37,8 +40,8 @@ void alloc_fail_pause(int step) {
     state.paused += step;
 }
 
-static bool fails(void) {
-    if (state.paused > 0) return false;
+bool alloc_fail_next(void) {
+    if (!here || state.paused > 0) return false;
     state.count++;
     if (!state.at || (state.sticky ? state.count < state.at : state.count != state.at)) return false;
     state.struck = true;
@@ -47,14 +50,14 @@ static bool fails(void) {
 }
 
 void *__wrap_malloc(size_t size) {
-    return fails() ? NULL : __real_malloc(size);
+    return alloc_fail_next() ? NULL : __real_malloc(size);
 }
 void *__wrap_calloc(size_t count, size_t size) {
-    return fails() ? NULL : __real_calloc(count, size);
+    return alloc_fail_next() ? NULL : __real_calloc(count, size);
 }
 void *__wrap_realloc(void *ptr, size_t size) {
-    return fails() ? NULL : __real_realloc(ptr, size);
+    return alloc_fail_next() ? NULL : __real_realloc(ptr, size);
 }
 char *__wrap_strdup(const char *text) {
-    return fails() ? NULL : __real_strdup(text);
+    return alloc_fail_next() ? NULL : __real_strdup(text);
 }

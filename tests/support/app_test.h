@@ -28,7 +28,7 @@ typedef struct app_test {
 typedef struct http_test {
     trib_http_request request; /* first */
     trib_arena arena;
-    bool answered;
+    bool answered, dropped;
     int status;
     char content_type[64], extra_headers[256];
     trib_buf body; /* NUL-terminated behind its length */
@@ -73,6 +73,7 @@ static inline void http_test_head(http_test *h, const trib_http_answer *head) {
 static inline void http_test_send(trib_http_request *request, const trib_http_answer *answer) {
     http_test *h = (http_test *)(void *)request;
     h->answered = true;
+    h->dropped = answer->drop;
     http_test_head(h, answer);
     if (answer->body) trib_buf_add(&h->body, trib_buf_str(answer->body));
     trib_buf_add_char(&h->body, '\0');

@@ -58,8 +58,9 @@ struct hrana_codec {
     void (*cursor_last)(hrana_exec *x); /* the end mark, where the encoding has one */
 };
 
-extern const hrana_codec hrana_codec_json; /* codec_json.c */
-extern const hrana_codec hrana_codec_pb;   /* codec_pb.c */
+extern const hrana_codec hrana_codec_json;  /* codec_json.c */
+extern const hrana_codec hrana_codec_pb;    /* codec_pb.c */
+extern const hrana_codec hrana_codec_proxy; /* codec_proxy.c: batches and describe only */
 
 /* ---- encode_json.c: pieces of JSON ---- */
 void hrana_encode_cols(trib_json_writer *w, const trib_stmt *stmt);

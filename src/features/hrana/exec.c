@@ -270,11 +270,28 @@ void hrana_exec_submit(hrana_exec *x, trib_code (*work)(trib_db_job *, trib_hand
 
 /* ---- from the body to the job ---- */
 
+/* Nothing of it runs, and a session that was there before keeps its baton. */
+static void drop(hrana_exec *x) {
+    trib_http_request *http = x->http;
+    hrana_exec_free(x);
+    trib_http_answer_send(http, &(trib_http_answer){.drop = true});
+}
+
 static void start(hrana_exec *x, trib_code code, trib_error *err) {
+    if (code == TRIB_OK && hrana_hook_drops(x)) {
+        drop(x);
+        return;
+    }
     if (code == TRIB_OK && x->http->cancelled) code = trib_error_set(err, TRIB_CANCELLED, NULL);
     if (code == TRIB_OK) code = x->way->begin(x, err);
+    if (code == TRIB_AGAIN) return;
     if (code == TRIB_OK) hrana_exec_submit(x, x->way->work, x->way->finished);
     else hrana_exec_fail(x, err);
+}
+
+void hrana_exec_go_on(hrana_exec *x) {
+    trib_error err;
+    start(x, TRIB_OK, &err);
 }
 
 static trib_job_verdict decode_on_worker(trib_job *job) {

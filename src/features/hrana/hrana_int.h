@@ -13,6 +13,7 @@
 #include "wire/gzip.h"
 #include "wire/hrana.h"
 #include "wire/json.h"
+#include "wire/pb_proxy.h"
 #include "wire/pb_write.h"
 
 enum {
@@ -87,6 +88,10 @@ struct hrana_exec {
     bool failed;        /* HTTP v0: a statement failed, the rest does not run */
     int64_t started_ns; /* HTTP v0: the statement that runs */
 
+    trib_proxy_req proxy;     /* proxy.Proxy */
+    trib_session_waiter wait; /* for its session */
+    size_t frame_place;       /* where the message of its answer begins */
+
     trib_str script; /* what is left of a sequence */
     bool script_begun;
 
@@ -145,6 +150,13 @@ static inline bool hrana_is_fatal(trib_code code) {
  * envelope. Errors: AGAIN (call it again), PROTOCOL, CANCELLED, RESPONSE_TOO_LARGE: all of it fails. */
 trib_code hrana_run_request(hrana_exec *x, trib_handle *handle, const hrana_request *request, trib_error *err);
 
+/* ---- hook.c: --test-hooks ---- */
+typedef enum hrana_hook { HRANA_HOOK_NONE, HRANA_HOOK_CLOSE_WS, HRANA_HOOK_CLOSE_TCP } hrana_hook;
+/* What one of its texts asks for; NONE without --test-hooks. */
+hrana_hook hrana_hook_of(const trib_app *app, const hrana_request *request);
+/* What was decoded asks for the connection to be dropped. HTTP only. */
+bool hrana_hook_drops(const hrana_exec *x);
+
 /* ---- cursor.c ----
  * Runs x->batch (hrana_batch_begin), or goes on with it, and writes its entries. Errors: AGAIN, also to hand over a
  * chunk (job.chunk); CANCELLED, RESPONSE_TOO_LARGE. */
@@ -176,7 +188,7 @@ typedef struct hrana_way {
     const hrana_codec *codec;
     /* http->body into x. Touches nothing but x: on the loop, or for a long body on a worker. */
     trib_code (*decode)(hrana_exec *x, trib_error *err);
-    /* The session and what stands before the first result. Loop. */
+    /* The session and what stands before the first result. AGAIN: it calls hrana_exec_go_on later. Loop. */
     trib_code (*begin)(hrana_exec *x, trib_error *err);
     trib_code (*work)(trib_db_job *job, trib_handle *handle, trib_error *err);
     void (*finished)(trib_db_job *job);
@@ -184,6 +196,8 @@ typedef struct hrana_way {
 } hrana_way;
 /* Everything from the request to its job; on failure answers. `way` is borrowed for as long as the request lives. */
 void hrana_exec_serve(trib_http_request *http, const hrana_way *way);
+/* way->begin once more. */
+void hrana_exec_go_on(hrana_exec *x);
 /* Hands the job over; on failure answers and frees. */
 void hrana_exec_submit(hrana_exec *x, trib_code (*work)(trib_db_job *, trib_handle *, trib_error *),
                        void (*finished)(trib_db_job *));
@@ -231,5 +245,8 @@ void hrana_handle_v1_execute(trib_http_request *http);
 void hrana_handle_v1_batch(trib_http_request *http);
 void hrana_handle_v0(trib_http_request *http);
 void hrana_handle_dump(trib_http_request *http);
+void hrana_handle_proxy_execute(trib_http_request *http);
+void hrana_handle_proxy_describe(trib_http_request *http);
+void hrana_handle_proxy_disconnect(trib_http_request *http);
 
 #endif

@@ -45,6 +45,12 @@ static const trib_route routes[] = {
      hrana_handle_pipeline_pb, "run requests of a session (Hrana 3, protobuf)"},
     {"POST", "/v3-protobuf/cursor", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, TRIB_HRANA_BODY_MAX_BYTES,
      hrana_handle_cursor_pb, "run a batch and read its rows one by one (Hrana 3, protobuf)"},
+    {"POST", "/proxy.Proxy/Execute", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, TRIB_HRANA_BODY_MAX_BYTES,
+     hrana_handle_proxy_execute, "statements of a replica that speaks V1 (gRPC-web)"},
+    {"POST", "/proxy.Proxy/Describe", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, TRIB_HRANA_BODY_MAX_BYTES,
+     hrana_handle_proxy_describe, "columns and parameters of a statement of its (V1)"},
+    {"POST", "/proxy.Proxy/Disconnect", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, TRIB_HRANA_BODY_MAX_BYTES,
+     hrana_handle_proxy_disconnect, "its connection has ended (V1)"},
     {"GET", "/dump", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, 0, hrana_handle_dump, "the whole database as SQL text"},
 };
 

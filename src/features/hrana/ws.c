@@ -27,8 +27,8 @@ static bool is_full(const hrana_ws *c) {
 }
 
 /* Nothing is refused for being sent too fast: it waits in the peer's socket. */
-static void update_reading(hrana_ws *c) {
-    bool paused = is_full(c) || c->greeting;
+void hrana_ws_update_reading(hrana_ws *c) {
+    bool paused = is_full(c) || c->greeting || c->undecoded;
     if (paused == c->paused || c->ws->gone) return;
     c->paused = paused;
     trib_ws_set_reading(c->ws, !paused);
@@ -38,6 +38,8 @@ static hrana_ws_request *request_new(hrana_ws *c, trib_buf *bytes) {
     hrana_ws_request *r = calloc(1, sizeof *r);
     if (!r) return NULL;
     trib_list_init(&r->link);
+    r->socket = c;
+    r->codec = c->codec;
     trib_arena_init(&r->arena, TRIB_HRANA_WS_ARENA_MAX_BYTES);
     r->bytes = *bytes;
     trib_buf_init(bytes, 0);
@@ -45,7 +47,8 @@ static hrana_ws_request *request_new(hrana_ws *c, trib_buf *bytes) {
     return r;
 }
 
-static void charge(hrana_ws *c, hrana_ws_request *r) {
+void hrana_ws_charge(hrana_ws *c, hrana_ws_request *r) {
+    c->pending_bytes -= r->charged_bytes;
     r->charged_bytes = r->bytes.cap + r->arena.used_bytes;
     c->pending_bytes += r->charged_bytes;
 }
@@ -58,7 +61,7 @@ void hrana_ws_request_free(hrana_ws *c, hrana_ws_request *r) {
     trib_buf_deinit(&r->bytes);
     trib_arena_deinit(&r->arena);
     free(r);
-    update_reading(c);
+    hrana_ws_update_reading(c);
 }
 
 void hrana_ws_send(hrana_ws *c, trib_buf *out) {
@@ -92,7 +95,7 @@ void hrana_ws_answer_error(hrana_ws *c, hrana_ws_request *r, const trib_error *e
 
 /* ---- ends ---- */
 
-static void close_protocol(hrana_ws *c, uint16_t code, const char *why) {
+void hrana_ws_close(hrana_ws *c, uint16_t code, const char *why) {
     trib_ws_close(c->ws, code, trib_str_c(why));
 }
 
@@ -104,6 +107,7 @@ static void socket_free(hrana_ws *c) {
 }
 
 static bool works(const hrana_ws *c) {
+    if (c->undecoded) return true;
     TRIB_LIST_EACH(link, &c->sessions) {
         if (hrana_ws_session_works(TRIB_LIST_ITEM(link, hrana_ws_session, link))) return true;
     }
@@ -114,7 +118,7 @@ void hrana_ws_settle(hrana_ws *c) {
     if (c->ws->gone && c->jobs == 0 && !c->greeting && trib_list_is_empty(&c->sessions)) {
         socket_free(c);
     } else if (c->draining && !c->ws->closing && !works(c)) {
-        close_protocol(c, TRIB_WS_CLOSE_GOING_AWAY, "the server is shutting down");
+        hrana_ws_close(c, TRIB_WS_CLOSE_GOING_AWAY, "the server is shutting down");
     }
 }
 
@@ -122,6 +126,8 @@ static void on_closed(trib_ws *ws, uint16_t close_code) {
     hrana_ws *c = ws->feature;
     (void)close_code;
     c->jobs++; /* keeps the socket while its sessions end */
+    if (c->undecoded && !c->decoding) hrana_ws_request_free(c, c->undecoded);
+    if (!c->decoding) c->undecoded = NULL;
     TRIB_LIST_EACH_SAFE(link, &c->sessions) {
         hrana_ws_session_abandon(TRIB_LIST_ITEM(link, hrana_ws_session, link));
     }
@@ -137,8 +143,7 @@ static void on_drain(trib_ws *ws) {
 
 /* ---- hello ---- */
 
-/* The protocol's code for a token that is not there, and its words before the reason. */
-static void rephrase(const trib_error *from, trib_error *ret) {
+void hrana_ws_rephrase(const trib_error *from, trib_error *ret) {
     *ret = *from;
     bool missing = from->code == TRIB_AUTH_HEADER_NOT_FOUND;
     if (missing) snprintf(ret->text_code, sizeof ret->text_code, "AUTH_JWT_MISSING");
@@ -169,195 +174,28 @@ static void on_authenticated(trib_ws *ws, trib_code code, const trib_error *err)
     }
     if (code != TRIB_OK) {
         trib_error told;
-        rephrase(err, &told);
+        hrana_ws_rephrase(err, &told);
         send_hello(c, &told);
-        close_protocol(c, TRIB_WS_CLOSE_POLICY, told.message);
+        hrana_ws_close(c, TRIB_WS_CLOSE_POLICY, told.message);
         return;
     }
     c->state = HRANA_WS_READY;
     trib_ws_set_max_message(ws, TRIB_HRANA_BODY_MAX_BYTES);
     trib_ws_set_timer(ws, TRIB_HRANA_WS_RECHECK_MS);
     send_hello(c, NULL);
-    update_reading(c);
+    hrana_ws_update_reading(c);
 }
 
 static void on_hello(hrana_ws *c, const hrana_client_msg *msg) {
     if (c->state != HRANA_WS_NEW && c->version < 2) {
-        close_protocol(c, TRIB_WS_CLOSE_POLICY,
+        hrana_ws_close(c, TRIB_WS_CLOSE_POLICY,
                        "A repeated hello message is only supported in protocol version hrana2 and higher");
         return;
     }
     if (c->state == HRANA_WS_NEW) c->state = HRANA_WS_HELLO;
     c->greeting = true;
     trib_ws_authenticate(c->ws, msg->jwt, on_authenticated);
-    if (c->greeting) update_reading(c);
-}
-
-static void on_due(trib_ws *ws) {
-    hrana_ws *c = ws->feature;
-    trib_error err, told;
-    if (c->state != HRANA_WS_READY) {
-        close_protocol(c, TRIB_WS_CLOSE_POLICY, "no hello message came in time");
-    } else if (trib_ws_recheck(ws, &err) == TRIB_OK) {
-        trib_ws_set_timer(ws, TRIB_HRANA_WS_RECHECK_MS);
-    } else {
-        rephrase(&err, &told);
-        close_protocol(c, TRIB_WS_CLOSE_POLICY, told.message);
-    }
-}
-
-/* ---- requests that need no job ---- */
-
-/* What a protocol version has. NULL: this request. */
-static const char *missing_in(int version, const hrana_client_msg *msg, int *ret_since) {
-    hrana_msg_type type = msg->type;
-    bool cursor = type == HRANA_MSG_OPEN_CURSOR || type == HRANA_MSG_CLOSE_CURSOR || type == HRANA_MSG_FETCH_CURSOR;
-    const char *name = type == HRANA_MSG_REQUEST ? hrana_request_name(msg->request.type) : "a cursor";
-    *ret_since = 1;
-    if (cursor || (type == HRANA_MSG_REQUEST && msg->request.type == HRANA_GET_AUTOCOMMIT)) *ret_since = 3;
-    else if (type == HRANA_MSG_REQUEST && msg->request.type != HRANA_EXECUTE && msg->request.type != HRANA_BATCH)
-        *ret_since = 2;
-    return version < *ret_since ? name : NULL;
-}
-
-/* A statement keeps its own copy of a stored text: the client may drop or replace it while the statement waits. */
-static trib_code resolve_text(hrana_ws *c, hrana_ws_request *r, hrana_stmt *stmt, trib_error *err) {
-    trib_str text;
-    if (!stmt->has_sql_id) return TRIB_OK;
-    trib_code code = trib_session_get_sql(c->texts, stmt->sql_id, &text, err);
-    if (code != TRIB_OK) return code;
-    stmt->sql = trib_arena_dup(&r->arena, text);
-    stmt->has_sql = true;
-    return r->arena.failed ? trib_error_set(err, TRIB_NOMEM, NULL) : TRIB_OK;
-}
-
-static trib_code resolve_texts(hrana_ws *c, hrana_ws_request *r, trib_error *err) {
-    hrana_batch *batch = &r->msg.request.batch;
-    trib_code code = resolve_text(c, r, &r->msg.request.stmt, err);
-    for (size_t i = 0; i < batch->count && code == TRIB_OK; i++) code = resolve_text(c, r, &batch->steps[i].stmt, err);
-    return code;
-}
-
-/* Owns: r. */
-static void refuse(hrana_ws *c, hrana_ws_request *r, trib_code code, const trib_error *err) {
-    if (code == TRIB_PROTOCOL) {
-        hrana_ws_request_free(c, r);
-        close_protocol(c, TRIB_WS_CLOSE_POLICY, err->message);
-    } else {
-        hrana_ws_answer_error(c, r, err);
-    }
-}
-
-static void on_store(hrana_ws *c, hrana_ws_request *r) {
-    const hrana_stmt *stmt = &r->msg.request.stmt;
-    trib_error err;
-    trib_code code = TRIB_OK;
-    if (r->msg.request.type == HRANA_STORE_SQL) code = trib_session_store_sql(c->texts, stmt->sql_id, stmt->sql, &err);
-    else trib_session_close_sql(c->texts, stmt->sql_id);
-    if (code == TRIB_OK) hrana_ws_answer_ok(c, r);
-    else refuse(c, r, code, &err);
-}
-
-static void on_open_stream(hrana_ws *c, hrana_ws_request *r) {
-    trib_error err;
-    trib_code code;
-    if (hrana_ws_session_find(c, r->msg.stream_id))
-        code = trib_error_set(&err, TRIB_PROTOCOL, "Stream %d already exists", (int)r->msg.stream_id);
-    else code = hrana_ws_session_open(c, r->msg.stream_id, &err);
-    if (code != TRIB_OK && code != TRIB_PROTOCOL) c->open_failed = true;
-    if (code == TRIB_OK) hrana_ws_answer_ok(c, r);
-    else refuse(c, r, code, &err);
-}
-
-/* `.close_ws` and `.close_tcp`, with --test-hooks: how suites of clients see a connection break. True: it does. */
-static bool is_hook(hrana_ws *c, const hrana_stmt *stmt) {
-    if (!stmt->has_sql) return false;
-    if (trib_str_eq_c(stmt->sql, ".close_ws")) trib_ws_close(c->ws, TRIB_WS_CLOSE_NORMAL, TRIB_STR(".close_ws"));
-    else if (trib_str_eq_c(stmt->sql, ".close_tcp")) trib_ws_abort(c->ws);
-    else return false;
-    return true;
-}
-
-static bool has_hook(hrana_ws *c, const hrana_request *request) {
-    if (!c->ws->app->settings.test_hooks) return false;
-    if (is_hook(c, &request->stmt)) return true;
-    for (size_t i = 0; i < request->batch.count; i++) {
-        if (is_hook(c, &request->batch.steps[i].stmt)) return true;
-    }
-    return false;
-}
-
-/* ---- requests of a session ---- */
-
-/* The session that a request is for. Errors: PROTOCOL; STREAM_NOT_OPEN for one whose opening was refused. */
-static trib_code find_session(hrana_ws *c, const hrana_client_msg *msg, hrana_ws_session **ret, trib_error *err) {
-    bool by_cursor = msg->type == HRANA_MSG_CLOSE_CURSOR || msg->type == HRANA_MSG_FETCH_CURSOR;
-    hrana_ws_session *s =
-        by_cursor ? hrana_ws_session_of_cursor(c, msg->cursor_id) : hrana_ws_session_find(c, msg->stream_id);
-    *ret = s;
-    if (s && !by_cursor && s->has_cursor && msg->type != HRANA_MSG_CLOSE_STREAM) {
-        return trib_error_set(err, TRIB_PROTOCOL, "Stream %d already has an open cursor; close it first",
-                              (int)msg->stream_id);
-    }
-    if (s && msg->type == HRANA_MSG_OPEN_CURSOR && hrana_ws_session_of_cursor(c, msg->cursor_id))
-        return trib_error_set(err, TRIB_PROTOCOL, "Cursor %d already exists", (int)msg->cursor_id);
-    if (s) return TRIB_OK;
-    if (c->open_failed) return trib_error_set(err, TRIB_STREAM_NOT_OPEN, NULL);
-    if (by_cursor) return trib_error_set(err, TRIB_PROTOCOL, "Cursor %d not found", (int)msg->cursor_id);
-    return trib_error_set(err, TRIB_PROTOCOL, "Stream %d not found", (int)msg->stream_id);
-}
-
-static void on_session_request(hrana_ws *c, hrana_ws_request *r) {
-    hrana_ws_session *s;
-    trib_error err;
-    hrana_msg_type type = r->msg.type;
-    trib_code code = find_session(c, &r->msg, &s, &err);
-    if (code == TRIB_STREAM_NOT_OPEN && (type == HRANA_MSG_CLOSE_STREAM || type == HRANA_MSG_CLOSE_CURSOR)) {
-        hrana_ws_answer_ok(c, r); /* closing what could not be opened is fine */
-        return;
-    }
-    if (code == TRIB_OK) code = resolve_texts(c, r, &err);
-    if (code != TRIB_OK) {
-        refuse(c, r, code, &err);
-        return;
-    }
-    if (has_hook(c, &r->msg.request)) {
-        hrana_ws_request_free(c, r);
-        return;
-    }
-    charge(c, r);
-    if (type == HRANA_MSG_CLOSE_STREAM) s->named = false;
-    if (type == HRANA_MSG_OPEN_CURSOR) s->has_cursor = true;
-    if (type == HRANA_MSG_OPEN_CURSOR) s->cursor_id = r->msg.cursor_id;
-    if (type == HRANA_MSG_CLOSE_CURSOR) s->has_cursor = false;
-    hrana_ws_session_push(s, r);
-    update_reading(c);
-}
-
-static void on_request(hrana_ws *c, hrana_ws_request *r) {
-    trib_error err;
-    int since;
-    const char *missing = missing_in(c->version, &r->msg, &since);
-    if (missing) {
-        trib_error_set(&err, TRIB_PROTOCOL, "%s is only supported in protocol version hrana%d and higher", missing,
-                       since);
-        refuse(c, r, TRIB_PROTOCOL, &err);
-        return;
-    }
-    bool closes = r->msg.type == HRANA_MSG_CLOSE_STREAM || r->msg.type == HRANA_MSG_CLOSE_CURSOR;
-    if (!closes && trib_ws_recheck(c->ws, &err) != TRIB_OK) {
-        trib_error told;
-        rephrase(&err, &told);
-        if (r->msg.type == HRANA_MSG_OPEN_STREAM) c->open_failed = true;
-        hrana_ws_answer_error(c, r, &told);
-    } else if (r->msg.type == HRANA_MSG_OPEN_STREAM) {
-        on_open_stream(c, r);
-    } else if (r->msg.type == HRANA_MSG_REQUEST &&
-               (r->msg.request.type == HRANA_STORE_SQL || r->msg.request.type == HRANA_CLOSE_SQL)) {
-        on_store(c, r);
-    } else {
-        on_session_request(c, r);
-    }
+    if (c->greeting) hrana_ws_update_reading(c);
 }
 
 /* ---- messages ---- */
@@ -372,7 +210,66 @@ static void unreadable(hrana_ws *c, trib_code code, const trib_error *err) {
     uint16_t close_code = code == TRIB_NOMEM ? TRIB_WS_CLOSE_TOO_BIG
                           : syntax           ? TRIB_WS_CLOSE_BAD_DATA
                                              : TRIB_WS_CLOSE_POLICY;
-    close_protocol(c, close_code, why);
+    hrana_ws_close(c, close_code, why);
+}
+
+/* Owns: r. */
+static void on_decoded(hrana_ws *c, hrana_ws_request *r, trib_code code, const trib_error *err) {
+    if (code != TRIB_OK) {
+        hrana_ws_request_free(c, r);
+        unreadable(c, code, err);
+    } else if (r->msg.type == HRANA_MSG_HELLO) {
+        on_hello(c, &r->msg);
+        hrana_ws_request_free(c, r);
+    } else if (c->state != HRANA_WS_READY) {
+        hrana_ws_request_free(c, r);
+        hrana_ws_close(c, TRIB_WS_CLOSE_POLICY, "Received a request before hello message");
+    } else {
+        hrana_ws_on_request(c, r);
+    }
+}
+
+/* ---- long messages ----
+ * They are decoded on a worker, in the tenant's queue; what is behind them waits in the socket, so that messages are
+ * still taken in their order. Where the queue is full the message waits too: nobody knows its request yet, who could be
+ * told. */
+
+static trib_job_verdict decode_on_worker(trib_job *job) {
+    hrana_ws_request *r = (hrana_ws_request *)(void *)job;
+    r->x.job.code = r->codec->decode(&r->arena, trib_buf_str(&r->bytes), &r->msg, &r->x.job.err);
+    return TRIB_JOB_DONE;
+}
+
+static void came_home(trib_job *job) {
+    hrana_ws_request *r = (hrana_ws_request *)(void *)job;
+    hrana_ws *c = r->socket;
+    trib_error err = r->x.job.err;
+    trib_code code = r->x.job.code;
+    c->undecoded = NULL;
+    c->decoding = false;
+    if (c->ws->closing) hrana_ws_request_free(c, r);
+    else on_decoded(c, r, code, &err);
+    hrana_ws_update_reading(c);
+    c->jobs--;
+    hrana_ws_settle(c);
+}
+
+/* c->undecoded to a worker, or later again. */
+static void decode_elsewhere(hrana_ws *c) {
+    hrana_ws_request *r = c->undecoded;
+    trib_error err;
+    r->x.job.job.run = decode_on_worker;
+    r->x.job.job.done = came_home;
+    r->x.job.job.home = c->ws->home;
+    r->x.job.job.queue = c->ws->tenant->queue;
+    c->decoding = true;
+    c->jobs++;
+    trib_code code = trib_job_submit(&r->x.job.job, &err);
+    if (code == TRIB_OK) return;
+    c->decoding = false;
+    c->jobs--;
+    if (code == TRIB_TOO_MANY_REQUESTS) trib_ws_set_timer(c->ws, TRIB_HRANA_WS_RETRY_MS);
+    else hrana_ws_close(c, TRIB_WS_CLOSE_GOING_AWAY, err.message);
 }
 
 static void on_message(trib_ws *ws, bool is_text, trib_buf *bytes) {
@@ -382,26 +279,33 @@ static void on_message(trib_ws *ws, bool is_text, trib_buf *bytes) {
         char why[100];
         snprintf(why, sizeof why, "Received a %s WebSocket message, which is not supported in this encoding",
                  c->codec->name);
-        close_protocol(c, TRIB_WS_CLOSE_UNSUPPORTED, why);
+        hrana_ws_close(c, TRIB_WS_CLOSE_UNSUPPORTED, why);
         return;
     }
     hrana_ws_request *r = request_new(c, bytes);
     if (!r) {
-        close_protocol(c, TRIB_WS_CLOSE_INTERNAL, trib_code_meaning(TRIB_NOMEM));
-        return;
+        hrana_ws_close(c, TRIB_WS_CLOSE_INTERNAL, trib_code_meaning(TRIB_NOMEM));
+    } else if (r->bytes.len <= TRIB_HRANA_LOOP_BODY_MAX_BYTES) {
+        on_decoded(c, r, c->codec->decode(&r->arena, trib_buf_str(&r->bytes), &r->msg, &err), &err);
+    } else { /* after hello: before it no message may be as long */
+        hrana_ws_charge(c, r);
+        c->undecoded = r;
+        decode_elsewhere(c);
+        hrana_ws_update_reading(c);
     }
-    trib_code code = c->codec->decode(&r->arena, trib_buf_str(&r->bytes), &r->msg, &err);
-    if (code != TRIB_OK) {
-        hrana_ws_request_free(c, r);
-        unreadable(c, code, &err);
-    } else if (r->msg.type == HRANA_MSG_HELLO) {
-        on_hello(c, &r->msg);
-        hrana_ws_request_free(c, r);
-    } else if (c->state != HRANA_WS_READY) {
-        hrana_ws_request_free(c, r);
-        close_protocol(c, TRIB_WS_CLOSE_POLICY, "Received a request before hello message");
+}
+
+static void on_due(trib_ws *ws) {
+    hrana_ws *c = ws->feature;
+    trib_error err, told;
+    if (c->state != HRANA_WS_READY) {
+        hrana_ws_close(c, TRIB_WS_CLOSE_POLICY, "no hello message came in time");
+    } else if (trib_ws_recheck(ws, &err) == TRIB_OK) {
+        trib_ws_set_timer(ws, TRIB_HRANA_WS_RECHECK_MS);
+        if (c->undecoded && !c->decoding) decode_elsewhere(c); /* which may set it again */
     } else {
-        on_request(c, r);
+        hrana_ws_rephrase(&err, &told);
+        hrana_ws_close(c, TRIB_WS_CLOSE_POLICY, told.message);
     }
 }
 

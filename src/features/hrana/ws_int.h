@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Private types of Hrana over WebSocket. "Stream" is the wire's word for what is a session here.
  *
- *   message -> ws.c: decode, hello, stored SQL -> session's queue -> ws_session.c: one job at a time -> answer
- *                                                                      └ ws_cursor.c: entries, as they are asked for
+ *   message -> ws.c: decode, hello -> ws_request.c: stored SQL -> session's queue -> ws_session.c: one job at a time
+ *                     └ worker, if it is long        ws_cursor.c: entries, as they are asked for ┘         └> answer
  *
  * Sessions run beside each other, the requests of one in their order. Everything here: the socket's loop. */
 #ifndef TRIB_FEATURES_HRANA_WS_INT_H
@@ -12,11 +12,12 @@
 #include "features/hrana/codec.h"
 
 enum {
-    TRIB_HRANA_WS_HELLO_MS = 15 * 1000,         /* to say hello in: stops sockets that never do */
-    TRIB_HRANA_WS_HELLO_MAX_BYTES = 20 * 1024,  /* of a message before that: a stranger gets no room for more */
-    TRIB_HRANA_WS_RECHECK_MS = 10 * 1000,       /* how soon an idle socket ends whose token has ended */
-    TRIB_HRANA_WS_SESSIONS_MAX = 128,           /* of a socket: stops one from taking every connection of a database */
-    TRIB_HRANA_WS_PENDING_MAX = 256,            /* requests of a socket that are not answered; then it is not read */
+    TRIB_HRANA_WS_HELLO_MS = 15 * 1000,        /* to say hello in: stops sockets that never do */
+    TRIB_HRANA_WS_HELLO_MAX_BYTES = 20 * 1024, /* of a message before that: a stranger gets no room for more */
+    TRIB_HRANA_WS_RECHECK_MS = 10 * 1000,      /* how soon an idle socket ends whose token has ended */
+    TRIB_HRANA_WS_RETRY_MS = 20,      /* a long message whose tenant has no room for another job: asks again as often */
+    TRIB_HRANA_WS_SESSIONS_MAX = 128, /* of a socket: stops one from taking every connection of a database */
+    TRIB_HRANA_WS_PENDING_MAX = 256,  /* requests of a socket that are not answered; then it is not read */
     TRIB_HRANA_WS_PENDING_MAX_BYTES = 16 << 20, /* and what they take: stops a sender that is faster than its SQL */
     TRIB_HRANA_WS_ARENA_MAX_BYTES = 64 << 20,   /* of one decoded request */
     TRIB_HRANA_WS_FETCH_MAX = 65536             /* entries of one fetch, whatever it asks for */
@@ -61,6 +62,8 @@ struct hrana_ws {
     size_t pending_bytes;
     bool open_failed; /* an open_stream was refused: requests to streams that do not exist may have come before that was
                          known */
+    hrana_ws_request *undecoded; /* a long message, at a worker (decoding) or waiting for one; nothing is read then */
+    bool decoding;
     bool paused, draining;
 };
 
@@ -80,7 +83,9 @@ struct hrana_ws_session {
 };
 
 struct hrana_ws_request {
-    hrana_exec x; /* first */
+    hrana_exec x;     /* first */
+    hrana_ws *socket; /* for a message that is decoded on a worker: then it has no session yet */
+    const hrana_ws_codec *codec;
     hrana_ws_session *session;
     trib_list link;
     trib_arena arena;
@@ -95,6 +100,13 @@ struct hrana_ws_request {
 };
 
 /* ws.c */
+void hrana_ws_close(hrana_ws *c, uint16_t code, const char *why);
+/* Messages come while there is room for more requests, and nothing must be done before the next. */
+void hrana_ws_update_reading(hrana_ws *c);
+/* Counts what the request takes. */
+void hrana_ws_charge(hrana_ws *c, hrana_ws_request *r);
+/* The protocol's code for a token that is not there, and its words before the reason. */
+void hrana_ws_rephrase(const trib_error *from, trib_error *ret);
 void hrana_ws_request_free(hrana_ws *c, hrana_ws_request *r);
 /* Sends what is in `out` and empties it. */
 void hrana_ws_send(hrana_ws *c, trib_buf *out);
@@ -103,6 +115,9 @@ void hrana_ws_answer_ok(hrana_ws *c, hrana_ws_request *r);
 void hrana_ws_answer_error(hrana_ws *c, hrana_ws_request *r, const trib_error *err);
 /* A job came home, or a session ended: frees the socket if it is gone and nothing is out. */
 void hrana_ws_settle(hrana_ws *c);
+
+/* ws_request.c: a request that is decoded, after hello. Owns: r moves. */
+void hrana_ws_on_request(hrana_ws *c, hrana_ws_request *r);
 
 /* ws_session.c */
 /* Errors: TOO_MANY_REQUESTS, NOMEM. */

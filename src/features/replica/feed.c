@@ -12,6 +12,7 @@ static replica_feed *of_job(trib_db_job *job) {
 void replica_feed_free(replica_feed *feed) {
     if (!feed) return;
     trib_buf_deinit(&feed->out);
+    trib_spool_free(feed->spool);
     trib_buf_deinit(&feed->changes);
     trib_zstd_free(feed->zstd);
     free(feed);
@@ -20,7 +21,7 @@ void replica_feed_free(replica_feed *feed) {
 void replica_feed_reset(replica_feed *feed) {
     trib_buf_clear(&feed->out);
     trib_buf_clear(&feed->changes);
-    feed->open = feed->planned = false;
+    feed->open = feed->planned = feed->partial = false;
     feed->count = feed->next = 0;
     feed->padding = 0;
 }
@@ -37,7 +38,7 @@ replica_feed *replica_feed_new(trib_http_request *http) {
     }
     feed->http = http;
     feed->status = 200;
-    trib_buf_init(&feed->out, REPLICA_OUT_MAX_BYTES);
+    trib_buf_init(&feed->out, TRIB_SPOOLED_OUT_MAX_BYTES);
     trib_buf_init(&feed->changes, REPLICA_LIST_MAX_BYTES);
     feed->job.app = http->app;
     feed->job.tenant = http->tenant;
@@ -80,21 +81,56 @@ static trib_code send_page(replica_feed *feed, trib_handle *handle, trib_buf *pa
     return feed->out.failed ? trib_error_set(err, TRIB_NOMEM, NULL) : TRIB_OK;
 }
 
+/* The last page with many repeats: they take no room on the disk. */
+static trib_code send_last_often(replica_feed *feed, trib_handle *handle, trib_buf *page, trib_error *err) {
+    uint64_t times = feed->padding;
+    size_t before = feed->out.len;
+    feed->padding = 0;
+    trib_code code = send_page(feed, handle, page, err);
+    size_t n = feed->out.len - before;
+    if (code == TRIB_OK) code = trib_spooled_add(&feed->spool, feed->job.app, feed->http->tenant, &feed->out, err);
+    if (code == TRIB_OK) trib_spool_repeat(feed->spool, n, times);
+    return code;
+}
+
+/* A slice of the pages; those of a large answer go to disk. */
+static trib_code send_slice(replica_feed *feed, trib_handle *handle, trib_error *err) {
+    trib_code code = TRIB_OK;
+    trib_buf page;
+    size_t moved = 0;
+    trib_buf_init(&page, 2 * TRIB_PAGE_BYTES);
+    while (code == TRIB_OK && feed->next < feed->count && moved < TRIB_SPOOLED_SLICE_BYTES) {
+        if (feed->next + 1 == feed->count && feed->padding > TRIB_SPOOLED_FROM_BYTES / REPLICA_FRAME_BYTES) {
+            code = send_last_often(feed, handle, &page, err);
+            break;
+        }
+        code = send_page(feed, handle, &page, err);
+        bool all = feed->next == feed->count;
+        if (code != TRIB_OK || (feed->spool ? !all && feed->out.len < TRIB_SPOOLED_FROM_BYTES
+                                            : all || feed->out.len < TRIB_SPOOLED_FROM_BYTES))
+            continue;
+        moved += feed->out.len;
+        code = trib_spooled_add(&feed->spool, feed->job.app, feed->http->tenant, &feed->out, err);
+    }
+    trib_buf_deinit(&page);
+    return code;
+}
+
 static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     replica_feed *feed = of_job(job);
-    trib_buf page;
     trib_code code = trib_db_job_take_pending(job, err);
     if (code == TRIB_OK && !feed->planned) code = begin(feed, handle, err);
-    trib_buf_init(&page, 2 * TRIB_PAGE_BYTES);
-    while (code == TRIB_OK && feed->next < feed->count && feed->out.len < REPLICA_CHUNK_BYTES)
-        code = send_page(feed, handle, &page, err);
-    trib_buf_deinit(&page);
+    if (code == TRIB_OK) code = send_slice(feed, handle, err);
     if (code != TRIB_OK) return code;
     if (feed->next < feed->count) {
         job->chunk = true;
         return TRIB_AGAIN;
     }
-    if (!feed->open) return TRIB_OK;
+    if (feed->end_with) feed->end_with(feed);
+    if (feed->out.failed) code = trib_error_set(err, TRIB_NOMEM, NULL);
+    if (code == TRIB_OK && feed->spool && feed->out.len > 0)
+        code = trib_spooled_add(&feed->spool, job->app, job->tenant, &feed->out, err);
+    if (code != TRIB_OK || !feed->open) return code;
     feed->open = false;
     return trib_pages_close(handle, err);
 }
@@ -105,32 +141,23 @@ static void on_cancel(trib_http_request *http) {
     trib_db_job_cancel(&((replica_feed *)http->feature)->job);
 }
 
-static void on_credit(trib_http_request *http) {
-    replica_feed *feed = http->feature;
-    if (http->cancelled) {
-        trib_db_job_cancel(&feed->job);
-        return;
-    }
-    if (!feed->starved) return;
-    feed->starved = false;
-    trib_db_job_continue(&feed->job);
-}
-
+/* It goes on at once: what was read is on its way to disk, not to the client. */
 static void handed(trib_db_job *job) {
-    replica_feed *feed = of_job(job);
-    if (!feed->streaming) {
-        feed->streaming = true;
-        trib_http_answer head = {.status = feed->status, .content_type = feed->content_type};
-        trib_http_stream_begin(feed->http, &head, on_credit);
-    }
-    feed->starved = !trib_http_stream_chunk(feed->http, &feed->out);
-    if (!feed->starved) trib_db_job_continue(&feed->job);
+    trib_db_job_continue(job);
 }
 
 void replica_feed_answer(replica_feed *feed) {
-    trib_http_answer answer = {.status = feed->status, .content_type = feed->content_type, .body = &feed->out};
-    feed->http->on_cancel = NULL;
-    trib_http_answer_send(feed->http, &answer);
+    trib_http_answer answer = {.status = feed->status, .content_type = feed->content_type};
+    trib_http_request *http = feed->http;
+    trib_spool *spool = feed->spool;
+    http->on_cancel = NULL;
+    feed->spool = NULL;
+    if (spool) {
+        trib_spooled_send(http, http->tenant, &answer, spool);
+    } else {
+        answer.body = &feed->out;
+        trib_http_answer_send(http, &answer);
+    }
     replica_feed_free(feed);
 }
 
@@ -142,20 +169,15 @@ static void finished(trib_db_job *job) {
         replica_poll_wait(feed);
         return;
     }
-    if (code == TRIB_OK && !feed->streaming) {
+    if (code == TRIB_OK) {
         replica_feed_answer(feed);
         return;
     }
+    trib_error err = feed->job.err;
     http->on_cancel = NULL;
-    if (feed->streaming) {
-        if (code == TRIB_OK && feed->out.len) (void)trib_http_stream_chunk(http, &feed->out);
-        trib_http_stream_end(http, code != TRIB_OK);
-    } else {
-        trib_error err = feed->job.err;
-        trib_http_answer_error(http, &err);
-    }
     trib_db_unref(feed->watched);
     replica_feed_free(feed);
+    trib_http_answer_error(http, &err);
 }
 
 void replica_feed_submit(replica_feed *feed) {

@@ -15,6 +15,7 @@ struct replica_polls {
     trib_list waiting; /* replica_feed.link */
     _Atomic uint32_t count;
     replica_stash *stash; /* the module has one state: this */
+    char secret[REPLICA_SECRET_BYTES];
 };
 
 static replica_feed *of_link(trib_list *link) {
@@ -49,7 +50,8 @@ trib_code replica_polls_start(trib_app *app, void **ret_state, trib_error *err) 
     }
     if (polls) polls->lock = trib_mutex_new(app->env);
     if (polls) polls->stash = replica_stash_new(app->env);
-    if (!polls || !polls->lock || !polls->stash || !trib_app_add_ticker(app, tick, polls)) {
+    bool secret = polls && trib_env_random(app->env, polls->secret, sizeof polls->secret);
+    if (!polls || !polls->lock || !polls->stash || !secret || !trib_app_add_ticker(app, tick, polls)) {
         replica_polls_stop(polls);
         return trib_error_set(err, TRIB_NOMEM, NULL);
     }
@@ -67,6 +69,11 @@ void replica_polls_stop(void *state) {
 
 replica_stash *trib_replica_stash(const trib_http_request *http) {
     return ((replica_polls *)http->module_state)->stash;
+}
+
+trib_str trib_replica_secret(const trib_http_request *http) {
+    const replica_polls *polls = http->module_state;
+    return trib_str_make(polls->secret, sizeof polls->secret);
 }
 
 trib_code replica_poll_plan(replica_feed *feed, trib_error *err) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Private to the replica faces: a feed, which is one answer made of pages of one snapshot, whatever protocol it is for.
  *
- *   worker: snapshot open -> plan (which pages) -> page, page, ... -> snapshot closed
- *                                                   └ every REPLICA_CHUNK_BYTES: gate -> sent -> room? -> on
+ *   worker: snapshot open -> plan (which pages) -> page, page, ... -> snapshot closed -> gate -> sent
+ *                                                   └ past TRIB_SPOOLED_FROM_BYTES: to disk, sent from there
  *
  * A protocol fills a feed with three functions and submits it; it needs no thread, lock or socket of its own. */
 #ifndef TRIB_FEATURES_REPLICA_INT_H
@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "core/db_job.h"
 #include "core/http.h"
+#include "core/spooled.h"
 #include "features/replica/frames.h"
 #include "features/replica/stash.h"
 #include "store/pages.h"
@@ -19,14 +20,15 @@
 #include "wire/zstd.h"
 
 enum {
-    REPLICA_CHUNK_BYTES = 256 << 10,  /* handed over at once: what a reader that never reads makes us keep */
-    REPLICA_OUT_MAX_BYTES = 8 << 20,  /* a chunk and a page more, or a small answer */
     REPLICA_LIST_MAX_BYTES = 1 << 30, /* pages of a database of 256 GiB, 16 bytes each */
     REPLICA_PUSH_FRAMES_MAX = 1024,   /* of one request; clients send 128 */
     REPLICA_PUSH_BODY_MAX_BYTES = REPLICA_PUSH_FRAMES_MAX * REPLICA_FRAME_BYTES,
     REPLICA_PULL_BODY_MAX_BYTES = 1 << 20, /* selectors of pages: a bit a page of a database of 32 GiB */
     REPLICA_LONG_POLL_MAX_MS = 60000,
-    REPLICA_POLLS_MAX = 1000, /* that wait at once; each keeps a database open */
+    REPLICA_POLLS_MAX = 1000,        /* that wait at once; each keeps a database open */
+    REPLICA_BATCH_FRAMES_MAX = 1000, /* in one message: below the 4 MiB that gRPC clients take by default */
+    REPLICA_CALL_MAX_BYTES = 1024,   /* body of a V1 call: a number or two */
+    REPLICA_SECRET_BYTES = 16,       /* of the module's, in the tokens of V1 */
     REPLICA_REVISION_BYTES = 48
 };
 
@@ -44,7 +46,9 @@ struct replica_feed {
     bool (*is_current)(replica_feed *feed);
     /* One page, number `at` of feed->count; the last one feed->padding times more. */
     void (*page)(replica_feed *feed, const trib_page_change *change, size_t at, const uint8_t *bytes);
+    void (*end_with)(replica_feed *feed); /* what stands behind the last page; NULL: nothing */
     /* ---- what the request said ---- */
+    trib_str token; /* V1 */
     uint32_t generation_wanted;
     uint64_t start, end;
     trib_pull_req pull;
@@ -54,14 +58,15 @@ struct replica_feed {
     /* ---- the answer ---- */
     int status;
     trib_buf out;
-    bool open; /* the snapshot is open */
+    trib_spool *spool; /* of what was in `out` before, of a large answer */
+    bool open;         /* the snapshot is open */
     bool planned;
     trib_db_point point;
     uint32_t generation;
     trib_buf changes; /* trib_page_change */
     size_t count, next;
     uint64_t padding; /* repeats of the last page that follow it */
-    bool streaming, starved;
+    bool partial;     /* V1: more follows in another answer */
     /* ---- waiting (poll.c) ---- */
     trib_db *watched; /* a reference; set by `plan` where nothing is new and the client waits */
     trib_list link;   /* in the list of those who wait */
@@ -97,6 +102,14 @@ void replica_handle_sync(trib_http_request *http);
 void replica_write_generation(trib_buf *out, uint32_t generation);
 /* A number of a path, at most `most`. */
 bool replica_path_number(const trib_http_request *http, unsigned index, uint64_t most, uint64_t *ret);
+
+/* ---- v1.c ---- */
+void replica_handle_hello(trib_http_request *http);
+void replica_handle_batch_log_entries(trib_http_request *http);
+void replica_handle_log_entries(trib_http_request *http);
+void replica_handle_snapshot(trib_http_request *http);
+/* The module's: random, of this run. */
+trib_str trib_replica_secret(const trib_http_request *http);
 
 /* ---- push.c ---- */
 void replica_handle_push(trib_http_request *http);

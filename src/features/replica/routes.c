@@ -16,6 +16,14 @@ static const trib_route routes[] = {
      replica_handle_push, "the next part of it"},
     {"POST", "/pull-updates", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, REPLICA_PULL_BODY_MAX_BYTES,
      replica_handle_pull_updates, "pages that changed since a revision (protobuf); may wait for the next commit"},
+    {"POST", "/wal_log.ReplicationLog/Hello", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, REPLICA_CALL_MAX_BYTES,
+     replica_handle_hello, "where a replica begins (V1, gRPC-web)"},
+    {"POST", "/wal_log.ReplicationLog/BatchLogEntries", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, REPLICA_CALL_MAX_BYTES,
+     replica_handle_batch_log_entries, "frames that it does not have yet (V1)"},
+    {"POST", "/wal_log.ReplicationLog/LogEntries", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, REPLICA_CALL_MAX_BYTES,
+     replica_handle_log_entries, "the same one by one; may wait for the next commit (V1)"},
+    {"POST", "/wal_log.ReplicationLog/Snapshot", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, REPLICA_CALL_MAX_BYTES,
+     replica_handle_snapshot, "the database as frames, newest first (V1)"},
 };
 
 const trib_module trib_replica_module = {.name = "replica",

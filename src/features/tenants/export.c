@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GET /v1/namespaces/:ns/export: the database of one moment as a SQLite file that needs no other file. It goes out
- * while it is read, in chunks; the tenant stays in use. A broken connection is the only sign of a failure on the way:
- * the transfer coding says whether the end was reached. */
+/* GET /v1/namespaces/:ns/export: the database of one moment as a SQLite file that needs no other file. A large one is
+ * copied to disk first, so that no transaction waits for the reader; the tenant stays in use. A broken connection is
+ * the only sign of a failure while it goes out: the transfer coding says whether the end was reached. */
 #include "core/snapshot.h"
+#include "core/spooled.h"
 #include "features/tenants/tenants_int.h"
 
 enum { HEADER_VERSIONS_AT = 18 };
@@ -12,8 +13,10 @@ typedef struct export_call {
     trib_http_request *http;
     trib_snapshot snapshot;
     trib_buf out;
-    bool streaming, starved;
+    trib_spool *spool; /* of what was in `out` before, of a large one */
 } export_call;
+
+static const trib_http_answer answer_head = {.status = 200, .content_type = "application/vnd.sqlite3"};
 
 static trib_code add_page(void *ctx, trib_str page, trib_error *err) {
     export_call *call = ctx;
@@ -32,55 +35,41 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     bool done = false;
     trib_code code = trib_db_job_take_pending(job, err);
     if (code == TRIB_OK)
-        code = trib_snapshot_read(&call->snapshot, handle, TENANTS_EXPORT_CHUNK_BYTES, add_page, call, &done, err);
+        code = trib_snapshot_read(&call->snapshot, handle, TRIB_SPOOLED_SLICE_BYTES, add_page, call, &done, err);
+    if (code == TRIB_OK && (call->spool || !done || call->out.len > TRIB_SPOOLED_FROM_BYTES))
+        code = trib_spooled_add(&call->spool, job->app, job->tenant, &call->out, err);
     if (code != TRIB_OK) return code;
     job->chunk = !done;
     return done ? TRIB_OK : TRIB_AGAIN;
-}
-
-static void on_credit(trib_http_request *http) {
-    export_call *call = http->feature;
-    if (http->cancelled) {
-        trib_db_job_cancel(&call->job);
-        return;
-    }
-    if (!call->starved) return;
-    call->starved = false;
-    trib_db_job_continue(&call->job);
 }
 
 static void on_cancel(trib_http_request *http) {
     trib_db_job_cancel(&((export_call *)http->feature)->job);
 }
 
-static void begin(export_call *call) {
-    trib_http_answer head = {.status = 200, .content_type = "application/vnd.sqlite3"};
-    call->streaming = true;
-    trib_http_stream_begin(call->http, &head, on_credit);
-}
-
 static void handed(trib_db_job *job) {
-    export_call *call = (export_call *)(void *)job;
-    if (!call->streaming) begin(call);
-    call->starved = !trib_http_stream_chunk(call->http, &call->out);
-    if (!call->starved) trib_db_job_continue(job);
+    trib_db_job_continue(job);
 }
 
 static void finished(trib_db_job *job) {
     export_call *call = (export_call *)(void *)job;
     trib_http_request *http = call->http;
+    trib_http_answer answer = answer_head;
     trib_error err = job->err;
-    bool failed = job->code != TRIB_OK;
     http->on_cancel = NULL;
-    if (!call->streaming && failed) {
+    if (job->code != TRIB_OK) {
         trib_buf_deinit(&call->out);
+        trib_spool_free(call->spool);
         trib_http_answer_error(http, &err);
-        return;
+    } else if (call->spool) {
+        trib_buf_deinit(&call->out);
+        trib_spooled_send(http, job->tenant, &answer, call->spool);
+    } else {
+        trib_buf out = call->out; /* the call ends with its request */
+        answer.body = &out;
+        trib_http_answer_send(http, &answer);
+        trib_buf_deinit(&out);
     }
-    if (!call->streaming) begin(call);
-    if (!failed && call->out.len) (void)trib_http_stream_chunk(http, &call->out);
-    trib_buf_deinit(&call->out);
-    trib_http_stream_end(http, failed);
 }
 
 void tenants_handle_export(trib_http_request *http) {
@@ -90,14 +79,13 @@ void tenants_handle_export(trib_http_request *http) {
     export_call *call = code == TRIB_OK ? trib_arena_zalloc(http->arena, 1, sizeof *call) : NULL;
     if (code == TRIB_OK && !call) code = trib_error_set(&err, TRIB_NOMEM, NULL);
     if (code == TRIB_OK && trib_str_eq_c(http->method, "HEAD")) { /* nobody would see what a job reads */
-        call->http = http;
-        begin(call);
         trib_tenant_unref(tenant);
+        trib_http_stream_begin(http, &answer_head, NULL);
         trib_http_stream_end(http, false);
         return;
     }
     if (code == TRIB_OK) {
-        trib_buf_init(&call->out, 2 * (size_t)TENANTS_EXPORT_CHUNK_BYTES);
+        trib_buf_init(&call->out, TRIB_SPOOLED_OUT_MAX_BYTES);
         call->http = http;
         call->job.app = http->app;
         call->job.tenant = tenant;

@@ -12,13 +12,12 @@
 enum {
     TENANTS_BODY_MAX_BYTES =
         64 * 1024, /* a body is a handful of members, at most 256 names: stops parser memory attacks */
-    TENANTS_REPLY_MAX_BYTES = 2 << 20,       /* a full page of a list is about 350 KB */
-    TENANTS_PAGE_DEFAULT = 100,              /* namespaces in a page when the request does not say */
-    TENANTS_URL_MAX_BYTES = 2048,            /* public URL plus a name */
-    TENANTS_IMPORTS_MAX = 4,                 /* under way at once: each may fill the disk */
-    TENANTS_IMPORT_CHUNK_BYTES = 4 << 20,    /* kept in memory, for each import */
-    TENANTS_IMPORT_IDLE_MS = 10 * 60 * 1000, /* without a piece; then another one may have its place */
-    TENANTS_EXPORT_CHUNK_BYTES = 256 << 10
+    TENANTS_REPLY_MAX_BYTES = 2 << 20,      /* a full page of a list is about 350 KB */
+    TENANTS_PAGE_DEFAULT = 100,             /* namespaces in a page when the request does not say */
+    TENANTS_URL_MAX_BYTES = 2048,           /* public URL plus a name */
+    TENANTS_IMPORTS_MAX = 4,                /* under way at once: each may fill the disk */
+    TENANTS_IMPORT_CHUNK_BYTES = 4 << 20,   /* kept in memory, for each import */
+    TENANTS_IMPORT_IDLE_MS = 10 * 60 * 1000 /* without a piece; then another one may have its place */
 };
 
 /* A JSON answer while it is written; failure sticks in buf. */

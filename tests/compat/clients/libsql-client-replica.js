@@ -77,3 +77,51 @@ test("the token of another tenant is refused", async () => {
         await stranger.sync();
     });
 });
+
+test("batches, transactions and migrations run on the tenant, whole or not at all, and are read here", async () => {
+    const [, two] = await db.batch([{ sql: "INSERT INTO dish (name) VALUES (?)", args: ["sfiha"] }, "SELECT count(*) AS n FROM dish"], "write");
+    assert.equal(two.rows[0].n, (await names(remote)).length);
+    await assert.rejects(db.batch(["INSERT INTO dish (name) VALUES ('lost')", "INSERT INTO dish (name) VALUES (NULL)"], "write"), /NOT NULL constraint failed: dish\.name/);
+    const tx = await db.transaction("write");
+    await tx.execute("INSERT INTO dish (name) VALUES ('maqluba')");
+    assert.equal((await tx.execute("SELECT count(*) AS n FROM dish WHERE name = 'maqluba'")).rows[0].n, 1);
+    assert.ok(!(await names(remote)).includes("maqluba"));
+    await tx.commit();
+    const undone = await db.transaction("write");
+    await undone.execute("DELETE FROM dish");
+    await undone.rollback();
+    await db.migrate(["CREATE TABLE hall (id INTEGER PRIMARY KEY, seats INTEGER)", "INSERT INTO hall (seats) VALUES (40)"]);
+    await db.sync();
+    assert.deepEqual(await names(db), await names(remote));
+    assert.ok((await names(db)).includes("maqluba") && !(await names(db)).includes("lost"));
+    assert.equal((await db.execute("SELECT seats FROM hall")).rows[0].seats, 40);
+});
+
+for (const readYourWrites of [true, false]) {
+    test(`readYourWrites: ${readYourWrites}: a write is on the tenant, and here ${readYourWrites ? "at once" : "with the next sync at the latest"}`, async () => {
+        const own = open(`own-${readYourWrites}.db`, { readYourWrites });
+        await own.sync();
+        for (let i = 0; i < 20; i++) {
+            await own.execute({ sql: "INSERT INTO dish (name) VALUES (?)", args: [`${readYourWrites} ${i}`] });
+            assert.ok((await names(remote)).includes(`${readYourWrites} ${i}`));
+            if (readYourWrites) assert.ok((await names(own)).includes(`${readYourWrites} ${i}`));
+        }
+        await own.sync();
+        assert.deepEqual(await names(own), await names(remote));
+        own.close();
+    });
+}
+
+test("a replica that is opened again goes on from its file", async () => {
+    const first = open("again.db");
+    await first.sync();
+    const before = await names(first);
+    first.close();
+    await remote.execute("INSERT INTO dish (name) VALUES ('since then')");
+    const again = open("again.db");
+    assert.deepEqual((await names(again)).slice(0, before.length), before);
+    await again.sync();
+    assert.deepEqual(await names(again), await names(remote));
+    assert.equal((await again.execute("PRAGMA integrity_check")).rows[0].integrity_check, "ok");
+    again.close();
+});

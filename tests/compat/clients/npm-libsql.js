@@ -110,6 +110,41 @@ test("promise: a transaction, step by step", async () => {
     assert.deepEqual(await money(), [60, 1]);
 });
 
+test("promise: raw, pluck, columns, pragma, iterate, safe integers, and values as they went", async () => {
+    await promised.exec("CREATE TABLE kept (id INTEGER PRIMARY KEY, v)");
+    const put = await promised.prepare("INSERT INTO kept (v) VALUES (?) RETURNING v");
+    for (const v of [null, 0.5, -7, "", AWKWARD_TEXT]) assert.equal((await put.get([v])).v, v);
+    assert.ok(Buffer.from(EVERY_BYTE).equals(Buffer.from((await put.get([Buffer.from(EVERY_BYTE)])).v)));
+    const big = (await promised.prepare("INSERT INTO kept (v) VALUES (?) RETURNING v")).safeIntegers();
+    for (const v of [INT64_MAX, INT64_MIN, BEYOND_DOUBLE]) assert.equal((await big.get([v])).v, v);
+    const select = await promised.prepare("SELECT id, v FROM kept WHERE id <= 3 ORDER BY id");
+    assert.deepEqual(select.columns().map((column) => column.name), ["id", "v"]);
+    const seen = [];
+    for await (const row of await select.iterate()) seen.push([row.id, row.v]);
+    assert.deepEqual(seen, [[1, null], [2, 0.5], [3, -7]]);
+    assert.deepEqual(await (await promised.prepare("SELECT id, v FROM kept WHERE id = 3")).raw().get(), [3, -7]);
+    assert.deepEqual(await (await promised.prepare("SELECT v FROM kept WHERE id < 4 ORDER BY id")).pluck().all(), [null, 0.5, -7]);
+    assert.deepEqual((await promised.pragma("table_info(kept)")).map((column) => column.name), ["id", "v"]);
+});
+
+test("promise: transaction() commits, rolls back, and tells what failed", async () => {
+    await promised.exec("CREATE TABLE purse (id INTEGER PRIMARY KEY, money INTEGER CHECK (money >= 0)); INSERT INTO purse VALUES (1, 5)");
+    const money = async () => (await (await promised.prepare("SELECT money FROM purse")).get()).money;
+    // it does not wait for what is in it, so that only what is done before COMMIT is asked for counts
+    const spend = promised.transaction(() => promised.exec("UPDATE purse SET money = money - 2"));
+    await spend.immediate();
+    assert.equal(await money(), 3);
+    assert.throws(() => promised.transaction("no function"), TypeError);
+    await promised.exec("BEGIN IMMEDIATE");
+    assert.equal(promised.inTransaction, true);
+    await promised.exec("UPDATE purse SET money = 2");
+    await fails(promised.exec("UPDATE purse SET money = -1"), null, /CHECK constraint failed/);
+    assert.equal(promised.inTransaction, true);
+    await promised.exec("COMMIT");
+    assert.equal(promised.inTransaction, false);
+    assert.equal(await money(), 2);
+});
+
 test("10,000 rows in order", () => {
     const rows = db.prepare("WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n, 'row ' || n AS name FROM c").all();
     assert.equal(rows.length, 10000);

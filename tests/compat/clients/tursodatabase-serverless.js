@@ -3,7 +3,7 @@
 // keeps one session open and learns from a last step, conditioned on is_autocommit, whether a transaction is open.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { connect } from "@tursodatabase/serverless";
+import { TimeoutError, connect } from "@tursodatabase/serverless";
 import { createClient } from "@tursodatabase/serverless/compat";
 import {
     AWKWARD_TEXT, BEYOND_DOUBLE, EVERY_BYTE, INT64_MAX, INT64_MIN, fails, otherToken, readOnlyToken, serverUrl, token, url, wideToken,
@@ -148,6 +148,43 @@ test("its compat client behaves as @libsql/client", async () => {
     assert.equal(done[1].rows[0].name, "kibbeh");
     await client.executeMultiple("CREATE TABLE two (a); INSERT INTO two VALUES (1)");
     assert.equal(await count("two"), 1);
+    await client.close();
+});
+
+test("a query that takes too long is given up by the client, and its connection is of use again", async () => {
+    const impatient = connect({ url, authToken: token, defaultQueryTimeout: 400 });
+    const endless = "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT max(n) FROM c";
+    await assert.rejects(impatient.all(endless), TimeoutError);
+    assert.equal((await impatient.get("SELECT 1 AS one")).one, 1);
+    await db.exec("CREATE TABLE waits (a)");
+    await impatient.run("BEGIN IMMEDIATE");
+    await impatient.run("INSERT INTO waits VALUES (1)");
+    await assert.rejects(impatient.all(endless), TimeoutError);
+    await db.run("INSERT INTO waits VALUES (2)"); // the turn is free again, at the latest when it has waited for it
+    assert.deepEqual((await db.all("SELECT a FROM waits")).map((row) => row.a), [2]);
+    await impatient.close();
+});
+
+test("requests without waiting: one connection runs them in order, several beside each other", async () => {
+    await db.exec("CREATE TABLE ordered (id INTEGER PRIMARY KEY, n INTEGER)");
+    await Promise.all(Array.from({ length: 30 }, (_, n) => db.run("INSERT INTO ordered (n) VALUES (?)", [n])));
+    assert.deepEqual((await db.all("SELECT n FROM ordered ORDER BY id")).map((row) => row.n), Array.from({ length: 30 }, (_, n) => n));
+    const others = Array.from({ length: 10 }, () => connect({ url, authToken: token }));
+    const sums = await Promise.all(others.map((other, i) => other.get("SELECT sum(n) + ? AS s FROM ordered", [i])));
+    assert.deepEqual(sums.map((row) => row.s), others.map((_, i) => 435 + i));
+    await Promise.all(others.map((other) => other.close()));
+});
+
+test("its compat client: columns by name and place, batches that fail, rowids of more than 32 bits", async () => {
+    const client = createClient({ url, authToken: token });
+    const { rows, columns, columnTypes } = await client.execute("SELECT id, name, 1 AS one FROM dish WHERE id = 1");
+    assert.deepEqual([columns, columnTypes, rows[0].name, rows[0][1]], [["id", "name", "one"], ["INTEGER", "TEXT", ""], "kibbeh", "kibbeh"]);
+    const error = await fails(client.batch(["INSERT INTO dish (name) VALUES ('half')", "INSERT INTO dish (name) VALUES ('kibbeh')"], "write"), "SQLITE_CONSTRAINT", /UNIQUE constraint failed: dish\.name/);
+    assert.ok(error instanceof Error);
+    assert.equal(await db.get("SELECT 1 FROM dish WHERE name = 'half'"), undefined);
+    await fails(client.execute("SELECT * FROM missing"), "SQLITE_ERROR", /no such table: missing/);
+    const big = await client.execute({ sql: "INSERT INTO thing (id, v) VALUES (?, 'last')", args: [5000000000] });
+    assert.equal(BigInt(big.lastInsertRowid), 5000000000n);
     await client.close();
 });
 

@@ -65,7 +65,7 @@ export function flowsOf({ createClient, LibsqlError }) {
         async errors(db, env) {
             const reader = createClient({ url: env.URL, authToken: env.READ_ONLY_TOKEN });
             const stranger = createClient({ url: env.URL, authToken: env.OTHER_TOKEN });
-            const trap = createClient({ url: env.URL.slice(0, -1), authToken: env.WIDE_TOKEN });
+            const trap = createClient({ url: env.NO_SLASH_URL ?? env.URL.slice(0, -1), authToken: env.WIDE_TOKEN });
             return {
                 missing: await error(() => db.execute("SELECT * FROM missing")),
                 syntax: await error(() => db.execute("SELEC 1")),

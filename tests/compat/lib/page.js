@@ -7,29 +7,35 @@ import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 
 const BEGIN = "<!-- made by tests/compat/run.sh from here on; COMPAT_WRITE_PAGE=1 tests/compat/run.sh writes it anew -->";
 // clients/NAME.js: what a program imports, the packages that do the work (one inside another: a/node_modules/b), and the package of
-// the runtime if it is not Node
+// the runtime if it is not Node, or the name of one that is the system's
 const CLIENTS = {
     "better-auth": ["better-auth", ["better-auth", "@libsql/kysely-libsql", "@libsql/kysely-libsql/node_modules/@libsql/client"]],
+    "chromium": ["@libsql/client/web (Chromium)", ["@libsql/client"], "Chromium"],
     "db0": ["db0/connectors/libsql/node, db0/connectors/libsql/web", ["db0", "@libsql/client"]],
     "documents": ["README.md, first-order.md", ["@libsql/client"]],
     "drizzle-kit": ["drizzle-kit", ["drizzle-kit", "drizzle-orm", "@libsql/client"]],
     "drizzle-orm": ["drizzle-orm/libsql", ["drizzle-orm", "@libsql/client"]],
     "example-worker": ["examples/worker", ["@libsql/client"], "workerd"],
-    "hrana-client-protobuf": ["@libsql/hrana-client (protobuf)", ["@libsql/hrana-client"]],
+    "hrana-client-edges": ["@libsql/hrana-client (edges)", ["@libsql/hrana-client"]],
+    "hrana-client-http": ["@libsql/hrana-client", ["@libsql/hrana-client"]],
     "hrana-client-ws": ["@libsql/hrana-client (WebSocket)", ["@libsql/hrana-client"]],
     "knex": ["knex", ["knex", "@libsql/sqlite3"]],
     "kysely": ["@libsql/kysely-libsql", ["kysely", "@libsql/kysely-libsql", "@libsql/kysely-libsql/node_modules/@libsql/client"]],
     "libsql-client-bun": ["@libsql/client (Bun)", ["@libsql/client"], "bun"],
     "libsql-client-deno": ["@libsql/client (Deno)", ["@libsql/client"], "deno"],
+    "libsql-client-edges": ["@libsql/client (edges)", ["@libsql/client"]],
     "libsql-client-http": ["@libsql/client", ["@libsql/client"]],
     "libsql-client-offline": ["@libsql/client (offline)", ["@libsql/client", "libsql"]],
     "libsql-client-replica": ["@libsql/client (replica)", ["@libsql/client", "libsql"]],
+    "libsql-client-replica-v1": ["@libsql/client, libsql (replica, V1)", ["@libsql/client", "libsql", "drizzle-orm"]],
     "libsql-client-web": ["@libsql/client/web", ["@libsql/client"], "workerd"],
     "libsql-client-ws": ["@libsql/client (WebSocket)", ["@libsql/client"]],
     "mikro-orm": ["@mikro-orm/libsql", ["@mikro-orm/libsql", "libsql"]],
     "npm-libsql": ["libsql, libsql/promise", ["libsql"]],
+    "npm-libsql-replica": ["libsql (replica)", ["libsql"]],
     "npm-ws": ["ws", ["ws"]],
     "objectstack-driver-turso": ["@objectstack/driver-turso", ["@objectstack/driver-turso", "@objectstack/driver-turso/node_modules/@libsql/client"]],
+    "payload": ["payload", ["payload", "@payloadcms/db-sqlite", "@payloadcms/db-sqlite/node_modules/@libsql/client", "@payloadcms/db-sqlite/node_modules/drizzle-orm", "drizzle-kit"]],
     "prisma": ["@prisma/adapter-libsql", ["@prisma/client", "@prisma/adapter-libsql", "@prisma/adapter-libsql/node_modules/@libsql/client"]],
     "sql-equivalence": ["libSQL's SQL", ["libsql"]],
     "tinybase": ["tinybase/persisters/persister-libsql", ["tinybase", "@libsql/client"]],
@@ -38,6 +44,7 @@ const CLIENTS = {
     "typeorm": ["typeorm", ["typeorm", "libsql"]],
 };
 const folder = new URL("..", import.meta.url);
+const isPinned = (path) => existsSync(new URL(`node_modules/${path}/package.json`, folder));
 const version = (path) => `${path.split("node_modules/").at(-1)} ${JSON.parse(readFileSync(new URL(`node_modules/${path}/package.json`, folder), "utf8")).version}`;
 
 /** The comment at the top of a file, without its SPDX line. */
@@ -58,7 +65,7 @@ function transport(logs, name) {
     // of a server of its own, every tenant is its own
     for (const [log, tenant] of [["server.log", `${name}(?:-other)?`], [`${name}.own`, "[^/ ]+"]]) {
         const text = existsSync(`${logs}/${log}`) ? readFileSync(`${logs}/${log}`, "utf8") : "";
-        for (const [, method, path] of text.matchAll(new RegExp(` method=([A-Z]+) path=/${tenant}/((?:v[0-9]|info|export|sync|pull-updates)[^ ]*) status=2`, "g"))) seen.add(`${method} ${path.replace(/\/\d.*$/, "")}`);
+        for (const [, method, path] of text.matchAll(new RegExp(` method=([A-Z]+) path=/${tenant}/((?:v[0-9]|info|export|sync|pull-updates|wal_log|proxy)[^ ]*) status=2`, "g"))) seen.add(`${method} ${path.replace(/\/\d.*$/, "")}`);
         if (new RegExp(` method=GET path=/${tenant}/? status=101`).test(text)) seen.add("WebSocket");
     }
     if (seen.size === 0) throw new Error(`${name}: no request of it was logged`);
@@ -72,7 +79,7 @@ function page(logs) {
         const [imports, packages, runtime = "node"] = CLIENTS[name];
         const tests = passed(`${logs}/${name}.log`);
         const [text, note = ""] = comment(`clients/${name}.js`).split(/^Note: /m);
-        rows.push(`| [${imports}](#${imports.toLowerCase().replace(/[^a-z0-9 _-]/g, "").replaceAll(" ", "-")}) | ${packages.map(version).join(", ")} | ${version(runtime)} | ${transport(logs, name)} | ${tests.length} | ${note.replaceAll("\n", " ")} |`);
+        rows.push(`| [${imports}](#${imports.toLowerCase().replace(/[^a-z0-9 _-]/g, "").replaceAll(" ", "-")}) | ${packages.map(version).join(", ")} | ${isPinned(runtime) ? version(runtime) : runtime} | ${transport(logs, name)} | ${tests.length} | ${note.replaceAll("\n", " ")} |`);
         chapters.push(`## ${imports}\n\n${text.trim()}\n\n${tests.map((test) => `- ${test.replaceAll("\\#", "#")}`).join("\n")}\n`);
     }
     return `| import | packages | runs in | requests | tests | notes |\n|---|---|---|---|---|---|\n${rows.join("\n")}\n\n${chapters.join("\n")}`;

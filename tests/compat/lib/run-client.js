@@ -10,14 +10,14 @@ import { fileURLToPath } from "node:url";
 
 const { COMPAT_URL, COMPAT_ADMIN_URL, COMPAT_ADMIN_KEY } = process.env;
 
-async function admin(path, body) {
+async function admin(path, body, method = "POST") {
     const answer = await fetch(new URL(path, COMPAT_ADMIN_URL), {
-        method: "POST",
+        method,
         headers: { "content-type": "application/json", authorization: `Basic ${COMPAT_ADMIN_KEY.trim()}` },
         body: JSON.stringify(body),
     });
     const text = await answer.text();
-    if (!answer.ok) throw new Error(`POST ${path} answered ${answer.status}: ${text}`);
+    if (!answer.ok) throw new Error(`${method} ${path} answered ${answer.status}: ${text}`);
     return JSON.parse(text);
 }
 
@@ -29,6 +29,8 @@ const name = process.argv[2];
 const other = `${name}-other`;
 await admin(`v1/namespaces/${name}/create`, {});
 await admin(`v1/namespaces/${other}/create`, {});
+// which of the two protocols for embedded replicas a tenant speaks is its setting
+if (name.endsWith("-v1")) await admin(`v1/namespaces/${name}`, { replica_v1: true }, "PATCH");
 const env = {
     ...process.env,
     COMPAT_TENANT: name,

@@ -203,6 +203,54 @@ static void stored_sql_has_its_bounds(void **state) {
     trib_session_close(sessions, session);
 }
 
+/* ---- sessions that their clients name ---- */
+
+static int woken;
+
+static void count_woken(trib_session_waiter *waiter) {
+    (void)waiter;
+    woken++;
+}
+
+static trib_code enter(const char *name, trib_tenant *tenant, const trib_principal *who, trib_session_waiter *waiter,
+                       trib_session **ret) {
+    *waiter = (trib_session_waiter){.home = &t.home, .again = count_woken};
+    return trib_session_acquire_named(sessions, trib_str_c(name), tenant, who, waiter, ret, NULL);
+}
+
+static void a_name_means_a_session_of_one_tenant_and_principal(void **state) {
+    (void)state;
+    trib_session_waiter waiter;
+    trib_session *session[4] = {0};
+    char none[TRIB_BATON_BYTES];
+    assert_int_equal(enter("c", ali, &me, &waiter, &session[0]), TRIB_OK);
+    assert_int_equal(enter("c", ben, &me, &waiter, &session[1]), TRIB_OK);
+    assert_int_equal(enter("c", ali, &other, &waiter, &session[2]), TRIB_OK);
+    assert_int_equal(enter("d", ali, &me, &waiter, &session[3]), TRIB_OK);
+    assert_int_equal(trib_sessions_count(sessions), 4);
+    for (int i = 0; i < 4; i++) assert_int_equal(trib_session_release(sessions, session[i], none, NULL), TRIB_OK);
+    assert_int_equal(trib_sessions_count(sessions), 0); /* they have no state */
+}
+
+static void who_comes_second_waits_and_may_leave(void **state) {
+    (void)state;
+    trib_session_waiter waiters[TRIB_SESSION_WAITERS_MAX + 1], first;
+    trib_session *session = NULL, *none = NULL;
+    woken = 0;
+    assert_int_equal(enter("c", ali, &me, &first, &session), TRIB_OK);
+    for (int i = 0; i < TRIB_SESSION_WAITERS_MAX; i++)
+        assert_int_equal(enter("c", ali, &me, &waiters[i], &none), TRIB_AGAIN);
+    assert_int_equal(enter("c", ali, &me, &waiters[TRIB_SESSION_WAITERS_MAX], &none), TRIB_TOO_MANY_REQUESTS);
+    assert_true(trib_session_stop_waiting(sessions, &waiters[3]));
+    assert_false(trib_session_stop_waiting(sessions, &waiters[3]));
+    assert_int_equal(enter("c", ali, &me, &waiters[3], &none), TRIB_AGAIN);
+    trib_session_close(sessions, session);
+    assert_false(trib_session_stop_waiting(sessions, &waiters[0])); /* it is on its way */
+    for (int i = 0; i < TRIB_SESSION_WAITERS_MAX; i++) app_test_pump(&t);
+    assert_int_equal(woken, TRIB_SESSION_WAITERS_MAX);
+    assert_int_equal(trib_sessions_count(sessions), 0);
+}
+
 static void a_draining_server_ends_idle_sessions_and_gives_no_more_batons(void **state) {
     (void)state;
     char baton[TRIB_BATON_BYTES], none[TRIB_BATON_BYTES] = "x";
@@ -228,6 +276,8 @@ int main(void) {
         TEST(the_setting_decides_how_long_is_too_long),
         TEST(an_announced_baton_is_the_one_that_release_gives),
         TEST(stored_sql_has_its_bounds),
+        TEST(a_name_means_a_session_of_one_tenant_and_principal),
+        TEST(who_comes_second_waits_and_may_leave),
         TEST(a_draining_server_ends_idle_sessions_and_gives_no_more_batons),
     };
     return cmocka_run_group_tests_name("core/session", tests, NULL, NULL);

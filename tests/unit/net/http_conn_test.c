@@ -179,6 +179,27 @@ static void a_refused_principal_is_told_before_its_body_is_kept(void **state) {
     loop_end(&l);
 }
 
+#define POST_CALL(more)                                                                                                \
+    "POST /acme/v2/pipeline HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web\r\n" more                        \
+    "Content-Length: 0\r\n\r\n"
+
+static void a_grpc_client_names_its_token_otherwise_and_reads_refusals_in_trailers(void **state) {
+    (void)state;
+    START(l, TRIB_LISTENER_USER);
+    loop_feed(&l, POST_CALL("x-authorization: Bearer one\r\n"));
+    assert_string_equal(auth.authorization, "Bearer one");
+    loop_feed(&l, POST_CALL("x-authorization: Bearer one\r\nauthorization: Bearer two\r\n"));
+    assert_string_equal(auth.authorization, "Bearer two");
+    auth.code = TRIB_AUTH_JWT_INVALID;
+    loop_feed(&l, POST_CALL("x-authorization: Bearer one\r\n"));
+    assert_false(loop_has(&l, "HTTP/1.1 401 "));
+    assert_true(loop_has(&l, "Content-Type: application/grpc-web+proto\r\n"));
+    assert_int_equal(loop_count(&l, "HTTP/1.1 200 "), 3);
+    assert_int_equal(l.stats.by_class[2]->value, 2);
+    assert_int_equal(l.stats.by_class[4]->value, 1); /* what was meant is counted */
+    loop_end(&l);
+}
+
 static void a_body_above_the_routes_limit_is_refused(void **state) {
     (void)state;
     START(l, TRIB_LISTENER_USER);
@@ -361,6 +382,18 @@ static void an_aborted_stream_shows_that_something_is_missing(void **state) {
     trib_http_stream_end(held, true);
     assert_true(l.aborted);
     assert_false(loop_has(&l, "0\r\n\r\n"));
+    loop_end(&l);
+}
+
+static void a_request_can_be_dropped_without_an_answer(void **state) {
+    (void)state;
+    START(l, TRIB_LISTENER_USER);
+    loop_feed(&l, "GET /health HTTP/1.1\r\nHost: a\r\n\r\n" POST_HELD "GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_true(loop_has(&l, "fine"));
+    trib_buf_clear(&l.out);
+    trib_http_answer_send(held, &(trib_http_answer){.drop = true});
+    assert_true(l.aborted);
+    assert_int_equal(l.out.len, 0);
     loop_end(&l);
 }
 
@@ -625,6 +658,7 @@ int main(void) {
         cmocka_unit_test(head_has_the_length_of_get_and_no_body),
         cmocka_unit_test(unknown_paths_and_methods_are_told_apart_and_keep_the_connection),
         cmocka_unit_test(a_refused_principal_is_told_before_its_body_is_kept),
+        cmocka_unit_test(a_grpc_client_names_its_token_otherwise_and_reads_refusals_in_trailers),
         cmocka_unit_test(a_body_above_the_routes_limit_is_refused),
         cmocka_unit_test(expect_100_is_answered_only_when_the_body_is_wanted),
         cmocka_unit_test(sane_request_ids_are_echoed_and_others_replaced),
@@ -641,6 +675,7 @@ int main(void) {
         cmocka_unit_test(a_stream_to_an_old_client_ends_with_the_connection),
         cmocka_unit_test(a_reader_that_is_too_slow_gets_no_more_until_it_took_some),
         cmocka_unit_test(an_aborted_stream_shows_that_something_is_missing),
+        cmocka_unit_test(a_request_can_be_dropped_without_an_answer),
         cmocka_unit_test(a_peer_that_leaves_cancels_and_its_answer_is_dropped),
         cmocka_unit_test(a_peer_that_leaves_a_stream_is_noticed_by_its_writer),
         cmocka_unit_test(a_half_closed_peer_still_gets_its_answer),

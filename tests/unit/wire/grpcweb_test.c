@@ -38,17 +38,17 @@ static void an_answer_is_frames_and_a_trailer(void **state) {
 }
 
 static void the_message_of_a_failure_is_percent_encoded(void **state) {
-    static const char want[] = "\x80\x00\x00\x00\x36grpc-status:9\r\ngrpc-message:50%25 \"caf%C3%A9\"%0D%0Ax\r\n";
+    static const char want[] = "\x80\x00\x00\x00\x39grpc-status:9\r\ngrpc-message:50%25%3A \"caf%C3%A9\"%0D%0Ax\r\n";
     (void)state;
     trib_buf out;
     trib_buf_init(&out, 4096);
-    trib_grpcweb_trailer(&out, 9, TRIB_STR("50% \"caf\xc3\xa9\"\r\nx"));
+    trib_grpcweb_trailer(&out, 9, TRIB_STR("50%: \"caf\xc3\xa9\"\r\nx"));
     assert_int_equal(out.len, sizeof want - 1);
     assert_memory_equal(out.ptr, want, sizeof want - 1);
     trib_buf_deinit(&out);
     for (size_t max = 0; max < sizeof want - 1; max++) {
         trib_buf_init(&out, max);
-        trib_grpcweb_trailer(&out, 9, TRIB_STR("50% \"caf\xc3\xa9\"\r\nx"));
+        trib_grpcweb_trailer(&out, 9, TRIB_STR("50%: \"caf\xc3\xa9\"\r\nx"));
         assert_true(out.failed);
         trib_buf_deinit(&out);
     }
