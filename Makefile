@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The short way to everything; the work is done by tools/ and by CMake's presets. `make help` lists the targets.
 # Missing packages are installed with apt-get (as root or with sudo); TRIB_NO_INSTALL=1 only names them.
-.PHONY: all run test soak bench bench-fleet bench-isolation bench-sync deb deb-test deb-boot-test fuzz tsan analyze tidy format check clean help
+.PHONY: all run test soak bench bench-fleet bench-isolation bench-limits bench-sync deb deb-test deb-boot-test fuzz tsan analyze tidy format check \
+	clean help
 
 all: ## build the release into build/trib (the default)
 	@tools/setup.sh build
@@ -29,6 +30,10 @@ bench-fleet: all ## measure with 100,000 tenants
 bench-isolation: all ## measure what a neighbour feels of hostile tenants
 	@tools/setup.sh bench
 	@tests/bench/isolation.sh $(ARGS)
+
+bench-limits: all ## measure the limits of docs/reference/limits.md
+	@tools/setup.sh bench
+	@tests/bench/limits.sh $(ARGS)
 
 bench-sync: all ## measure what a replica's sync costs in a large database
 	@tools/setup.sh bench

@@ -185,9 +185,10 @@ trib_code trib_db_open(trib_db *db, trib_error *err) {
         set_state(db, TRIB_DB_READY);
         return TRIB_OK;
     }
+    db->folder_synced = false;
     code = read_log(db, wal_size, err);
     /* A killed process may have renamed a map without syncing it: what is believed from here on must stay. */
-    if (code == TRIB_OK && !trib_db_fault(db, TRIB_FAULT_NO_FOLDER_SYNC)) {
+    if (code == TRIB_OK && !db->folder_synced && !trib_db_fault(db, TRIB_FAULT_NO_FOLDER_SYNC)) {
         int e = disk->sync_folder(disk->ctx, db->paths.folder);
         if (e != 0) code = trib_error_set(err, TRIB_IO, "could not sync the folder of a database (%s)", strerror(e));
     }
@@ -264,9 +265,10 @@ static trib_code materialise_locked(trib_db *db, trib_error *err) {
     if (code == TRIB_OK)
         code = trib_file_replace(store->base, store->disk, db->paths.db, trib_str_make((const char *)page, sizeof page),
                                  err);
+    db->folder_synced = false;
     if (code == TRIB_OK)
         code = read_log(db, 0, err); /* makes -wal and the map, whose folder sync covers all three entries */
-    if (code == TRIB_OK && !trib_db_fault(db, TRIB_FAULT_NO_FOLDER_SYNC)) {
+    if (code == TRIB_OK && !db->folder_synced && !trib_db_fault(db, TRIB_FAULT_NO_FOLDER_SYNC)) {
         int e = store->disk->sync_folder(store->disk->ctx, db->paths.folder);
         if (e != 0) code = trib_error_set(err, TRIB_IO, "could not sync the folder of a database (%s)", strerror(e));
     }

@@ -25,15 +25,6 @@ static trib_code sql_error(sqlite3 *sqlite, int rc, const char *path, trib_error
     return TRIB_SQL_ERROR;
 }
 
-static int64_t number(sqlite3 *sqlite, const char *sql) {
-    sqlite3_stmt *stmt = NULL;
-    int64_t value = -1;
-    if (sqlite3_prepare_v2(sqlite, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
-        value = sqlite3_column_int64(stmt, 0);
-    sqlite3_finalize(stmt);
-    return value;
-}
-
 static int open_file(const char *path, int flags, sqlite3 **ret) {
     int rc = sqlite3_open_v2(path, ret, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, NULL);
     if (rc == SQLITE_OK) rc = sqlite3_extended_result_codes(*ret, 1);
@@ -48,7 +39,7 @@ static int open_file(const char *path, int flags, sqlite3 **ret) {
 static int copy_pages(sqlite3 *source, sqlite3 *target, trib_copy_progress progress) {
     sqlite3_backup *backup = sqlite3_backup_init(target, "main", source, "main");
     if (!backup) return sqlite3_extended_errcode(target);
-    int64_t page_bytes = number(source, "PRAGMA page_size");
+    int64_t page_bytes = trib_sqlite_number(source, "PRAGMA page_size");
     int rc;
     do {
         rc = sqlite3_backup_step(backup, STEP_PAGES);
@@ -194,8 +185,8 @@ static trib_code make_fit(sqlite3 *sqlite, const char *path, found *f, int64_t *
             "the texts of the database are UTF-16, and only UTF-8 is served here; import a dump of it: "
             "sqlite3 FILE .dump | trib import sql - TENANT");
     if (f->drops.len) rc = run_drops(sqlite, f);
-    int64_t page_bytes = number(sqlite, "PRAGMA page_size");
-    if (rc == SQLITE_OK && page_bytes != PAGE_BYTES && number(sqlite, "PRAGMA page_count") > 0) {
+    int64_t page_bytes = trib_sqlite_number(sqlite, "PRAGMA page_size");
+    if (rc == SQLITE_OK && page_bytes != PAGE_BYTES && trib_sqlite_number(sqlite, "PRAGMA page_count") > 0) {
         rc = sqlite3_exec(sqlite, "PRAGMA page_size=4096; VACUUM", NULL, NULL, NULL);
         trib_buf_printf(
             f->notes,
@@ -204,7 +195,7 @@ static trib_code make_fit(sqlite3 *sqlite, const char *path, found *f, int64_t *
             (long long)page_bytes);
     }
     if (rc != SQLITE_OK) return sql_error(sqlite, rc, path, err);
-    *ret_bytes = number(sqlite, "PRAGMA page_count") * PAGE_BYTES;
+    *ret_bytes = trib_sqlite_number(sqlite, "PRAGMA page_count") * PAGE_BYTES;
     return TRIB_OK;
 }
 

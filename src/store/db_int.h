@@ -193,6 +193,7 @@ struct trib_db {
 
     trib_db_log log;
     trib_db_map map;
+    bool folder_synced;      /* by a map that was written since it was last set to false, while the files open */
     sqlite3_file *sync_file; /* our own descriptor of -wal: all commit syncs go through it. Under open_lock or
                                  * sync_in_flight */
     trib_task sync_task, ckpt_task, fail_task;

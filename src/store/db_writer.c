@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "store/db_int.h"
+#include "store/policy.h"
 
 struct trib_db_writer {
     trib_task task; /* first */
@@ -95,15 +96,6 @@ static trib_code set_versions(trib_db_writer *w, uint8_t version, trib_error *er
     return rc == SQLITE_OK ? TRIB_OK : trib_file_error("write", w->tmp, rc, err);
 }
 
-static int64_t first_number(sqlite3 *sqlite, const char *sql) {
-    sqlite3_stmt *stmt = NULL;
-    int64_t value = -1;
-    if (sqlite3_prepare_v2(sqlite, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
-        value = sqlite3_column_int64(stmt, 0);
-    sqlite3_finalize(stmt);
-    return value;
-}
-
 /* The first thing that SQLite finds wrong. */
 static trib_code check_integrity(const trib_db_writer *w, sqlite3 *sqlite, trib_error *err) {
     sqlite3_stmt *stmt = NULL;
@@ -114,7 +106,7 @@ static trib_code check_integrity(const trib_db_writer *w, sqlite3 *sqlite, trib_
     if (rc == SQLITE_NOMEM) code = trib_error_set(err, TRIB_NOMEM, NULL);
     else if (rc != SQLITE_ROW || !word || strcmp(word, "ok") != 0) code = refused(err, word ? word : "it is damaged");
     sqlite3_finalize(stmt);
-    if (code == TRIB_OK && first_number(sqlite, "PRAGMA page_count") != w->at / PAGE_BYTES)
+    if (code == TRIB_OK && trib_sqlite_number(sqlite, "PRAGMA page_count") != w->at / PAGE_BYTES)
         code = refused(err, "its length is not what its header says; was it copied while it was written?");
     return code;
 }

@@ -300,6 +300,7 @@ trib_code trib_db_map_write(trib_db *db, const uint32_t salt[2], uint32_t frame,
     if (code == TRIB_OK && !trib_db_fault(db, TRIB_FAULT_NO_FOLDER_SYNC)) {
         int e = store->disk->sync_folder(store->disk->ctx, db->paths.folder);
         if (e != 0) code = trib_error_set(err, TRIB_IO, "could not sync the folder of a database (%s)", strerror(e));
+        db->folder_synced = e == 0;
     }
     trib_buf_deinit(&buf);
     if (code != TRIB_OK) return code;

@@ -211,6 +211,15 @@ trib_code trib_policy_denied(trib_policy *policy, trib_error *err) {
     return trib_error_set(err, TRIB_SQL_DENIED, NULL);
 }
 
+int64_t trib_sqlite_number(sqlite3 *sqlite, const char *sql) {
+    sqlite3_stmt *stmt = NULL;
+    int64_t value = -1;
+    if (sqlite3_prepare_v2(sqlite, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
+        value = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    return value;
+}
+
 const char *trib_sqlite_base_name(int rc) {
     static const char *const names[] = {
         [SQLITE_ERROR] = "ERROR",       [SQLITE_INTERNAL] = "INTERNAL", [SQLITE_PERM] = "PERM",
@@ -301,10 +310,8 @@ trib_code trib_sqlite_error(trib_handle *handle, int rc, trib_error *err) {
 bool trib_policy_must_stop(trib_policy *policy) {
     if (policy->stop_code != TRIB_OK) return true;
     trib_handle *handle = policy->handle;
-    if (trib_pace_must_give_way(handle->lane)) {
+    if (trib_pace_must_give_way(handle->lane))
         policy->deadline_ns += trib_pace_give_way(handle->lane, &handle->runs_until_ns);
-        handle->statement_deadline_ns = policy->deadline_ns;
-    }
     if (handle->guests) trib_handle_take_interrupts(handle);
     if (atomic_load_explicit(&handle->interrupted, memory_order_acquire))
         policy->stop_code = handle->interrupt_code == TRIB_OK ? TRIB_CANCELLED : handle->interrupt_code;
@@ -333,7 +340,6 @@ void trib_policy_arm(trib_policy *policy, int64_t limit_ns) {
     policy->too_deep = false;
     errno = 0;
     policy->deadline_ns = trib_env_mono_ns(policy->handle->env) + limit_ns;
-    policy->handle->statement_deadline_ns = policy->deadline_ns;
     trib_memory_watch(policy);
 }
 

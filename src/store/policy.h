@@ -140,5 +140,7 @@ trib_policy *trib_memory_watch(trib_policy *policy);
 
 /* "CONSTRAINT" for SQLITE_CONSTRAINT and all its extended codes. Pure. */
 const char *trib_sqlite_base_name(int rc);
+/* The first value of a query on a connection of nobody else; -1 where there is none, after errors too. */
+int64_t trib_sqlite_number(sqlite3 *sqlite, const char *sql);
 
 #endif

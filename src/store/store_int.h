@@ -26,9 +26,8 @@ struct trib_handle {
     trib_session_vars *vars;
     trib_code interrupt_code; /* why trib_handle_interrupt was called; guarded by the db's lock */
     _Atomic bool interrupted;
-    trib_pace_lane *lane;  /* statements give way as it says; NULL: never */
-    int64_t runs_until_ns; /* of trib_pace_give_way */
-    int64_t statement_deadline_ns;
+    trib_pace_lane *lane;             /* statements give way as it says; NULL: never */
+    int64_t runs_until_ns;            /* of trib_pace_give_way */
     uint64_t rows_read, rows_written; /* since enter or the last trib_handle_take_rows */
 
     uint64_t ticket;       /* trib_handle_ticket of the last stay, set by leave */

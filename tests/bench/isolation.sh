@@ -51,11 +51,6 @@ errors() {
         END { print sum + 0 }'
 }
 
-# ms FILE KEY: the first of that name (the latency of what was shed comes behind), in ms
-ms() {
-    awk -v key="\"$2\": " '{ at = index($0, key); printf "%.2f", substr($0, at + length(key)) / 1000; exit }' "$1"
-}
-
 # show NAME: a line of the table
 show() {
     printf '%-24s' "$1"

@@ -66,6 +66,11 @@ number() {
     sed -n "s/^[^\"]*.*\"$2\": *\\([0-9.]*\\).*/\\1/p" "$1" | head -n 1
 }
 
+# ms FILE KEY: the first of that name (the latency of what was shed comes behind), in ms
+ms() {
+    awk -v key="\"$2\": " '{ at = index($0, key); printf "%.2f", substr($0, at + length(key)) / 1000; exit }' "$1"
+}
+
 # CPU time of a process in clock ticks (user + system), all its threads
 cpu_ticks() {
     sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'

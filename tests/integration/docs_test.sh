@@ -99,6 +99,15 @@ row() {
     output=$line
     failed "reference/limits.md: '$1' is $2 in the program"
 }
+# constants and tests that the page names are there; a name may be cut with ...
+for name in $(grep -oE '\b(TRIB|TENANTS)_[A-Z0-9_]+' "$docs/reference/limits.md" | sort -u); do
+    checks=$((checks + 1))
+    grep -rqw "$name" "$src" || failed "reference/limits.md names $name, which the program has not"
+done
+for name in $(grep -oE '[a-z]+(_[a-z0-9]+){3,}' "$docs/reference/limits.md" | sort -u); do
+    checks=$((checks + 1))
+    grep -rq "$name" "$src/../tests" "$src" || failed "reference/limits.md names $name, which no test is called"
+done
 row "TLS handshake" "$(limit TRIB_CONN_HANDSHAKE_TIMEOUT_MS)"
 row "TLS handshake" "$(limit TRIB_CONN_HANDSHAKE_MAX_BYTES)"
 row "requests in a pipeline" "$(limit TRIB_HRANA_REQUESTS_MAX)"

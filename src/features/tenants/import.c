@@ -196,16 +196,22 @@ void tenants_handle_import(trib_http_request *http) {
 
 /* ---- pieces ---- */
 
+/* False: the step of the import failed, with which it ends; that was answered. */
+static bool went_well(const trib_import *import) {
+    slot *s = import->owner;
+    trib_http_request *http = s->http;
+    if (import->code == TRIB_OK) return true;
+    trib_error err = import->err;
+    end(s, false);
+    tenants_answer_failed(http, &err);
+    return false;
+}
+
 static void added(trib_import *import) {
     slot *s = import->owner;
     trib_http_request *http = s->http;
     tenants_reply reply;
-    if (import->code != TRIB_OK) {
-        trib_error err = import->err;
-        end(s, false);
-        trib_http_answer_error(http, &err);
-        return;
-    }
+    if (!went_well(import)) return;
     tenants_reply_begin(&reply);
     trib_jw_member_i64(&reply.w, "bytes", import->bytes);
     rest(s);
@@ -247,12 +253,7 @@ static void finished(trib_import *import) {
     slot *s = import->owner;
     trib_http_request *http = s->http;
     tenants_reply reply;
-    if (import->code != TRIB_OK) {
-        trib_error err = import->err;
-        end(s, false);
-        tenants_answer_failed(http, &err);
-        return;
-    }
+    if (!went_well(import)) return;
     trib_tenant *tenant = import->tenant;
     tenants_reply_begin(&reply);
     tenants_write_registry(&reply.w, http->app, tenant);
