@@ -25,18 +25,18 @@ const kibbeh = (shop, user) => ({
     extra: { a: [1, { b: null }] }, place: [37.16, 36.2],
 });
 
-/** Runs a program in a terminal, and types `keys` when it has asked for them; answers what it printed. */
-async function answer(question, keys, ...command) {
-    const child = spawn("script", ["-qefc", command.map((word) => `'${word}'`).join(" "), "/dev/null"], { stdio: ["pipe", "pipe", "inherit"] });
-    let printed = "", asked = false;
-    child.stdout.setEncoding("utf8").on("data", (part) => {
-        printed += part;
-        if (asked || !question.test(printed)) return;
-        asked = true;
-        child.stdin.write(keys);
-    });
-    const code = await new Promise((done) => child.once("exit", done));
-    assert.equal(code, 0, printed);
+/** Runs a program in a terminal and picks what fits `choice` wherever it asks with a list; answers what it printed. */
+async function pick(choice, ...command) {
+    const child = spawn("script", ["-qefc", command.map((word) => `'${word}'`).join(" "), "/dev/null"], { stdio: ["pipe", "pipe", "inherit"], timeout: 40000 });
+    let printed = "", done = false;
+    child.stdout.setEncoding("utf8").on("data", (part) => (printed += part));
+    child.once("exit", () => (done = true));
+    // a key that is typed before the list listens is lost, so it is looked at again and again what stands behind its pointer
+    for (let at; !done; await new Promise((next) => setTimeout(next, 200))) {
+        const line = /.*/.exec(printed.slice(at = printed.lastIndexOf("\u276f")))[0];
+        if (at >= 0) child.stdin.write(choice.test(line) ? "\r" : "\x1b[B");
+    }
+    assert.equal(child.exitCode, 0, printed);
     return printed;
 }
 
@@ -171,10 +171,10 @@ for (const [name, where, authToken] of [["HTTP", url, token], ["WebSocket", othe
         assert.equal((await payload.count({ collection: "dishes" })).totalDocs, 11);
     });
 
-    test(`${name}: a push that renames a column, as answered in a terminal, keeps what is in it`, async () => {
+    if (name === "HTTP") test(`${name}: a push that renames a column, as answered in a terminal, keeps what is in it`, async () => {
         const before = await rows("SELECT id, name, rating FROM shops");
         await payload.end();
-        const said = await answer(/created or renamed/, "\x1b[B\r", process.execPath, join(home, "lib/payload-app.js"), where, authToken);
+        const said = await pick(/rating.*rename column/, process.execPath, join(home, "lib/payload-app.js"), where, authToken);
         assert.deepEqual(await columns("shops"), ["id", "name", "stars", "updated_at", "created_at", "city"], said);
         assert.deepEqual(await rows("SELECT id, name, stars FROM shops"), before);
         payload = await start(where, authToken, forms.renamed);
@@ -185,13 +185,14 @@ for (const [name, where, authToken] of [["HTTP", url, token], ["WebSocket", othe
         const seen = async () => [await rows("SELECT id, name FROM shops ORDER BY id"), await rows("SELECT title, shop_id FROM dishes d JOIN dishes_locales l ON l._parent_id = d.id ORDER BY 1"), await rows("SELECT * FROM dishes_rels ORDER BY id")];
         const before = await seen();
         assert.ok(before[1].some(([, shop_id]) => shop_id === shop.id) && before[2].length > 0);
+        const [form, column] = name === "HTTP" ? ["rebuilt", "stars"] : ["rebuiltAsIs", "rating"];
         prompts.inject([true]);
-        await assert.rejects(restart("rebuilt"), (error) => /index shops_name_idx already exists/.test(error.cause?.message)); // drizzle-kit's, with file: too
-        await restart("rebuilt");
-        assert.deepEqual(await rows("SELECT type FROM pragma_table_info('shops') WHERE name = 'stars'"), [["numeric"]]);
+        await assert.rejects(restart(form), (error) => /index shops_name_idx already exists/.test(error.cause?.message)); // drizzle-kit's, with file: too
+        await restart(form);
+        assert.deepEqual(await rows(`SELECT type FROM pragma_table_info('shops') WHERE name = '${column}'`), [["numeric"]]);
         assert.deepEqual(await seen(), before);
         assert.deepEqual(await rows("PRAGMA foreign_key_check"), []);
-        assert.equal((await payload.find({ collection: "shops", where: { stars: { greater_than: 4 } } })).docs[0].stars, 5);
+        assert.equal((await payload.find({ collection: "shops", where: { [column]: { greater_than: 4 } } })).docs[0][column], 5);
     });
 
     test(`${name}: without the push, migrations change the schema, down too`, async () => {

@@ -42,6 +42,7 @@ export const forms = {
     retyped: [users, shop({ name: "rating", type: "text" }, city), dish({ name: "note", type: "textarea", localized: true }), ledger("number")],
     renamed: [users, shop({ name: "stars", type: "text" }, city), dish({ name: "note", type: "textarea", localized: true }), ledger("number")],
     rebuilt: [users, shop({ name: "stars", type: "number" }, city), dish({ name: "note", type: "textarea", localized: true }), ledger("number")],
+    rebuiltAsIs: [users, shop({ name: "rating", type: "number" }, city), dish({ name: "note", type: "textarea", localized: true }), ledger("number")],
 };
 
 let started = 0;

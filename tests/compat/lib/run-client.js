@@ -44,7 +44,7 @@ const env = {
 };
 delete env.COMPAT_ADMIN_KEY;
 const file = fileURLToPath(new URL(`../clients/${name}.js`, import.meta.url));
-const args = ["--no-warnings", "--test", "--test-reporter=tap", "--test-timeout=60000", file];
+const args = ["--no-warnings", "--test", "--test-reporter=tap", "--test-timeout=110000", file];
 const child = spawn(process.execPath, args, { env, stdio: "inherit" });
 for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => child.kill(signal));
 child.on("exit", (code) => process.exit(code ?? 1));
