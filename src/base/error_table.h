@@ -72,6 +72,11 @@
     X(REPLICA_AHEAD, "REPLICA_AHEAD", 400, 11, 0, "the replica has frames that this database never had")                 \
     X(SQL_STORE_TOO_MANY, "SQL_STORE_TOO_MANY", 400, 8, 0, "the session already stores too many SQL texts")              \
     X(SQL_STORE_TOO_LARGE, "SQL_STORE_TOO_LARGE", 400, 8, 0, "the SQL text is too large to be stored")                   \
+    /* appends to streams */                                                                                             \
+    X(STREAM_NOT_FOUND, "STREAM_NOT_FOUND", 404, 5, 0, "there is no such stream, or the tenant is no member of it")      \
+    X(STREAM_CLOSED, "STREAM_CLOSED", 409, 9, 0, "the stream is closed")                                                 \
+    X(VERSION_CONFLICT, "VERSION_CONFLICT", 409, 10, 0, "the stream is at another version than expected")                \
+    X(IDEMPOTENCY_MISMATCH, "IDEMPOTENCY_MISMATCH", 422, 9, 0, "the Idempotency-Key came with another request before")   \
     /* durability and damage */                                                                                          \
     X(NOT_COMMITTED, "NOT_COMMITTED", 503, 10, 1, "the disk refused the write; it was undone and may be tried again")    \
     X(COMMIT_OUTCOME_UNKNOWN, "COMMIT_OUTCOME_UNKNOWN", 500, 2, 0, "the disk failed while the commit was made durable")  \

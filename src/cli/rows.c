@@ -56,11 +56,11 @@ void trib_rows_write_json(trib_buf *buf, const trib_sql_rows *rows) {
 /* ---- CSV ---- */
 
 void trib_rows_add_plain(trib_buf *buf, const trib_value *value) {
-    char number[TRIB_JSON_F64_BYTES];
+    char number[TRIB_F64_BYTES];
     switch (value->type) {
     case TRIB_VALUE_NULL: break;
     case TRIB_VALUE_INTEGER: trib_buf_add_i64(buf, value->integer); break;
-    case TRIB_VALUE_REAL: trib_buf_add_bytes(buf, number, trib_json_format_f64(value->real, number)); break;
+    case TRIB_VALUE_REAL: trib_buf_add_bytes(buf, number, trib_f64_format(value->real, number)); break;
     case TRIB_VALUE_TEXT: trib_buf_add(buf, value->bytes); break;
     case TRIB_VALUE_BLOB:
         trib_base64_encode_buf(TRIB_BASE64_STD, false, value->bytes.ptr, value->bytes.len, buf);

@@ -77,6 +77,9 @@ struct trib_app {
     trib_app_counters counters;
     trib_mistakes mistakes;
     const char *version;
+    /* deal/registry.h: what the server read from built-in and the operator's files. NULL: the module of the streams
+     * takes the built-in ones. */
+    const struct trib_deal_registry *stream_types;
     trib_app_ticker tickers[TRIB_APP_TICKERS_MAX]; /* of modules */
     _Atomic uint32_t ticker_count;                 /* written by one thread, modules start one after the other */
     _Atomic bool draining;                         /* the server ends: no new work, health says so */

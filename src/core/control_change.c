@@ -163,13 +163,13 @@ static trib_code op_work(trib_db_job *job, trib_handle *handle, trib_error *err)
         /* one transaction: the new key is in and the old ones are out, or neither */
         static const char *const drop[] = {"BEGIN IMMEDIATE", "DELETE FROM signing_key"};
         for (size_t i = 0; i < 2; i++) {
-            code = trib_control_run(handle, drop[i], NULL, 0, NULL, NULL, err);
+            code = trib_stmt_run(handle, drop[i], NULL, 0, NULL, NULL, err);
             if (code != TRIB_OK) return code;
         }
-        code = trib_control_run(handle, sql_of(op), args.args, args.count, NULL, NULL, err);
-        return code == TRIB_OK ? trib_control_run(handle, "COMMIT", NULL, 0, NULL, NULL, err) : code;
+        code = trib_stmt_run(handle, sql_of(op), args.args, args.count, NULL, NULL, err);
+        return code == TRIB_OK ? trib_stmt_run(handle, "COMMIT", NULL, 0, NULL, NULL, err) : code;
     }
-    return trib_control_run(handle, sql_of(op), args.args, args.count, NULL, NULL, err);
+    return trib_stmt_run(handle, sql_of(op), args.args, args.count, NULL, NULL, err);
 }
 
 /* ---- creates of one name ---- */

@@ -31,11 +31,6 @@ struct trib_control {
     char admin_key[72];
 };
 
-/* Runs one statement to its end; each row is given to `row` (may be NULL). AGAIN: it needs the turn. */
-trib_code trib_control_run(trib_handle *handle, const char *sql, const trib_arg *args, size_t arg_count,
-                           trib_code (*row)(void *ctx, const trib_stmt *stmt, trib_error *err), void *ctx,
-                           trib_error *err);
-
 static inline void trib_control_lock(trib_control *control) {
     trib_mutex_lock(control->app->env, control->lock);
 }

@@ -7,6 +7,7 @@
 
 #include "base/ids.h"
 #include "core/control_int.h"
+#include "core/db_start.h"
 #include "crypto/hash.h"
 
 /* The file's format by PRAGMA user_version: the statements of step i lead from version i to i + 1. */
@@ -62,39 +63,6 @@ static const struct {
              {step_3, sizeof step_3 / sizeof *step_3}};
 enum { SCHEMA_VERSION = sizeof steps / sizeof *steps };
 
-trib_code trib_control_run(trib_handle *handle, const char *sql, const trib_arg *args, size_t arg_count,
-                           trib_code (*row)(void *ctx, const trib_stmt *stmt, trib_error *err), void *ctx,
-                           trib_error *err) {
-    trib_stmt *stmt = NULL;
-    bool has_row = true;
-    trib_code code = trib_stmt_prepare(handle, trib_str_c(sql), &stmt, err);
-    if (code == TRIB_OK) code = trib_stmt_bind(stmt, args, arg_count, err);
-    while (code == TRIB_OK) {
-        code = trib_stmt_step(stmt, &has_row, err);
-        if (code != TRIB_OK || !has_row) break;
-        if (row) code = row(ctx, stmt, err);
-    }
-    trib_stmt_free(stmt);
-    return code;
-}
-
-static void never_granted(trib_turn_waiter *waiter, trib_code code) {
-    (void)waiter;
-    (void)code;
-}
-
-/* At start nobody else can hold the turn of `control`. */
-static trib_code run_now(trib_handle *handle, const char *sql, const trib_arg *args, size_t arg_count,
-                         trib_code (*row)(void *, const trib_stmt *, trib_error *), void *ctx, trib_error *err) {
-    trib_code code = trib_control_run(handle, sql, args, arg_count, row, ctx, err);
-    if (code != TRIB_AGAIN) return code;
-    trib_turn_waiter waiter = {.granted = never_granted};
-    code = trib_turn_wait(handle, &waiter, err);
-    if (code != TRIB_OK)
-        return trib_error_set(err, TRIB_INTERNAL, "the control database is in use while the server starts");
-    return trib_control_run(handle, sql, args, arg_count, row, ctx, err);
-}
-
 static trib_code load_version(void *ctx, const trib_stmt *stmt, trib_error *err) {
     (void)err;
     *(int64_t *)ctx = trib_stmt_col_value(stmt, 0).integer;
@@ -105,21 +73,21 @@ static trib_code load_version(void *ctx, const trib_stmt *stmt, trib_error *err)
 static trib_code upgrade(trib_handle *handle, trib_error *err) {
     int64_t version = 0;
     char sql[48];
-    trib_code code = run_now(handle, "PRAGMA user_version", NULL, 0, load_version, &version, err);
+    trib_code code = trib_db_start_run(handle, "PRAGMA user_version", NULL, 0, load_version, &version, err);
     if (code != TRIB_OK || version == SCHEMA_VERSION) return code;
     if (version > SCHEMA_VERSION)
         return trib_error_set(err, TRIB_CONFIG,
                               "the data folder was used by a newer version of trib (registry %d, this one knows %d); "
                               "start that version",
                               (int)version, SCHEMA_VERSION);
-    code = run_now(handle, "BEGIN IMMEDIATE", NULL, 0, NULL, NULL, err);
+    code = trib_db_start_run(handle, "BEGIN IMMEDIATE", NULL, 0, NULL, NULL, err);
     for (int64_t v = version; code == TRIB_OK && v < SCHEMA_VERSION; v++) {
         for (size_t i = 0; code == TRIB_OK && i < steps[v].count; i++)
-            code = run_now(handle, steps[v].sql[i], NULL, 0, NULL, NULL, err);
+            code = trib_db_start_run(handle, steps[v].sql[i], NULL, 0, NULL, NULL, err);
     }
     snprintf(sql, sizeof sql, "PRAGMA user_version = %d", SCHEMA_VERSION);
-    if (code == TRIB_OK) code = run_now(handle, sql, NULL, 0, NULL, NULL, err);
-    return code == TRIB_OK ? run_now(handle, "COMMIT", NULL, 0, NULL, NULL, err) : code;
+    if (code == TRIB_OK) code = trib_db_start_run(handle, sql, NULL, 0, NULL, NULL, err);
+    return code == TRIB_OK ? trib_db_start_run(handle, "COMMIT", NULL, 0, NULL, NULL, err) : code;
 }
 
 /* The columns in front of the settings. */
@@ -212,7 +180,7 @@ static trib_code make_first_keys(trib_control *control, trib_handle *handle, tri
         trib_arg args[3] = {{.value = {.type = TRIB_VALUE_TEXT, .bytes = trib_str_c(kid)}},
                             {.value = {.type = TRIB_VALUE_BLOB, .bytes = {(const char *)seed, sizeof seed}}},
                             {.value = {.type = TRIB_VALUE_INTEGER, .integer = trib_env_wall_ms(env)}}};
-        code = run_now(handle, "INSERT INTO signing_key VALUES (?, ?, ?)", args, 3, NULL, NULL, err);
+        code = trib_db_start_run(handle, "INSERT INTO signing_key VALUES (?, ?, ?)", args, 3, NULL, NULL, err);
         if (code == TRIB_OK) {
             code = trib_control_keys_add(control->keys, trib_str_c(kid), trib_str_make((const char *)seed, sizeof seed),
                                          err);
@@ -224,7 +192,7 @@ static trib_code make_first_keys(trib_control *control, trib_handle *handle, tri
         if (code != TRIB_OK) return code;
         trib_id_to_hex(id, control->admin_key);
         trib_arg arg = {.value = {.type = TRIB_VALUE_TEXT, .bytes = trib_str_c(control->admin_key)}};
-        code = run_now(handle, "INSERT INTO setting VALUES ('admin_key', ?)", &arg, 1, NULL, NULL, err);
+        code = trib_db_start_run(handle, "INSERT INTO setting VALUES ('admin_key', ?)", &arg, 1, NULL, NULL, err);
     }
     return code;
 }
@@ -247,10 +215,10 @@ static trib_code finish_removals(trib_control *control, trib_handle *handle, tri
         trib_arg arg = {.value = {.type = TRIB_VALUE_TEXT, .bytes = trib_str_c(last)}};
         trib_error why;
         id[0] = '\0';
-        trib_code code = run_now(handle,
-                                 "SELECT id FROM removal WHERE id > ?1 AND id NOT IN (SELECT id FROM tenant) "
-                                 "ORDER BY id LIMIT 1",
-                                 &arg, 1, load_removal, id, err);
+        trib_code code = trib_db_start_run(handle,
+                                           "SELECT id FROM removal WHERE id > ?1 AND id NOT IN (SELECT id FROM tenant) "
+                                           "ORDER BY id LIMIT 1",
+                                           &arg, 1, load_removal, id, err);
         if (code != TRIB_OK || !id[0]) return code;
         memcpy(last, id, sizeof last);
         if (trib_store_db_delete(control->app->store, trib_str_c(id), &why) != TRIB_OK) {
@@ -259,21 +227,22 @@ static trib_code finish_removals(trib_control *control, trib_handle *handle, tri
             continue;
         }
         arg.value.bytes = trib_str_c(id);
-        code = run_now(handle, "DELETE FROM removal WHERE id = ?1", &arg, 1, NULL, NULL, err);
+        code = trib_db_start_run(handle, "DELETE FROM removal WHERE id = ?1", &arg, 1, NULL, NULL, err);
         if (code != TRIB_OK) return code;
     }
 }
 
-static trib_code load(trib_control *control, trib_handle *handle, trib_error *err) {
+static trib_code load(void *ctx, trib_handle *handle, trib_error *err) {
+    trib_control *control = ctx;
     trib_code code = upgrade(handle, err);
-    if (code == TRIB_OK) code = run_now(handle, tenant_sql, NULL, 0, load_tenant, control, err);
+    if (code == TRIB_OK) code = trib_db_start_run(handle, tenant_sql, NULL, 0, load_tenant, control, err);
     if (code == TRIB_OK) {
-        code =
-            run_now(handle, "SELECT kid, seed FROM signing_key ORDER BY rowid DESC", NULL, 0, load_key, control, err);
+        code = trib_db_start_run(handle, "SELECT kid, seed FROM signing_key ORDER BY rowid DESC", NULL, 0, load_key,
+                                 control, err);
     }
     if (code == TRIB_OK) {
-        code = run_now(handle, "SELECT value FROM setting WHERE name = 'admin_key'", NULL, 0, load_admin_key, control,
-                       err);
+        code = trib_db_start_run(handle, "SELECT value FROM setting WHERE name = 'admin_key'", NULL, 0, load_admin_key,
+                                 control, err);
     }
     if (code == TRIB_OK) code = finish_removals(control, handle, err);
     if (code == TRIB_OK) code = make_first_keys(control, handle, err);
@@ -281,62 +250,8 @@ static trib_code load(trib_control *control, trib_handle *handle, trib_error *er
     const char *setting = control->app->settings.imported_keys;
     if (code == TRIB_OK && setting) code = trib_control_keys_import(control->keys, trib_str_c(setting), true, err);
     if (code != TRIB_OK) return code;
-    return run_now(handle, "SELECT value FROM setting WHERE name = 'jwt_key'", NULL, 0, load_imported, control, err);
-}
-
-/* Waits on the calling thread until the ticket is durable. */
-typedef struct blocking_wait {
-    trib_gate_waiter waiter; /* first */
-    const trib_env *env;
-    trib_mutex *lock;
-    trib_cond *cond;
-    bool resolved;
-    trib_code code;
-} blocking_wait;
-
-static void wake(trib_gate_waiter *waiter, trib_code code) {
-    blocking_wait *wait = (blocking_wait *)(void *)waiter;
-    trib_mutex_lock(wait->env, wait->lock);
-    wait->resolved = true;
-    wait->code = code;
-    trib_cond_signal(wait->env, wait->cond);
-    trib_mutex_unlock(wait->env, wait->lock);
-}
-
-static trib_code wait_durable(trib_control *control, trib_db *db, uint64_t ticket, trib_error *err) {
-    const trib_env *env = control->app->env;
-    blocking_wait wait = {.waiter = {.resolved = wake}, .env = env, .lock = control->lock};
-    wait.cond = trib_cond_new(env);
-    if (!wait.cond) return trib_error_set(err, TRIB_NOMEM, NULL);
-    trib_code code = trib_gate_wait(db, ticket, &wait.waiter);
-    if (code == TRIB_AGAIN) {
-        trib_mutex_lock(env, wait.lock);
-        while (!wait.resolved) trib_cond_wait(env, wait.cond, wait.lock, -1);
-        trib_mutex_unlock(env, wait.lock);
-        code = wait.code;
-    }
-    trib_cond_free(env, wait.cond);
-    return code == TRIB_OK ? code : trib_error_set(err, code, NULL);
-}
-
-static trib_code load_blocking(trib_control *control, trib_error *err) {
-    trib_app *app = control->app;
-    trib_session_vars vars = {0};
-    trib_handle *handle = NULL;
-    trib_db *db = NULL;
-    trib_db_settings settings = trib_tenant_db_settings(control->self);
-    trib_code code = trib_store_db_get(app->store, trib_str_c(control->self->id), &settings, &db, err);
-    if (code == TRIB_OK) code = trib_handle_take(db, &handle, err);
-    if (code == TRIB_OK) {
-        code = trib_handle_enter(handle, TRIB_ACCESS_SYSTEM, &vars, err);
-        if (code == TRIB_OK) code = load(control, handle, err);
-        uint64_t ticket = trib_handle_ticket(handle);
-        trib_handle_leave(handle);
-        trib_handle_give(handle);
-        if (code == TRIB_OK) code = wait_durable(control, db, ticket, err);
-    }
-    trib_db_unref(db);
-    return code;
+    return trib_db_start_run(handle, "SELECT value FROM setting WHERE name = 'jwt_key'", NULL, 0, load_imported,
+                             control, err);
 }
 
 /* streams and discovery are there from the start, like tenants that nobody can delete. */
@@ -370,7 +285,7 @@ trib_code trib_control_open(trib_app *app, trib_control **ret, trib_error *err) 
         if (control->self) control->self->system = true;
         else code = trib_error_set(err, TRIB_NOMEM, NULL);
     }
-    if (code == TRIB_OK) code = load_blocking(control, err);
+    if (code == TRIB_OK) code = trib_db_start(app, control->self, load, control, err);
     if (code == TRIB_OK) code = add_system(control, "streams", err);
     if (code == TRIB_OK) code = add_system(control, "discovery", err);
     if (code != TRIB_OK) {

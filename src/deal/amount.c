@@ -75,9 +75,9 @@ bool trib_deal_amount_parse(trib_str token, unsigned decimals, int64_t *ret) {
 }
 
 bool trib_deal_amount_from_f64(double value, unsigned decimals, int64_t *ret) {
-    char text[TRIB_JSON_F64_BYTES];
+    char text[TRIB_F64_BYTES];
     if (!(value > -1e16 && value < 1e16)) return false; /* NaN and infinities too */
-    return trib_deal_amount_parse(trib_str_make(text, trib_json_format_f64(value, text)), decimals, ret);
+    return trib_deal_amount_parse(trib_str_make(text, trib_f64_format(value, text)), decimals, ret);
 }
 
 size_t trib_deal_amount_format_fixed(int64_t amount, unsigned decimals, char out[TRIB_DEAL_AMOUNT_BYTES]) {

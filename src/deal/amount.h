@@ -4,7 +4,7 @@
  *   "12.50" with 2 decimals  <->  1250          "0.333" with 6 decimals  <->  333000
  *
  * Outside a delta is a number of JSON or of a REAL column. A double carries 15 decimal digits exactly, so amounts have
- * at most 15: the shortest digits of the double (trib_json_format_f64) are then the decimal that was written. Pure. */
+ * at most 15: the shortest digits of the double (trib_f64_format) are then the decimal that was written. Pure. */
 #ifndef TRIB_DEAL_AMOUNT_H
 #define TRIB_DEAL_AMOUNT_H
 

@@ -30,8 +30,8 @@ static void add_text(trib_buf *out, trib_str text) {
 }
 
 static void add_delta(trib_buf *out, const trib_deal_row *row) {
-    char text[TRIB_JSON_F64_BYTES];
-    add_text(out, row->delta_is_null ? (trib_str){0} : trib_str_make(text, trib_json_format_f64(row->delta, text)));
+    char text[TRIB_F64_BYTES];
+    add_text(out, row->delta_is_null ? (trib_str){0} : trib_str_make(text, trib_f64_format(row->delta, text)));
 }
 
 static trib_code make_link(trib_deal_chain *chain, const trib_deal_row *row, uint8_t ret[TRIB_DEAL_LINK_BYTES],

@@ -33,7 +33,7 @@ typedef struct trib_deal_actor {
 typedef struct trib_deal_event {
     int64_t opcode;
     trib_str node_id, point_id;
-    trib_str delta;   /* a JSON number; of a double: trib_json_format_f64. Empty: 0 */
+    trib_str delta;   /* a JSON number; of a double: trib_f64_format. Empty: 0 */
     trib_str payload; /* JSON text; empty: none */
     trib_deal_actor actor;
 } trib_deal_event;

@@ -25,6 +25,7 @@
 #include "server/modules.h"
 #include "server/outbound.h"
 #include "server/server_file.h"
+#include "server/stream_types.h"
 #include "wire/jwt.h"
 
 enum { URL_BYTES = 192, WORKERS_MIN = 4, HEAPS_MAX = 4, KEY_FILE_MAX_BYTES = 16 << 10 };
@@ -40,7 +41,8 @@ struct trib_serving {
     bool app_started, opened, announced, as_service;
     trib_certs certs;
     char *imported_keys; /* text of auth_jwt_key_file */
-    int64_t told_ns;     /* when the watchdog last heard from us */
+    trib_deal_registry stream_types;
+    int64_t told_ns; /* when the watchdog last heard from us */
     atomic_bool drained;
     sigset_t signals;
     /* the tick thread */
@@ -220,6 +222,8 @@ static trib_code start(trib_serving *serving, const trib_serve_options *options,
     if (!code) code = trib_certs_init(&serving->certs, config, serving->env, &serving->log, app->metrics, err);
     if (!code) code = read_keys(serving, err);
     app->settings.imported_keys = serving->imported_keys;
+    if (!code) code = trib_stream_types_load(config->data, &serving->stream_types, NULL, err);
+    app->stream_types = &serving->stream_types;
     if (!code) code = trib_app_start(app, err);
     if (code) return code;
     serving->app_started = true;
@@ -254,6 +258,7 @@ static void end(trib_serving *serving) {
     trib_server_free(serving->server);
     trib_metrics_free(serving->app.metrics);
     trib_certs_deinit(&serving->certs);
+    trib_deal_registry_deinit(&serving->stream_types);
     free(serving->imported_keys);
     free(serving);
 }

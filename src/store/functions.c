@@ -349,6 +349,7 @@ int trib_functions_register(trib_handle *handle) {
         if (rc != SQLITE_OK) return rc;
     }
     int rc = trib_functions_register_like(handle);
+    if (rc == SQLITE_OK) rc = trib_functions_register_log(handle);
     if (rc == SQLITE_OK) rc = trib_sqlite_guard_json(handle->sqlite);
     return rc == SQLITE_OK ? register_guards(handle->sqlite, handle->policy) : rc;
 }

@@ -13,10 +13,16 @@
  * of it JSONB is looked at too: below, it cannot nest deep enough to matter. */
 enum { TRIB_SQL_JSON_PATH_MAX = 2000 };
 
+/* What the values of one _trib_link may take in all, above one value of the largest size: stops a call with a hundred
+ * of those. */
+enum { TRIB_SQL_LINK_EXTRA = 1 << 20 };
+
 /* Registers everything on the handle's connection; its policy must be there. SQLite's code. */
 int trib_functions_register(trib_handle *handle);
 /* functions_like.c: LIKE and GLOB. */
 int trib_functions_register_like(trib_handle *handle);
+/* functions_log.c: _trib_link. */
+int trib_functions_register_log(trib_handle *handle);
 /* data_version.c: the table pragma_data_version. */
 int trib_functions_register_data_version(trib_handle *handle);
 /* Ends the call: the statement's time is over, or somebody interrupted it. */

@@ -39,6 +39,11 @@ static const char *const raw_tables[] = {"sqlite_dbpage", "dbstat", "sqlite_stmt
 static const char *const modules[] = {"fts5", "fts5vocab", "rtree", "rtree_i32", NULL};
 static const char *const bad_functions[] = {"load_extension", "fts3_tokenizer", "sqlite_log", NULL};
 
+/* The table of the shared log, which the server made with its triggers: rows go in and out, its shape stays. */
+static bool is_log_table(const trib_policy *policy, const char *table) {
+    return table && trib_str_ieq_c(trib_str_c(table), "events") && trib_db_settings_of(policy->handle->db).shared_log;
+}
+
 /* Another database than the session's own: nobody writes to it from here. */
 static bool is_attached(const char *schema) {
     trib_str name = trib_str_c(schema);
@@ -50,6 +55,8 @@ static int judge_pragma(trib_policy *policy, const char *name, const char *arg, 
     bool ok = cls == TRIB_PRAGMA_READ || cls == TRIB_PRAGMA_WRITE || (cls == TRIB_PRAGMA_SET && policy->setting_pragma);
     /* As a table (pragma_database_list) it would show the file's path; the statement itself is answered by stmt.c. */
     if (trib_str_ieq_c(trib_str_c(name), "database_list")) ok = false;
+    /* what keeps a stream whole there is a foreign key */
+    if (arg && is_log_table(policy, "events") && trib_str_ieq_c(trib_str_c(name), "foreign_keys")) ok = false;
     if (!ok) return deny(policy, TRIB_DENIED_PRAGMA, NULL, name);
     if (is_hidden(arg)) return deny(policy, TRIB_DENIED_HIDDEN, NULL, arg);
     if (cls == TRIB_PRAGMA_WRITE) {
@@ -115,6 +122,7 @@ static int judge(trib_policy *policy, int action, const char *a, const char *b, 
     case SQLITE_CREATE_INDEX:
     case SQLITE_CREATE_TRIGGER:
         if (temp) return deny(policy, TRIB_DENIED_STATEMENT, temp_objects, NULL);
+        if (action == SQLITE_CREATE_TRIGGER && is_log_table(policy, b)) return deny(policy, TRIB_DENIED_LOG, NULL, b);
         return judge_schema_change(policy, true, a, b);
     case SQLITE_CREATE_VTABLE:
         if (temp) return deny(policy, TRIB_DENIED_STATEMENT, temp_objects, NULL);
@@ -123,10 +131,13 @@ static int judge(trib_policy *policy, int action, const char *a, const char *b, 
     case SQLITE_DROP_TABLE:
     case SQLITE_DROP_VIEW:
     case SQLITE_DROP_VTABLE:
-    case SQLITE_REINDEX: return judge_schema_change(policy, false, a, NULL);
+    case SQLITE_REINDEX:
+        if (action != SQLITE_REINDEX && is_log_table(policy, a)) return deny(policy, TRIB_DENIED_LOG, NULL, a);
+        return judge_schema_change(policy, false, a, NULL);
     case SQLITE_DROP_INDEX:
     case SQLITE_DROP_TRIGGER:
     case SQLITE_ALTER_TABLE: /* a: the schema, b: the table */
+        if (action == SQLITE_ALTER_TABLE && is_log_table(policy, b)) return deny(policy, TRIB_DENIED_LOG, NULL, b);
         return judge_schema_change(policy, false, action == SQLITE_ALTER_TABLE ? NULL : a, b);
     case SQLITE_CREATE_TEMP_INDEX:
     case SQLITE_CREATE_TEMP_TABLE:
@@ -196,6 +207,12 @@ trib_code trib_policy_denied(trib_policy *policy, trib_error *err) {
                               "the name %s is reserved: names that begin with _trib_ belong to the "
                               "server; choose another one",
                               name);
+    case TRIB_DENIED_LOG:
+        return trib_error_set(
+            err, TRIB_SQL_DENIED,
+            "the table %s is the shared log: its rows can be inserted, read and deleted by stream, but "
+            "it cannot be dropped, altered or given triggers; make a table of your own",
+            name);
     case TRIB_DENIED_TABLE:
         return trib_error_set(err, TRIB_SQL_DENIED, "the table %s is not available to clients: it shows raw pages",
                               name);
@@ -294,7 +311,11 @@ trib_code trib_sqlite_error(trib_handle *handle, int rc, trib_error *err) {
         bool disk = !policy || policy->max_bytes == 0 || errno == ENOSPC;
         return trib_error_set(err, disk ? TRIB_DISK_FULL : TRIB_DATABASE_FULL, NULL);
     }
-    trib_error_set(err, TRIB_SQL_ERROR, "SQLite error: %s", sqlite3_errmsg(handle->sqlite));
+    bool partial = sqlite3_extended_errcode(handle->sqlite) == SQLITE_CONSTRAINT_FOREIGNKEY &&
+                   trib_db_settings_of(handle->db).shared_log;
+    trib_error_set(err, TRIB_SQL_ERROR, "SQLite error: %s%s", sqlite3_errmsg(handle->sqlite),
+                   partial ? " (a stream is deleted as a whole or not at all: DELETE FROM events WHERE streamId = ?)"
+                           : "");
     if (err) {
         int extended = sqlite3_extended_errcode(handle->sqlite);
         err->detail = (extended & 0xff) == base ? extended : rc;

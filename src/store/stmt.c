@@ -662,3 +662,19 @@ bool trib_stmt_is_readonly(const trib_stmt *stmt) {
     }
     return false;
 }
+
+trib_code trib_stmt_run(trib_handle *handle, const char *sql, const trib_arg *args, size_t arg_count,
+                        trib_code (*row)(void *ctx, const trib_stmt *stmt, trib_error *err), void *ctx,
+                        trib_error *err) {
+    trib_stmt *stmt = NULL;
+    bool has_row = true;
+    trib_code code = trib_stmt_prepare(handle, trib_str_c(sql), &stmt, err);
+    if (code == TRIB_OK) code = trib_stmt_bind(stmt, args, arg_count, err);
+    while (code == TRIB_OK) {
+        code = trib_stmt_step(stmt, &has_row, err);
+        if (code != TRIB_OK || !has_row) break;
+        if (row) code = row(ctx, stmt, err);
+    }
+    trib_stmt_free(stmt);
+    return code;
+}

@@ -53,6 +53,12 @@ trib_str trib_stmt_col_decltype(const trib_stmt *stmt, int col);
 /* The current row's value; bytes borrowed until the next step. */
 trib_value trib_stmt_col_value(const trib_stmt *stmt, int col);
 
+/* The program's own short statements: prepares, binds, steps to the end and frees. Each row is given to `row` (may be
+ * NULL), which may end it with a failure. Errors: theirs; AGAIN: nothing has happened, the statement needs the turn. */
+trib_code trib_stmt_run(trib_handle *handle, const char *sql, const trib_arg *args, size_t arg_count,
+                        trib_code (*row)(void *ctx, const trib_stmt *stmt, trib_error *err), void *ctx,
+                        trib_error *err);
+
 /* After the last step. */
 typedef struct trib_stmt_counts {
     int64_t affected_rows;      /* INSERT, UPDATE, DELETE; else 0 */

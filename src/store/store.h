@@ -69,6 +69,7 @@ typedef struct trib_store_config {
 /* Settings of one database; copied. Zero means the default everywhere. */
 typedef struct trib_db_settings {
     bool system;        /* control, streams, discovery: 1 s transactions */
+    bool shared_log;    /* streams: clients may not change the shape of its table `events` */
     bool relaxed;       /* answers do not wait at the gate: the newest commits may be lost with the power */
     uint64_t max_bytes; /* DATABASE_FULL past it */
     uint32_t txn_steal_ms;

@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/f64.h"
 #include "base/str.h"
 
 /* Deepest nesting of arrays and objects, read or written. Stops "[[[[..." from exhausting the stack of whoever walks
@@ -101,16 +102,6 @@ bool trib_json_number_token(const trib_json *value, trib_str *ret);
 
 /* "null", "true or false", "a number" ...: for messages; NULL is "nothing". */
 const char *trib_json_kind_text(const trib_json *value);
-
-/* The nearest double of a JSON number token; independent of the locale. False if it is past the range. The token's
- * syntax is the caller's business (the reader checked it). */
-bool trib_json_token_f64(trib_str token, double *ret);
-
-/* Enough for the longest text of a double: sign, 17 digits, point, five zeros or an exponent. */
-enum { TRIB_JSON_F64_BYTES = 32 };
-/* The shortest digits that read back as `value` (finite), laid out as JavaScript does: 46, 0.1, 1e+21, -0.0 as 0.
- * Returns the length; no NUL. */
-size_t trib_json_format_f64(double value, char out[TRIB_JSON_F64_BYTES]);
 
 /* ---- writer ----
  *

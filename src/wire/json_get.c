@@ -80,7 +80,7 @@ bool trib_json_f64(const trib_json *value, double *ret) {
         *ret = (double)value->u.number.integer;
         return true;
     }
-    return trib_json_token_f64((trib_str){value->u.number.token, value->count}, ret);
+    return trib_f64_parse((trib_str){value->u.number.token, value->count}, ret);
 }
 
 const char *trib_json_kind_text(const trib_json *value) {

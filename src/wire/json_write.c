@@ -252,8 +252,8 @@ void trib_jw_raw(trib_json_writer *w, trib_str json) {
 }
 
 static void write_f64(trib_json_writer *w, double value) {
-    char space[TRIB_JSON_F64_BYTES];
-    put(w, space, trib_json_format_f64(value, space));
+    char space[TRIB_F64_BYTES];
+    put(w, space, trib_f64_format(value, space));
 }
 
 void trib_jw_f64(trib_json_writer *w, double value) {

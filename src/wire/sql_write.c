@@ -48,8 +48,7 @@ static void add_real(trib_buf *out, double value) {
     else if (isinf(value)) trib_buf_add_c(out, value < 0 ? "-1e999" : "1e999");
     else {
         bool at_the_end = value != 0 && (fabs(value) < 1e-300 || fabs(value) > 1e300);
-        size_t len =
-            at_the_end ? trib_json_format_f64(value, text) : (size_t)snprintf(text, sizeof text, "%.20g", value);
+        size_t len = at_the_end ? trib_f64_format(value, text) : (size_t)snprintf(text, sizeof text, "%.20g", value);
         trib_buf_add_bytes(out, text, len);
         if (!memchr(text, '.', len) && !memchr(text, 'e', len)) trib_buf_add(out, TRIB_STR(".0"));
     }

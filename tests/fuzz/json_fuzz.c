@@ -52,10 +52,10 @@ static void write_tree(const trib_json *root, trib_buf *buf) {
 /* The double of a number, written and read, is the same double. */
 static void check_doubles(const trib_json *v) {
     double value, back;
-    char out[TRIB_JSON_F64_BYTES];
+    char out[TRIB_F64_BYTES];
     if (trib_json_f64(v, &value)) {
-        trib_str text = {out, trib_json_format_f64(value, out)};
-        check(trib_json_token_f64(text, &back) && back == value);
+        trib_str text = {out, trib_f64_format(value, out)};
+        check(trib_f64_parse(text, &back) && back == value);
     }
     for (v = trib_json_first(v); v; v = v->next) check_doubles(v);
 }

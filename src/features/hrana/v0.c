@@ -16,12 +16,12 @@ enum { NS_PER_US = 1000, US_PER_MS = 1000 };
 
 /* 46.0, not 46: readers tell the types by it. */
 static void encode_real(trib_json_writer *w, double value) {
-    char text[TRIB_JSON_F64_BYTES + 2];
+    char text[TRIB_F64_BYTES + 2];
     if (!isfinite(value) || (value == 0 && signbit(value))) {
         trib_jw_f64(w, value);
         return;
     }
-    size_t len = trib_json_format_f64(value, text);
+    size_t len = trib_f64_format(value, text);
     bool whole = !memchr(text, '.', len) && !memchr(text, 'e', len);
     if (whole) memcpy(text + len, ".0", 2);
     trib_jw_raw(w, trib_str_make(text, whole ? len + 2 : len));

@@ -106,7 +106,7 @@ static void doubles_of_a_real_column_come_back_as_they_were_written(void **state
         if (random & 128) amount = -amount;
         trib_str text = trib_str_make(out, trib_deal_amount_format(amount, decimals, out));
         assert_true(trib_deal_amount_parse(text, decimals, &back) && back == amount);
-        assert_true(trib_json_token_f64(text, &value));
+        assert_true(trib_f64_parse(text, &value));
         assert_true(trib_deal_amount_from_f64(value, decimals, &back));
         assert_int_equal(back, amount);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of src/wire/json_number.c: doubles read correctly rounded, written as JavaScript does, and come back as they
+/* Tests of src/base/f64.c: doubles read correctly rounded, written as JavaScript does, and come back as they
  * were. */
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "wire/json.h"
+#include "base/f64.h"
 
 static uint64_t bits_of(double value) {
     uint64_t bits;
@@ -49,7 +49,7 @@ static void tokens_become_the_nearest_double(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         double value = 77;
-        assert_true(trib_json_token_f64(trib_str_c(rows[i].token), &value));
+        assert_true(trib_f64_parse(trib_str_c(rows[i].token), &value));
         if (bits_of(value) != bits_of(rows[i].value)) fail_msg("%s is read as %.17g", rows[i].token, value);
     }
 }
@@ -59,7 +59,7 @@ static void numbers_past_the_range_are_refused(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof tokens / sizeof tokens[0]; i++) {
         double value = 77;
-        assert_false(trib_json_token_f64(trib_str_c(tokens[i]), &value));
+        assert_false(trib_f64_parse(trib_str_c(tokens[i]), &value));
         assert_true(value == 77);
     }
 }
@@ -72,10 +72,10 @@ static void digits_that_are_cut_still_decide_the_rounding(void **state) {
     (void)state;
     int n = snprintf(token, 40, "9007199254740993.");
     memset(token + n, '0', PLACES);
-    assert_true(trib_json_token_f64(trib_str_make(token, (size_t)n + PLACES), &value));
+    assert_true(trib_f64_parse(trib_str_make(token, (size_t)n + PLACES), &value));
     assert_true(value == 9007199254740992.0);
     token[n + PLACES - 1] = '1';
-    assert_true(trib_json_token_f64(trib_str_make(token, (size_t)n + PLACES), &value));
+    assert_true(trib_f64_parse(trib_str_make(token, (size_t)n + PLACES), &value));
     assert_true(value == 9007199254740994.0);
     free(token);
 }
@@ -118,8 +118,8 @@ static void doubles_are_laid_out_as_javascript_does(void **state) {
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        char out[TRIB_JSON_F64_BYTES];
-        trib_str text = {out, trib_json_format_f64(rows[i].value, out)};
+        char out[TRIB_F64_BYTES];
+        trib_str text = {out, trib_f64_format(rows[i].value, out)};
         if (!trib_str_eq_c(text, rows[i].text)) fail_msg("%s is written as %.*s", rows[i].text, TRIB_STR_ARG(text));
     }
 }
@@ -132,11 +132,11 @@ static uint64_t next_random(uint64_t *seed) {
 }
 
 static void check_round_trip(double value) {
-    char out[TRIB_JSON_F64_BYTES];
+    char out[TRIB_F64_BYTES];
     double back = 77;
-    trib_str text = {out, trib_json_format_f64(value, out)};
+    trib_str text = {out, trib_f64_format(value, out)};
     assert_true(text.len <= sizeof out);
-    assert_true(trib_json_token_f64(text, &back));
+    assert_true(trib_f64_parse(text, &back));
     if (bits_of(back) != bits_of(value)) fail_msg("%.17g came back as %.17g", value, back);
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON numbers: token to double and double to its shortest text; see json.h. Neither depends on the locale. */
-#include "wire/json.h"
+/* Token to double and double to its shortest text; see f64.h. */
+#include "base/f64.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,7 +79,7 @@ static bool exact_f64(const decimal *d, double *ret) {
     return true;
 }
 
-bool trib_json_token_f64(trib_str token, double *ret) {
+bool trib_f64_parse(trib_str token, double *ret) {
     decimal d;
     char text[MAX_DIGITS + 32];
     split_token(token, &d);
@@ -142,7 +143,7 @@ static size_t search_digits(double value, char *digits, int *ret_point) {
         exponent = (int)strtol(e + 1, NULL, 10);
         int written = snprintf(token, sizeof token, "%.*se%d", (int)n, digits, exponent - (int)n + 1);
         double back;
-        if (trib_json_token_f64(trib_str_make(token, (size_t)written), &back) && back == value) break;
+        if (trib_f64_parse(trib_str_make(token, (size_t)written), &back) && back == value) break;
     }
     while (n > 1 && digits[n - 1] == '0') n--;
     *ret_point = exponent + 1;
@@ -182,7 +183,7 @@ static size_t lay_out(const char *digits, size_t n, int point, char *out) {
     return (size_t)(at - out);
 }
 
-size_t trib_json_format_f64(double value, char out[TRIB_JSON_F64_BYTES]) {
+size_t trib_f64_format(double value, char out[TRIB_F64_BYTES]) {
     char digits[24], *at = out;
     int point = 0;
     if (value == 0) {

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One request about streams: who asks, a job with one transaction on the database `streams`, one answer. The answer
+ * leaves when the commit, or what was read, is durable (core/db_job.h). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/auth.h"
+#include "core/tenant.h"
+#include "features/streams/streams_int.h"
+#include "wire/url.h"
+
+static streams_ask *of_job(trib_db_job *job) {
+    return (streams_ask *)(void *)job;
+}
+
+static void ask_free(streams_ask *ask) {
+    trib_buf_deinit(&ask->out);
+    trib_arena_deinit(&ask->arena);
+    free(ask);
+}
+
+static trib_code run(trib_handle *handle, const char *sql, trib_error *err) {
+    return trib_stmt_run(handle, sql, NULL, 0, NULL, NULL, err);
+}
+
+/* ---- on a worker ---- */
+
+static trib_code transaction(streams_ask *ask, trib_handle *handle, trib_error *err) {
+    trib_code code = TRIB_OK;
+    if (!ask->begun) {
+        trib_arena_reset(&ask->arena);
+        trib_buf_clear(&ask->out);
+        code = run(handle, ask->writes ? "BEGIN IMMEDIATE" : "BEGIN", err);
+        if (code != TRIB_OK) return code; /* AGAIN: the turn is not there yet */
+        ask->begun = true;
+    }
+    bool wrote = ask->writes;
+    code = ask->body(ask, handle, err);
+    if (code == TRIB_OK && (ask->out.failed || ask->arena.failed))
+        code = trib_error_set(err, ask->out.failed ? TRIB_RESPONSE_TOO_LARGE : TRIB_NOMEM, NULL);
+    if (code == TRIB_OK) return run(handle, "COMMIT", err);
+    trib_error ignored;
+    (void)run(handle, "ROLLBACK", &ignored);
+    ask->begun = false;
+    if (code != TRIB_AGAIN || wrote) return code;
+    return transaction(ask, handle, err); /* once: a transaction that may write does not ask again */
+}
+
+static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
+    trib_code code = trib_db_job_take_pending(job, err);
+    return code == TRIB_OK ? transaction(of_job(job), handle, err) : code;
+}
+
+/* ---- on the loop ---- */
+
+static void on_cancel(trib_http_request *http) {
+    trib_db_job_cancel(&((streams_ask *)http->feature)->job);
+}
+
+void streams_ask_refuse(streams_ask *ask, const trib_error *err) {
+    trib_http_request *http = ask->http;
+    http->on_cancel = NULL;
+    ask_free(ask);
+    trib_http_answer_error(http, err);
+}
+
+static void finished(trib_db_job *job) {
+    streams_ask *ask = of_job(job);
+    trib_http_request *http = ask->http;
+    if (job->code != TRIB_OK) {
+        trib_error err = job->err;
+        streams_ask_refuse(ask, &err);
+        return;
+    }
+    http->on_cancel = NULL;
+    trib_http_answer answer = {.status = ask->status,
+                               .content_type = ask->out.len ? "application/json" : NULL,
+                               .body = &ask->out,
+                               .extra_headers = trib_str_c(ask->headers)};
+    trib_http_answer_send(http, &answer);
+    ask_free(ask);
+}
+
+/* Who names the database itself sees everything; who names a tenant sees that tenant's streams. */
+static trib_code name_asker(streams_ask *ask, trib_http_request *http, trib_error *err) {
+    int64_t now_ms = trib_env_wall_ms(http->app->env);
+    trib_code code = trib_may(http->principal, http->tenant, TRIB_ACTION_READ, now_ms, err);
+    if (code != TRIB_OK) return code;
+    ask->may_write = trib_may(http->principal, http->tenant, TRIB_ACTION_WRITE, now_ms, NULL) == TRIB_OK;
+    if (http->tenant == ask->module->tenant) return TRIB_OK;
+    if (http->tenant->system)
+        return trib_error_set(err, TRIB_BAD_REQUEST, "the database \"%s\" has no streams; name a tenant, or streams",
+                              http->tenant->name);
+    ask->tenant_id = trib_str_c(http->tenant->id);
+    ask->tenant_name = trib_arena_dup(http->arena, trib_str_c(http->tenant->name));
+    return ask->tenant_name.ptr ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
+}
+
+streams_ask *streams_ask_new(trib_http_request *http, trib_error *err) {
+    streams_ask *ask = calloc(1, sizeof *ask);
+    if (!ask) {
+        trib_error_set(err, TRIB_NOMEM, NULL);
+        trib_http_answer_error(http, err);
+        return NULL;
+    }
+    ask->http = http;
+    ask->module = http->module_state;
+    ask->status = 200;
+    trib_buf_init(&ask->out, STREAMS_ANSWER_MAX_BYTES);
+    trib_arena_init(&ask->arena, STREAMS_ARENA_MAX_BYTES);
+    trib_code code = name_asker(ask, http, err);
+    if (code == TRIB_OK && http->path_param_count > 0) {
+        ask->stream_id = http->path_params[0];
+        if (ask->stream_id.len == 0 || ask->stream_id.len > STREAMS_ID_MAX_BYTES)
+            code = trib_error_set(err, TRIB_BAD_REQUEST, "a stream's id has 1 to %d bytes", STREAMS_ID_MAX_BYTES);
+    }
+    if (code == TRIB_OK) return ask;
+    streams_ask_refuse(ask, err);
+    return NULL;
+}
+
+void streams_ask_submit(streams_ask *ask) {
+    trib_http_request *http = ask->http;
+    trib_error err;
+    ask->job.app = http->app;
+    ask->job.tenant = ask->module->tenant;
+    ask->job.access = TRIB_ACCESS_SYSTEM;
+    ask->job.job.home = http->home;
+    ask->job.work = work;
+    ask->job.finished = finished;
+    http->feature = ask;
+    http->on_cancel = on_cancel;
+    if (trib_db_job_submit(&ask->job, &err) != TRIB_OK) streams_ask_refuse(ask, &err);
+}
+
+void streams_ask_describe(streams_ask *ask, const streams_loaded *s) {
+    char head[2 * TRIB_SHA256_BYTES + 1];
+    for (size_t i = 0; i < TRIB_SHA256_BYTES; i++) snprintf(head + 2 * i, 3, "%02x", s->head[i]);
+    trib_str status = s->type ? trib_deal_status_name(s->type, s->state.status) : (trib_str){0};
+    snprintf(ask->headers, sizeof ask->headers,
+             "ETag: \"%s\"\r\nX-Stream-Version: %llu\r\nStream-Next-Offset: %llu\r\n%s%.*s%s%s", head,
+             (unsigned long long)s->version, (unsigned long long)s->version, status.len ? "X-Stream-Status: " : "",
+             (int)status.len, status.len ? status.ptr : "", status.len ? "\r\n" : "",
+             s->is_closed ? "Stream-Closed: true\r\n" : "");
+}
+
+trib_code streams_ask_page(streams_ask *ask, trib_error *err) {
+    trib_query query;
+    trib_code code = trib_query_parse(ask->http->arena, ask->http->query, &query, err);
+    if (code != TRIB_OK) return code;
+    const trib_str *after = trib_query_get(&query, "after"), *limit = trib_query_get(&query, "limit");
+    if (after && (!trib_str_u64(*after, &ask->after) || ask->after > INT64_MAX))
+        return trib_error_set(err, TRIB_BAD_REQUEST, "\"after\" must be the seq of an event, a number from 0");
+    if (limit && (!trib_str_u64(*limit, &ask->limit) || ask->limit == 0 || ask->limit > STREAMS_PAGE_MAX))
+        return trib_error_set(err, TRIB_BAD_REQUEST, "\"limit\" must be a number from 1 to %d", STREAMS_PAGE_MAX);
+    return TRIB_OK;
+}

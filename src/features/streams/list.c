@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GET /api/streams: the streams of who asks, by id, filtered by type and status. Those whose events came by SQL are
+ * brought up to date first, some at a time. */
+#include <string.h>
+
+#include "features/streams/streams_int.h"
+#include "wire/url.h"
+
+typedef struct list {
+    trib_str type, status, after;
+} list;
+
+typedef struct names {
+    trib_arena *arena;
+    trib_str names[STREAMS_FOLDS_MAX];
+    size_t count;
+} names;
+
+static trib_code take_name(void *ctx, const trib_stmt *stmt, trib_error *err) {
+    names *to = ctx;
+    to->names[to->count] = trib_arena_dup(to->arena, trib_stmt_col_value(stmt, 0).bytes);
+    return to->names[to->count++].ptr ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
+}
+
+static trib_code fold_some(streams_ask *ask, trib_handle *handle, trib_error *err) {
+    names *due = trib_arena_zalloc(&ask->arena, 1, sizeof *due);
+    trib_arg most = streams_integer(STREAMS_FOLDS_MAX);
+    if (!due) return trib_error_set(err, TRIB_NOMEM, NULL);
+    due->arena = &ask->arena;
+    trib_code code =
+        trib_stmt_run(handle, "SELECT streamId FROM _trib_stream WHERE folded < version AND count > 0 LIMIT ?1", &most,
+                      1, take_name, due, err);
+    if (code != TRIB_OK || due->count == 0) return code;
+    if (!ask->writes) {
+        ask->writes = true;
+        return TRIB_AGAIN;
+    }
+    for (size_t i = 0; code == TRIB_OK && i < due->count; i++) {
+        streams_loaded s;
+        code = streams_load_any(ask, handle, due->names[i], &s, err);
+        if (code == TRIB_OK) code = streams_store_fold(ask, handle, due->names[i], &s, err);
+    }
+    return code;
+}
+
+typedef struct list_rows {
+    trib_json_writer *w;
+    uint64_t count, limit;
+    trib_buf last;
+} list_rows;
+
+static void write_member(trib_json_writer *w, const char *key, trib_value value) {
+    trib_jw_key_c(w, key);
+    if (value.type == TRIB_VALUE_TEXT) trib_jw_str(w, value.bytes);
+    else if (value.type == TRIB_VALUE_INTEGER) trib_jw_i64(w, value.integer);
+    else trib_jw_null(w);
+}
+
+static trib_code take_stream(void *ctx, const trib_stmt *stmt, trib_error *err) {
+    static const char *const members[] = {"streamId", "type", "status", "version", "events", "openedMs", "closedMs"};
+    list_rows *rows = ctx;
+    (void)err;
+    if (rows->count++ == rows->limit) return TRIB_OK; /* only that there are more */
+    trib_jw_object_begin(rows->w);
+    for (int i = 0; i < (int)(sizeof members / sizeof *members); i++)
+        write_member(rows->w, members[i], trib_stmt_col_value(stmt, i));
+    trib_jw_object_end(rows->w);
+    trib_buf_clear(&rows->last);
+    trib_buf_add(&rows->last, trib_stmt_col_value(stmt, 0).bytes);
+    return TRIB_OK;
+}
+
+static const char all_sql[] =
+    "SELECT streamId, type, status, version, count, opened_ms, closed_ms FROM _trib_stream "
+    "WHERE count > 0 AND streamId > ?1 AND (?2 IS NULL OR type = ?2) AND (?3 IS NULL OR status = ?3) "
+    "ORDER BY streamId LIMIT ?4";
+static const char own_sql[] = "SELECT DISTINCT s.streamId, type, status, version, count, opened_ms, closed_ms "
+                              "FROM _trib_member m JOIN _trib_stream s ON s.streamId = m.streamId "
+                              "WHERE m.tenant = ?5 AND count > 0 AND m.streamId > ?1 AND (?2 IS NULL OR type = ?2) "
+                              "AND (?3 IS NULL OR status = ?3) ORDER BY m.streamId LIMIT ?4";
+
+static trib_code read_list(streams_ask *ask, trib_handle *handle, trib_error *err) {
+    const list *l = ask->own;
+    trib_json_writer w;
+    trib_code code = fold_some(ask, handle, err);
+    if (code != TRIB_OK) return code;
+    list_rows rows = {.w = &w, .limit = ask->limit};
+    trib_buf_init(&rows.last, STREAMS_ANSWER_MAX_BYTES);
+    trib_arg args[] = {streams_text(l->after.ptr ? l->after : TRIB_STR("")), streams_text(l->type),
+                       streams_text(l->status), streams_integer((int64_t)ask->limit + 1), streams_text(ask->tenant_id)};
+    trib_jw_init(&w, &ask->out);
+    trib_jw_object_begin(&w);
+    trib_jw_key_c(&w, "streams");
+    trib_jw_array_begin(&w);
+    bool own = ask->tenant_id.len > 0;
+    code = trib_stmt_run(handle, own ? own_sql : all_sql, args, own ? 5 : 4, take_stream, &rows, err);
+    trib_jw_array_end(&w);
+    trib_jw_key_c(&w, "next");
+    if (rows.count > rows.limit) trib_jw_str(&w, trib_buf_str(&rows.last));
+    else trib_jw_null(&w);
+    trib_jw_object_end(&w);
+    trib_buf_deinit(&rows.last);
+    return code;
+}
+
+void streams_handle_list(trib_http_request *http) {
+    trib_query query;
+    trib_error err;
+    streams_ask *ask = streams_ask_new(http, &err);
+    if (!ask) return;
+    list *l = trib_arena_zalloc(http->arena, 1, sizeof *l);
+    trib_code code =
+        l ? trib_query_parse(http->arena, http->query, &query, &err) : trib_error_set(&err, TRIB_NOMEM, NULL);
+    ask->limit = STREAMS_PAGE_DEFAULT;
+    if (code == TRIB_OK) {
+        const trib_str *type = trib_query_get(&query, "type"), *status = trib_query_get(&query, "status"),
+                       *after = trib_query_get(&query, "after"), *limit = trib_query_get(&query, "limit");
+        if (type) l->type = *type;
+        if (status) l->status = *status;
+        if (after) l->after = *after;
+        if (limit && (!trib_str_u64(*limit, &ask->limit) || ask->limit == 0 || ask->limit > STREAMS_PAGE_MAX))
+            code = trib_error_set(&err, TRIB_BAD_REQUEST, "\"limit\" must be a number from 1 to %d", STREAMS_PAGE_MAX);
+    }
+    if (code != TRIB_OK) {
+        streams_ask_refuse(ask, &err);
+        return;
+    }
+    ask->own = l;
+    ask->body = read_list;
+    streams_ask_submit(ask);
+}

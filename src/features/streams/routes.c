@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The routes of the shared streams, and the module's start. */
+#include <stdlib.h>
+
+#include "core/control.h"
+#include "features/streams/streams_int.h"
+
+static const trib_route routes[] = {
+    {"GET", "/api/streams", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, 0, streams_handle_list,
+     "the streams that the tenant is a member of"},
+    {"GET", "/api/streams/:id", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, 0, streams_handle_events,
+     "the events of a stream, in order"},
+    {"GET", "/api/streams/:id/state", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, 0, streams_handle_state,
+     "what they amount to: status, money, tasks, stock"},
+    {"GET", "/api/streams/:id/verify", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, 0, streams_handle_verify,
+     "whether every event is as it came, in its place"},
+    {"POST", "/api/streams/:id/events", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, STREAMS_BODY_MAX_BYTES,
+     streams_handle_append, "append events, all or nothing"},
+    {"POST", "/api/streams/:id/close", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, STREAMS_BODY_MAX_BYTES,
+     streams_handle_close, "no event comes any more"},
+};
+
+static void stop(void *state) {
+    streams_module *module = state;
+    if (!module) return;
+    trib_deal_registry_deinit(&module->built_in);
+    free(module);
+}
+
+static trib_code start(trib_app *app, void **ret_state, trib_error *err) {
+    streams_module *module = calloc(1, sizeof *module);
+    if (!module) return trib_error_set(err, TRIB_NOMEM, NULL);
+    module->app = app;
+    module->tenant = trib_control_find(app->control, TRIB_STR("streams"));
+    trib_tenant_unref(module->tenant); /* the registry keeps it: nobody can delete it */
+    trib_code code =
+        module->tenant ? TRIB_OK : trib_error_set(err, TRIB_INTERNAL, "the registry has no database for streams");
+    module->registry = app->stream_types ? app->stream_types : &module->built_in;
+    if (code == TRIB_OK && !app->stream_types) code = trib_deal_registry_init(&module->built_in, err);
+    if (code == TRIB_OK) code = streams_prepare(app, module->tenant, err);
+    if (code != TRIB_OK) {
+        stop(module);
+        return code;
+    }
+    *ret_state = module;
+    return TRIB_OK;
+}
+
+const trib_module trib_streams_module = {
+    .name = "streams", .routes = routes, .route_count = sizeof routes / sizeof routes[0], .start = start, .stop = stop};
