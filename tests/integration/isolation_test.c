@@ -455,6 +455,8 @@ static void batons_are_for_their_token_and_tenant(talk *t) {
 static const char *attach_refusal(const token *k, const char *tenant, const char *other) {
     verdict want = expected(k, other);
     if (strcmp(tenant, other) == 0) return among(ATTACHABLE, other) ? "SQLITE_ERROR" : "FORBIDDEN";
+    /* the session stands, so who asks is known: a tenant's own key opens nothing else */
+    if (k->key_of && strcmp(k->key_of, other) != 0) return "TENANT_NOT_FOUND";
     if (want.status != 200) return want.code;
     return among(ATTACHABLE, other) ? NULL : "FORBIDDEN";
 }
