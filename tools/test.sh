@@ -41,7 +41,8 @@ run_ctest() {
     $steady ctest --test-dir "build/$folder" -j "$jobs" --output-on-failure --timeout 600 "$@" >"$part" 2>&1 </dev/null
     cat "$part" >>"$log"
     counts=$(sed -n 's/^[0-9]*% tests passed, \([0-9]*\) tests failed out of \([0-9]*\)$/\1 \2/p' "$part")
-    case ${counts%% *} in '' | 0) ;; *) tail -n 80 "$part" | cut -c 1-400 >>"$log.ends" ;; esac
+    # what those that failed have printed
+    awk '/\*\*\*/ { show = 1 } / Start +[0-9]+:| Passed / { show = 0 } show' "$part" | cut -c 1-400 | tail -n 200 >>"$log.ends"
     rm -f "$part"
     [ -n "$counts" ] || return 0 # nothing was chosen
     failed=$((failed + ${counts% *}))

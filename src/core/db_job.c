@@ -41,7 +41,22 @@ static void note_gates(trib_db_job *job) {
     job->needs[0] = (trib_gate_need){job->db, trib_handle_ticket(job->handle)};
     job->need_count = 1 + trib_handle_take_needs(job->handle, job->needs + 1);
     job->need_at = 0;
-    job->wrote = trib_handle_has_written(job->handle);
+    job->wrote = job->wrote || trib_handle_has_written(job->handle);
+}
+
+/* Leaves to wait, with answers of earlier statements in hand. Before leave. */
+static void note_parked(trib_db_job *job) {
+    job->parked = trib_handle_ticket(job->handle);
+    job->wrote = job->wrote || trib_handle_has_written(job->handle);
+}
+
+/* What it had in hand when it left to wait was undone meanwhile by a failed sync: the ticket that it has at its end is
+ * of the time after that and says nothing of it. OK: not (as far as one can tell: while the commit is open, nothing has
+ * failed, and the ticket at the end covers it). */
+static trib_code lost_while_parked(const trib_db_job *job) {
+    trib_code code = trib_gate_look(job->db, job->parked);
+    if (code == TRIB_OK || code == TRIB_AGAIN) return TRIB_OK;
+    return job->wrote ? TRIB_COMMIT_OUTCOME_UNKNOWN : code;
 }
 
 /* The gate at need_at has spoken. */
@@ -185,6 +200,8 @@ static void leave(trib_db_job *job) {
 static trib_job_verdict finish(trib_db_job *job) {
     bool stateful = trib_handle_stateful(job->handle);
     note_gates(job);
+    trib_code lost = lost_while_parked(job);
+    if (lost != TRIB_OK) job->code = trib_error_set(&job->err, lost, NULL);
     leave(job);
     keep_pending(job);
     put_handle(job, stateful);
@@ -224,6 +241,7 @@ static bool hand_over(trib_db_job *job) {
 
 /* AGAIN: it waits, and another thread may have changed the job already. */
 static trib_code part(trib_db_job *job) {
+    note_parked(job);
     leave(job);
     trib_handle_give(job->handle);
     job->handle = NULL;
@@ -341,6 +359,7 @@ static trib_job_verdict run_inside(trib_db_job *job) {
             return TRIB_JOB_DONE;
         }
         trib_worker_set_handle(&job->job, job->handle);
+        if (job->doomed == TRIB_OK) job->doomed = lost_while_parked(job);
         if (job->doomed != TRIB_OK || trib_db_job_is_cancelled(job)) {
             stop_work(job, job->handle);
             job->code = trib_error_set(&job->err, job->doomed != TRIB_OK ? job->doomed : TRIB_CANCELLED, NULL);
@@ -352,6 +371,7 @@ static trib_job_verdict run_inside(trib_db_job *job) {
             continue;
         }
         if (job->parting) return part(job) == TRIB_AGAIN ? TRIB_JOB_WAIT : run(&job->job);
+        note_parked(job);
         leave(job);
         /* whoever cancels may have looked for it in the queue before it stood there */
         if (!trib_db_job_is_cancelled(job) || !trib_turn_withdraw(job->db, &job->turn)) return TRIB_JOB_WAIT;
@@ -421,6 +441,8 @@ trib_code trib_db_job_submit(trib_db_job *job, trib_error *err) {
     job->pending = TRIB_OK;
     job->code = TRIB_OK;
     job->doomed = TRIB_OK;
+    job->parked = 0;
+    job->wrote = false;
     job->chunk = job->handing = job->resting = job->parting = job->has_parted = false;
     job->db = NULL;
     atomic_store(&job->waits_in, NULL);

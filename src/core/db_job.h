@@ -74,6 +74,7 @@ struct trib_db_job {
     /* its own database's, then those of what it has read beside it; the answer passes one after the other */
     trib_gate_need needs[1 + TRIB_ATTACHED_MAX];
     size_t need_count, need_at;
+    uint64_t parked; /* the ticket that it had when it left to wait; 0: it did not */
     bool wrote;
     trib_attacher attacher;
 };

@@ -61,6 +61,14 @@ void trib_gate_resolve(trib_db *db, trib_gate_waiter *list) {
     }
 }
 
+trib_code trib_gate_look(trib_db *db, uint64_t ticket) {
+    if (ticket == 0) return TRIB_OK;
+    trib_db_lock(db);
+    trib_code code = trib_gate_verdict_locked(db, ticket);
+    trib_db_unlock(db);
+    return code;
+}
+
 trib_code trib_gate_wait(trib_db *db, uint64_t ticket, trib_gate_waiter *waiter) {
     trib_db_lock(db);
     trib_code code = trib_gate_verdict_locked(db, ticket);

@@ -292,5 +292,7 @@ struct trib_gate_waiter {
 /* OK: already durable. AGAIN: `resolved` will be called; the waiter must live until then. The db reference must be
  * held. Other codes: void. Thread: any. */
 trib_code trib_gate_wait(trib_db *db, uint64_t ticket, trib_gate_waiter *waiter);
+/* What trib_gate_wait would say, without waiting: AGAIN while it is open. Thread: any. */
+trib_code trib_gate_look(trib_db *db, uint64_t ticket);
 
 #endif

@@ -148,7 +148,11 @@ static enum verdict fail_sqlite(const ss_slot *slot, int rc, trib_error *err) {
     if ((rc & 0xff) == SQLITE_READONLY) return fail_readonly(slot, err);
     snprintf(message, sizeof message, "SQLite error: %s", sqlite3_errmsg(slot->db));
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (names[i].base == (rc & 0xff)) return fail_with(err, names[i].code, message);
+        if (names[i].base == (rc & 0xff)) {
+            enum verdict verdict = fail_with(err, names[i].code, message);
+            err->detail = sqlite3_extended_errcode(slot->db);
+            return verdict;
+        }
     ss_fail("the model has no name for %d (%s)", rc, message);
 }
 
@@ -174,10 +178,26 @@ static enum verdict refused(const ss_slot *slot, enum verdict verdict, trib_erro
     return fail_with(err, "BLOCKED", any_message);
 }
 
+/* Which constraint it was; NULL: none. */
+static const char *constraint(const trib_error *err) {
+    if (strcmp(err->text_code, "SQLITE_CONSTRAINT") != 0) return NULL;
+    switch (err->detail) {
+    case SQLITE_CONSTRAINT_CHECK: return "SQLITE_CONSTRAINT_CHECK";
+    case SQLITE_CONSTRAINT_FOREIGNKEY: return "SQLITE_CONSTRAINT_FOREIGNKEY";
+    case SQLITE_CONSTRAINT_NOTNULL: return "SQLITE_CONSTRAINT_NOTNULL";
+    case SQLITE_CONSTRAINT_PRIMARYKEY: return "SQLITE_CONSTRAINT_PRIMARYKEY";
+    case SQLITE_CONSTRAINT_ROWID: return "SQLITE_CONSTRAINT_ROWID";
+    case SQLITE_CONSTRAINT_TRIGGER: return "SQLITE_CONSTRAINT_TRIGGER";
+    case SQLITE_CONSTRAINT_UNIQUE: return "SQLITE_CONSTRAINT_UNIQUE";
+    default: return NULL;
+    }
+}
+
 static void write_error(ss_slot *slot, const trib_error *err) {
     trib_jw_object_begin(&slot->w);
     trib_jw_member_str(&slot->w, "message", trib_str_c(err->message));
     trib_jw_member_str(&slot->w, "code", trib_str_c(err->text_code));
+    if (constraint(err)) trib_jw_member_str(&slot->w, "extended_code", trib_str_c(constraint(err)));
     trib_jw_object_end(&slot->w);
 }
 

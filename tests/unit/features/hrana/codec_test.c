@@ -155,6 +155,19 @@ static trib_str to_pb(ask_list list) {
     return trib_buf_str(&request);
 }
 
+/* Only JSON says which constraint failed: the protobuf message has no field for it. */
+static void drop_extended_codes(trib_buf *text) {
+    static const char member[] = ",\"extended_code\":\"";
+    trib_buf_add_char(text, '\0');
+    text->len--;
+    char *at = text->ptr;
+    while ((at = strstr(at, member)) != NULL) {
+        const char *behind = strchr(at + sizeof member - 1, '"') + 1;
+        memmove(at, behind, (size_t)(text->ptr + text->len + 1 - behind));
+        text->len -= (size_t)(behind - at);
+    }
+}
+
 /* Runs them in both tenants and compares. */
 static void both_say_the_same(ask_list list, size_t steps) {
     trib_arena arena;
@@ -165,6 +178,7 @@ static void both_say_the_same(ask_list list, size_t steps) {
     trib_arena_init(&arena, 64 << 20);
     trib_buf_init(&told, 1 << 24);
     assert_true(hrana_pb_pipeline(&arena, trib_buf_str(&pb), steps, &told));
+    drop_extended_codes(&json);
     if (!trib_str_eq(trib_buf_str(&told), trib_buf_str(&json))) {
         size_t at = 0;
         while (at < told.len && at < json.len && told.ptr[at] == json.ptr[at]) at++;
