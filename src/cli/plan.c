@@ -85,7 +85,7 @@ static void add_column(columns *list, trib_str name) {
     if (list->count < TRIB_PLAN_COLUMNS_MAX) list->items[list->count++] = name;
 }
 
-enum { LOOK_AHEAD = 8 };
+enum { LOOK_AHEAD = 9 }; /* a.b >= c.d and what is behind it */
 
 /* Tokens from a place on; END behind the last. */
 static void look_ahead(trib_str rest, trib_sql_token tokens[LOOK_AHEAD]) {

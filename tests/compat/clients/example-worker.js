@@ -59,7 +59,7 @@ async function contents(url, authToken) {
     const found = {};
     for (const name of DATABASES) {
         const db = createClient({ url: `${url}${name}/`, authToken });
-        const tables = await db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name");
+        const tables = await db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, 6) <> '_trib_' AND substr(name, 1, 7) <> 'sqlite_' ORDER BY name");
         for (const { name: table } of tables.rows) {
             const columns = await db.execute(`SELECT name, type, "notnull", pk FROM pragma_table_info('${table}')`);
             const { rows } = await db.execute(`SELECT * FROM "${table}" ORDER BY 1, 2`);
