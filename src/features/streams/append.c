@@ -79,7 +79,7 @@ static trib_code parse_event(streams_ask *ask, const trib_json *event, size_t in
                              trib_error *err) {
     static const char *const members[] = {"id", "opcode", "nodeId", "pointId", "delta", "payload", "ts", NULL};
     trib_arena *arena = ask->http->arena;
-    int64_t opcode, delta_integer;
+    int64_t opcode;
     double delta = 0;
     if (!trib_json_is(event, TRIB_JSON_OBJECT))
         return trib_error_set(err, TRIB_BAD_REQUEST, "events[%zu] must be an object", index);
@@ -95,7 +95,6 @@ static trib_code parse_event(streams_ask *ask, const trib_json *event, size_t in
     const trib_json *number = trib_json_get(event, "delta");
     if (!trib_json_absent(number) && !trib_json_f64(number, &delta))
         return wrong_member(index, "delta", "a number", err);
-    if (trib_json_i64(number, &delta_integer)) delta = (double)delta_integer;
     ret[1] = text_value(ask->stream_id);
     ret[2] = (trib_value){.type = TRIB_VALUE_INTEGER, .integer = opcode};
     ret[5] = (trib_value){.type = TRIB_VALUE_REAL, .real = delta};
@@ -340,7 +339,7 @@ static trib_code finish(streams_ask *ask, trib_handle *handle, const append *a, 
 static trib_code load_for_append(streams_ask *ask, trib_handle *handle, streams_loaded *ret, trib_error *err) {
     trib_code code = streams_load_any(ask, handle, ask->stream_id, ret, err);
     if (code != TRIB_OK || ret->count == 0) return code;
-    return streams_load(ask, handle, ret, err);
+    return streams_admit(ask, handle, ret, err);
 }
 
 static trib_code append_events(streams_ask *ask, trib_handle *handle, trib_error *err) {

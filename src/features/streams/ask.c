@@ -8,7 +8,6 @@
 #include "core/auth.h"
 #include "core/tenant.h"
 #include "features/streams/streams_int.h"
-#include "wire/url.h"
 
 static streams_ask *of_job(trib_db_job *job) {
     return (streams_ask *)(void *)job;
@@ -145,14 +144,19 @@ void streams_ask_describe(streams_ask *ask, const streams_loaded *s) {
              s->is_closed ? "Stream-Closed: true\r\n" : "");
 }
 
+trib_code streams_ask_limit(streams_ask *ask, const trib_query *query, trib_error *err) {
+    const trib_str *limit = trib_query_get(query, "limit");
+    if (limit && (!trib_str_u64(*limit, &ask->limit) || ask->limit == 0 || ask->limit > STREAMS_PAGE_MAX))
+        return trib_error_set(err, TRIB_BAD_REQUEST, "\"limit\" must be a number from 1 to %d", STREAMS_PAGE_MAX);
+    return TRIB_OK;
+}
+
 trib_code streams_ask_page(streams_ask *ask, trib_error *err) {
     trib_query query;
     trib_code code = trib_query_parse(ask->http->arena, ask->http->query, &query, err);
     if (code != TRIB_OK) return code;
-    const trib_str *after = trib_query_get(&query, "after"), *limit = trib_query_get(&query, "limit");
+    const trib_str *after = trib_query_get(&query, "after");
     if (after && (!trib_str_u64(*after, &ask->after) || ask->after > INT64_MAX))
         return trib_error_set(err, TRIB_BAD_REQUEST, "\"after\" must be the seq of an event, a number from 0");
-    if (limit && (!trib_str_u64(*limit, &ask->limit) || ask->limit == 0 || ask->limit > STREAMS_PAGE_MAX))
-        return trib_error_set(err, TRIB_BAD_REQUEST, "\"limit\" must be a number from 1 to %d", STREAMS_PAGE_MAX);
-    return TRIB_OK;
+    return streams_ask_limit(ask, &query, err);
 }

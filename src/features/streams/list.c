@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "features/streams/streams_int.h"
-#include "wire/url.h"
 
 typedef struct list {
     trib_str type, status, after;
@@ -114,12 +113,11 @@ void streams_handle_list(trib_http_request *http) {
     ask->limit = STREAMS_PAGE_DEFAULT;
     if (code == TRIB_OK) {
         const trib_str *type = trib_query_get(&query, "type"), *status = trib_query_get(&query, "status"),
-                       *after = trib_query_get(&query, "after"), *limit = trib_query_get(&query, "limit");
+                       *after = trib_query_get(&query, "after");
         if (type) l->type = *type;
         if (status) l->status = *status;
         if (after) l->after = *after;
-        if (limit && (!trib_str_u64(*limit, &ask->limit) || ask->limit == 0 || ask->limit > STREAMS_PAGE_MAX))
-            code = trib_error_set(&err, TRIB_BAD_REQUEST, "\"limit\" must be a number from 1 to %d", STREAMS_PAGE_MAX);
+        code = streams_ask_limit(ask, &query, &err);
     }
     if (code != TRIB_OK) {
         streams_ask_refuse(ask, &err);

@@ -171,19 +171,24 @@ static trib_code note_row(void *ctx, const trib_stmt *stmt, trib_error *err) {
     return TRIB_OK;
 }
 
-trib_code streams_load(streams_ask *ask, trib_handle *handle, streams_loaded *ret, trib_error *err) {
+trib_code streams_admit(streams_ask *ask, trib_handle *handle, const streams_loaded *s, trib_error *err) {
     bool is_member = false;
-    trib_code code = streams_load_any(ask, handle, ask->stream_id, ret, err);
-    if (code == TRIB_OK && ret->count > 0 && ret->folded < ret->version) {
+    trib_code code = TRIB_OK;
+    if (s->count > 0 && s->folded < s->version) {
         if (!ask->writes) {
             ask->writes = true;
             return TRIB_AGAIN;
         }
-        code = streams_store_fold(ask, handle, ask->stream_id, ret, err);
+        code = streams_store_fold(ask, handle, ask->stream_id, s, err);
     }
     if (code != TRIB_OK || ask->tenant_id.len == 0) return code;
     trib_arg args[] = {streams_text(ask->tenant_id), streams_text(ask->stream_id)};
     code = trib_stmt_run(handle, "SELECT 1 FROM _trib_member WHERE tenant = ?1 AND streamId = ?2 LIMIT 1", args, 2,
                          note_row, &is_member, err);
     return code == TRIB_OK && !is_member ? streams_not_found(ask->stream_id, err) : code;
+}
+
+trib_code streams_load(streams_ask *ask, trib_handle *handle, streams_loaded *ret, trib_error *err) {
+    trib_code code = streams_load_any(ask, handle, ask->stream_id, ret, err);
+    return code == TRIB_OK ? streams_admit(ask, handle, ret, err) : code;
 }

@@ -14,6 +14,7 @@
 #include "deal/registry.h"
 #include "deal/state.h"
 #include "features/streams/streams.h"
+#include "wire/url.h"
 
 enum {
     STREAMS_FORMAT = 1,                  /* of the database, schema.c */
@@ -86,6 +87,8 @@ void streams_ask_submit(streams_ask *ask);
 void streams_ask_refuse(streams_ask *ask, const trib_error *err);
 /* X-Stream-Version and its kin. */
 void streams_ask_describe(streams_ask *ask, const streams_loaded *s);
+/* ?limit= into the ask, which stays as it is without it. Errors: BAD_REQUEST. */
+trib_code streams_ask_limit(streams_ask *ask, const trib_query *query, trib_error *err);
 /* ?after=&limit= into the ask. Errors: BAD_REQUEST, NOMEM. */
 trib_code streams_ask_page(streams_ask *ask, trib_error *err);
 
@@ -95,8 +98,10 @@ trib_code streams_ask_page(streams_ask *ask, trib_error *err);
  * transaction that may write (AGAIN). Errors: STREAM_NOT_FOUND for who is no member, as for a stream that is not there;
  * a stream that is not there is no error for who sees everything. */
 trib_code streams_load(streams_ask *ask, trib_handle *handle, streams_loaded *ret, trib_error *err);
-/* The same for any stream, without a look at who asks. */
+/* Its two halves: any stream, without a look at who asks; and for ask->stream_id, the members brought up to date and
+ * who asks among them. */
 trib_code streams_load_any(streams_ask *ask, trib_handle *handle, trib_str id, streams_loaded *ret, trib_error *err);
+trib_code streams_admit(streams_ask *ask, trib_handle *handle, const streams_loaded *s, trib_error *err);
 /* Writes type, status and members as of the state. */
 trib_code streams_store_fold(streams_ask *ask, trib_handle *handle, trib_str id, const streams_loaded *s,
                              trib_error *err);
