@@ -40,7 +40,9 @@ static void add_metrics(trib_app *app) {
 trib_code trib_app_start(trib_app *app, trib_error *err) {
     if (app->metrics) add_metrics(app);
     trib_store_config config = {.data_dir = app->settings.data_dir};
-    trib_code code = trib_store_new(&config, app->env, app->log, &app->store, err);
+    trib_code code = app->stream_types ? TRIB_OK : trib_deal_registry_init(&app->built_in_types, err);
+    if (!app->stream_types) app->stream_types = &app->built_in_types;
+    if (code == TRIB_OK) code = trib_store_new(&config, app->env, app->log, &app->store, err);
     if (code == TRIB_OK) code = trib_workers_new(app->env, app->settings.worker_threads, &app->workers, err);
     if (code == TRIB_OK) code = trib_control_open(app, &app->control, err);
     if (code == TRIB_OK && !app->settings.admin_key && !app->settings.no_auth) {
@@ -61,6 +63,10 @@ void trib_app_stop(trib_app *app) {
     trib_scrub_free(app->scrub);
     trib_workers_free(app->workers);
     trib_store_free(app->store);
+    if (app->stream_types == &app->built_in_types) {
+        trib_deal_registry_deinit(&app->built_in_types);
+        app->stream_types = NULL;
+    }
     app->workers = NULL;
     app->sessions = NULL;
     app->auth = NULL;

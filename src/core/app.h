@@ -12,6 +12,7 @@
 #include "core/job.h"
 #include "core/mistakes.h"
 #include "core/ws.h"
+#include "deal/registry.h"
 #include "store/store.h"
 
 typedef struct trib_control trib_control;   /* control.h: tenants, keys */
@@ -77,9 +78,9 @@ struct trib_app {
     trib_app_counters counters;
     trib_mistakes mistakes;
     const char *version;
-    /* deal/registry.h: what the server read from built-in and the operator's files. NULL: the module of the streams
-     * takes the built-in ones. */
-    const struct trib_deal_registry *stream_types;
+    /* What the server read from built-in and the operator's files; the built-in ones where it gives none. */
+    const trib_deal_registry *stream_types;
+    trib_deal_registry built_in_types;
     trib_app_ticker tickers[TRIB_APP_TICKERS_MAX]; /* of modules */
     _Atomic uint32_t ticker_count;                 /* written by one thread, modules start one after the other */
     _Atomic bool draining;                         /* the server ends: no new work, health says so */

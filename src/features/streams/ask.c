@@ -30,12 +30,13 @@ static trib_code transaction(streams_ask *ask, trib_handle *handle, trib_error *
     if (!ask->begun) {
         trib_arena_reset(&ask->arena);
         trib_buf_clear(&ask->out);
-        code = run(handle, ask->writes ? "BEGIN IMMEDIATE" : "BEGIN", err);
+        code = run(handle, ask->txn.writes ? "BEGIN IMMEDIATE" : "BEGIN", err);
         if (code != TRIB_OK) return code; /* AGAIN: the turn is not there yet */
         ask->begun = true;
     }
-    bool wrote = ask->writes;
-    code = ask->body(ask, handle, err);
+    bool wrote = ask->txn.writes;
+    ask->txn.handle = handle;
+    code = ask->body(ask, err);
     if (code == TRIB_OK && (ask->out.failed || ask->arena.failed))
         code = trib_error_set(err, ask->out.failed ? TRIB_RESPONSE_TOO_LARGE : TRIB_NOMEM, NULL);
     if (code == TRIB_OK) return run(handle, "COMMIT", err);
@@ -91,9 +92,9 @@ static trib_code name_asker(streams_ask *ask, trib_http_request *http, trib_erro
     if (http->tenant->system)
         return trib_error_set(err, TRIB_BAD_REQUEST, "the database \"%s\" has no streams; name a tenant, or streams",
                               http->tenant->name);
-    ask->tenant_id = trib_str_c(http->tenant->id);
-    ask->tenant_name = trib_arena_dup(http->arena, trib_str_c(http->tenant->name));
-    return ask->tenant_name.ptr ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
+    ask->txn.tenant_id = trib_str_c(http->tenant->id);
+    ask->txn.tenant_name = trib_arena_dup(http->arena, trib_str_c(http->tenant->name));
+    return ask->txn.tenant_name.ptr ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
 }
 
 streams_ask *streams_ask_new(trib_http_request *http, trib_error *err) {
@@ -105,14 +106,15 @@ streams_ask *streams_ask_new(trib_http_request *http, trib_error *err) {
     }
     ask->http = http;
     ask->module = http->module_state;
+    ask->txn = (trib_stream_txn){.app = http->app, .arena = &ask->arena};
     ask->status = 200;
     trib_buf_init(&ask->out, STREAMS_ANSWER_MAX_BYTES);
-    trib_arena_init(&ask->arena, STREAMS_ARENA_MAX_BYTES);
+    trib_arena_init(&ask->arena, TRIB_STREAM_ARENA_MAX_BYTES);
     trib_code code = name_asker(ask, http, err);
     if (code == TRIB_OK && http->path_param_count > 0) {
         ask->stream_id = http->path_params[0];
-        if (ask->stream_id.len == 0 || ask->stream_id.len > STREAMS_ID_MAX_BYTES)
-            code = trib_error_set(err, TRIB_BAD_REQUEST, "a stream's id has 1 to %d bytes", STREAMS_ID_MAX_BYTES);
+        if (ask->stream_id.len == 0 || ask->stream_id.len > TRIB_STREAM_ID_MAX_BYTES)
+            code = trib_error_set(err, TRIB_BAD_REQUEST, "a stream's id has 1 to %d bytes", TRIB_STREAM_ID_MAX_BYTES);
     }
     if (code == TRIB_OK) return ask;
     streams_ask_refuse(ask, err);
@@ -133,7 +135,7 @@ void streams_ask_submit(streams_ask *ask) {
     if (trib_db_job_submit(&ask->job, &err) != TRIB_OK) streams_ask_refuse(ask, &err);
 }
 
-void streams_ask_describe(streams_ask *ask, const streams_loaded *s) {
+void streams_ask_describe(streams_ask *ask, const trib_stream *s) {
     char head[2 * TRIB_SHA256_BYTES + 1];
     for (size_t i = 0; i < TRIB_SHA256_BYTES; i++) snprintf(head + 2 * i, 3, "%02x", s->head[i]);
     trib_str status = s->type ? trib_deal_status_name(s->type, s->state.status) : (trib_str){0};

@@ -21,23 +21,23 @@ static trib_code take_name(void *ctx, const trib_stmt *stmt, trib_error *err) {
     return to->names[to->count++].ptr ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
 }
 
-static trib_code fold_some(streams_ask *ask, trib_handle *handle, trib_error *err) {
+static trib_code fold_some(streams_ask *ask, trib_error *err) {
     names *due = trib_arena_zalloc(&ask->arena, 1, sizeof *due);
-    trib_arg most = streams_integer(STREAMS_FOLDS_MAX);
+    trib_arg most = trib_stream_integer(STREAMS_FOLDS_MAX);
     if (!due) return trib_error_set(err, TRIB_NOMEM, NULL);
     due->arena = &ask->arena;
-    trib_code code =
-        trib_stmt_run(handle, "SELECT streamId FROM _trib_stream WHERE folded < version AND count > 0 LIMIT ?1", &most,
-                      1, take_name, due, err);
+    trib_code code = trib_stmt_run(ask->txn.handle,
+                                   "SELECT streamId FROM _trib_stream WHERE folded < version AND count > 0 LIMIT ?1",
+                                   &most, 1, take_name, due, err);
     if (code != TRIB_OK || due->count == 0) return code;
-    if (!ask->writes) {
-        ask->writes = true;
+    if (!ask->txn.writes) {
+        ask->txn.writes = true;
         return TRIB_AGAIN;
     }
     for (size_t i = 0; code == TRIB_OK && i < due->count; i++) {
-        streams_loaded s;
-        code = streams_load_any(ask, handle, due->names[i], &s, err);
-        if (code == TRIB_OK) code = streams_store_fold(ask, handle, due->names[i], &s, err);
+        trib_stream s;
+        code = trib_stream_load(&ask->txn, due->names[i], &s, err);
+        if (code == TRIB_OK) code = trib_stream_store_fold(&ask->txn, &s, err);
     }
     return code;
 }
@@ -78,21 +78,22 @@ static const char own_sql[] = "SELECT DISTINCT s.streamId, type, status, version
                               "WHERE m.tenant = ?5 AND count > 0 AND m.streamId > ?1 AND (?2 IS NULL OR type = ?2) "
                               "AND (?3 IS NULL OR status = ?3) ORDER BY m.streamId LIMIT ?4";
 
-static trib_code read_list(streams_ask *ask, trib_handle *handle, trib_error *err) {
+static trib_code read_list(streams_ask *ask, trib_error *err) {
     const list *l = ask->own;
     trib_json_writer w;
-    trib_code code = fold_some(ask, handle, err);
+    trib_code code = fold_some(ask, err);
     if (code != TRIB_OK) return code;
     list_rows rows = {.w = &w, .limit = ask->limit};
     trib_buf_init(&rows.last, STREAMS_ANSWER_MAX_BYTES);
-    trib_arg args[] = {streams_text(l->after.ptr ? l->after : TRIB_STR("")), streams_text(l->type),
-                       streams_text(l->status), streams_integer((int64_t)ask->limit + 1), streams_text(ask->tenant_id)};
+    trib_arg args[] = {trib_stream_text(l->after.ptr ? l->after : TRIB_STR("")), trib_stream_text(l->type),
+                       trib_stream_text(l->status), trib_stream_integer((int64_t)ask->limit + 1),
+                       trib_stream_text(ask->txn.tenant_id)};
     trib_jw_init(&w, &ask->out);
     trib_jw_object_begin(&w);
     trib_jw_key_c(&w, "streams");
     trib_jw_array_begin(&w);
-    bool own = ask->tenant_id.len > 0;
-    code = trib_stmt_run(handle, own ? own_sql : all_sql, args, own ? 5 : 4, take_stream, &rows, err);
+    bool own = ask->txn.tenant_id.len > 0;
+    code = trib_stmt_run(ask->txn.handle, own ? own_sql : all_sql, args, own ? 5 : 4, take_stream, &rows, err);
     trib_jw_array_end(&w);
     trib_jw_key_c(&w, "next");
     if (rows.count > rows.limit) trib_jw_str(&w, trib_buf_str(&rows.last));

@@ -5,13 +5,13 @@
 
 #include "features/streams/streams_int.h"
 
-static const char *const columns[STREAMS_COLUMNS] = {"id",      "streamId", "opcode",  "nodeId",
-                                                     "pointId", "delta",    "payload", "ts"};
+static const char *const columns[TRIB_STREAM_COLUMNS] = {"id",      "streamId", "opcode",  "nodeId",
+                                                         "pointId", "delta",    "payload", "ts"};
 
 /* As JSON.stringify writes the row that a client gets by SQL. */
-void streams_write_event(trib_json_writer *w, const trib_value values[STREAMS_COLUMNS]) {
+void streams_write_event(trib_json_writer *w, const trib_value values[TRIB_STREAM_COLUMNS]) {
     trib_jw_object_begin(w);
-    for (size_t i = 0; i < STREAMS_COLUMNS; i++) {
+    for (size_t i = 0; i < TRIB_STREAM_COLUMNS; i++) {
         trib_jw_key_c(w, columns[i]);
         switch (values[i].type) {
         case TRIB_VALUE_NULL: trib_jw_null(w); break;
@@ -33,10 +33,10 @@ static bool is_known(const streams_ask *ask) {
     return known.len > 0 && ask->limit == 0 && ask->after == 0 && trib_str_eq(etag, known);
 }
 
-static trib_code read_events(streams_ask *ask, trib_handle *handle, trib_error *err) {
-    streams_loaded s;
+static trib_code read_events(streams_ask *ask, trib_error *err) {
+    trib_stream s;
     trib_json_writer w;
-    trib_code code = streams_load(ask, handle, &s, err);
+    trib_code code = trib_stream_open(&ask->txn, ask->stream_id, &s, err);
     if (code != TRIB_OK) return code;
     if (s.exists) streams_ask_describe(ask, &s);
     if (s.exists && is_known(ask)) {
@@ -72,14 +72,14 @@ void streams_handle_events(trib_http_request *http) {
 
 /* ---- state ---- */
 
-static trib_code must_exist(streams_ask *ask, const streams_loaded *s, trib_error *err) {
-    return s->count > 0 ? TRIB_OK : streams_not_found(ask->stream_id, err);
+static trib_code must_exist(streams_ask *ask, const trib_stream *s, trib_error *err) {
+    return s->count > 0 ? TRIB_OK : trib_stream_not_found(ask->stream_id, err);
 }
 
-static trib_code read_state(streams_ask *ask, trib_handle *handle, trib_error *err) {
-    streams_loaded s;
+static trib_code read_state(streams_ask *ask, trib_error *err) {
+    trib_stream s;
     trib_json_writer w;
-    trib_code code = streams_load(ask, handle, &s, err);
+    trib_code code = trib_stream_open(&ask->txn, ask->stream_id, &s, err);
     if (code == TRIB_OK) code = must_exist(ask, &s, err);
     if (code != TRIB_OK) return code;
     streams_ask_describe(ask, &s);
@@ -95,7 +95,7 @@ static trib_code read_state(streams_ask *ask, trib_handle *handle, trib_error *e
     return TRIB_OK;
 }
 
-static void start(trib_http_request *http, trib_code (*body)(streams_ask *, trib_handle *, trib_error *)) {
+static void start(trib_http_request *http, trib_code (*body)(streams_ask *, trib_error *)) {
     trib_error err;
     streams_ask *ask = streams_ask_new(http, &err);
     if (!ask) return;
@@ -109,10 +109,10 @@ void streams_handle_state(trib_http_request *http) {
 
 /* ---- verify ---- */
 
-static trib_deal_row row_of(const streams_event *event) {
+static trib_deal_row row_of(const trib_stream_event *event) {
     const trib_value *v = event->values;
-    trib_str text[STREAMS_COLUMNS] = {0};
-    for (int i = 0; i < STREAMS_COLUMNS; i++)
+    trib_str text[TRIB_STREAM_COLUMNS] = {0};
+    for (int i = 0; i < TRIB_STREAM_COLUMNS; i++)
         if (v[i].type == TRIB_VALUE_TEXT) text[i] = v[i].bytes;
     return (trib_deal_row){.id = text[0],
                            .stream_id = text[1],
@@ -126,7 +126,7 @@ static trib_deal_row row_of(const streams_event *event) {
 }
 
 /* Errors: CHAIN_BROKEN; NOMEM. */
-static trib_code check_chain(const streams_loaded *s, trib_error *err) {
+static trib_code check_chain(const trib_stream *s, trib_error *err) {
     trib_deal_chain chain;
     trib_code code = TRIB_OK;
     trib_deal_chain_init(&chain, trib_crypto_sha256, s->base_head, s->base_version);
@@ -143,11 +143,11 @@ static trib_code check_chain(const streams_loaded *s, trib_error *err) {
     return code;
 }
 
-static trib_code read_verify(streams_ask *ask, trib_handle *handle, trib_error *err) {
-    streams_loaded s;
+static trib_code read_verify(streams_ask *ask, trib_error *err) {
+    trib_stream s;
     trib_json_writer w;
     trib_error why;
-    trib_code code = streams_load(ask, handle, &s, err);
+    trib_code code = trib_stream_open(&ask->txn, ask->stream_id, &s, err);
     if (code == TRIB_OK) code = must_exist(ask, &s, err);
     if (code != TRIB_OK) return code;
     trib_code chain = check_chain(&s, &why);
@@ -169,20 +169,21 @@ void streams_handle_verify(trib_http_request *http) {
 
 /* ---- close ---- */
 
-static trib_code close_stream(streams_ask *ask, trib_handle *handle, trib_error *err) {
-    streams_loaded s;
+static trib_code close_stream(streams_ask *ask, trib_error *err) {
+    trib_stream s;
     trib_json_writer w;
-    trib_code code = streams_load(ask, handle, &s, err);
+    trib_code code = trib_stream_open(&ask->txn, ask->stream_id, &s, err);
     if (code == TRIB_OK) code = must_exist(ask, &s, err);
     if (code != TRIB_OK) return code;
-    if (ask->tenant_id.len && !s.is_closed && s.type && !trib_deal_is_final(s.type, &s.state))
+    if (ask->txn.tenant_id.len && !s.is_closed && s.type && !trib_deal_is_final(s.type, &s.state))
         return trib_error_set(err, TRIB_BAD_TRANSITION,
                               "the stream's status is \"%.*s\", from which it goes on; a member closes it when it has "
                               "ended",
                               TRIB_STR_ARG(trib_deal_status_name(s.type, s.state.status)));
-    trib_arg args[] = {streams_text(ask->stream_id), streams_integer(trib_env_wall_ms(ask->http->app->env))};
-    code = trib_stmt_run(handle, "UPDATE _trib_stream SET closed_ms = coalesce(closed_ms, ?2) WHERE streamId = ?1",
-                         args, 2, NULL, NULL, err);
+    trib_arg args[] = {trib_stream_text(ask->stream_id), trib_stream_integer(trib_env_wall_ms(ask->http->app->env))};
+    code = trib_stmt_run(ask->txn.handle,
+                         "UPDATE _trib_stream SET closed_ms = coalesce(closed_ms, ?2) WHERE streamId = ?1", args, 2,
+                         NULL, NULL, err);
     if (code != TRIB_OK) return code;
     s.is_closed = true;
     streams_ask_describe(ask, &s);
@@ -207,7 +208,7 @@ void streams_handle_close(trib_http_request *http) {
         streams_ask_refuse(ask, &err);
         return;
     }
-    ask->writes = true;
+    ask->txn.writes = true;
     ask->body = close_stream;
     streams_ask_submit(ask);
 }

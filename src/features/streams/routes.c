@@ -23,7 +23,6 @@ static const trib_route routes[] = {
 static void stop(void *state) {
     streams_module *module = state;
     if (!module) return;
-    trib_deal_registry_deinit(&module->built_in);
     free(module);
 }
 
@@ -35,8 +34,6 @@ static trib_code start(trib_app *app, void **ret_state, trib_error *err) {
     trib_tenant_unref(module->tenant); /* the registry keeps it: nobody can delete it */
     trib_code code =
         module->tenant ? TRIB_OK : trib_error_set(err, TRIB_INTERNAL, "the registry has no database for streams");
-    module->registry = app->stream_types ? app->stream_types : &module->built_in;
-    if (code == TRIB_OK && !app->stream_types) code = trib_deal_registry_init(&module->built_in, err);
     if (code == TRIB_OK) code = streams_prepare(app, module->tenant, err);
     if (code != TRIB_OK) {
         stop(module);

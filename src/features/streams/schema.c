@@ -137,11 +137,11 @@ static trib_code prepare(void *ctx, trib_handle *handle, trib_error *err) {
                               (long long)version, STREAMS_FORMAT);
     if (code != TRIB_OK || version == STREAMS_FORMAT) return code;
     code = ask(handle, "SELECT count(*) FROM pragma_table_info('events')", &columns, err);
-    if (code == TRIB_OK && columns != 0 && columns != STREAMS_COLUMNS)
+    if (code == TRIB_OK && columns != 0 && columns != TRIB_STREAM_COLUMNS)
         return trib_error_set(err, TRIB_CONFIG,
                               "the database streams has a table events of %lld columns, the shared log has %d; rename "
                               "it with the version of trib that made it",
-                              (long long)columns, STREAMS_COLUMNS);
+                              (long long)columns, TRIB_STREAM_COLUMNS);
     return code == TRIB_OK ? make(handle, columns != 0, err) : code;
 }
 

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A shared stream inside one transaction on the database `streams`: what it is now, who may see it, and more events for
+ * it. HTTP, commands, archive and consumers all go through here; features/streams/schema.c has the tables.
+ *
+ *   trib_stream_load -> trib_stream_admit            reading, as somebody who asks
+ *   trib_stream_load -> [admit] -> trib_stream_append   writing; load again, or go on with what append has left
+ *
+ * Thread: the worker that is inside the handle. */
+#ifndef TRIB_CORE_STREAM_H
+#define TRIB_CORE_STREAM_H
+
+#include "core/app.h"
+#include "crypto/hash.h"
+#include "deal/chain.h"
+#include "deal/registry.h"
+#include "deal/state.h"
+#include "store/stmt.h"
+
+enum {
+    TRIB_STREAM_COLUMNS = 8,               /* of `events` */
+    TRIB_STREAM_ID_MAX_BYTES = 200,        /* of a stream: it becomes the name of an archive's object */
+    TRIB_STREAM_EVENTS_MAX = 100,          /* of one append: it holds the turn of the database that all deals share */
+    TRIB_STREAM_KEY_MAX_BYTES = 200,       /* of an Idempotency-Key, which is kept */
+    TRIB_STREAM_ARENA_MAX_BYTES = 96 << 20 /* of one transaction: the events of a stream while they are folded */
+};
+
+/* The columns of `events`, in their order. */
+enum {
+    TRIB_STREAM_COL_ID,
+    TRIB_STREAM_COL_STREAM,
+    TRIB_STREAM_COL_OPCODE,
+    TRIB_STREAM_COL_NODE,
+    TRIB_STREAM_COL_POINT,
+    TRIB_STREAM_COL_DELTA,
+    TRIB_STREAM_COL_PAYLOAD,
+    TRIB_STREAM_COL_TS
+};
+
+/* Who works on streams, in which transaction. */
+typedef struct trib_stream_txn {
+    trib_app *app;
+    trib_handle *handle;
+    trib_arena *arena;               /* what is loaded lives here */
+    trib_str tenant_id, tenant_name; /* who asks; empty: who may see and write everything */
+    bool writes;                     /* the transaction may write. Set together with AGAIN: it must */
+} trib_stream_txn;
+
+typedef struct trib_stream_event {
+    trib_value values[TRIB_STREAM_COLUMNS];
+    uint64_t seq;
+    int64_t at_ms;
+    uint8_t link[TRIB_DEAL_LINK_BYTES];
+} trib_stream_event;
+
+/* A stream as it is now, in the transaction's arena. */
+typedef struct trib_stream {
+    trib_str id;
+    bool exists; /* has events, or had some */
+    uint64_t version, folded, base_version;
+    uint8_t head[TRIB_DEAL_LINK_BYTES], base_head[TRIB_DEAL_LINK_BYTES];
+    bool is_closed, is_deleted;
+    trib_stream_event *events;
+    size_t count;
+    const trib_deal_type *type; /* NULL: no type opens with its first event */
+    trib_deal_state state;      /* valid with a type */
+} trib_stream;
+
+trib_arg trib_stream_text(trib_str text); /* ptr NULL: NULL */
+trib_arg trib_stream_integer(int64_t integer);
+/* STREAM_NOT_FOUND, the same for a stream that is not there and for one of others. */
+trib_code trib_stream_not_found(trib_str id, trib_error *err);
+
+/* ---- stream_load.c ---- */
+
+/* Any stream, without a look at who asks; one that is not there has no events. `id` is borrowed.
+ * Errors: RESPONSE_TOO_LARGE (to be folded), INTERNAL (the tables disagree), NOMEM, and the store's. */
+trib_code trib_stream_load(trib_stream_txn *txn, trib_str id, trib_stream *ret, trib_error *err);
+/* Brings its members up to date and looks for who asks among them.
+ * Errors: AGAIN (after setting txn->writes: begin once more, to write), STREAM_NOT_FOUND. */
+trib_code trib_stream_admit(trib_stream_txn *txn, const trib_stream *s, trib_error *err);
+/* Both. */
+trib_code trib_stream_open(trib_stream_txn *txn, trib_str id, trib_stream *ret, trib_error *err);
+/* Writes type, status and members as of the state. */
+trib_code trib_stream_store_fold(trib_stream_txn *txn, const trib_stream *s, trib_error *err);
+/* A row as the rules see it, by a trusted actor. Errors: none; arena->failed. */
+void trib_stream_deal_event(trib_arena *arena, const trib_value values[TRIB_STREAM_COLUMNS], trib_deal_event *ret);
+
+/* ---- stream_append.c ---- */
+
+typedef enum trib_stream_expected {
+    TRIB_STREAM_EXPECT_ANY,
+    TRIB_STREAM_EXPECT_NONE, /* the stream has no events yet */
+    TRIB_STREAM_EXPECT_EXISTS,
+    TRIB_STREAM_EXPECT_VERSION
+} trib_stream_expected;
+
+/* An event that comes. `id` NULL: gets a random one; `streamId` is that of the stream; `ts` NULL: the clock's, never
+ * below what the stream has. */
+typedef struct trib_stream_draft {
+    trib_value values[TRIB_STREAM_COLUMNS];
+    bool by_platform; /* the server's own doing in a command: rules about roles do not hold it */
+} trib_stream_draft;
+
+typedef struct trib_stream_append_ask {
+    trib_stream_expected expected;
+    uint64_t expected_version;
+    const trib_stream_draft *events;
+    size_t count;
+} trib_stream_append_ask;
+
+/* All events, or with an error none (the caller rolls back). `s` was loaded in this transaction, and is loaded anew.
+ * Errors: STREAM_CLOSED, VERSION_CONFLICT, BAD_TRANSITION, BAD_EVENT, FORBIDDEN, SQL_ERROR (an id that is there),
+ * NOMEM. */
+trib_code trib_stream_append(trib_stream_txn *txn, trib_stream *s, const trib_stream_append_ask *ask, trib_error *err);
+
+/* What was answered to a request with an Idempotency-Key. `request` tells requests apart.
+ * *ret_found false: it has not come yet. Errors: IDEMPOTENCY_MISMATCH; NOMEM. */
+trib_code trib_stream_recall(trib_stream_txn *txn, trib_str key, const uint8_t request[TRIB_SHA256_BYTES],
+                             trib_str *ret_response, bool *ret_found, trib_error *err);
+/* Kept as long as the stream. */
+trib_code trib_stream_remember(trib_stream_txn *txn, trib_str stream_id, trib_str key,
+                               const uint8_t request[TRIB_SHA256_BYTES], trib_str response, trib_error *err);
+
+#endif
