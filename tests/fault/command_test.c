@@ -280,12 +280,12 @@ static bool check_order(int n) {
     snprintf(sql, sizeof sql, "SELECT count(*) FROM log WHERE id = %d AND n = %d", n, pieces_of[n]);
     const char *text = ask(streams, sql);
     if (!text) return false;
-    there[0] = atoi(text);
+    there[0] = (int)strtol(text, NULL, 10);
     for (int i = 0; i < 2; i++) {
         snprintf(sql, sizeof sql, "SELECT count(*) FROM holds WHERE k = 'ord-%d' AND n = %d", n,
                  i ? -pieces_of[n] : pieces_of[n]);
         if (!(text = ask(tenants[i], sql))) return false;
-        there[1 + i] = atoi(text);
+        there[1 + i] = (int)strtol(text, NULL, 10);
     }
     if (there[0] != there[1] || there[0] != there[2])
         wrong("order %d: %d in streams, %d and %d in the tenants", n, there[0], there[1], there[2]);
@@ -323,7 +323,7 @@ static bool check(void) {
         const char *text = ask(tenants[i], "SELECT qty FROM points WHERE id = 'pt'");
         if (!text || !check_tenant(tenants[i])) return false;
         if (!(text = ask(tenants[i], "SELECT qty FROM points WHERE id = 'pt'"))) return false;
-        sum += atoll(text);
+        sum += strtoll(text, NULL, 10);
     }
     if (sum != 2 * STOCK) wrong("stock: %lld pieces", sum);
     for (int i = 0; i < 2000 && trib_commands_count_intents(t.app.commands) > 0; i++) {
