@@ -61,8 +61,9 @@ typedef struct trib_stream {
     bool is_closed, is_deleted;
     trib_stream_event *events;
     size_t count;
-    const trib_deal_type *type; /* NULL: no type opens with its first event */
-    trib_deal_state state;      /* valid with a type */
+    const trib_deal_type *type;           /* NULL: no type opens with its first event */
+    trib_deal_state state;                /* valid with a type */
+    int64_t role_ms[TRIB_DEAL_ROLES_MAX]; /* when the event came that gave a role to the tenant who has it */
 } trib_stream;
 
 trib_arg trib_stream_text(trib_str text); /* ptr NULL: NULL */

@@ -93,7 +93,14 @@ void trib_stream_deal_event(trib_arena *arena, const trib_value values[TRIB_STRE
     }
 }
 
+/* A role that has another tenant than before, or the same one anew: the state's texts are not copied otherwise. */
+static void note_roles(trib_stream *s, const trib_str before[TRIB_DEAL_ROLES_MAX], int64_t at_ms) {
+    for (size_t i = 0; i < s->type->role_count; i++)
+        if (s->state.role_tenants[i].ptr != before[i].ptr) s->role_ms[i] = at_ms;
+}
+
 static trib_code fold(trib_stream_txn *txn, trib_stream *s, trib_error *err) {
+    trib_str before[TRIB_DEAL_ROLES_MAX];
     trib_deal_event event;
     if (s->count == 0) return TRIB_OK;
     trib_stream_deal_event(txn->arena, s->events[0].values, &event);
@@ -102,8 +109,10 @@ static trib_code fold(trib_stream_txn *txn, trib_stream *s, trib_error *err) {
     trib_deal_state_init(&s->state, txn->arena);
     trib_code code = TRIB_OK;
     for (size_t i = 0; code == TRIB_OK && i < s->count; i++) {
+        memcpy(before, s->state.role_tenants, sizeof before);
         trib_stream_deal_event(txn->arena, s->events[i].values, &event);
         code = trib_deal_replay(s->type, &s->state, &event, err);
+        note_roles(s, before, s->events[i].at_ms);
     }
     return code;
 }
@@ -134,10 +143,11 @@ trib_code trib_stream_load(trib_stream_txn *txn, trib_str id, trib_stream *ret, 
 
 /* ---- members ---- */
 
-/* The tenant that the name meant when the stream's last event came; another one that has it since is no member. */
+/* The tenant that the name meant when the event came that gave it the role; another one that has it since is no
+ * member, whatever comes later. */
 static trib_code add_member(trib_stream_txn *txn, const trib_stream *s, size_t role, trib_error *err) {
     trib_tenant *tenant = trib_control_find(txn->app->control, s->state.role_tenants[role]);
-    bool meant = tenant && !tenant->system && atomic_load(&tenant->named_ms) <= s->events[s->count - 1].at_ms;
+    bool meant = tenant && !tenant->system && atomic_load(&tenant->named_ms) <= s->role_ms[role];
     trib_code code = TRIB_OK;
     if (meant) {
         trib_arg args[] = {trib_stream_text(trib_str_c(tenant->id)), trib_stream_text(s->id),
