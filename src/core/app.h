@@ -8,6 +8,7 @@
 
 #include "base/env.h"
 #include "base/log.h"
+#include "core/commits.h"
 #include "core/http.h"
 #include "core/job.h"
 #include "core/mistakes.h"
@@ -81,6 +82,7 @@ struct trib_app {
     trib_metrics *metrics; /* never NULL in the server; made before trib_app_start */
     trib_app_counters counters;
     trib_mistakes mistakes;
+    trib_commits commits; /* durable ones, for modules that follow a database */
     const char *version;
     /* What the server read from built-in and the operator's files; the built-in ones where it gives none. */
     const trib_deal_registry *stream_types;
