@@ -379,7 +379,7 @@ trib_code trib_handle_take_fresh(trib_db *db, trib_handle **ret, trib_error *err
         db->inside_count++;
     }
     trib_db_unlock(db);
-    return code == TRIB_OK ? make_ready(h, ret, err) : code;
+    return h ? make_ready(h, ret, err) : code;
 }
 
 /* Back to the idle ones, or away. The caller is inside and the connection is clean. */
