@@ -20,6 +20,16 @@ static app_test t;
 static const char *const names[TENANTS] = {"ali", "bab-hara", "rami", "zeta"};
 static trib_tenant *tenants[TENANTS], *streams;
 
+/* What is to happen at a point of a command, once. */
+static void (*_Atomic at_point)(void *ctx, int point);
+static void *at_point_ctx;
+
+static void on_point(void *ctx, int point) {
+    (void)ctx;
+    void (*hook)(void *, int) = atomic_load(&at_point);
+    if (hook) hook(at_point_ctx, point);
+}
+
 /* ---- SQL on the side ---- */
 
 typedef struct script {
@@ -57,6 +67,7 @@ static int64_t ask(trib_tenant *tenant, const char *sql) {
 static int setup(void **state) {
     (void)state;
     if (app_test_start(&t, true, NULL) != TRIB_OK) return -1;
+    t.app.on_command_point = on_point;
     streams = trib_control_find(t.app.control, TRIB_STR("streams"));
     ask(streams, "CREATE TABLE log(name TEXT PRIMARY KEY, n INTEGER)");
     for (int i = 0; i < TENANTS; i++) {
@@ -86,7 +97,7 @@ typedef struct move {
     const char *from, *to;
     int64_t n;
     bool finished, fails;
-    int works;
+    _Atomic int works;
     const char *also; /* found out by work only */
 } move;
 
@@ -218,7 +229,7 @@ static void intents_do_not_stay(void **state) {
 static void lose_part(void *ctx, int point) {
     trib_db *db = NULL;
     if (point != TRIB_COMMAND_POINT_DURABLE) return;
-    t.app.on_command_point = NULL;
+    atomic_store(&at_point, NULL);
     assert_int_equal(trib_store_db_get(t.app.store, trib_str_c(((trib_tenant *)ctx)->id), NULL, &db, NULL), TRIB_OK);
     trib_fail_begin(db); /* as after a failed sync */
     trib_db_unref(db);
@@ -228,8 +239,8 @@ static void a_part_that_is_lost_is_done_again(void **state) {
     (void)state;
     move m = {.name = "lost", .from = "bab-hara", .to = "ali", .n = 3};
     int64_t before = ask(tenants[1], "SELECT n FROM stock");
-    t.app.on_command_point_ctx = tenants[1];
-    t.app.on_command_point = lose_part;
+    at_point_ctx = tenants[1];
+    atomic_store(&at_point, lose_part);
     start(&m);
     assert_int_equal(end(&m), TRIB_OK);
     assert_int_equal(ask(tenants[0], "SELECT n FROM orders WHERE id = 'lost'"), 3);
@@ -237,6 +248,107 @@ static void a_part_that_is_lost_is_done_again(void **state) {
     assert_int_equal(ask(tenants[1], "SELECT n FROM stock"), before - 3);
     assert_int_equal(all_stock(), TENANTS * STOCK);
     intents_do_not_stay(state);
+}
+
+/* ---- waits ---- */
+
+typedef struct holder {
+    trib_db *db;
+    trib_handle *handle;
+    trib_session_vars vars;
+} holder;
+
+static void hold(holder *h, trib_tenant *tenant) {
+    trib_stmt *stmt = NULL;
+    bool row;
+    *h = (holder){.db = NULL};
+    trib_db_settings settings = trib_tenant_db_settings(tenant);
+    assert_int_equal(trib_store_db_get(t.app.store, trib_str_c(tenant->id), &settings, &h->db, NULL), TRIB_OK);
+    assert_int_equal(trib_handle_take(h->db, &h->handle, NULL), TRIB_OK);
+    assert_int_equal(trib_handle_enter(h->handle, TRIB_ACCESS_WRITE, &h->vars, NULL), TRIB_OK);
+    assert_int_equal(trib_stmt_prepare(h->handle, TRIB_STR("BEGIN IMMEDIATE"), &stmt, NULL), TRIB_OK);
+    assert_int_equal(trib_stmt_step(stmt, &row, NULL), TRIB_OK);
+    trib_stmt_free(stmt);
+    trib_handle_leave(h->handle);
+}
+
+static void let_go_of(holder *h) {
+    trib_handle_give(h->handle);
+    trib_db_unref(h->db);
+}
+
+static void wait_for_waiters(trib_db *db, uint32_t count) {
+    trib_db_stats stats = {0};
+    while (stats.turn_waiters < count) {
+        trib_db_get_stats(db, &stats);
+        usleep(200);
+    }
+}
+
+static void a_busy_tenant_holds_up_nobody_else_for_long(void **state) {
+    (void)state;
+    holder h;
+    move m = {.name = "busy", .from = "zeta", .to = "ali", .n = 1},
+         other = {.name = "other", .from = "rami", .to = "ali"};
+    trib_tenant_set(tenants[3], TRIB_TENANT_TXN_STEAL_MS, 600000);
+    hold(&h, tenants[3]);
+    start(&m);
+    wait_for_waiters(h.db, 1);
+    t.env.offset_ns += INT64_C(6000) * 1000000;
+    trib_app_tick(&t.app);
+    assert_int_equal(end(&m), TRIB_TRANSACTION_BUSY);
+    start(&other); /* the turns that it had in hand went on */
+    assert_int_equal(end(&other), TRIB_OK);
+    let_go_of(&h);
+    trib_tenant_set(tenants[3], TRIB_TENANT_TXN_STEAL_MS, 0);
+    assert_int_equal(ask(streams, "SELECT count(*) FROM log WHERE name = 'busy'"), 0);
+}
+
+static void a_peer_that_has_gone_ends_it(void **state) {
+    (void)state;
+    holder h;
+    move m = {.name = "gone", .from = "zeta", .to = "ali", .n = 1},
+         next = {.name = "next", .from = "zeta", .to = "ali"};
+    hold(&h, tenants[3]);
+    start(&m);
+    wait_for_waiters(h.db, 1);
+    trib_command_cancel(&m.command);
+    trib_command_cancel(&m.command);
+    assert_int_equal(end(&m), TRIB_CANCELLED);
+    let_go_of(&h);
+    start(&next);
+    assert_int_equal(end(&next), TRIB_OK);
+    assert_int_equal(ask(streams, "SELECT count(*) FROM log WHERE name = 'gone'"), 0);
+}
+
+/* The transaction on `streams` is too old while somebody waits. */
+static void be_slow(void *ctx, int point) {
+    if (point != TRIB_COMMAND_POINT_WORKED || !atomic_exchange(&at_point, NULL)) return;
+    wait_for_waiters(ctx, 1);
+    t.env.offset_ns += INT64_C(2000) * 1000000;
+    trib_store_tick(t.app.store);
+}
+
+static void a_turn_that_is_taken_away_takes_everything_back(void **state) {
+    (void)state;
+    trib_db *db = NULL;
+    move slow = {.name = "slow", .from = "bab-hara", .to = "ali", .n = 1};
+    move quick = {.name = "quick", .from = "rami", .to = "zeta", .n = 1};
+    assert_int_equal(trib_store_db_get(t.app.store, trib_str_c(streams->id), NULL, &db, NULL), TRIB_OK);
+    trib_db_settings settings = trib_tenant_db_settings(streams);
+    trib_db_set_settings(db, &settings);
+    at_point_ctx = db;
+    atomic_store(&at_point, be_slow);
+    start(&slow);
+    while (slow.works == 0) usleep(200);
+    start(&quick);
+    assert_int_equal(end(&slow), TRIB_TRANSACTION_TIMEOUT);
+    assert_int_equal(end(&quick), TRIB_OK);
+    trib_db_unref(db);
+    for (int i = 0; i < TENANTS; i++)
+        assert_int_equal(ask(tenants[i], "SELECT count(*) FROM orders WHERE id = 'slow'"), 0);
+    assert_int_equal(ask(streams, "SELECT count(*) FROM log WHERE name = 'slow'"), 0);
+    assert_int_equal(all_stock(), TENANTS * STOCK);
 }
 
 int main(void) {
@@ -247,6 +359,9 @@ int main(void) {
         cmocka_unit_test(commands_on_the_same_tenants_go_one_after_the_other),
         cmocka_unit_test(intents_do_not_stay),
         cmocka_unit_test(a_part_that_is_lost_is_done_again),
+        cmocka_unit_test(a_busy_tenant_holds_up_nobody_else_for_long),
+        cmocka_unit_test(a_peer_that_has_gone_ends_it),
+        cmocka_unit_test(a_turn_that_is_taken_away_takes_everything_back),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
