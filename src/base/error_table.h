@@ -77,6 +77,9 @@
     X(STREAM_CLOSED, "STREAM_CLOSED", 409, 9, 0, "the stream is closed")                                                 \
     X(VERSION_CONFLICT, "VERSION_CONFLICT", 409, 10, 0, "the stream is at another version than expected")                \
     X(IDEMPOTENCY_MISMATCH, "IDEMPOTENCY_MISMATCH", 422, 9, 0, "the Idempotency-Key came with another request before")   \
+    /* consumers */                                                                                                      \
+    X(SUBSCRIPTION_NOT_FOUND, "SUBSCRIPTION_NOT_FOUND", 404, 5, 0, "there is no such subscription")                      \
+    X(LEASE_LOST, "LEASE_LOST", 409, 9, 0, "the lease of an event had ended")                                            \
     /* durability and damage */                                                                                          \
     X(NOT_COMMITTED, "NOT_COMMITTED", 503, 10, 1, "the disk refused the write; it was undone and may be tried again")    \
     X(COMMIT_OUTCOME_UNKNOWN, "COMMIT_OUTCOME_UNKNOWN", 500, 2, 0, "the disk failed while the commit was made durable")  \

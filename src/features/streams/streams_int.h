@@ -67,7 +67,6 @@ trib_code streams_ask_page(streams_ask *ask, trib_error *err);
 trib_code streams_check_write(const streams_ask *ask, trib_error *err);
 
 /* read.c, list.c, append.c: handlers of routes.c */
-void streams_write_event(trib_json_writer *w, const trib_value values[TRIB_STREAM_COLUMNS]);
 void streams_handle_events(trib_http_request *http);
 void streams_handle_state(trib_http_request *http);
 void streams_handle_verify(trib_http_request *http);
