@@ -40,8 +40,11 @@ static void add_metrics(trib_app *app) {
 
 trib_code trib_app_start(trib_app *app, trib_error *err) {
     if (app->metrics) add_metrics(app);
-    trib_store_config config = {
-        .data_dir = app->settings.data_dir, .on_commit = trib_commits_tell, .on_commit_ctx = &app->commits};
+    trib_store_config config = {.data_dir = app->settings.data_dir,
+                                .base_vfs = app->settings.base_vfs,
+                                .disk = app->settings.disk,
+                                .on_commit = trib_commits_tell,
+                                .on_commit_ctx = &app->commits};
     trib_code code = app->stream_types ? TRIB_OK : trib_deal_registry_init(&app->built_in_types, err);
     if (!app->stream_types) app->stream_types = &app->built_in_types;
     if (code == TRIB_OK) code = trib_commits_init(&app->commits, app->env, err);

@@ -40,8 +40,10 @@ typedef struct trib_settings {
     uint64_t max_row_bytes;      /* 0: 5 MB */
     bool test_hooks;             /* --test-hooks: SQL texts that break the connection, for suites of clients */
     uint64_t max_import_bytes;   /* of one imported file; 0: no limit but the disk's */
-    uint32_t max_batch_steps;    /* 0: the protocol's own, TRIB_HRANA_STEPS_MAX */
-    bool webhook_private;        /* webhooks may go to http:// and to private addresses */
+    const char *base_vfs;        /* tests: a simulated disk (store.h); NULL: the system's */
+    const struct trib_disk *disk;
+    uint32_t max_batch_steps; /* 0: the protocol's own, TRIB_HRANA_STEPS_MAX */
+    bool webhook_private;     /* webhooks may go to http:// and to private addresses */
 } trib_settings;
 
 /* What tenants do, in all; per tenant: tenant.h. NULL without metrics. */
