@@ -28,7 +28,7 @@
     X(HEADERS_TOO_LARGE, "HEADERS_TOO_LARGE", 431, 3, 0, "the request head is too large")                                \
     X(URI_TOO_LONG, "URI_TOO_LONG", 414, 3, 0, "the request target is too long")                                         \
     X(BODY_TOO_LARGE, "BODY_TOO_LARGE", 413, 3, 0, "the request body is too large")                                      \
-    X(NOT_FOUND, "NOT_FOUND", 404, 5, 0, "there is nothing at this path")                                                \
+    X(NOT_FOUND, "NOT_FOUND", 404, 12, 0, "there is nothing at this path")                                                \
     X(METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", 405, 12, 0, "this path does not take this method")                       \
     X(NOT_IMPLEMENTED_HTTP, "UNSUPPORTED_HTTP", 501, 12, 0, "this transfer coding or HTTP feature is not supported")     \
     X(HTTP_VERSION, "HTTP_VERSION", 505, 12, 0, "only HTTP/1.1 and HTTP/1.0 are spoken here")                            \

@@ -61,8 +61,9 @@ typedef struct trib_stream {
     bool is_closed, is_deleted;
     trib_stream_event *events;
     size_t count;
-    const trib_deal_type *type; /* NULL: no type opens with its first event */
-    trib_deal_state state;      /* valid with a type */
+    const trib_deal_type *type;           /* NULL: no type opens with its first event */
+    trib_deal_state state;                /* valid with a type */
+    int64_t role_ms[TRIB_DEAL_ROLES_MAX]; /* when the event came that gave a role to the tenant who has it */
 } trib_stream;
 
 trib_arg trib_stream_text(trib_str text); /* ptr NULL: NULL */
@@ -73,7 +74,7 @@ trib_code trib_stream_not_found(trib_str id, trib_error *err);
 /* ---- stream_load.c ---- */
 
 /* Any stream, without a look at who asks; one that is not there has no events. `id` is borrowed.
- * Errors: RESPONSE_TOO_LARGE (to be folded), INTERNAL (the tables disagree), NOMEM, and the store's. */
+ * Errors: RESPONSE_TOO_LARGE (to be folded), CHAIN_BROKEN (events are missing), NOMEM, and the store's. */
 trib_code trib_stream_load(trib_stream_txn *txn, trib_str id, trib_stream *ret, trib_error *err);
 /* Brings its members up to date and looks for who asks among them.
  * Errors: AGAIN (after setting txn->writes: begin once more, to write), STREAM_NOT_FOUND. */
