@@ -34,7 +34,8 @@ static trib_code transaction(durable_ask *ask, trib_error *err) {
     trib_code code = run(ask->handle, ask->writes ? "BEGIN IMMEDIATE" : "BEGIN", err);
     if (code != TRIB_OK) return code; /* AGAIN: the turn is not there yet */
     ask->now_ms = trib_env_wall_ms(ask->job.app->env);
-    code = ask->body(ask, err);
+    code = durable_tables_check(ask, err);
+    if (code == TRIB_OK) code = ask->body(ask, err);
     if (code == TRIB_OK && (ask->out.failed || ask->headers.failed || ask->arena.failed))
         code = trib_error_set(err, ask->out.failed ? TRIB_RESPONSE_TOO_LARGE : TRIB_NOMEM, NULL);
     if (code == TRIB_OK) return run(ask->handle, "COMMIT", err);

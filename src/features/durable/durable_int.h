@@ -15,6 +15,7 @@
 #include "core/app.h"
 #include "core/db_job.h"
 #include "core/http.h"
+#include "features/durable/checked.h"
 #include "features/durable/durable.h"
 #include "features/durable/offset.h"
 #include "features/durable/producer.h"
@@ -110,8 +111,8 @@ struct durable_ask {
     trib_arena arena; /* of the transaction */
     trib_arena json;  /* of the request's messages, which are read once */
     trib_buf messages;
-    bool has_messages, writes, done; /* done: the transaction has ended, what follows is housekeeping */
-    uint64_t units;                  /* of the body: bytes, or messages */
+    bool has_tables, has_messages, writes, done; /* done: the transaction has ended, what follows is housekeeping */
+    uint64_t units;                              /* of the body: bytes, or messages */
     int64_t now_ms;
     unsigned slices;  /* of sweeping to do */
     int64_t touch_id; /* a stream whose time to live begins anew; 0: none */
@@ -164,6 +165,8 @@ void durable_event_base64(trib_str bytes, trib_buf *out);
 void durable_event_control(const char *offset, uint64_t cursor, bool up_to_date, bool closed, trib_buf *out);
 
 /* ---- tables.c: in a transaction, on a worker ---- */
+/* First in a transaction: ask->has_tables. Errors: INTERNAL (they are not ours). */
+trib_code durable_tables_check(durable_ask *ask, trib_error *err);
 trib_code durable_tables_make(durable_ask *ask, trib_error *err);
 /* A stream of the tenant. One whose time is over does not exist (but has an id), or is `gone` where it has forks. */
 trib_code durable_load(durable_ask *ask, trib_str path, durable_stream *ret, trib_error *err);
@@ -222,6 +225,7 @@ uint64_t durable_next_cursor(const durable_ask *ask);
 /* ---- live.c ---- */
 trib_code durable_live_start(trib_app *app, void **ret_state, trib_error *err);
 void durable_live_stop(void *state);
+durable_checked *durable_module_checked(const durable_module *module);
 /* Before the first read of a live reader: from now on nothing is missed. Errors: TOO_MANY_REQUESTS, NOMEM. */
 trib_code durable_live_join(durable_ask *ask, trib_error *err);
 /* A read of a live reader has ended: answers, sends, reads on or waits. Home loop. */

@@ -34,6 +34,7 @@ typedef struct tenant_count {
 
 struct durable_module {
     trib_app *app;
+    durable_checked *checked;
     trib_mutex *lock;
     trib_map entries; /* by tenant and path: durable_entry */
     trib_map tenants; /* by id: tenant_count */
@@ -128,9 +129,10 @@ trib_code durable_live_start(trib_app *app, void **ret_state, trib_error *err) {
         trib_map_init(&module->entries, TRIB_MAP_BORROW_KEYS, seed);
         trib_map_init(&module->tenants, TRIB_MAP_BORROW_KEYS, seed);
         for (size_t i = 0; i < SLOTS; i++) trib_list_init(&module->slots[i]);
+        module->checked = durable_checked_new(app->env);
         module->lock = trib_mutex_new(app->env);
     }
-    if (!fine || !module->lock || !trib_app_add_ticker(app, tick, module)) {
+    if (!fine || !module->lock || !module->checked || !trib_app_add_ticker(app, tick, module)) {
         durable_live_stop(module);
         return trib_error_set(err, TRIB_NOMEM, NULL);
     }
@@ -142,9 +144,14 @@ void durable_live_stop(void *state) {
     durable_module *module = state;
     if (!module) return;
     if (module->lock) trib_mutex_free(module->app->env, module->lock);
+    durable_checked_free(module->checked);
     trib_map_deinit(&module->entries);
     trib_map_deinit(&module->tenants);
     free(module);
+}
+
+durable_checked *durable_module_checked(const durable_module *module) {
+    return module->checked;
 }
 
 /* ---- coming and going ---- */

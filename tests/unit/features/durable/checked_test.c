@@ -9,12 +9,15 @@
 #include <cmocka.h>
 
 #include "features/durable/checked.h"
-#include "io/env_native.h"
+#include "support/env_test.h"
+
+static trib_env_test env;
 
 static void a_version_is_known_once_it_was_looked_at(void **state) {
     bool has = false;
-    durable_checked *c = durable_checked_new(trib_env_native());
     (void)state;
+    trib_env_test_init(&env, false, 1);
+    durable_checked *c = durable_checked_new(&env.env);
     assert_non_null(c);
     assert_false(durable_checked_get(c, TRIB_STR("a"), 1, &has));
     durable_checked_set(c, TRIB_STR("a"), 1, true);
@@ -33,8 +36,9 @@ static void a_version_is_known_once_it_was_looked_at(void **state) {
 static void it_does_not_grow_for_ever(void **state) {
     char id[32];
     bool has;
-    durable_checked *c = durable_checked_new(trib_env_native());
     (void)state;
+    trib_env_test_init(&env, false, 1);
+    durable_checked *c = durable_checked_new(&env.env);
     for (int i = 0; i <= DURABLE_CHECKED_MAX; i++) {
         snprintf(id, sizeof id, "%d", i);
         durable_checked_set(c, trib_str_c(id), 1, true);
