@@ -57,4 +57,24 @@ t import db "$work/view.db" view
 ok "a file with something else under such a name"
 call view PUT a
 has 'under names that begin with _trib_ds_' "likewise"
+# ---- the shared log of deals, by both faces ----
+curl -s -m 20 -H "authorization: Bearer $token" -X POST "${url}one/api/streams/ord-1/events" -d '{"events":[{"opcode":501,
+"nodeId":"ord-1","delta":46,"payload":{"customer":"one","restaurant":"two","items":[{"qty":2,"price":18},{"qty":1,"price":10}]}},
+{"opcode":203,"nodeId":"ord-1","delta":46}]}' >/dev/null
+wanted=$(curl -s -m 20 -H "authorization: Bearer $token" "${url}one/api/streams/ord-1")
+call one GET deals/ord-1
+has '"opcode":501' "a deal is read as a durable stream"
+has "$wanted [200]" "as by its own face"
+call one GET deals/ord-1?offset=0000000000000000_0000000000000001
+lacks '"opcode":501' "from an offset on"
+has '"opcode":203' "which is the number of an event"
+call one GET deals/ord-1?offset=0000000000000000_0000000000000002
+has '[] [200]' "up to its end"
+call three GET deals/ord-1
+has 'STREAM_NOT_FOUND' "not by who is no member"
+call one POST deals/ord-1 -d 'x'
+has '[405]' "and it is not written there"
+call one GET 'deals/ord-1?offset=now&live=sse'
+has 'followed at /api/streams' "nor followed"
+
 finish
