@@ -45,7 +45,7 @@ const char *trib_cli_variable(const trib_cli *cli, const char *name) {
 trib_str trib_cli_suggest_command(trib_str typed) {
     trib_suggest suggest = {.word = typed};
     for (size_t i = 0; i < trib_command_count; i++) {
-        trib_str name = trib_str_c(trib_commands[i]->name);
+        trib_str name = trib_str_c(trib_cli_commands[i]->name);
         trib_suggest_offer(&suggest, name);
         /* the first word alone: "tenat" is meant to be "tenant create" or one of its kind */
         size_t space = trib_str_find(name, ' ');
@@ -126,7 +126,7 @@ int trib_cli_fail(const trib_cli *cli, const trib_error *err) {
 static const trib_command *find_command(int argc, char *const *argv, int *ret_used) {
     const trib_command *found = NULL;
     for (size_t i = 0; i < trib_command_count; i++) {
-        trib_str rest = trib_str_c(trib_commands[i]->name);
+        trib_str rest = trib_str_c(trib_cli_commands[i]->name);
         int words = 0;
         while (rest.len && words < argc) {
             size_t space = trib_str_find(rest, ' ');
@@ -136,7 +136,7 @@ static const trib_command *find_command(int argc, char *const *argv, int *ret_us
             words++;
         }
         if (rest.len || words == 0 || (found && words <= *ret_used)) continue;
-        found = trib_commands[i];
+        found = trib_cli_commands[i];
         *ret_used = words;
     }
     return found;

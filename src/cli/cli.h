@@ -110,7 +110,7 @@ void trib_cli_print_ready_json(const trib_cli *cli, const char *url, const char 
 
 /* ---- the table ---- */
 
-extern const trib_command *const trib_commands[];
+extern const trib_command *const trib_cli_commands[];
 extern const size_t trib_command_count;
 /* Best guess for a mistyped command; empty if nothing is near. Borrowed from the table. */
 trib_str trib_cli_suggest_command(trib_str typed);

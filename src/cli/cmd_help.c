@@ -94,8 +94,8 @@ static int run_help(trib_cli *cli) {
     if (man && trib_cli_print_man(cli->out, name)) return TRIB_EXIT_OK;
     if (cli->json && !man && trib_cli_print_json_help(cli->out, trib_str_c(name))) return TRIB_EXIT_OK;
     for (size_t i = 0; i < trib_command_count && name[0]; i++) {
-        if (strcmp(trib_commands[i]->name, name) != 0) continue;
-        trib_cli_print_help(cli->out, trib_commands[i]);
+        if (strcmp(trib_cli_commands[i]->name, name) != 0) continue;
+        trib_cli_print_help(cli->out, trib_cli_commands[i]);
         return TRIB_EXIT_OK;
     }
     if (name[0]) {

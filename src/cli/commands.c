@@ -34,7 +34,7 @@ extern const trib_command trib_cmd_version;
 extern const trib_command trib_cmd_help;
 extern const trib_command trib_cmd_completion;
 
-const trib_command *const trib_commands[] = {
+const trib_command *const trib_cli_commands[] = {
     &trib_cmd_serve,
     &trib_cmd_dev,
     &trib_cmd_demo,
@@ -67,4 +67,4 @@ const trib_command *const trib_commands[] = {
     &trib_cmd_version,
     &trib_cmd_help,
 };
-const size_t trib_command_count = sizeof trib_commands / sizeof *trib_commands;
+const size_t trib_command_count = sizeof trib_cli_commands / sizeof *trib_cli_commands;

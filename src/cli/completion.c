@@ -80,7 +80,7 @@ static void offer_tenants(const typing *t) {
 static void offer_commands(const typing *t, trib_str before) {
     trib_str last = {0};
     for (size_t i = 0; i < trib_command_count; i++) {
-        trib_str name = trib_str_c(trib_commands[i]->name);
+        trib_str name = trib_str_c(trib_cli_commands[i]->name);
         if (before.len) {
             if (!trib_str_starts(name, before) || name.len <= before.len || name.ptr[before.len] != ' ') continue;
             name = trib_str_sub(name, before.len + 1, name.len);
@@ -89,7 +89,7 @@ static void offer_commands(const typing *t, trib_str before) {
         trib_str word = trib_str_sub(name, 0, space == SIZE_MAX ? name.len : space);
         if (trib_str_eq(word, last)) continue;
         last = word;
-        offer(t, word, space == SIZE_MAX ? trib_commands[i]->summary : "several commands");
+        offer(t, word, space == SIZE_MAX ? trib_cli_commands[i]->summary : "several commands");
     }
 }
 
@@ -171,8 +171,8 @@ static const trib_command *find_command(const char *const *words, unsigned count
     for (unsigned n = 1; n <= count && n <= 4; n++) {
         trib_str joined = join(name, words, n);
         for (size_t i = 0; i < trib_command_count; i++) {
-            if (!joined.len || !trib_str_eq_c(joined, trib_commands[i]->name)) continue;
-            found = trib_commands[i];
+            if (!joined.len || !trib_str_eq_c(joined, trib_cli_commands[i]->name)) continue;
+            found = trib_cli_commands[i];
             *ret_used = n;
         }
     }

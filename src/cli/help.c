@@ -95,17 +95,17 @@ static bool in_group(const trib_command *command, trib_str word) {
 
 /* The first command of its first word: one of "tenant create", "tenant list", ... is enough for an overview. */
 static bool leads_group(size_t at) {
-    trib_str name = trib_str_c(trib_commands[at]->name);
+    trib_str name = trib_str_c(trib_cli_commands[at]->name);
     size_t space = trib_str_find(name, ' ');
-    return space == SIZE_MAX || at == 0 || !in_group(trib_commands[at - 1], trib_str_sub(name, 0, space));
+    return space == SIZE_MAX || at == 0 || !in_group(trib_cli_commands[at - 1], trib_str_sub(name, 0, space));
 }
 
 void trib_cli_print_overview(FILE *out) {
     fprintf(out, TRIB_OVERVIEW_TEXT "\n\nUsage: trib COMMAND [options]\n\nCommands:\n");
-    for (size_t i = 0; i < trib_command_count; i++) print_row(out, trib_commands[i]);
+    for (size_t i = 0; i < trib_command_count; i++) print_row(out, trib_cli_commands[i]);
     fprintf(out, "\nExamples:\n");
     for (size_t i = 0; i < trib_command_count; i++) {
-        if (leads_group(i)) print_example(out, trib_commands[i]);
+        if (leads_group(i)) print_example(out, trib_cli_commands[i]);
     }
     fprintf(out, "\n`trib COMMAND --help` explains one; `trib completion bash` teaches the shell to complete them.\n");
 }
@@ -113,14 +113,14 @@ void trib_cli_print_overview(FILE *out) {
 bool trib_cli_print_group(FILE *out, trib_str word) {
     bool any = false;
     for (size_t i = 0; i < trib_command_count; i++) {
-        if (!in_group(trib_commands[i], word)) continue;
+        if (!in_group(trib_cli_commands[i], word)) continue;
         if (!any) fprintf(out, "Usage: trib %.*s COMMAND [options]\n\nCommands:\n", TRIB_STR_ARG(word));
         any = true;
-        print_row(out, trib_commands[i]);
+        print_row(out, trib_cli_commands[i]);
     }
     if (any) fprintf(out, "\nExamples:\n");
     for (size_t i = 0; i < trib_command_count && any; i++) {
-        if (in_group(trib_commands[i], word)) print_example(out, trib_commands[i]);
+        if (in_group(trib_cli_commands[i], word)) print_example(out, trib_cli_commands[i]);
     }
     return any;
 }
@@ -168,9 +168,10 @@ bool trib_cli_print_json_help(FILE *out, trib_str word) {
     trib_jw_init(&w, &text);
     trib_jw_array_begin(&w);
     for (size_t i = 0; i < trib_command_count; i++) {
-        if (word.len && !trib_str_eq_c(word, trib_commands[i]->name) && !in_group(trib_commands[i], word)) continue;
+        if (word.len && !trib_str_eq_c(word, trib_cli_commands[i]->name) && !in_group(trib_cli_commands[i], word))
+            continue;
         any = true;
-        json_command(&w, trib_commands[i]);
+        json_command(&w, trib_cli_commands[i]);
     }
     trib_jw_array_end(&w);
     any = any && !text.failed;

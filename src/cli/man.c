@@ -206,9 +206,9 @@ static void put_overview_page(FILE *out) {
     put_text(out, TRIB_OVERVIEW_TEXT);
     fputs(".SH COMMANDS\n", out);
     for (size_t i = 0; i < trib_command_count; i++) {
-        page_name(page, trib_commands[i]->name);
-        put_term(out, "trib ", trib_commands[i]->name, trib_commands[i]->args);
-        put_text(out, trib_commands[i]->summary);
+        page_name(page, trib_cli_commands[i]->name);
+        put_term(out, "trib ", trib_cli_commands[i]->name, trib_cli_commands[i]->args);
+        put_text(out, trib_cli_commands[i]->summary);
         fputs("(see\n", out);
         put_reference(out, page, 1, ")");
     }
@@ -220,7 +220,7 @@ static void put_overview_page(FILE *out) {
     put_exit_statuses(out);
     fputs(".SH SEE ALSO\n", out);
     for (size_t i = 0; i < trib_command_count; i++) {
-        page_name(page, trib_commands[i]->name);
+        page_name(page, trib_cli_commands[i]->name);
         put_reference(out, page, 1, ",");
     }
     put_reference(out, "trib.conf", 5, "");
@@ -289,8 +289,8 @@ bool trib_cli_print_man(FILE *out, const char *name) {
         return true;
     }
     for (size_t i = 0; i < trib_command_count; i++) {
-        if (strcmp(trib_commands[i]->name, name) != 0) continue;
-        put_command_page(out, trib_commands[i]);
+        if (strcmp(trib_cli_commands[i]->name, name) != 0) continue;
+        put_command_page(out, trib_cli_commands[i]);
         return true;
     }
     return false;

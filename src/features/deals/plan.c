@@ -24,7 +24,7 @@ static trib_code add(trib_command *command, trib_str name, trib_error *err) {
     size_t at;
     if (name.len == 0) return TRIB_OK;
     trib_code code = trib_command_add(command, name, &at, err);
-    return code == TRIB_TENANT_NOT_FOUND ? TRIB_OK : code;
+    return code == TRIB_TENANT_NOT_FOUND || code == TRIB_BAD_REQUEST ? TRIB_OK : code;
 }
 
 static trib_code plan_opening(deals_ask *ask, trib_error *err) {

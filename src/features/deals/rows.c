@@ -29,15 +29,13 @@ trib_code deals_tenant(deals_run *run, trib_str name, size_t *ret_at, bool *ret_
     *ret_there = false;
     if (name.len == 0) return TRIB_OK;
     trib_code code = trib_command_add(command, name, ret_at, err);
-    if (code == TRIB_TENANT_NOT_FOUND) return TRIB_OK;
-    if (code != TRIB_OK) return code;
+    /* nobody, or a database of the server's own */
+    bool is_none =
+        code == TRIB_TENANT_NOT_FOUND || (code == TRIB_BAD_REQUEST && command->tenant_count < TRIB_COMMAND_TENANTS_MAX);
+    if (code != TRIB_OK) return is_none ? TRIB_OK : code;
     if (command->tenant_count > before) return TRIB_AGAIN;
     const trib_tenant *tenant = command->tenants[*ret_at];
-    if (tenant->system || !is_meant(run, tenant, name)) return TRIB_OK;
-    if (trib_tenant_get(tenant, TRIB_TENANT_BLOCK_WRITES) || trib_tenant_get(tenant, TRIB_TENANT_BLOCK_READS))
-        return trib_error_set(err, TRIB_BLOCKED, "tenant \"%.*s\" is blocked and takes part in nothing",
-                              TRIB_STR_ARG(name));
-    *ret_there = true;
+    *ret_there = is_meant(run, tenant, name);
     return TRIB_OK;
 }
 

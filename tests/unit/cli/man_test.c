@@ -39,7 +39,7 @@ static void every_command_is_on_its_page_with_all_options_and_settings(void **st
     (void)state;
     char line[160], name[128], flag[TRIB_CONFIG_NAME_BYTES];
     for (size_t i = 0; i < trib_command_count; i++) {
-        const trib_command *command = trib_commands[i];
+        const trib_command *command = trib_cli_commands[i];
         snprintf(line, sizeof line, "help --man %s", command->name);
         run r = trib(nothing, line);
         assert_int_equal(r.status, TRIB_EXIT_OK);
@@ -65,9 +65,9 @@ static void the_overview_names_every_command_and_variable(void **state) {
     run r = trib(nothing, "help --man");
     has_only_known_requests(&r, "help --man");
     for (size_t i = 0; i < trib_command_count; i++) {
-        snprintf(name, sizeof name, "\n\\fBtrib %s\\fR", trib_commands[i]->name);
+        snprintf(name, sizeof name, "\n\\fBtrib %s\\fR", trib_cli_commands[i]->name);
         holds(&r, "help --man", name);
-        holds(&r, "help --man", trib_commands[i]->summary[0] ? ".BR trib-" : "");
+        holds(&r, "help --man", trib_cli_commands[i]->summary[0] ? ".BR trib-" : "");
     }
     for (size_t i = 0; i < trib_variable_count; i++) holds(&r, "help --man", trib_variables[i].name);
     run_free(&r);
