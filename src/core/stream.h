@@ -74,7 +74,7 @@ trib_code trib_stream_not_found(trib_str id, trib_error *err);
 /* ---- stream_load.c ---- */
 
 /* Any stream, without a look at who asks; one that is not there has no events. `id` is borrowed.
- * Errors: RESPONSE_TOO_LARGE (to be folded), INTERNAL (the tables disagree), NOMEM, and the store's. */
+ * Errors: RESPONSE_TOO_LARGE (to be folded), CHAIN_BROKEN (events are missing), NOMEM, and the store's. */
 trib_code trib_stream_load(trib_stream_txn *txn, trib_str id, trib_stream *ret, trib_error *err);
 /* Brings its members up to date and looks for who asks among them.
  * Errors: AGAIN (after setting txn->writes: begin once more, to write), STREAM_NOT_FOUND. */

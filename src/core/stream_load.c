@@ -34,7 +34,7 @@ static trib_code take_head(void *ctx, const trib_stmt *stmt, trib_error *err) {
     trib_stream *s = ctx;
     trib_str head = trib_stmt_col_value(stmt, 3).bytes, base = trib_stmt_col_value(stmt, 7).bytes;
     if (head.len != sizeof s->head || base.len != sizeof s->base_head)
-        return trib_error_set(err, TRIB_INTERNAL, "a stream's head is no link of a chain");
+        return trib_error_set(err, TRIB_CHAIN_BROKEN, "the stream's head is no link of a chain");
     s->exists = true;
     s->version = (uint64_t)trib_stmt_col_value(stmt, 0).integer;
     s->base_version = (uint64_t)trib_stmt_col_value(stmt, 1).integer;
@@ -55,7 +55,8 @@ typedef struct event_rows {
 
 static trib_code take_event(void *ctx, const trib_stmt *stmt, trib_error *err) {
     event_rows *rows = ctx;
-    if (rows->at == rows->to->count) return trib_error_set(err, TRIB_INTERNAL, "a stream has more events than it says");
+    if (rows->at == rows->to->count)
+        return trib_error_set(err, TRIB_CHAIN_BROKEN, "the stream has more events than it says");
     trib_stream_event *event = &rows->to->events[rows->at++];
     for (int i = 0; i < TRIB_STREAM_COLUMNS; i++) {
         trib_value value = trib_stmt_col_value(stmt, i);
@@ -136,7 +137,7 @@ trib_code trib_stream_load(trib_stream_txn *txn, trib_str id, trib_stream *ret, 
         "v.at_ms, v.link FROM _trib_ev v JOIN events e ON e.id = v.id WHERE v.streamId = ?1 ORDER BY v.seq",
         &arg, 1, take_event, &rows, err);
     if (code == TRIB_OK && rows.at != ret->count)
-        code = trib_error_set(err, TRIB_INTERNAL, "a stream has fewer events than it says");
+        code = trib_error_set(err, TRIB_CHAIN_BROKEN, "the stream has fewer events than it says");
     return code == TRIB_OK ? fold(txn, ret, err) : code;
 }
 
@@ -179,8 +180,16 @@ static trib_code note_row(void *ctx, const trib_stmt *stmt, trib_error *err) {
     return TRIB_OK;
 }
 
-trib_code trib_stream_admit(trib_stream_txn *txn, const trib_stream *s, trib_error *err) {
+static trib_code find_member(trib_stream_txn *txn, trib_str id, trib_error *err) {
     bool is_member = false;
+    trib_arg args[] = {trib_stream_text(txn->tenant_id), trib_stream_text(id)};
+    trib_code code =
+        trib_stmt_run(txn->handle, "SELECT 1 FROM _trib_member WHERE tenant = ?1 AND streamId = ?2 LIMIT 1", args, 2,
+                      note_row, &is_member, err);
+    return code == TRIB_OK && !is_member ? trib_stream_not_found(id, err) : code;
+}
+
+trib_code trib_stream_admit(trib_stream_txn *txn, const trib_stream *s, trib_error *err) {
     trib_code code = TRIB_OK;
     if (s->count > 0 && s->folded < s->version) {
         if (!txn->writes) {
@@ -189,14 +198,17 @@ trib_code trib_stream_admit(trib_stream_txn *txn, const trib_stream *s, trib_err
         }
         code = trib_stream_store_fold(txn, s, err);
     }
-    if (code != TRIB_OK || txn->tenant_id.len == 0) return code;
-    trib_arg args[] = {trib_stream_text(txn->tenant_id), trib_stream_text(s->id)};
-    code = trib_stmt_run(txn->handle, "SELECT 1 FROM _trib_member WHERE tenant = ?1 AND streamId = ?2 LIMIT 1", args, 2,
-                         note_row, &is_member, err);
-    return code == TRIB_OK && !is_member ? trib_stream_not_found(s->id, err) : code;
+    return code == TRIB_OK && txn->tenant_id.len ? find_member(txn, s->id, err) : code;
 }
 
 trib_code trib_stream_open(trib_stream_txn *txn, trib_str id, trib_stream *ret, trib_error *err) {
+    trib_error unknown;
     trib_code code = trib_stream_load(txn, id, ret, err);
-    return code == TRIB_OK ? trib_stream_admit(txn, ret, err) : code;
+    if (code == TRIB_OK) return trib_stream_admit(txn, ret, err);
+    /* what is wrong with a stream is for its members */
+    if (code != TRIB_CHAIN_BROKEN || txn->tenant_id.len == 0) return code;
+    trib_code member = find_member(txn, id, &unknown);
+    if (member == TRIB_OK) return code;
+    *err = unknown;
+    return member;
 }

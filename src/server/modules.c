@@ -3,6 +3,8 @@
 #include "server/modules.h"
 
 #include "features/deals/deals.h"
+#include "features/discovery/discovery.h"
+#include "features/durable/durable.h"
 #include "features/health/health.h"
 #include "features/hrana/hrana.h"
 #include "features/replica/replica.h"
@@ -10,7 +12,7 @@
 #include "features/tenants/tenants.h"
 
 const trib_module *const trib_modules[] = {
-    &trib_health_module,  &trib_hrana_module, &trib_replica_module,
-    &trib_streams_module, &trib_deals_module, &trib_tenants_module,
+    &trib_discovery_module, &trib_durable_module, &trib_health_module, &trib_hrana_module,
+    &trib_replica_module,   &trib_streams_module, &trib_deals_module,  &trib_tenants_module,
 };
 const size_t trib_module_count = sizeof trib_modules / sizeof *trib_modules;

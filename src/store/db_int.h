@@ -147,7 +147,7 @@ struct trib_db {
     /* guarded by lock */
     /* trib_db_settings, a field at a time: any thread reads them while they are set */
     struct {
-        _Atomic bool system, relaxed, shared_log;
+        _Atomic bool system, relaxed, shared_log, discovery;
         _Atomic uint64_t max_bytes;
         _Atomic uint32_t txn_steal_ms, statement_timeout_ms, heap_bytes;
     } settings;

@@ -70,6 +70,7 @@ typedef struct trib_store_config {
 typedef struct trib_db_settings {
     bool system;        /* control, streams, discovery: 1 s transactions */
     bool shared_log;    /* streams: clients may not change the shape of its table `events` */
+    bool discovery;     /* discovery: clients may not change the shape of its tables `nodes` and `points` */
     bool relaxed;       /* answers do not wait at the gate: the newest commits may be lost with the power */
     uint64_t max_bytes; /* DATABASE_FULL past it */
     uint32_t txn_steal_ms;

@@ -149,8 +149,9 @@ static trib_code read_verify(streams_ask *ask, trib_error *err) {
     trib_error why;
     trib_code code = trib_stream_open(&ask->txn, ask->stream_id, &s, err);
     if (code == TRIB_OK) code = must_exist(ask, &s, err);
-    if (code != TRIB_OK) return code;
-    trib_code chain = check_chain(&s, &why);
+    if (code != TRIB_OK && code != TRIB_CHAIN_BROKEN) return code;
+    if (code == TRIB_CHAIN_BROKEN) why = *err; /* events are missing, or there are others: they cannot even be loaded */
+    trib_code chain = code == TRIB_OK ? check_chain(&s, &why) : code;
     if (chain != TRIB_OK && chain != TRIB_CHAIN_BROKEN) return trib_error_set(err, chain, NULL);
     streams_ask_describe(ask, &s);
     trib_jw_init(&w, &ask->out);
