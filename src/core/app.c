@@ -40,9 +40,14 @@ static void add_metrics(trib_app *app) {
 
 trib_code trib_app_start(trib_app *app, trib_error *err) {
     if (app->metrics) add_metrics(app);
-    trib_store_config config = {.data_dir = app->settings.data_dir};
+    trib_store_config config = {.data_dir = app->settings.data_dir,
+                                .base_vfs = app->settings.base_vfs,
+                                .disk = app->settings.disk,
+                                .on_commit = trib_commits_tell,
+                                .on_commit_ctx = &app->commits};
     trib_code code = app->stream_types ? TRIB_OK : trib_deal_registry_init(&app->built_in_types, err);
     if (!app->stream_types) app->stream_types = &app->built_in_types;
+    if (code == TRIB_OK) code = trib_commits_init(&app->commits, app->env, err);
     if (code == TRIB_OK) code = trib_store_new(&config, app->env, app->log, &app->store, err);
     if (code == TRIB_OK) code = trib_workers_new(app->env, app->settings.worker_threads, &app->workers, err);
     if (code == TRIB_OK) code = trib_control_open(app, &app->control, err);
@@ -67,6 +72,7 @@ void trib_app_stop(trib_app *app) {
     trib_workers_free(app->workers);
     trib_store_free(app->store);
     trib_commands_free(app->commands);
+    trib_commits_deinit(&app->commits);
     if (app->stream_types == &app->built_in_types) {
         trib_deal_registry_deinit(&app->built_in_types);
         app->stream_types = NULL;

@@ -8,6 +8,7 @@
 
 #include "base/env.h"
 #include "base/log.h"
+#include "core/commits.h"
 #include "core/http.h"
 #include "core/job.h"
 #include "core/mistakes.h"
@@ -39,7 +40,9 @@ typedef struct trib_settings {
     uint64_t max_row_bytes;      /* 0: 5 MB */
     bool test_hooks;             /* --test-hooks: SQL texts that break the connection, for suites of clients */
     uint64_t max_import_bytes;   /* of one imported file; 0: no limit but the disk's */
-    uint32_t max_batch_steps;    /* 0: the protocol's own, TRIB_HRANA_STEPS_MAX */
+    const char *base_vfs;        /* tests: a simulated disk (store.h); NULL: the system's */
+    const struct trib_disk *disk;
+    uint32_t max_batch_steps; /* 0: the protocol's own, TRIB_HRANA_STEPS_MAX */
 } trib_settings;
 
 /* What tenants do, in all; per tenant: tenant.h. NULL without metrics. */
@@ -79,6 +82,7 @@ struct trib_app {
     trib_metrics *metrics; /* never NULL in the server; made before trib_app_start */
     trib_app_counters counters;
     trib_mistakes mistakes;
+    trib_commits commits; /* durable ones, for modules that follow a database */
     const char *version;
     /* What the server read from built-in and the operator's files; the built-in ones where it gives none. */
     const trib_deal_registry *stream_types;

@@ -79,6 +79,9 @@ trib_code trib_stream_load(trib_stream_txn *txn, trib_str id, trib_stream *ret, 
 /* Brings its members up to date and looks for who asks among them.
  * Errors: AGAIN (after setting txn->writes: begin once more, to write), STREAM_NOT_FOUND. */
 trib_code trib_stream_admit(trib_stream_txn *txn, const trib_stream *s, trib_error *err);
+/* As trib_stream_load, but without its events and its state: what there is to say of a stream in one row. One that must
+ * be folded for trib_stream_admit is loaded whole, *ret_whole says so. */
+trib_code trib_stream_look(trib_stream_txn *txn, trib_str id, trib_stream *ret, bool *ret_whole, trib_error *err);
 /* Both. */
 trib_code trib_stream_open(trib_stream_txn *txn, trib_str id, trib_stream *ret, trib_error *err);
 /* Writes type, status and members as of the state. */

@@ -25,31 +25,38 @@ static trib_code run(trib_handle *handle, const char *sql, trib_error *err) {
 
 /* ---- on a worker ---- */
 
-static trib_code transaction(streams_ask *ask, trib_handle *handle, trib_error *err) {
+trib_code streams_transaction(trib_stream_txn *txn, trib_handle *handle, bool *begun,
+                              trib_code (*body)(void *, trib_error *), void *ctx, trib_error *err) {
     trib_code code = TRIB_OK;
-    if (!ask->begun) {
-        trib_arena_reset(&ask->arena);
-        trib_buf_clear(&ask->out);
-        code = run(handle, ask->txn.writes ? "BEGIN IMMEDIATE" : "BEGIN", err);
+    if (!*begun) {
+        trib_arena_reset(txn->arena);
+        code = run(handle, txn->writes ? "BEGIN IMMEDIATE" : "BEGIN", err);
         if (code != TRIB_OK) return code; /* AGAIN: the turn is not there yet */
-        ask->begun = true;
+        *begun = true;
     }
-    bool wrote = ask->txn.writes;
-    ask->txn.handle = handle;
-    code = ask->body(ask, err);
-    if (code == TRIB_OK && (ask->out.failed || ask->arena.failed))
-        code = trib_error_set(err, ask->out.failed ? TRIB_RESPONSE_TOO_LARGE : TRIB_NOMEM, NULL);
+    bool wrote = txn->writes;
+    txn->handle = handle;
+    code = body(ctx, err);
+    if (code == TRIB_OK && txn->arena->failed) code = trib_error_set(err, TRIB_NOMEM, NULL);
     if (code == TRIB_OK) return run(handle, "COMMIT", err);
     trib_error ignored;
     (void)run(handle, "ROLLBACK", &ignored);
-    ask->begun = false;
+    *begun = false;
     if (code != TRIB_AGAIN || wrote) return code;
-    return transaction(ask, handle, err); /* once: a transaction that may write does not ask again */
+    return streams_transaction(txn, handle, begun, body, ctx, err); /* once: what may write does not ask again */
+}
+
+static trib_code ask_body(void *ctx, trib_error *err) {
+    streams_ask *ask = ctx;
+    trib_buf_clear(&ask->out);
+    trib_code code = ask->body(ask, err);
+    return code == TRIB_OK && ask->out.failed ? trib_error_set(err, TRIB_RESPONSE_TOO_LARGE, NULL) : code;
 }
 
 static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     trib_code code = trib_db_job_take_pending(job, err);
-    return code == TRIB_OK ? transaction(of_job(job), handle, err) : code;
+    streams_ask *ask = of_job(job);
+    return code == TRIB_OK ? streams_transaction(&ask->txn, handle, &ask->begun, ask_body, ask, err) : code;
 }
 
 /* ---- on the loop ---- */
@@ -83,18 +90,24 @@ static void finished(trib_db_job *job) {
 }
 
 /* Who names the database itself sees everything; who names a tenant sees that tenant's streams. */
+trib_code streams_name_asker(const streams_module *module, const trib_principal *principal, const trib_tenant *tenant,
+                             trib_str *ret_id, trib_str *ret_name, trib_error *err) {
+    *ret_id = *ret_name = (trib_str){0};
+    trib_code code = trib_may(principal, tenant, TRIB_ACTION_READ, trib_env_wall_ms(module->app->env), err);
+    if (code != TRIB_OK || tenant == module->tenant) return code;
+    if (tenant->system)
+        return trib_error_set(err, TRIB_BAD_REQUEST, "the database \"%s\" has no streams; name a tenant, or streams",
+                              tenant->name);
+    *ret_id = trib_str_c(tenant->id);
+    *ret_name = trib_str_c(tenant->name);
+    return TRIB_OK;
+}
+
 static trib_code name_asker(streams_ask *ask, trib_http_request *http, trib_error *err) {
     int64_t now_ms = trib_env_wall_ms(http->app->env);
-    trib_code code = trib_may(http->principal, http->tenant, TRIB_ACTION_READ, now_ms, err);
-    if (code != TRIB_OK) return code;
     ask->may_write = trib_may(http->principal, http->tenant, TRIB_ACTION_WRITE, now_ms, NULL) == TRIB_OK;
-    if (http->tenant == ask->module->tenant) return TRIB_OK;
-    if (http->tenant->system)
-        return trib_error_set(err, TRIB_BAD_REQUEST, "the database \"%s\" has no streams; name a tenant, or streams",
-                              http->tenant->name);
-    ask->txn.tenant_id = trib_str_c(http->tenant->id);
-    ask->txn.tenant_name = trib_arena_dup(http->arena, trib_str_c(http->tenant->name));
-    return ask->txn.tenant_name.ptr ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
+    return streams_name_asker(ask->module, http->principal, http->tenant, &ask->txn.tenant_id, &ask->txn.tenant_name,
+                              err);
 }
 
 streams_ask *streams_ask_new(trib_http_request *http, trib_error *err) {
@@ -135,15 +148,15 @@ void streams_ask_submit(streams_ask *ask) {
     if (trib_db_job_submit(&ask->job, &err) != TRIB_OK) streams_ask_refuse(ask, &err);
 }
 
-void streams_ask_describe(streams_ask *ask, const trib_stream *s) {
+void streams_ask_describe(streams_ask *ask, const trib_stream *s, uint64_t next) {
     char head[2 * TRIB_SHA256_BYTES + 1];
     for (size_t i = 0; i < TRIB_SHA256_BYTES; i++) snprintf(head + 2 * i, 3, "%02x", s->head[i]);
     trib_str status = s->type ? trib_deal_status_name(s->type, s->state.status) : (trib_str){0};
     snprintf(ask->headers, sizeof ask->headers,
-             "ETag: \"%s\"\r\nX-Stream-Version: %llu\r\nStream-Next-Offset: %llu\r\n%s%.*s%s%s", head,
-             (unsigned long long)s->version, (unsigned long long)s->version, status.len ? "X-Stream-Status: " : "",
-             (int)status.len, status.len ? status.ptr : "", status.len ? "\r\n" : "",
-             s->is_closed ? "Stream-Closed: true\r\n" : "");
+             "ETag: \"%s\"\r\nX-Stream-Version: %llu\r\nStream-Next-Offset: %llu\r\n%s%s%.*s%s%s", head,
+             (unsigned long long)s->version, (unsigned long long)next,
+             next >= s->version ? "Stream-Up-To-Date: true\r\n" : "", status.len ? "X-Stream-Status: " : "",
+             TRIB_STR_ARG(status), status.len ? "\r\n" : "", s->is_closed ? "Stream-Closed: true\r\n" : "");
 }
 
 trib_code streams_ask_limit(streams_ask *ask, const trib_query *query, trib_error *err) {

@@ -24,7 +24,9 @@ enum {
 /* One for the process. */
 typedef struct streams_module {
     trib_app *app;
-    trib_tenant *tenant; /* the system database; the registry's */
+    trib_tenant *tenant;     /* the system database; the registry's */
+    struct streams_hub *hub; /* who follows streams: tails_int.h */
+    struct streams_counts *counts;
 } streams_module;
 
 typedef struct streams_ask streams_ask;
@@ -50,14 +52,23 @@ struct streams_ask {
  * shape), and as trib_db_start. Thread: the one that starts the server. */
 trib_code streams_prepare(trib_app *app, const trib_tenant *tenant, trib_error *err);
 
-/* ask.c. NULL: it has been answered. */
+/* ask.c. Body in one transaction, which may begin anew: after AGAIN with txn->writes set it does so at once, and where
+ * it writes, AGAIN before the body was called means that the turn is not there yet. txn->arena is empty when body
+ * begins. */
+trib_code streams_transaction(trib_stream_txn *txn, trib_handle *handle, bool *begun,
+                              trib_code (*body)(void *ctx, trib_error *err), void *ctx, trib_error *err);
+/* Who asks, for txn->tenant_id and ->tenant_name: empty where `streams` itself is named. Borrows from the tenant.
+ * Errors: as trib_may, BAD_REQUEST. */
+trib_code streams_name_asker(const streams_module *module, const trib_principal *principal, const trib_tenant *tenant,
+                             trib_str *ret_id, trib_str *ret_name, trib_error *err);
+/* NULL: it has been answered. */
 streams_ask *streams_ask_new(trib_http_request *http, trib_error *err);
 /* Answers in the end, whatever happens. Thread: the request's loop. */
 void streams_ask_submit(streams_ask *ask);
 /* Answers with the error; the ask is gone. */
 void streams_ask_refuse(streams_ask *ask, const trib_error *err);
-/* X-Stream-Version and its kin. */
-void streams_ask_describe(streams_ask *ask, const trib_stream *s);
+/* X-Stream-Version and its kin. next: the last event of the answer, or what was before it. */
+void streams_ask_describe(streams_ask *ask, const trib_stream *s, uint64_t next);
 /* ?limit= into the ask, which stays as it is without it. Errors: BAD_REQUEST. */
 trib_code streams_ask_limit(streams_ask *ask, const trib_query *query, trib_error *err);
 /* ?after=&limit= into the ask. Errors: BAD_REQUEST, NOMEM. */
