@@ -4,6 +4,7 @@
 #include "server/modules.h"
 
 #include "features/consumers/consumers.h"
+#include "features/deals/deals.h"
 #include "features/discovery/discovery.h"
 #include "features/durable/durable.h"
 #include "features/health/health.h"
@@ -15,6 +16,6 @@
 
 const trib_module *const trib_modules[] = {
     &trib_health_module,  &trib_streams_module,   &trib_discovery_module, &trib_tenants_module, &trib_hrana_module,
-    &trib_replica_module, &trib_consumers_module, &trib_durable_module,   &trib_timers_module,
+    &trib_replica_module, &trib_consumers_module, &trib_durable_module,   &trib_timers_module,  &trib_deals_module,
 };
 const size_t trib_module_count = sizeof trib_modules / sizeof *trib_modules;
