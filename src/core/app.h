@@ -19,6 +19,7 @@ typedef struct trib_control trib_control;   /* control.h: tenants, keys */
 typedef struct trib_auth trib_auth;         /* auth.h: who is asking, and for which tenant */
 typedef struct trib_sessions trib_sessions; /* session.h: batons */
 typedef struct trib_scrub trib_scrub;       /* scrub.h: reads and checks databases */
+typedef struct trib_motion trib_motion;     /* motion.h: who is where now */
 
 typedef struct trib_settings {
     const char *data_dir;
@@ -71,6 +72,8 @@ struct trib_app {
     trib_auth *auth;
     trib_sessions *sessions;
     trib_scrub *scrub;
+    trib_motion *motion;
+    struct trib_motion_writer *motion_writer;
     trib_http_ops http;
     trib_ws_ops ws;
     trib_outbound outbound;
