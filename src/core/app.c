@@ -6,6 +6,7 @@
 #include "core/control.h"
 #include "core/metrics.h"
 #include "core/motion_write.h"
+#include "core/outbox.h"
 #include "core/scrub.h"
 #include "core/session.h"
 
@@ -58,6 +59,7 @@ trib_code trib_app_start(trib_app *app, trib_error *err) {
     if (code == TRIB_OK) code = trib_auth_new(app, &app->auth, err);
     if (code == TRIB_OK) code = trib_sessions_new(app, &app->sessions, err);
     if (code == TRIB_OK) code = trib_scrub_new(app, &app->scrub, err);
+    if (code == TRIB_OK) code = trib_outbox_new(app->env, &app->outbox, err);
     if (code == TRIB_OK) code = trib_motion_new(app->env, &app->motion, err);
     if (code == TRIB_OK) code = trib_motion_writer_new(app, &app->motion_writer, err);
     if (code != TRIB_OK) trib_app_stop(app);
@@ -73,6 +75,7 @@ void trib_app_stop(trib_app *app) {
     trib_scrub_free(app->scrub);
     trib_motion_writer_free(app->motion_writer); /* control has ended its jobs */
     trib_motion_free(app->motion);
+    trib_outbox_free(app->outbox);
     trib_workers_free(app->workers);
     trib_store_free(app->store);
     if (app->stream_types == &app->built_in_types) {
@@ -85,6 +88,7 @@ void trib_app_stop(trib_app *app) {
     app->control = NULL;
     app->scrub = NULL;
     app->motion = NULL;
+    app->outbox = NULL;
     app->motion_writer = NULL;
     app->store = NULL;
 }

@@ -19,6 +19,7 @@ typedef struct trib_control trib_control;   /* control.h: tenants, keys */
 typedef struct trib_auth trib_auth;         /* auth.h: who is asking, and for which tenant */
 typedef struct trib_sessions trib_sessions; /* session.h: batons */
 typedef struct trib_scrub trib_scrub;       /* scrub.h: reads and checks databases */
+typedef struct trib_outbox trib_outbox;     /* outbox.h: which tenants may have something for discovery */
 typedef struct trib_motion trib_motion;     /* motion.h: who is where now */
 
 typedef struct trib_settings {
@@ -73,6 +74,7 @@ struct trib_app {
     trib_sessions *sessions;
     trib_scrub *scrub;
     trib_motion *motion;
+    trib_outbox *outbox;
     struct trib_motion_writer *motion_writer;
     trib_http_ops http;
     trib_ws_ops ws;

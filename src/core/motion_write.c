@@ -67,6 +67,7 @@ static void submit(position_write *write) {
     write->job.tenant = write->what.tenant;
     write->job.access = TRIB_ACCESS_WRITE; /* triggers of the tenant run in it */
     write->job.work = work;
+    write->job.unpublished = true;
     write->job.finished = finished;
     write->job.job.home = trib_control_take_home(app->control);
     write->used = true;
