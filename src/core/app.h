@@ -21,6 +21,8 @@ typedef struct trib_auth trib_auth;         /* auth.h: who is asking, and for wh
 typedef struct trib_sessions trib_sessions; /* session.h: batons */
 typedef struct trib_scrub trib_scrub;       /* scrub.h: reads and checks databases */
 typedef struct trib_commands trib_commands; /* commands.h: changes of several databases at once */
+typedef struct trib_outbox trib_outbox;     /* outbox.h: which tenants may have something for discovery */
+typedef struct trib_motion trib_motion;     /* motion.h: who is where now */
 
 typedef struct trib_settings {
     const char *data_dir;
@@ -101,6 +103,9 @@ struct trib_app {
     trib_sessions *sessions;
     trib_scrub *scrub;
     trib_commands *commands;
+    trib_motion *motion;
+    trib_outbox *outbox;
+    struct trib_motion_writer *motion_writer;
     trib_http_ops http;
     trib_ws_ops ws;
     trib_outbound outbound;
