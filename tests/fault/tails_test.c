@@ -223,7 +223,7 @@ static void *reader_main(void *arg) {
         else if (r->kind == SOCKET) read_socket(r);
         else read_pages(r);
         r->comebacks++;
-        if (!atomic_load(&r->ended) && !hangs_up(r)) usleep(20000);
+        if (!atomic_load(&r->ended)) usleep(hangs_up(r) ? 1000 : 20000);
     }
     return NULL;
 }

@@ -35,6 +35,7 @@ call ali '/o?live=long-poll&timeout=0&offset=1'
 has ' [204]' "and nothing where there is no more"
 
 # ---- a member follows until its token is revoked ----
+: >"$work/sse"
 curl -sN -m 20 -H "authorization: Bearer $(cat "$work/bab-hara.token")" "${url}bab-hara/api/streams/o?live=sse" >"$work/sse" &
 reader=$!
 tries=0
@@ -42,7 +43,7 @@ until grep -q '^id: 1$' "$work/sse" || [ $tries -ge 100 ]; do tries=$((tries + 1
 call ali /o/events -d '{"events":[{"opcode":203,"nodeId":"o","delta":46}]}'
 has '[201]' "it is paid"
 until grep -q '^id: 2$' "$work/sse" || [ $tries -ge 200 ]; do tries=$((tries + 1)) && sleep 0.05; done
-t token revoke bab-hara --yes
+t token revoke bab-hara
 ok "tokens are revoked"
 wait $reader || :
 status=0 output=$(cat "$work/sse")
@@ -88,7 +89,7 @@ has '[403]' "only who sees all may ask for a tenant"
 
 api GET /metrics
 has 'trib_stream_events_total{type="food"} 3' "events are counted by type"
-has 'trib_stream_tails{kind="sse"} 0' "nobody follows any more"
+has 'trib_stream_tails{kind="long_poll"} 0' "nobody waits any more"
 has 'trib_stream_tails_ended_total{why="refused"} ' "why they ended"
 stop_server
 finish
