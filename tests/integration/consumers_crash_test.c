@@ -12,9 +12,7 @@ static atomic_int port, writers_done, handed, again, lost;
 static atomic_bool finished;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 /* Of each stream, by seq from 1; under lock. */
-static struct {
-    bool handed[EVENTS + 2], tried[EVENTS + 2], acked[EVENTS + 2];
-} streams[WRITERS];
+static struct { bool handed[EVENTS + 2], tried[EVENTS + 2], acked[EVENTS + 2]; } streams[WRITERS];
 static int wrong;
 
 static void complain(const char *what, int stream, int seq) {
