@@ -8,6 +8,7 @@
 
 #include "base/env.h"
 #include "base/log.h"
+#include "core/commits.h"
 #include "core/http.h"
 #include "core/job.h"
 #include "core/mistakes.h"
@@ -19,6 +20,7 @@ typedef struct trib_control trib_control;   /* control.h: tenants, keys */
 typedef struct trib_auth trib_auth;         /* auth.h: who is asking, and for which tenant */
 typedef struct trib_sessions trib_sessions; /* session.h: batons */
 typedef struct trib_scrub trib_scrub;       /* scrub.h: reads and checks databases */
+typedef struct trib_commands trib_commands; /* commands.h: changes of several databases at once */
 
 typedef struct trib_settings {
     const char *data_dir;
@@ -96,12 +98,14 @@ struct trib_app {
     trib_auth *auth;
     trib_sessions *sessions;
     trib_scrub *scrub;
+    trib_commands *commands;
     trib_http_ops http;
     trib_ws_ops ws;
     trib_outbound outbound;
     trib_metrics *metrics; /* never NULL in the server; made before trib_app_start */
     trib_app_counters counters;
     trib_mistakes mistakes;
+    trib_commits commits; /* durable ones, for modules that follow a database */
     const char *version;
     /* What the server read from built-in and the operator's files; the built-in ones where it gives none. */
     const trib_deal_registry *stream_types;
@@ -109,10 +113,14 @@ struct trib_app {
     struct trib_stream_timers *stream_timers;      /* stream_timer.h; NULL: none run */
     trib_app_ticker tickers[TRIB_APP_TICKERS_MAX]; /* of modules */
     _Atomic uint32_t ticker_count;                 /* written by one thread, modules start one after the other */
-    _Atomic bool draining;                         /* the server ends: no new work, health says so */
+    /* NULL but in tests: a command has come to a place (trib_command_point) where a stop of the process is of
+     * interest */
+    void (*on_command_point)(void *ctx, int point);
+    void *on_command_point_ctx;
+    _Atomic bool draining; /* the server ends: no new work, health says so */
 };
 
-/* Makes store, workers, control, auth, sessions in this order. Errors: as theirs. */
+/* Makes store, workers, control, commands, auth, sessions in this order. Errors: as theirs. */
 trib_code trib_app_start(trib_app *app, trib_error *err);
 /* In-flight jobs have been answered before. */
 void trib_app_stop(trib_app *app);

@@ -77,6 +77,10 @@ typedef struct trib_stream {
  */
 trib_code trib_stream_txn_run(trib_stream_txn *txn, bool *begun, trib_code (*body)(void *ctx, trib_error *err),
                               void *ctx, trib_error *err);
+/* Who names the database itself sees everything: both are empty; who names a tenant sees that tenant's streams. Borrows
+ * from the tenant. Errors: as trib_may; BAD_REQUEST (another system database). Thread: any. */
+trib_code trib_stream_name_asker(const trib_app *app, const trib_principal *principal, const trib_tenant *tenant,
+                                 trib_str *ret_id, trib_str *ret_name, trib_error *err);
 /* Sets who asks from a request whose tenant and principal are named. Owns: the names live as long as the request and
  * its tenant. Errors: as trib_may; BAD_REQUEST (another system database), NOMEM. Thread: a loop. */
 trib_code trib_stream_txn_name_asker(trib_stream_txn *txn, const trib_http_request *http, bool *ret_may_write,
@@ -95,6 +99,9 @@ trib_code trib_stream_load(trib_stream_txn *txn, trib_str id, trib_stream *ret, 
 /* Brings its members up to date and looks for who asks among them.
  * Errors: AGAIN (after setting txn->writes: begin once more, to write), STREAM_NOT_FOUND. */
 trib_code trib_stream_admit(trib_stream_txn *txn, const trib_stream *s, trib_error *err);
+/* As trib_stream_load, but without its events and its state: what there is to say of a stream in one row. One that must
+ * be folded for trib_stream_admit is loaded whole, *ret_whole says so. */
+trib_code trib_stream_look(trib_stream_txn *txn, trib_str id, trib_stream *ret, bool *ret_whole, trib_error *err);
 /* Both. */
 trib_code trib_stream_open(trib_stream_txn *txn, trib_str id, trib_stream *ret, trib_error *err);
 /* Writes type, status and members as of the state. */

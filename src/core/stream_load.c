@@ -122,21 +122,23 @@ static trib_code fold(trib_stream_txn *txn, trib_stream *s, trib_error *err) {
     return code;
 }
 
-trib_code trib_stream_load(trib_stream_txn *txn, trib_str id, trib_stream *ret, trib_error *err) {
+static trib_code load_head(trib_stream_txn *txn, trib_str id, trib_stream *ret, trib_error *err) {
     trib_arg arg = trib_stream_text(id);
-    event_rows rows = {txn->arena, ret, 0};
     *ret = (trib_stream){.id = id};
-    trib_code code =
-        trib_stmt_run(txn->handle,
-                      "SELECT version, base_version, folded, head, count, closed_ms, deleted_ms, base_head "
-                      "FROM _trib_stream WHERE streamId = ?1",
-                      &arg, 1, take_head, ret, err);
-    if (code != TRIB_OK || ret->count == 0) return code;
+    return trib_stmt_run(txn->handle,
+                         "SELECT version, base_version, folded, head, count, closed_ms, deleted_ms, base_head "
+                         "FROM _trib_stream WHERE streamId = ?1",
+                         &arg, 1, take_head, ret, err);
+}
+
+static trib_code load_events(trib_stream_txn *txn, trib_stream *ret, trib_error *err) {
+    trib_arg arg = trib_stream_text(ret->id);
+    event_rows rows = {txn->arena, ret, 0};
     ret->events = trib_arena_zalloc(txn->arena, ret->count, sizeof *ret->events);
     if (!ret->events)
         return trib_error_set(err, TRIB_RESPONSE_TOO_LARGE, "the stream is too large to be folded (%zu events)",
                               ret->count);
-    code = trib_stmt_run(
+    trib_code code = trib_stmt_run(
         txn->handle,
         "SELECT e.id, e.streamId, e.opcode, e.nodeId, e.pointId, e.delta, e.payload, e.ts, v.seq, "
         "v.at_ms, v.link FROM _trib_ev v JOIN events e ON e.id = v.id WHERE v.streamId = ?1 ORDER BY v.seq",
@@ -144,6 +146,17 @@ trib_code trib_stream_load(trib_stream_txn *txn, trib_str id, trib_stream *ret, 
     if (code == TRIB_OK && rows.at != ret->count)
         code = trib_error_set(err, TRIB_CHAIN_BROKEN, "the stream has fewer events than it says");
     return code == TRIB_OK ? fold(txn, ret, err) : code;
+}
+
+trib_code trib_stream_load(trib_stream_txn *txn, trib_str id, trib_stream *ret, trib_error *err) {
+    trib_code code = load_head(txn, id, ret, err);
+    return code == TRIB_OK && ret->count > 0 ? load_events(txn, ret, err) : code;
+}
+
+trib_code trib_stream_look(trib_stream_txn *txn, trib_str id, trib_stream *ret, bool *ret_whole, trib_error *err) {
+    trib_code code = load_head(txn, id, ret, err);
+    *ret_whole = code == TRIB_OK && ret->count > 0 && ret->folded < ret->version;
+    return *ret_whole ? load_events(txn, ret, err) : code;
 }
 
 static const char *const columns[TRIB_STREAM_COLUMNS] = {"id",      "streamId", "opcode",  "nodeId",

@@ -28,19 +28,27 @@ trib_code trib_stream_txn_run(trib_stream_txn *txn, bool *begun, trib_code (*bod
     return trib_stream_txn_run(txn, begun, body, ctx, err); /* once: one that may write does not ask again */
 }
 
-/* Who names the database itself sees everything; who names a tenant sees that tenant's streams. */
-trib_code trib_stream_txn_name_asker(trib_stream_txn *txn, const trib_http_request *http, bool *ret_may_write,
-                                     trib_error *err) {
-    int64_t now_ms = trib_env_wall_ms(http->app->env);
-    const trib_tenant *tenant = http->tenant;
-    trib_code code = trib_may(http->principal, tenant, TRIB_ACTION_READ, now_ms, err);
-    if (code != TRIB_OK) return code;
-    *ret_may_write = trib_may(http->principal, tenant, TRIB_ACTION_WRITE, now_ms, NULL) == TRIB_OK;
-    if (tenant->system && trib_str_eq_c(TRIB_STR("streams"), tenant->id)) return TRIB_OK;
+trib_code trib_stream_name_asker(const trib_app *app, const trib_principal *principal, const trib_tenant *tenant,
+                                 trib_str *ret_id, trib_str *ret_name, trib_error *err) {
+    *ret_id = *ret_name = (trib_str){0};
+    trib_code code = trib_may(principal, tenant, TRIB_ACTION_READ, trib_env_wall_ms(app->env), err);
+    if (code != TRIB_OK || (tenant->system && trib_str_eq_c(TRIB_STR("streams"), tenant->id))) return code;
     if (tenant->system)
         return trib_error_set(err, TRIB_BAD_REQUEST, "the database \"%s\" has no streams; name a tenant, or streams",
                               tenant->name);
-    txn->tenant_id = trib_str_c(tenant->id);
-    txn->tenant_name = trib_arena_dup(http->arena, trib_str_c(tenant->name));
+    *ret_id = trib_str_c(tenant->id);
+    *ret_name = trib_str_c(tenant->name);
+    return TRIB_OK;
+}
+
+trib_code trib_stream_txn_name_asker(trib_stream_txn *txn, const trib_http_request *http, bool *ret_may_write,
+                                     trib_error *err) {
+    trib_str name;
+    trib_code code = trib_stream_name_asker(http->app, http->principal, http->tenant, &txn->tenant_id, &name, err);
+    if (code != TRIB_OK) return code;
+    *ret_may_write =
+        trib_may(http->principal, http->tenant, TRIB_ACTION_WRITE, trib_env_wall_ms(http->app->env), NULL) == TRIB_OK;
+    if (!name.ptr) return TRIB_OK;
+    txn->tenant_name = trib_arena_dup(http->arena, name);
     return txn->tenant_name.ptr ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
 }

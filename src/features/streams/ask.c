@@ -103,15 +103,15 @@ void streams_ask_submit(streams_ask *ask) {
     if (trib_db_job_submit(&ask->job, &err) != TRIB_OK) streams_ask_refuse(ask, &err);
 }
 
-void streams_ask_describe(streams_ask *ask, const trib_stream *s) {
+void streams_ask_describe(streams_ask *ask, const trib_stream *s, uint64_t next) {
     char head[2 * TRIB_SHA256_BYTES + 1];
     for (size_t i = 0; i < TRIB_SHA256_BYTES; i++) snprintf(head + 2 * i, 3, "%02x", s->head[i]);
     trib_str status = s->type ? trib_deal_status_name(s->type, s->state.status) : (trib_str){0};
     snprintf(ask->headers, sizeof ask->headers,
-             "ETag: \"%s\"\r\nX-Stream-Version: %llu\r\nStream-Next-Offset: %llu\r\n%s%.*s%s%s", head,
-             (unsigned long long)s->version, (unsigned long long)s->version, status.len ? "X-Stream-Status: " : "",
-             (int)status.len, status.len ? status.ptr : "", status.len ? "\r\n" : "",
-             s->is_closed ? "Stream-Closed: true\r\n" : "");
+             "ETag: \"%s\"\r\nX-Stream-Version: %llu\r\nStream-Next-Offset: %llu\r\n%s%s%.*s%s%s", head,
+             (unsigned long long)s->version, (unsigned long long)next,
+             next >= s->version ? "Stream-Up-To-Date: true\r\n" : "", status.len ? "X-Stream-Status: " : "",
+             TRIB_STR_ARG(status), status.len ? "\r\n" : "", s->is_closed ? "Stream-Closed: true\r\n" : "");
 }
 
 trib_code streams_ask_limit(streams_ask *ask, const trib_query *query, trib_error *err) {
