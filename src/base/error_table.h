@@ -87,6 +87,9 @@
     X(COMMAND_TOO_LARGE, "COMMAND_TOO_LARGE", 413, 8, 0, "the command changes too much at once")                         \
     X(COMMAND_PENDING, "COMMAND_PENDING", 503, 14, 1, "the database waits for the outcome of a command")                 \
     X(COMMAND_CONFLICT, "COMMAND_CONFLICT", 503, 15, 0, "the database is not the one that a command promised to change") \
+    /* consumers */                                                                                                      \
+    X(SUBSCRIPTION_NOT_FOUND, "SUBSCRIPTION_NOT_FOUND", 404, 5, 0, "there is no such subscription")                      \
+    X(LEASE_LOST, "LEASE_LOST", 409, 9, 0, "the lease of an event had ended")                                            \
     /* durability and damage */                                                                                          \
     X(NOT_COMMITTED, "NOT_COMMITTED", 503, 10, 1, "the disk refused the write; it was undone and may be tried again")    \
     X(COMMIT_OUTCOME_UNKNOWN, "COMMIT_OUTCOME_UNKNOWN", 500, 2, 0, "the disk failed while the commit was made durable")  \
@@ -98,6 +101,9 @@
     /* streams of deals */                                                                                               \
     X(BAD_TRANSITION, "BAD_TRANSITION", 422, 9, 0, "the stream's status does not allow this event")                      \
     X(BAD_EVENT, "BAD_EVENT", 422, 3, 0, "the event does not fit the type of its stream")                                \
+    X(OUT_OF_STOCK, "OUT_OF_STOCK", 409, 9, 0, "there is not enough in stock")                                           \
+    X(NOT_AVAILABLE, "NOT_AVAILABLE", 409, 9, 0, "the worker, slot or days that the deal needs are taken")               \
+    X(TABLES_MISSING, "TABLES_MISSING", 409, 9, 0, "the tenant's database has not the tables that a deal needs")         \
     X(CHAIN_BROKEN, "CHAIN_BROKEN", 500, 15, 0, "the events of a stream are not those that were written")                \
     /* command line and configuration */                                                                                 \
     X(CONFIG, "CONFIG_INVALID", 400, 3, 0, "the configuration has an error")                                             \
