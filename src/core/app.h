@@ -21,6 +21,8 @@ typedef struct trib_auth trib_auth;         /* auth.h: who is asking, and for wh
 typedef struct trib_sessions trib_sessions; /* session.h: batons */
 typedef struct trib_scrub trib_scrub;       /* scrub.h: reads and checks databases */
 typedef struct trib_commands trib_commands; /* commands.h: changes of several databases at once */
+typedef struct trib_outbox trib_outbox;     /* outbox.h: which tenants may have something for discovery */
+typedef struct trib_motion trib_motion;     /* motion.h: who is where now */
 
 typedef struct trib_settings {
     const char *data_dir;
@@ -40,8 +42,10 @@ typedef struct trib_settings {
     uint64_t max_row_bytes;      /* 0: 5 MB */
     bool test_hooks;             /* --test-hooks: SQL texts that break the connection, for suites of clients */
     uint64_t max_import_bytes;   /* of one imported file; 0: no limit but the disk's */
-    uint32_t max_batch_steps;    /* 0: the protocol's own, TRIB_HRANA_STEPS_MAX */
-    bool webhook_private;        /* webhooks may go to http:// and to private addresses */
+    const char *base_vfs;        /* tests: a simulated disk (store.h); NULL: the system's */
+    const struct trib_disk *disk;
+    uint32_t max_batch_steps; /* 0: the protocol's own, TRIB_HRANA_STEPS_MAX */
+    bool webhook_private;     /* webhooks may go to http:// and to private addresses */
 } trib_settings;
 
 /* What tenants do, in all; per tenant: tenant.h. NULL without metrics. */
@@ -99,6 +103,9 @@ struct trib_app {
     trib_sessions *sessions;
     trib_scrub *scrub;
     trib_commands *commands;
+    trib_motion *motion;
+    trib_outbox *outbox;
+    struct trib_motion_writer *motion_writer;
     trib_http_ops http;
     trib_ws_ops ws;
     trib_outbound outbound;
