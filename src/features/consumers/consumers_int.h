@@ -229,6 +229,8 @@ void consumers_hooks_free(consumers_hooks *hooks);
 /* A webhook is there, or is other than it was. Thread: any. */
 trib_code consumers_hooks_add(consumers_hooks *hooks, int64_t id, trib_str owner, trib_str owner_name, trib_error *err);
 void consumers_hooks_remove(consumers_hooks *hooks, int64_t id);
+/* It has something to do that is not behind the log's head. Thread: any. */
+void consumers_hooks_wake(consumers_hooks *hooks, int64_t id);
 void consumers_hooks_tick(consumers_hooks *hooks);
 bool consumers_hooks_is_empty(consumers_hooks *hooks);
 

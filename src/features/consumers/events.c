@@ -307,6 +307,7 @@ void consumers_handle_parked(trib_http_request *http) {
 
 typedef struct replay_ask {
     trib_str positions; /* JSON; ptr NULL: all */
+    int64_t sub;
 } replay_ask;
 
 static trib_code take_integer(void *ctx, const trib_stmt *stmt, trib_error *err) {
@@ -316,11 +317,12 @@ static trib_code take_integer(void *ctx, const trib_stmt *stmt, trib_error *err)
 }
 
 static trib_code replay(consumers_ask *ask, trib_error *err) {
-    const replay_ask *r = ask->own;
+    replay_ask *r = ask->own;
     consumers_sub sub;
     int64_t count = 0;
     trib_code code = consumers_sub_load(&ask->txn, ask->txn.tenant_id, ask->name, &sub, err);
     if (code != TRIB_OK) return code;
+    r->sub = sub.id;
     trib_arg args[] = {trib_stream_integer(sub.id), trib_stream_text(r->positions)};
     code = trib_stmt_run(ask->txn.handle,
                          "UPDATE _trib_parked SET again = 1 WHERE sub = ?1 AND again = 0 AND (?2 IS NULL OR pos IN "
@@ -329,6 +331,10 @@ static trib_code replay(consumers_ask *ask, trib_error *err) {
     if (code == TRIB_OK) code = trib_stmt_run(ask->txn.handle, "SELECT changes()", NULL, 0, take_integer, &count, err);
     trib_buf_printf(&ask->out, "{\"replaying\":%lld}", (long long)count);
     return code;
+}
+
+static void after_replay(consumers_ask *ask) {
+    consumers_hooks_wake(ask->module->hooks, ((const replay_ask *)ask->own)->sub);
 }
 
 static trib_code parse_replay(consumers_ask *ask, replay_ask *ret, trib_error *err) {
@@ -367,5 +373,6 @@ void consumers_handle_replay(trib_http_request *http) {
     ask->own = r;
     ask->txn.writes = true;
     ask->body = replay;
+    ask->after = after_replay;
     consumers_ask_submit(ask);
 }

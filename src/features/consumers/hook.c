@@ -166,7 +166,6 @@ static void submit(consumers_hook *hook) {
     trib_arena_init(&hook->arena, TRIB_STREAM_ARENA_MAX_BYTES);
     hook->txn = (trib_stream_txn){.app = app, .arena = &hook->arena, .writes = hook->count > 0};
     memset(&hook->job, 0, sizeof hook->job);
-    hook->seen = atomic_load(&hook->hooks->module->head);
     hook->job.app = app;
     hook->job.tenant = hook->hooks->module->tenant;
     hook->job.access = TRIB_ACCESS_SYSTEM;
@@ -228,6 +227,7 @@ void consumers_hooks_tick(consumers_hooks *hooks) {
         bool is_due = now_ns >= hook->not_before_ns || (has_news && !hook->retrying);
         if (!rests || !is_due || (draining && hook->state == HOOK_IDLE) || due_count == HOOK_ROUNDS_MAX) continue;
         hook->state = HOOK_ROUND;
+        hook->seen = head;
         due[due_count++] = hook;
     }
     unlock(hooks);
@@ -264,6 +264,16 @@ void consumers_hooks_remove(consumers_hooks *hooks, int64_t id) {
     TRIB_LIST_EACH(link, &hooks->all) {
         consumers_hook *hook = TRIB_LIST_ITEM(link, consumers_hook, link);
         if (hook->id == id) hook->removed = true;
+    }
+    unlock(hooks);
+}
+
+/* A replay has brought something that is at no new position. */
+void consumers_hooks_wake(consumers_hooks *hooks, int64_t id) {
+    lock(hooks);
+    TRIB_LIST_EACH(link, &hooks->all) {
+        consumers_hook *hook = TRIB_LIST_ITEM(link, consumers_hook, link);
+        if (hook->id == id) hook->seen = -1;
     }
     unlock(hooks);
 }

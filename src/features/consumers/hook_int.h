@@ -45,7 +45,7 @@ typedef struct consumers_hook {
     bool removed;
     int64_t not_before_ns;
     bool backs_off, retrying;
-    int64_t seen; /* head of the log at its last round */
+    int64_t seen; /* head of the log at its last round; under lock */
     bool may_claim;
     /* a round */
     trib_db_job job;
