@@ -3,26 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "features/streams/streams_int.h"
-
-static const char *const columns[TRIB_STREAM_COLUMNS] = {"id",      "streamId", "opcode",  "nodeId",
-                                                         "pointId", "delta",    "payload", "ts"};
-
-/* As JSON.stringify writes the row that a client gets by SQL. */
-void streams_write_event(trib_json_writer *w, const trib_value values[TRIB_STREAM_COLUMNS]) {
-    trib_jw_object_begin(w);
-    for (size_t i = 0; i < TRIB_STREAM_COLUMNS; i++) {
-        trib_jw_key_c(w, columns[i]);
-        switch (values[i].type) {
-        case TRIB_VALUE_NULL: trib_jw_null(w); break;
-        case TRIB_VALUE_INTEGER: trib_jw_i64(w, values[i].integer); break;
-        case TRIB_VALUE_REAL: trib_jw_f64_js(w, values[i].real); break;
-        case TRIB_VALUE_TEXT: trib_jw_str(w, values[i].bytes); break;
-        case TRIB_VALUE_BLOB: trib_jw_base64(w, values[i].bytes.ptr, values[i].bytes.len); break;
-        }
-    }
-    trib_jw_object_end(w);
-}
+#include "features/streams/tails_int.h"
 
 /* ---- events ---- */
 
@@ -38,25 +19,46 @@ static trib_code read_events(streams_ask *ask, trib_error *err) {
     trib_json_writer w;
     trib_code code = trib_stream_open(&ask->txn, ask->stream_id, &s, err);
     if (code != TRIB_OK) return code;
-    if (s.exists) streams_ask_describe(ask, &s);
+    if (s.exists) streams_ask_describe(ask, &s, s.version);
     if (s.exists && is_known(ask)) {
         ask->status = 304;
         return TRIB_OK;
     }
-    uint64_t shown = 0;
+    uint64_t shown = 0, last = s.version;
     trib_jw_init(&w, &ask->out);
     trib_jw_array_begin(&w);
-    for (size_t i = 0; i < s.count && (ask->limit == 0 || shown < ask->limit); i++) {
+    for (size_t i = 0; i < s.count; i++) {
         if (s.events[i].seq <= ask->after) continue;
-        streams_write_event(&w, s.events[i].values);
+        if (ask->limit != 0 && shown == ask->limit) {
+            last = shown > 0 ? s.events[i - 1].seq : ask->after;
+            break;
+        }
+        trib_stream_write_event(&w, s.events[i].values);
         shown++;
     }
+    if (s.exists) streams_ask_describe(ask, &s, last);
     trib_jw_array_end(&w);
     return TRIB_OK;
 }
 
+/* ?live= in a request for it; HEAD has no body that could go on. */
+static bool is_live(trib_http_request *http, trib_query *query, trib_str *ret) {
+    trib_error ignored;
+    if (trib_str_eq_c(http->method, "HEAD") || trib_query_parse(http->arena, http->query, query, &ignored) != TRIB_OK)
+        return false;
+    const trib_str *live = trib_query_get(query, "live");
+    if (live) *ret = *live;
+    return live != NULL;
+}
+
 void streams_handle_events(trib_http_request *http) {
     trib_error err;
+    trib_query query;
+    trib_str live;
+    if (is_live(http, &query, &live)) {
+        streams_handle_live(http, live, &query);
+        return;
+    }
     streams_ask *ask = streams_ask_new(http, &err);
     if (!ask) return;
     trib_str known = trib_arena_dup(http->arena, trib_http_header(http, "if-none-match"));
@@ -82,7 +84,7 @@ static trib_code read_state(streams_ask *ask, trib_error *err) {
     trib_code code = trib_stream_open(&ask->txn, ask->stream_id, &s, err);
     if (code == TRIB_OK) code = must_exist(ask, &s, err);
     if (code != TRIB_OK) return code;
-    streams_ask_describe(ask, &s);
+    streams_ask_describe(ask, &s, s.version);
     trib_jw_init(&w, &ask->out);
     if (s.type) {
         trib_deal_state_write(s.type, &s.state, &w);
@@ -149,10 +151,11 @@ static trib_code read_verify(streams_ask *ask, trib_error *err) {
     trib_error why;
     trib_code code = trib_stream_open(&ask->txn, ask->stream_id, &s, err);
     if (code == TRIB_OK) code = must_exist(ask, &s, err);
-    if (code != TRIB_OK) return code;
-    trib_code chain = check_chain(&s, &why);
+    if (code != TRIB_OK && code != TRIB_CHAIN_BROKEN) return code;
+    if (code == TRIB_CHAIN_BROKEN) why = *err; /* events are missing, or there are others: they cannot even be loaded */
+    trib_code chain = code == TRIB_OK ? check_chain(&s, &why) : code;
     if (chain != TRIB_OK && chain != TRIB_CHAIN_BROKEN) return trib_error_set(err, chain, NULL);
-    streams_ask_describe(ask, &s);
+    streams_ask_describe(ask, &s, s.version);
     trib_jw_init(&w, &ask->out);
     trib_jw_object_begin(&w);
     trib_jw_member_bool(&w, "ok", chain == TRIB_OK);
@@ -186,7 +189,7 @@ static trib_code close_stream(streams_ask *ask, trib_error *err) {
                          NULL, NULL, err);
     if (code != TRIB_OK) return code;
     s.is_closed = true;
-    streams_ask_describe(ask, &s);
+    streams_ask_describe(ask, &s, s.version);
     trib_jw_init(&w, &ask->out);
     trib_jw_object_begin(&w);
     trib_jw_member_bool(&w, "closed", true);
