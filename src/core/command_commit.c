@@ -8,6 +8,7 @@
  * Whatever can fail has failed before `streams` commits: rows, foreign keys, sizes. What is left (a full disk, a failed
  * sync, a stop) leaves the tenant sealed, with its intent. */
 #include "core/command_int.h"
+#include "core/outbox.h"
 
 /* What the tenant owes once `streams` has committed. No intent: it changes nothing. */
 static trib_code make_intent(trib_command_run *run, command_seat *seat, trib_error *err) {
@@ -76,6 +77,7 @@ static void commit_part(trib_command_run *run, command_seat *seat) {
         intent->ticket = trib_handle_own_ticket(seat->handle);
         trib_intent_committed(commands, intent, seat->db);
         seat->db = NULL; /* it is the intent's */
+        if (trib_tenant_get(seat->tenant, TRIB_TENANT_PUBLISH)) trib_outbox_mark(commands->app->outbox, seat->tenant);
     } else {
         trib_log_event(commands->app->log, TRIB_LOG_WARN, "command_part_late", TRIB_LOG_C("database", intent->db_id),
                        TRIB_LOG_ERR(&err));

@@ -3,7 +3,8 @@
  * taken by the one who carries it over (features/discovery). A mark is a hint, in memory only; what there is to publish
  * stands in the tenant's own database, and at the start everybody is marked.
  *
- * Who writes to a tenant past trib_db_job calls trib_outbox_mark when the commit is durable. Thread: any. */
+ * Who writes to a tenant past trib_db_job (a command does) calls trib_outbox_mark once it has committed; what is read
+ * there then waits at the gate by itself. Thread: any. */
 #ifndef TRIB_CORE_OUTBOX_H
 #define TRIB_CORE_OUTBOX_H
 

@@ -429,7 +429,7 @@ static void a_registry_of_the_first_version_is_taken_over(void **state) {
 
 static void a_registry_of_a_later_version_is_left_alone(void **state) {
     (void)state;
-    static const char *const later[] = {"PRAGMA user_version = 99"}, *const back[] = {"PRAGMA user_version = 4"};
+    static const char *const later[] = {"PRAGMA user_version = 99"}, *const back[] = {"PRAGMA user_version = 5"};
     trib_error err;
     write_control(false, later, 1);
     assert_int_equal(app_test_start(&t, false, &err), TRIB_CONFIG);
