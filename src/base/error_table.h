@@ -77,6 +77,19 @@
     X(STREAM_CLOSED, "STREAM_CLOSED", 409, 9, 0, "the stream is closed")                                                 \
     X(VERSION_CONFLICT, "VERSION_CONFLICT", 409, 10, 0, "the stream is at another version than expected")                \
     X(IDEMPOTENCY_MISMATCH, "IDEMPOTENCY_MISMATCH", 422, 9, 0, "the Idempotency-Key came with another request before")   \
+    X(STREAM_GONE, "STREAM_GONE", 410, 5, 0, "the stream was removed; forks of it are left")                             \
+    X(STREAM_EXISTS, "STREAM_EXISTS", 409, 6, 0, "a stream with other settings is at this path")                         \
+    X(CONTENT_TYPE_MISMATCH, "CONTENT_TYPE_MISMATCH", 409, 9, 0, "the stream has another content type")                  \
+    X(PRODUCER_FENCED, "PRODUCER_FENCED", 403, 7, 0, "the producer writes in a later epoch by now")                      \
+    X(PRODUCER_GAP, "PRODUCER_GAP", 409, 9, 0, "an append of this producer that comes before is missing")                \
+    /* commands over several databases */                                                                                \
+    X(COMMAND_REFUSED, "COMMAND_REFUSED", 409, 9, 0, "what the command changes cannot be part of one")                   \
+    X(COMMAND_TOO_LARGE, "COMMAND_TOO_LARGE", 413, 8, 0, "the command changes too much at once")                         \
+    X(COMMAND_PENDING, "COMMAND_PENDING", 503, 14, 1, "the database waits for the outcome of a command")                 \
+    X(COMMAND_CONFLICT, "COMMAND_CONFLICT", 503, 15, 0, "the database is not the one that a command promised to change") \
+    /* consumers */                                                                                                      \
+    X(SUBSCRIPTION_NOT_FOUND, "SUBSCRIPTION_NOT_FOUND", 404, 5, 0, "there is no such subscription")                      \
+    X(LEASE_LOST, "LEASE_LOST", 409, 9, 0, "the lease of an event had ended")                                            \
     /* durability and damage */                                                                                          \
     X(NOT_COMMITTED, "NOT_COMMITTED", 503, 10, 1, "the disk refused the write; it was undone and may be tried again")    \
     X(COMMIT_OUTCOME_UNKNOWN, "COMMIT_OUTCOME_UNKNOWN", 500, 2, 0, "the disk failed while the commit was made durable")  \

@@ -238,8 +238,8 @@ static const trib_cli_example tail_examples[] = {
     {"trib stream tail ord-1 --offset now --json", "those that come, an object a line"},
 };
 
-extern const trib_command trib_cmd_stream_tail;
-const trib_command trib_cmd_stream_tail = {
+extern const trib_cli_command trib_cmd_stream_tail;
+const trib_cli_command trib_cmd_stream_tail = {
     .name = "stream tail",
     .args = "STREAM",
     .summary = "Follow a stream: its events as they come",
@@ -300,8 +300,8 @@ static const trib_cli_example show_examples[] = {{"trib stream show ord-1 --tena
 static const trib_cli_example state_examples[] = {{"trib stream state ord-1", "status, money, members, tasks"}};
 static const trib_cli_example verify_examples[] = {{"trib stream verify ord-1", "whether its hash chain holds"}};
 
-extern const trib_command trib_cmd_stream_show;
-const trib_command trib_cmd_stream_show = {
+extern const trib_cli_command trib_cmd_stream_show;
+const trib_cli_command trib_cmd_stream_show = {
     .name = "stream show",
     .args = "STREAM",
     .summary = "Show the events of a stream",
@@ -315,8 +315,8 @@ const trib_command trib_cmd_stream_show = {
     .run = run_show,
 };
 
-extern const trib_command trib_cmd_stream_state;
-const trib_command trib_cmd_stream_state = {
+extern const trib_cli_command trib_cmd_stream_state;
+const trib_cli_command trib_cmd_stream_state = {
     .name = "stream state",
     .args = "STREAM",
     .summary = "Show what a stream amounts to: status, money, tasks, stock",
@@ -330,8 +330,8 @@ const trib_command trib_cmd_stream_state = {
     .run = run_state,
 };
 
-extern const trib_command trib_cmd_stream_verify;
-const trib_command trib_cmd_stream_verify = {
+extern const trib_cli_command trib_cmd_stream_verify;
+const trib_cli_command trib_cmd_stream_verify = {
     .name = "stream verify",
     .args = "STREAM",
     .summary = "Check that every event of a stream is as it came, in its place",
@@ -421,8 +421,8 @@ static const trib_cli_example append_examples[] = {
     {"trib stream append ord-1 --tenant bab-hara --opcode 301 --node ord-1", "the restaurant accepts the order"},
 };
 
-extern const trib_command trib_cmd_stream_append;
-const trib_command trib_cmd_stream_append = {
+extern const trib_cli_command trib_cmd_stream_append;
+const trib_cli_command trib_cmd_stream_append = {
     .name = "stream append",
     .args = "STREAM",
     .summary = "Append an event to a stream",

@@ -64,7 +64,27 @@ typedef struct trib_stream {
     const trib_deal_type *type;           /* NULL: no type opens with its first event */
     trib_deal_state state;                /* valid with a type */
     int64_t role_ms[TRIB_DEAL_ROLES_MAX]; /* when the event came that gave a role to the tenant who has it */
+    /* With a type: the number and the time of the event that brought it into its status, for timers (stream_timer.h) */
+    uint64_t status_seq;
+    int64_t status_at_ms;
 } trib_stream;
+
+/* ---- stream_txn.c ---- */
+
+/* Begins, calls body, commits; rolls back after a failure. `begun` is false before the first call, and kept while the
+ * job waits for the turn. body runs again from its start after AGAIN with txn->writes set by itself.
+ * Errors: AGAIN (as it is, the job's own AGAIN), body's, and the store's. Thread: the worker that is inside the handle.
+ */
+trib_code trib_stream_txn_run(trib_stream_txn *txn, bool *begun, trib_code (*body)(void *ctx, trib_error *err),
+                              void *ctx, trib_error *err);
+/* Who names the database itself sees everything: both are empty; who names a tenant sees that tenant's streams. Borrows
+ * from the tenant. Errors: as trib_may; BAD_REQUEST (another system database). Thread: any. */
+trib_code trib_stream_name_asker(const trib_app *app, const trib_principal *principal, const trib_tenant *tenant,
+                                 trib_str *ret_id, trib_str *ret_name, trib_error *err);
+/* Sets who asks from a request whose tenant and principal are named. Owns: the names live as long as the request and
+ * its tenant. Errors: as trib_may; BAD_REQUEST (another system database), NOMEM. Thread: a loop. */
+trib_code trib_stream_txn_name_asker(trib_stream_txn *txn, const trib_http_request *http, bool *ret_may_write,
+                                     trib_error *err);
 
 trib_arg trib_stream_text(trib_str text); /* ptr NULL: NULL */
 trib_arg trib_stream_integer(int64_t integer);
@@ -86,6 +106,8 @@ trib_code trib_stream_look(trib_stream_txn *txn, trib_str id, trib_stream *ret, 
 trib_code trib_stream_open(trib_stream_txn *txn, trib_str id, trib_stream *ret, trib_error *err);
 /* Writes type, status and members as of the state. */
 trib_code trib_stream_store_fold(trib_stream_txn *txn, const trib_stream *s, trib_error *err);
+/* The object of eight members, as JSON.stringify writes the row that a client gets by SQL. */
+void trib_stream_write_event(trib_json_writer *w, const trib_value values[TRIB_STREAM_COLUMNS]);
 /* A row as the rules see it, by a trusted actor. Errors: none; arena->failed. */
 void trib_stream_deal_event(trib_arena *arena, const trib_value values[TRIB_STREAM_COLUMNS], trib_deal_event *ret);
 

@@ -8,6 +8,7 @@
 
 #include "core/control.h"
 #include "core/stream.h"
+#include "core/stream_timer.h"
 
 trib_arg trib_stream_text(trib_str text) {
     trib_arg arg = {.value = {.type = text.ptr ? TRIB_VALUE_TEXT : TRIB_VALUE_NULL}};
@@ -109,10 +110,14 @@ static trib_code fold(trib_stream_txn *txn, trib_stream *s, trib_error *err) {
     trib_deal_state_init(&s->state, txn->arena);
     trib_code code = TRIB_OK;
     for (size_t i = 0; code == TRIB_OK && i < s->count; i++) {
+        int status = s->state.status;
         memcpy(before, s->state.role_tenants, sizeof before);
         trib_stream_deal_event(txn->arena, s->events[i].values, &event);
         code = trib_deal_replay(s->type, &s->state, &event, err);
         note_roles(s, before, s->events[i].at_ms);
+        if (s->state.status == status) continue;
+        s->status_seq = s->events[i].seq;
+        s->status_at_ms = s->events[i].at_ms;
     }
     return code;
 }
@@ -154,6 +159,25 @@ trib_code trib_stream_look(trib_stream_txn *txn, trib_str id, trib_stream *ret, 
     return *ret_whole ? load_events(txn, ret, err) : code;
 }
 
+static const char *const columns[TRIB_STREAM_COLUMNS] = {"id",      "streamId", "opcode",  "nodeId",
+                                                         "pointId", "delta",    "payload", "ts"};
+
+/* As JSON.stringify writes the row that a client gets by SQL. */
+void trib_stream_write_event(trib_json_writer *w, const trib_value values[TRIB_STREAM_COLUMNS]) {
+    trib_jw_object_begin(w);
+    for (size_t i = 0; i < TRIB_STREAM_COLUMNS; i++) {
+        trib_jw_key_c(w, columns[i]);
+        switch (values[i].type) {
+        case TRIB_VALUE_NULL: trib_jw_null(w); break;
+        case TRIB_VALUE_INTEGER: trib_jw_i64(w, values[i].integer); break;
+        case TRIB_VALUE_REAL: trib_jw_f64_js(w, values[i].real); break;
+        case TRIB_VALUE_TEXT: trib_jw_str(w, values[i].bytes); break;
+        case TRIB_VALUE_BLOB: trib_jw_base64(w, values[i].bytes.ptr, values[i].bytes.len); break;
+        }
+    }
+    trib_jw_object_end(w);
+}
+
 /* ---- members ---- */
 
 /* The tenant that the name meant when the event came that gave it the role; another one that has it since is no
@@ -184,7 +208,7 @@ trib_code trib_stream_store_fold(trib_stream_txn *txn, const trib_stream *s, tri
         code = trib_stmt_run(txn->handle, "DELETE FROM _trib_member WHERE streamId = ?1", args, 1, NULL, NULL, err);
     for (size_t i = 0; code == TRIB_OK && s->type && i < s->type->role_count; i++)
         if (s->state.role_tenants[i].len) code = add_member(txn, s, i, err);
-    return code;
+    return code == TRIB_OK ? trib_stream_timers_set(txn, s, err) : code;
 }
 
 static trib_code note_row(void *ctx, const trib_stmt *stmt, trib_error *err) {

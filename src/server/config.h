@@ -57,6 +57,8 @@
     X(slow_statement_ms, COUNT, "0", "N", "log statements that run at least as many milliseconds; 0: none", "500")     \
     X(scrub_every, DURATION, "7d", "TIME", "all databases are read and checked as often; 0: only when asked", "30d")   \
     X(scrub_rate, BYTES, "8MiB", "SIZE", "bytes that a scrub reads in a second; 0: as fast as the disk", "32MiB")      \
+    X(webhook_private, BOOL, "false", "",                                                                              \
+      "webhooks may go to http:// and to private and loopback addresses; for tests", "true")                           \
     X(test_hooks, BOOL, "false", "",                                                                                   \
       "the SQL texts .close_ws and .close_tcp break the connection, for tests of clients", "true")                     \
     X(log_level, LEVEL, "info", "debug|info|warn|error", "least of what is logged; debug logs each request", "debug")  \

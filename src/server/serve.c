@@ -131,6 +131,7 @@ static void fill_settings(const trib_serve_options *options, trib_settings *sett
         .max_row_bytes = config->max_row,
         .max_import_bytes = config->max_import,
         .max_batch_steps = config->max_batch_steps,
+        .webhook_private = config->webhook_private,
         .test_hooks = config->test_hooks,
     };
 }

@@ -171,6 +171,7 @@ static void set_state(trib_db *db, trib_db_state state) {
 
 trib_code trib_db_open(trib_db *db, trib_error *err) {
     const trib_disk *disk = db->store->disk;
+    atomic_store(&db->sealed, trib_db_owes(db));
     trib_code code = db->releasing ? TRIB_OK : trib_db_quarantine_read(db, err);
     if (code != TRIB_OK) return code;
     int64_t db_size = disk->size(disk->ctx, db->paths.db);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "store/attach.h"
+#include "store/redo_int.h"
 
 enum { LOOKASIDE_SLOT_BYTES = 512, LOOKASIDE_SLOTS = 40, CACHE_BYTES_DEFAULT = 256 << 10 };
 
@@ -62,7 +63,11 @@ static void close_connection(sqlite3 *sqlite) {
 
 void trib_handle_disconnect(trib_handle *h) {
     if (!h->sqlite) return;
+    trib_seal_if_promised(h);
     trib_guests_closing(h);
+    trib_redo_end(h);
+    trib_redo_free(h->redo);
+    h->redo = NULL;
     trib_stmt_cache_free(h->cache);
     h->cache = NULL;
     trib_policy_detach(h);
@@ -81,6 +86,8 @@ int trib_handle_touch(trib_handle *h) {
 
 void trib_handle_rollback(trib_handle *h) {
     if (!h->sqlite) return;
+    trib_seal_if_promised(h);
+    trib_redo_end(h);
     for (sqlite3_stmt *s = sqlite3_next_stmt(h->sqlite, NULL); s; s = sqlite3_next_stmt(h->sqlite, s)) {
         if (!sqlite3_stmt_busy(s)) continue;
         /* A reset would commit what a statement of its own transaction has written so far (INSERT ... RETURNING), and
@@ -278,6 +285,10 @@ static void drop(trib_handle *h) {
     free(h);
 }
 
+void trib_handle_drop_inside(trib_handle *h) {
+    drop(h);
+}
+
 /* How many idle handles nobody has needed since the last time this was asked. */
 static uint32_t count_spare(trib_db *db) {
     int64_t now = trib_env_mono_ns(db->store->env);
@@ -358,6 +369,19 @@ trib_code trib_handle_take_inside(trib_db *db, bool own_work, trib_handle **ret,
     return code == TRIB_OK ? make_ready(h, ret, err) : code;
 }
 
+trib_code trib_handle_take_fresh(trib_db *db, trib_handle **ret, trib_error *err) {
+    trib_db_lock(db);
+    trib_code code = trib_db_state_error(db, err);
+    trib_handle *h = code == TRIB_OK ? add_locked(db) : NULL;
+    if (code == TRIB_OK && !h) code = trib_error_set(err, TRIB_NOMEM, NULL);
+    if (h) {
+        h->inside = h->own_work = true;
+        db->inside_count++;
+    }
+    trib_db_unlock(db);
+    return h ? make_ready(h, ret, err) : code;
+}
+
 /* Back to the idle ones, or away. The caller is inside and the connection is clean. */
 void trib_handle_give_inside(trib_handle *h) {
     trib_db *db = h->db;
@@ -434,6 +458,7 @@ void trib_handle_give(trib_handle *h) {
         bool gone = db->state == TRIB_DB_QUARANTINED || db->state == TRIB_DB_BROKEN;
         while (gone && h->inside) /* a database that is attached to it closes it */
             trib_cond_wait(db->store->env, db->changed, db->lock, -1);
+        h->bound = false;
         if (gone) unlink_handle(db, h);
         else h->given = true;
         trib_db_unlock(db);
@@ -449,7 +474,7 @@ void trib_handle_give(trib_handle *h) {
         if (trib_policy_reset(h, NULL) != TRIB_OK) trib_handle_disconnect(h);
         trib_policy_set_account(NULL);
     }
-    h->settings_changed = h->strict = false;
+    h->settings_changed = h->strict = h->bound = false;
     atomic_store(&h->copying, false);
     trib_handle_give_inside(h);
 }
@@ -612,6 +637,7 @@ trib_code trib_handle_before_step(trib_handle *h, bool needs_turn, trib_error *e
     trib_db *db = h->db;
     trib_handle_take_interrupts(h);
     if (atomic_load(&h->interrupted)) return interrupted_now(h, err);
+    if (h->bound && sqlite3_get_autocommit(h->sqlite)) return trib_error_set(err, TRIB_TRANSACTION_TIMEOUT, NULL);
     h->waits_read = false;
     h->commit_failed = false;
     trib_guests_before_step(h);
@@ -639,6 +665,7 @@ void trib_handle_after_step(trib_handle *h, int rc) {
     bool had_turn = h->has_turn;
     if (had_turn) {
         bool known = trib_log_harvest(h);
+        h->own_ticket = atomic_load(&db->raised); /* before the turn goes on */
         if (!known || db->log.in_doubt || atomic_load(&db->log.sync_failed)) trib_fail_begin(db);
     }
     if (had_turn) h->wrote = true;

@@ -19,34 +19,9 @@ static void ask_free(streams_ask *ask) {
     free(ask);
 }
 
-static trib_code run(trib_handle *handle, const char *sql, trib_error *err) {
-    return trib_stmt_run(handle, sql, NULL, 0, NULL, NULL, err);
-}
-
 /* ---- on a worker ---- */
 
-trib_code streams_transaction(trib_stream_txn *txn, trib_handle *handle, bool *begun,
-                              trib_code (*body)(void *, trib_error *), void *ctx, trib_error *err) {
-    trib_code code = TRIB_OK;
-    if (!*begun) {
-        trib_arena_reset(txn->arena);
-        code = run(handle, txn->writes ? "BEGIN IMMEDIATE" : "BEGIN", err);
-        if (code != TRIB_OK) return code; /* AGAIN: the turn is not there yet */
-        *begun = true;
-    }
-    bool wrote = txn->writes;
-    txn->handle = handle;
-    code = body(ctx, err);
-    if (code == TRIB_OK && txn->arena->failed) code = trib_error_set(err, TRIB_NOMEM, NULL);
-    if (code == TRIB_OK) return run(handle, "COMMIT", err);
-    trib_error ignored;
-    (void)run(handle, "ROLLBACK", &ignored);
-    *begun = false;
-    if (code != TRIB_AGAIN || wrote) return code;
-    return streams_transaction(txn, handle, begun, body, ctx, err); /* once: what may write does not ask again */
-}
-
-static trib_code ask_body(void *ctx, trib_error *err) {
+static trib_code body(void *ctx, trib_error *err) {
     streams_ask *ask = ctx;
     trib_buf_clear(&ask->out);
     trib_code code = ask->body(ask, err);
@@ -54,9 +29,10 @@ static trib_code ask_body(void *ctx, trib_error *err) {
 }
 
 static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
-    trib_code code = trib_db_job_take_pending(job, err);
     streams_ask *ask = of_job(job);
-    return code == TRIB_OK ? streams_transaction(&ask->txn, handle, &ask->begun, ask_body, ask, err) : code;
+    trib_code code = trib_db_job_take_pending(job, err);
+    ask->txn.handle = handle;
+    return code == TRIB_OK ? trib_stream_txn_run(&ask->txn, &ask->begun, body, ask, err) : code;
 }
 
 /* ---- on the loop ---- */
@@ -89,27 +65,6 @@ static void finished(trib_db_job *job) {
     ask_free(ask);
 }
 
-/* Who names the database itself sees everything; who names a tenant sees that tenant's streams. */
-trib_code streams_name_asker(const streams_module *module, const trib_principal *principal, const trib_tenant *tenant,
-                             trib_str *ret_id, trib_str *ret_name, trib_error *err) {
-    *ret_id = *ret_name = (trib_str){0};
-    trib_code code = trib_may(principal, tenant, TRIB_ACTION_READ, trib_env_wall_ms(module->app->env), err);
-    if (code != TRIB_OK || tenant == module->tenant) return code;
-    if (tenant->system)
-        return trib_error_set(err, TRIB_BAD_REQUEST, "the database \"%s\" has no streams; name a tenant, or streams",
-                              tenant->name);
-    *ret_id = trib_str_c(tenant->id);
-    *ret_name = trib_str_c(tenant->name);
-    return TRIB_OK;
-}
-
-static trib_code name_asker(streams_ask *ask, trib_http_request *http, trib_error *err) {
-    int64_t now_ms = trib_env_wall_ms(http->app->env);
-    ask->may_write = trib_may(http->principal, http->tenant, TRIB_ACTION_WRITE, now_ms, NULL) == TRIB_OK;
-    return streams_name_asker(ask->module, http->principal, http->tenant, &ask->txn.tenant_id, &ask->txn.tenant_name,
-                              err);
-}
-
 streams_ask *streams_ask_new(trib_http_request *http, trib_error *err) {
     streams_ask *ask = calloc(1, sizeof *ask);
     if (!ask) {
@@ -123,7 +78,7 @@ streams_ask *streams_ask_new(trib_http_request *http, trib_error *err) {
     ask->status = 200;
     trib_buf_init(&ask->out, STREAMS_ANSWER_MAX_BYTES);
     trib_arena_init(&ask->arena, TRIB_STREAM_ARENA_MAX_BYTES);
-    trib_code code = name_asker(ask, http, err);
+    trib_code code = trib_stream_txn_name_asker(&ask->txn, http, &ask->may_write, err);
     if (code == TRIB_OK && http->path_param_count > 0) {
         ask->stream_id = http->path_params[0];
         if (ask->stream_id.len == 0 || ask->stream_id.len > TRIB_STREAM_ID_MAX_BYTES)

@@ -69,7 +69,7 @@ static trib_code take_event(void *ctx, const trib_stmt *stmt, trib_error *err) {
     news_place place = {news->json.len, news->sse.len};
     trib_buf_add_bytes(&news->at, &place, sizeof place);
     trib_jw_init(&w, &news->json);
-    streams_write_event(&w, values);
+    trib_stream_write_event(&w, values);
     trib_buf_printf(&news->sse, "id: %llu\ndata: ", (unsigned long long)seq);
     trib_buf_add(&news->sse, trib_str_sub(trib_buf_str(&news->json), place.json, news->json.len));
     trib_buf_add(&news->sse, TRIB_STR("\n\n"));

@@ -137,7 +137,8 @@ static trib_code body(void *ctx, trib_error *err) {
 static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     streams_pump *pump = (streams_pump *)(void *)job;
     trib_code code = trib_db_job_take_pending(job, err);
-    return code == TRIB_OK ? streams_transaction(&pump->txn, handle, &pump->begun, body, pump, err) : code;
+    pump->txn.handle = handle;
+    return code == TRIB_OK ? trib_stream_txn_run(&pump->txn, &pump->begun, body, pump, err) : code;
 }
 
 static void finished(trib_db_job *job) {

@@ -5,25 +5,6 @@
 
 #include "features/streams/tails_int.h"
 
-static const char *const columns[TRIB_STREAM_COLUMNS] = {"id",      "streamId", "opcode",  "nodeId",
-                                                         "pointId", "delta",    "payload", "ts"};
-
-/* As JSON.stringify writes the row that a client gets by SQL. */
-void streams_write_event(trib_json_writer *w, const trib_value values[TRIB_STREAM_COLUMNS]) {
-    trib_jw_object_begin(w);
-    for (size_t i = 0; i < TRIB_STREAM_COLUMNS; i++) {
-        trib_jw_key_c(w, columns[i]);
-        switch (values[i].type) {
-        case TRIB_VALUE_NULL: trib_jw_null(w); break;
-        case TRIB_VALUE_INTEGER: trib_jw_i64(w, values[i].integer); break;
-        case TRIB_VALUE_REAL: trib_jw_f64_js(w, values[i].real); break;
-        case TRIB_VALUE_TEXT: trib_jw_str(w, values[i].bytes); break;
-        case TRIB_VALUE_BLOB: trib_jw_base64(w, values[i].bytes.ptr, values[i].bytes.len); break;
-        }
-    }
-    trib_jw_object_end(w);
-}
-
 /* ---- events ---- */
 
 /* A peer that has this version already. */
@@ -52,7 +33,7 @@ static trib_code read_events(streams_ask *ask, trib_error *err) {
             last = shown > 0 ? s.events[i - 1].seq : ask->after;
             break;
         }
-        streams_write_event(&w, s.events[i].values);
+        trib_stream_write_event(&w, s.events[i].values);
         shown++;
     }
     if (s.exists) streams_ask_describe(ask, &s, last);

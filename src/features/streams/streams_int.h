@@ -52,16 +52,7 @@ struct streams_ask {
  * shape), and as trib_db_start. Thread: the one that starts the server. */
 trib_code streams_prepare(trib_app *app, const trib_tenant *tenant, trib_error *err);
 
-/* ask.c. Body in one transaction, which may begin anew: after AGAIN with txn->writes set it does so at once, and where
- * it writes, AGAIN before the body was called means that the turn is not there yet. txn->arena is empty when body
- * begins. */
-trib_code streams_transaction(trib_stream_txn *txn, trib_handle *handle, bool *begun,
-                              trib_code (*body)(void *ctx, trib_error *err), void *ctx, trib_error *err);
-/* Who asks, for txn->tenant_id and ->tenant_name: empty where `streams` itself is named. Borrows from the tenant.
- * Errors: as trib_may, BAD_REQUEST. */
-trib_code streams_name_asker(const streams_module *module, const trib_principal *principal, const trib_tenant *tenant,
-                             trib_str *ret_id, trib_str *ret_name, trib_error *err);
-/* NULL: it has been answered. */
+/* ask.c. NULL: it has been answered. */
 streams_ask *streams_ask_new(trib_http_request *http, trib_error *err);
 /* Answers in the end, whatever happens. Thread: the request's loop. */
 void streams_ask_submit(streams_ask *ask);
@@ -78,7 +69,6 @@ trib_code streams_ask_page(streams_ask *ask, trib_error *err);
 trib_code streams_check_write(const streams_ask *ask, trib_error *err);
 
 /* read.c, list.c, append.c: handlers of routes.c */
-void streams_write_event(trib_json_writer *w, const trib_value values[TRIB_STREAM_COLUMNS]);
 void streams_handle_events(trib_http_request *http);
 void streams_handle_state(trib_http_request *http);
 void streams_handle_verify(trib_http_request *http);

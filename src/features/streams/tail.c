@@ -62,7 +62,8 @@ static trib_code body(void *ctx, trib_error *err) {
 static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     streams_read *read = (streams_read *)(void *)job;
     trib_code code = trib_db_job_take_pending(job, err);
-    return code == TRIB_OK ? streams_transaction(&read->txn, handle, &read->begun, body, read, err) : code;
+    read->txn.handle = handle;
+    return code == TRIB_OK ? trib_stream_txn_run(&read->txn, &read->begun, body, read, err) : code;
 }
 
 static void read_came(streams_tail *tail, trib_code code, const trib_error *err, const streams_news *news);
@@ -264,7 +265,7 @@ trib_code streams_tail_begin(streams_tail *tail, trib_error *err) {
     trib_list_init(&tail->in_topic);
     trib_list_init(&tail->in_lane);
     trib_str id, name;
-    trib_code code = streams_name_asker(tail->module, tail->principal, tail->tenant, &id, &name, err);
+    trib_code code = trib_stream_name_asker(tail->module->app, tail->principal, tail->tenant, &id, &name, err);
     if (code == TRIB_OK) code = streams_hub_add(tail->module->hub, tail, err);
     if (code != TRIB_OK) return code;
     code = submit_read(tail, err);

@@ -247,7 +247,7 @@ void streams_handle_socket(trib_http_request *http) {
     streams_module *module = http->module_state;
     live_socket *socket = NULL;
     trib_str id, name;
-    trib_code code = streams_name_asker(module, http->principal, tenant, &id, &name, &err);
+    trib_code code = trib_stream_name_asker(http->app, http->principal, tenant, &id, &name, &err);
     if (code == TRIB_OK) socket = calloc(1, sizeof *socket);
     if (code == TRIB_OK && !socket) trib_error_set(&err, TRIB_NOMEM, NULL);
     if (!socket) {
