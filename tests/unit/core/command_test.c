@@ -250,6 +250,27 @@ static void a_part_that_is_lost_is_done_again(void **state) {
     intents_do_not_stay(state);
 }
 
+/* The database stays in service, as where the disk is full for a moment. */
+static void roll_back_part(void *ctx, int point) {
+    trib_db *db = NULL;
+    if (point != TRIB_COMMAND_POINT_DURABLE) return;
+    atomic_store(&at_point, NULL);
+    assert_int_equal(trib_store_db_get(t.app.store, trib_str_c(((trib_tenant *)ctx)->id), NULL, &db, NULL), TRIB_OK);
+    trib_handle_rollback(db->turn_owner);
+    trib_db_unref(db);
+}
+
+static void nobody_gets_in_before_it_is_done_again(void **state) {
+    move m = {.name = "full", .from = "bab-hara", .to = "ali", .n = 3};
+    at_point_ctx = tenants[1];
+    atomic_store(&at_point, roll_back_part);
+    start(&m);
+    assert_int_equal(end(&m), TRIB_OK);
+    assert_int_equal(ask(tenants[1], "SELECT n FROM orders WHERE id = 'full'"), -3);
+    assert_int_equal(all_stock(), TENANTS * STOCK);
+    intents_do_not_stay(state);
+}
+
 /* ---- waits ---- */
 
 typedef struct holder {
@@ -359,6 +380,7 @@ int main(void) {
         cmocka_unit_test(commands_on_the_same_tenants_go_one_after_the_other),
         cmocka_unit_test(intents_do_not_stay),
         cmocka_unit_test(a_part_that_is_lost_is_done_again),
+        cmocka_unit_test(nobody_gets_in_before_it_is_done_again),
         cmocka_unit_test(a_busy_tenant_holds_up_nobody_else_for_long),
         cmocka_unit_test(a_peer_that_has_gone_ends_it),
         cmocka_unit_test(a_turn_that_is_taken_away_takes_everything_back),
