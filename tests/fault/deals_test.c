@@ -329,16 +329,16 @@ static void check_all(talk *t) {
         snprintf(name, sizeof name, "w%d", i);
         must(t, name, "SELECT count(*) FROM points WHERE availability = 'idle' AND openNow", "2", "all are idle");
     }
-    must(t, "streams",
-         "WITH j AS (SELECT streamId s, nodeId w, rowid a, payload ->> 'picker' IS NOT NULL p, (SELECT min(r.rowid) "
-         "FROM "
-         "events r WHERE r.streamId = e.streamId AND r.rowid > e.rowid AND (r.opcode = 309 OR (payload ->> 'picker' IS "
-         "NULL AND r.opcode IN (503, 603)) OR (payload ->> 'picker' IS NOT NULL AND r.opcode = 305))) b FROM events e "
-         "WHERE "
-         "opcode = 302 AND payload ->> 'courier' IS NULL) SELECT count(*) FROM j x JOIN j y ON x.w = y.w AND x.p = y.p "
-         "AND "
-         "x.a < y.a AND y.a < coalesce(x.b, 1e15)",
-         "0", "no worker has two jobs");
+    must(
+        t, "streams",
+        "WITH j AS (SELECT streamId s, nodeId w, rowid a, e.payload ->> 'picker' IS NOT NULL p, (SELECT min(r.rowid) "
+        "FROM "
+        "events r WHERE r.streamId = e.streamId AND r.rowid > e.rowid AND (r.opcode = 309 OR (e.payload ->> 'picker' "
+        "IS "
+        "NULL AND r.opcode IN (503, 603)) OR (e.payload ->> 'picker' IS NOT NULL AND r.opcode = 305))) b FROM events e "
+        "WHERE opcode = 302 AND payload ->> 'courier' IS NULL) SELECT count(*) FROM j x JOIN j y ON x.w = y.w AND "
+        "x.p = y.p AND x.a < y.a AND y.a < coalesce(x.b, 1e15)",
+        "0", "no worker has two jobs");
     must(t, "streams",
          "WITH r AS (SELECT o.nodeId n, o.payload ->> 'start' f, o.payload ->> 'end' u, a.rowid a, (SELECT "
          "min(z.rowid) FROM "
