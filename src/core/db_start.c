@@ -1,21 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See db_start.h: the store's way of a job (open, handle, enter, leave, gate), walked on the calling thread. */
+#include <stdatomic.h>
+
 #include "core/db_start.h"
 
-static void never_granted(trib_turn_waiter *waiter, trib_code code) {
-    (void)waiter;
-    (void)code;
+/* A checkpoint of what the last stop has left may have the turn. It ends within milliseconds on a thread of its own,
+ * and this one has nothing else to do: it looks until the turn is its own. The bound stops a start that would hang. */
+#define LOOKS_MAX UINT64_C(4000000000)
+
+typedef struct turn_wait {
+    trib_turn_waiter waiter; /* first */
+    _Atomic int code;        /* AGAIN until it is granted */
+} turn_wait;
+
+static void granted(trib_turn_waiter *waiter, trib_code code) {
+    atomic_store(&((turn_wait *)(void *)waiter)->code, (int)code);
+}
+
+static trib_code wait_turn(trib_handle *handle, trib_error *err) {
+    turn_wait wait = {.waiter = {.granted = granted}, .code = TRIB_AGAIN};
+    trib_code code = trib_turn_wait(handle, &wait.waiter, err);
+    if (code != TRIB_AGAIN) return code;
+    for (uint64_t i = 0; i < LOOKS_MAX && atomic_load(&wait.code) == TRIB_AGAIN; i++) {}
+    if (atomic_load(&wait.code) == TRIB_AGAIN && trib_turn_cancel(handle, &wait.waiter))
+        return trib_error_set(err, TRIB_INTERNAL, "a database of the server is in use while the server starts");
+    while (atomic_load(&wait.code) == TRIB_AGAIN) {} /* it is being granted */
+    code = (trib_code)atomic_load(&wait.code);
+    return code == TRIB_OK ? code : trib_error_set(err, code, NULL);
 }
 
 trib_code trib_db_start_run(trib_handle *handle, const char *sql, const trib_arg *args, size_t arg_count,
                             trib_code (*row)(void *, const trib_stmt *, trib_error *), void *ctx, trib_error *err) {
     trib_code code = trib_stmt_run(handle, sql, args, arg_count, row, ctx, err);
     if (code != TRIB_AGAIN) return code;
-    trib_turn_waiter waiter = {.granted = never_granted};
-    code = trib_turn_wait(handle, &waiter, err);
-    if (code != TRIB_OK)
-        return trib_error_set(err, TRIB_INTERNAL, "a database of the server is in use while the server starts");
-    return trib_stmt_run(handle, sql, args, arg_count, row, ctx, err);
+    code = wait_turn(handle, err);
+    return code == TRIB_OK ? trib_stmt_run(handle, sql, args, arg_count, row, ctx, err) : code;
 }
 
 /* ---- until it is durable ---- */

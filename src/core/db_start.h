@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Work on a system database while the server starts: before the loops and workers have anything to do, so it may block,
- * and the turn is always free. */
+/* Work on a system database while the server starts: before the loops and workers have anything to do, so it may block;
+ * only a checkpoint of what the last stop has left may have the turn for a moment. */
 #ifndef TRIB_CORE_DB_START_H
 #define TRIB_CORE_DB_START_H
 
