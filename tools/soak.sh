@@ -9,6 +9,7 @@ export TRIB_TEST_DEALS="${TRIB_TEST_DEALS:-1000}"
 export TRIB_TEST_CRASH_CYCLES="${TRIB_TEST_CRASH_CYCLES:-500}" TRIB_TEST_POWER_CUTS="${TRIB_TEST_POWER_CUTS:-100000}"
 export TRIB_TEST_SESSION_STEPS="${TRIB_TEST_SESSION_STEPS:-1000000}" TRIB_TEST_FUZZ_SECONDS="${TRIB_TEST_FUZZ_SECONDS:-600}"
 export TRIB_TEST_SYNC_ROUNDS="${TRIB_TEST_SYNC_ROUNDS:-100000}" TRIB_SOAK=1
+export TRIB_TEST_TAIL_CYCLES="${TRIB_TEST_TAIL_CYCLES:-500}"
 state=build/soak
 report=docs/soak-report.md
 [ "${1:-}" != --restart ] || rm -rf "$state"
@@ -36,7 +37,7 @@ done
     echo
     echo "$(date -u +%Y-%m-%d), commit $commit, $(nproc) cores ($(uname -m)), $(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)."
     echo "Crash loop $TRIB_TEST_CRASH_CYCLES cycles, power cut $TRIB_TEST_POWER_CUTS cuts, sessions $TRIB_TEST_SESSION_STEPS steps, replicas" \
-        "$TRIB_TEST_SYNC_ROUNDS syncs, fuzzing" \
+        "$TRIB_TEST_SYNC_ROUNDS syncs, tails $TRIB_TEST_TAIL_CYCLES kills, fuzzing" \
         "$TRIB_TEST_FUZZ_SECONDS s a target."
     echo
     echo "| stage | seconds | result |"

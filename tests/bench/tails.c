@@ -13,7 +13,7 @@
 #include "integration/talk.h"
 #include "integration/ws_client.h"
 
-enum { EVENTS_PER_S = 60, SLOW = 10, READ_BYTES = 64 << 10, SPARE_FDS = 200 };
+enum { EVENTS_PER_S = 60, SLOW = 10, READ_BYTES = 64 << 10, SPARE_FDS = 200, EVENTS_MAX = 36000 };
 
 /* Every event's object begins so, in each form. */
 static const char mark[] = "{\"id\":\"";
@@ -31,7 +31,7 @@ typedef struct bench {
     unsigned count;
     int epoll;
     unsigned long delivered;
-    double latency_ms, sent_ms;
+    double latency_ms, sent_ms[EVENTS_MAX];
 } bench;
 
 static double now_ms(void) {
@@ -98,9 +98,8 @@ static void take(bench *b, reader *r) {
             r->matched = bytes[i] == mark[r->matched] ? r->matched + 1 : bytes[i] == mark[0];
             if (r->matched < sizeof mark - 1) continue;
             r->matched = 0;
-            r->events++;
+            b->latency_ms += now_ms() - b->sent_ms[r->events++];
             b->delivered++;
-            b->latency_ms += now_ms() - b->sent_ms;
         }
     }
 }
@@ -118,7 +117,7 @@ static void take_until(bench *b, double until_ms) {
 static double play(bench *b, const char *stream, unsigned seconds) {
     double cpu = cpu_ms(b), begin = now_ms();
     for (unsigned i = 0; i < seconds * EVENTS_PER_S; i++) {
-        b->sent_ms = now_ms();
+        b->sent_ms[i] = now_ms();
         append(b, stream);
         take_until(b, begin + 1000.0 * (i + 1) / EVENTS_PER_S);
     }
@@ -155,6 +154,7 @@ int main(int argc, char **argv) {
     struct rlimit files;
     b.count = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 1000;
     unsigned seconds = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 5;
+    if (seconds == 0 || seconds * EVENTS_PER_S > EVENTS_MAX) die("SECONDS: 1 to 600");
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);

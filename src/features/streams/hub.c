@@ -53,7 +53,8 @@ struct streams_lane {
     trib_list todo, tails; /* lane_entry.link; streams_tail.in_lane */
     trib_map topics;
     uint64_t shown_no;
-    bool shows; /* the first of todo is under way */
+    bool shows;       /* the first of todo is under way */
+    int64_t spent_ns; /* showing what came with the last look */
 };
 
 struct streams_hub {
@@ -65,6 +66,7 @@ struct streams_hub {
     bool is_pumping, dirty, ends;
     bool more; /* the look before did not see all */
     int64_t looked_ns, beat_ns;
+    int64_t next_look_ns; /* not before: the loops have shown much, and events that wait are shown together */
     trib_map topics, tenants;
     size_t tails;
     streams_lane *lanes[STREAMS_LANES_MAX];
@@ -84,7 +86,8 @@ static void unlock(streams_hub *hub) {
 /* Lock held. */
 static void pump_if_due(streams_hub *hub) {
     if (hub->is_pumping || hub->ends || !hub->dirty) return;
-    int64_t since_ns = trib_env_mono_ns(hub->env) - hub->looked_ns;
+    int64_t now_ns = trib_env_mono_ns(hub->env), since_ns = now_ns - hub->looked_ns;
+    if (now_ns < hub->next_look_ns) return; /* the ticker comes back */
     if (hub->tails == 0 && !hub->more && since_ns < STREAMS_CENSUS_MS * INT64_C(1000000)) return;
     hub->dirty = false;
     hub->is_pumping = true;
@@ -227,6 +230,20 @@ static void beat_all(streams_lane *lane) {
     streams_tail_beat(TRIB_LIST_ITEM(link, streams_tail, in_lane), now_ms, now_ns);
 }
 
+/* All is shown. A stream with thousands of readers costs a write for each of them and look; with a pause between looks
+ * events share the writes, and the loop has time for others. */
+static void pause_after(streams_lane *lane) {
+    streams_hub *hub = lane->hub;
+    int64_t pause_ns = lane->spent_ns * STREAMS_PAUSE_FACTOR;
+    lane->spent_ns = 0;
+    if (pause_ns < STREAMS_PAUSE_LEAST_MS * INT64_C(1000000)) return;
+    if (pause_ns > STREAMS_PAUSE_MAX_MS * INT64_C(1000000)) pause_ns = STREAMS_PAUSE_MAX_MS * INT64_C(1000000);
+    int64_t until_ns = trib_env_mono_ns(hub->env) + pause_ns;
+    lock(hub);
+    if (until_ns > hub->next_look_ns) hub->next_look_ns = until_ns;
+    unlock(hub);
+}
+
 static void lane_run(trib_job *job) {
     streams_lane *lane = lane_of(job);
     streams_hub *hub = lane->hub;
@@ -241,7 +258,10 @@ static void lane_run(trib_job *job) {
         TRIB_LIST_EACH_SAFE(link, &lane->tails)
         streams_tail_catch_up(TRIB_LIST_ITEM(link, streams_tail, in_lane));
     }
+    int64_t began_ns = trib_env_mono_ns(hub->env);
     bool all = show_todo(lane);
+    lane->spent_ns += trib_env_mono_ns(hub->env) - began_ns;
+    if (all) pause_after(lane);
     if (beat) beat_all(lane);
     while (drain && !trib_list_is_empty(&lane->tails))
         streams_tail_finish(TRIB_LIST_ITEM(lane->tails.next, streams_tail, in_lane), STREAMS_END_DRAINED, NULL);

@@ -35,6 +35,9 @@ enum {
     STREAMS_LANES_MAX = 64,              /* loops */
     STREAMS_LANE_NEWS_MAX = 1024,        /* that wait for one loop; past it its tails read the database */
     STREAMS_LANE_SLICE = 200,            /* tails that are shown news before the loop's sockets get their turn */
+    STREAMS_PAUSE_FACTOR = 3,         /* times as long as the last news took to be shown, no new ones are looked for: */
+    STREAMS_PAUSE_LEAST_MS = 5,       /* where that is as long as this, and no longer than the next. Readers of one */
+    STREAMS_PAUSE_MAX_MS = 100,       /* stream do not take a loop from everybody else */
     STREAMS_BEAT_MS = 250,            /* tails are looked after so often: time-outs, tokens, reads to be tried again */
     STREAMS_HEARTBEAT_MS = 10 * 1000, /* without an event: a comment, so that nobody on the way closes the socket */
     STREAMS_CENSUS_MS = 1000,         /* without a tail the log is looked at so often, to count it */
