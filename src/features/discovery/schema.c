@@ -8,7 +8,8 @@
  *   _trib_search    FTS5 over titles, the texts in payloads, and types, with the tokenizer `trib`
  *   _trib_applied   how far each tenant's outbox has come (outbox.c)
  *
- * The indexes are keyed by rowids; a REPLACE that gives a row another one fires the triggers of DELETE here
+ * A kind is 1 wide: were it 0, every box of the tree would have no volume, and the tree would not know where to put a
+ * place. The indexes are keyed by rowids; a REPLACE that gives a row another one fires the triggers of DELETE here
  * (recursive_triggers, store/policy.c). */
 #include <stdio.h>
 
@@ -28,7 +29,7 @@
     "INSERT INTO _trib_kind(name) SELECT " type " WHERE " type " IS NOT NULL "                                         \
     "AND NOT EXISTS (SELECT 1 FROM _trib_kind WHERE name = " type "); "
 #define PLACE(row)                                                                                                     \
-    "INSERT INTO _trib_place SELECT " row ".rowid, " row ".lat, " row ".lat, " row ".lng, " row ".lng, k, k FROM "     \
+    "INSERT INTO _trib_place SELECT " row ".rowid, " row ".lat, " row ".lat, " row ".lng, " row ".lng, k, k + 1 FROM " \
     "(SELECT " KIND_OF("(SELECT nodeType FROM nodes WHERE workspaceId = " row ".workspaceId AND id = " row             \
                        ".nodeId)") " AS k) WHERE " OPEN(row) "; "
 #define UNPLACE(row) "DELETE FROM _trib_place WHERE n = " row ".rowid; "
@@ -36,7 +37,7 @@
 #define PLACE_ALL(row)                                                                                                 \
     "DELETE FROM _trib_place WHERE n IN (SELECT rowid FROM points WHERE workspaceId = " row ".workspaceId AND "        \
     "nodeId = " row ".id); "                                                                                           \
-    "INSERT INTO _trib_place SELECT p.rowid, p.lat, p.lat, p.lng, p.lng, k, k FROM points p, (SELECT " KIND_OF(        \
+    "INSERT INTO _trib_place SELECT p.rowid, p.lat, p.lat, p.lng, p.lng, k, k + 1 FROM points p, (SELECT " KIND_OF(    \
         "(SELECT nodeType FROM nodes WHERE workspaceId = " row ".workspaceId AND id = " row                            \
         ".id)") " AS k) "                                                                                              \
                 "WHERE p.workspaceId = " row ".workspaceId AND p.nodeId = " row ".id AND " OPEN("p") "; "
@@ -91,7 +92,7 @@ static const char *const take_over[] = {
     "INSERT INTO _trib_kind(name) SELECT DISTINCT nodeType FROM nodes WHERE nodeType IS NOT NULL",
     "INSERT INTO _trib_search(rowid, title, body, kind) SELECT r.rowid, r.title, " BODY(
         "r") ", r.nodeType FROM nodes r",
-    "INSERT INTO _trib_place SELECT p.rowid, p.lat, p.lat, p.lng, p.lng, k, k FROM (SELECT p.rowid, p.*, " KIND_OF(
+    "INSERT INTO _trib_place SELECT p.rowid, p.lat, p.lat, p.lng, p.lng, k, k + 1 FROM (SELECT p.rowid, p.*, " KIND_OF(
         "(SELECT nodeType FROM nodes WHERE workspaceId = p.workspaceId AND id = p.nodeId)") " AS k FROM points p) p "
                                                                                             "WHERE " OPEN("p"),
 };
