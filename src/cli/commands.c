@@ -29,6 +29,10 @@ extern const trib_command trib_cmd_import_sqld;
 extern const trib_command trib_cmd_export;
 extern const trib_command trib_cmd_stream_types;
 extern const trib_command trib_cmd_stream_check;
+extern const trib_command trib_cmd_stream_archive;
+extern const trib_command trib_cmd_stream_restore;
+extern const trib_command trib_cmd_archive_status;
+extern const trib_command trib_cmd_archive_verify;
 extern const trib_command trib_cmd_config_show;
 extern const trib_command trib_cmd_version;
 extern const trib_command trib_cmd_help;
@@ -62,6 +66,10 @@ const trib_command *const trib_commands[] = {
     &trib_cmd_export,
     &trib_cmd_stream_types,
     &trib_cmd_stream_check,
+    &trib_cmd_stream_archive,
+    &trib_cmd_stream_restore,
+    &trib_cmd_archive_status,
+    &trib_cmd_archive_verify,
     &trib_cmd_config_show,
     &trib_cmd_completion,
     &trib_cmd_version,

@@ -2,6 +2,7 @@
 /* Starts and stops the parts of the running server in order; see app.h. */
 #include "core/app.h"
 
+#include "core/archive.h"
 #include "core/auth.h"
 #include "core/control.h"
 #include "core/metrics.h"
@@ -56,6 +57,7 @@ trib_code trib_app_start(trib_app *app, trib_error *err) {
 }
 
 void trib_app_stop(trib_app *app) {
+    trib_archive_stop(app->archive); /* its threads wait for jobs of the workers */
     trib_workers_stop(app->workers);
     trib_sessions_free(app->sessions);
     trib_auth_free(app->auth);

@@ -8,6 +8,7 @@
 
 #include "base/env.h"
 #include "base/log.h"
+#include "base/objects.h"
 #include "core/http.h"
 #include "core/job.h"
 #include "core/mistakes.h"
@@ -19,6 +20,7 @@ typedef struct trib_control trib_control;   /* control.h: tenants, keys */
 typedef struct trib_auth trib_auth;         /* auth.h: who is asking, and for which tenant */
 typedef struct trib_sessions trib_sessions; /* session.h: batons */
 typedef struct trib_scrub trib_scrub;       /* scrub.h: reads and checks databases */
+typedef struct trib_archive trib_archive;   /* archive.h: streams that have ended, in objects */
 
 typedef struct trib_settings {
     const char *data_dir;
@@ -39,6 +41,7 @@ typedef struct trib_settings {
     bool test_hooks;             /* --test-hooks: SQL texts that break the connection, for suites of clients */
     uint64_t max_import_bytes;   /* of one imported file; 0: no limit but the disk's */
     uint32_t max_batch_steps;    /* 0: the protocol's own, TRIB_HRANA_STEPS_MAX */
+    uint32_t archive_after_ms;   /* streams that have ended for so long are archived; 0: only when asked */
 } trib_settings;
 
 /* What tenants do, in all; per tenant: tenant.h. NULL without metrics. */
@@ -74,6 +77,8 @@ struct trib_app {
     trib_http_ops http;
     trib_ws_ops ws;
     trib_outbound outbound;
+    trib_objects objects;  /* where streams are archived; `put` NULL: nowhere. The server fills it */
+    trib_archive *archive; /* of the module archive; NULL: there is none */
     trib_metrics *metrics; /* never NULL in the server; made before trib_app_start */
     trib_app_counters counters;
     trib_mistakes mistakes;

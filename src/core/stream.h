@@ -59,6 +59,7 @@ typedef struct trib_stream {
     uint64_t version, folded, base_version;
     uint8_t head[TRIB_DEAL_LINK_BYTES], base_head[TRIB_DEAL_LINK_BYTES];
     bool is_closed, is_deleted;
+    bool is_archived; /* its events are in an object (archive.h); it has none here, and `count` is 0 */
     trib_stream_event *events;
     size_t count;
     const trib_deal_type *type; /* NULL: no type opens with its first event */
@@ -69,6 +70,13 @@ trib_arg trib_stream_text(trib_str text); /* ptr NULL: NULL */
 trib_arg trib_stream_integer(int64_t integer);
 /* STREAM_NOT_FOUND, the same for a stream that is not there and for one of others. */
 trib_code trib_stream_not_found(trib_str id, trib_error *err);
+
+/* ---- stream_who.c ---- */
+
+/* Who asks by HTTP, into txn: who names the database itself (`streams`) sees everything; who names a tenant sees that
+ * tenant's streams. Errors: as trib_may; BAD_REQUEST (another system database), NOMEM. Thread: the request's loop. */
+trib_code trib_stream_name_asker(trib_http_request *http, const trib_tenant *streams, trib_stream_txn *txn,
+                                 bool *ret_may_write, trib_error *err);
 
 /* ---- stream_load.c ---- */
 
@@ -82,8 +90,22 @@ trib_code trib_stream_admit(trib_stream_txn *txn, const trib_stream *s, trib_err
 trib_code trib_stream_open(trib_stream_txn *txn, trib_str id, trib_stream *ret, trib_error *err);
 /* Writes type, status and members as of the state. */
 trib_code trib_stream_store_fold(trib_stream_txn *txn, const trib_stream *s, trib_error *err);
+/* Fills type and state from s->events. Errors: NOMEM. */
+trib_code trib_stream_fold(trib_stream_txn *txn, trib_stream *s, trib_error *err);
 /* A row as the rules see it, by a trusted actor. Errors: none; arena->failed. */
 void trib_stream_deal_event(trib_arena *arena, const trib_value values[TRIB_STREAM_COLUMNS], trib_deal_event *ret);
+
+/* ---- stream_json.c ---- */
+
+/* An event as clients read it and as the archive has it: byte for byte what JSON.stringify makes of its row. */
+void trib_stream_write_event(trib_json_writer *w, const trib_value values[TRIB_STREAM_COLUMNS]);
+/* The array of all of its events. */
+void trib_stream_write_events(const trib_stream *s, trib_buf *out);
+/* The reverse: `events`, with their numbers and links as the chain makes them behind s->base_version, and from those
+ * type, state and count. `id` and base_* are set; at_ms is nobody's business any more. `text` lives as long as the
+ * arena, txn->handle is not looked at. Errors: CHAIN_BROKEN (it does not lead to s->version and s->head), BAD_JSON,
+ * RESPONSE_TOO_LARGE, NOMEM. Thread: any. */
+trib_code trib_stream_read_events(trib_stream_txn *txn, trib_str text, trib_stream *s, trib_error *err);
 
 /* ---- stream_append.c ---- */
 

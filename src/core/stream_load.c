@@ -44,6 +44,7 @@ static trib_code take_head(void *ctx, const trib_stmt *stmt, trib_error *err) {
     s->count = (size_t)trib_stmt_col_value(stmt, 4).integer;
     s->is_closed = is_set(stmt, 5);
     s->is_deleted = is_set(stmt, 6);
+    s->is_archived = s->count == 0 && !s->is_deleted;
     return TRIB_OK;
 }
 
@@ -92,7 +93,7 @@ void trib_stream_deal_event(trib_arena *arena, const trib_value values[TRIB_STRE
     }
 }
 
-static trib_code fold(trib_stream_txn *txn, trib_stream *s, trib_error *err) {
+trib_code trib_stream_fold(trib_stream_txn *txn, trib_stream *s, trib_error *err) {
     trib_deal_event event;
     if (s->count == 0) return TRIB_OK;
     trib_stream_deal_event(txn->arena, s->events[0].values, &event);
@@ -128,7 +129,7 @@ trib_code trib_stream_load(trib_stream_txn *txn, trib_str id, trib_stream *ret, 
         &arg, 1, take_event, &rows, err);
     if (code == TRIB_OK && rows.at != ret->count)
         code = trib_error_set(err, TRIB_INTERNAL, "a stream has fewer events than it says");
-    return code == TRIB_OK ? fold(txn, ret, err) : code;
+    return code == TRIB_OK ? trib_stream_fold(txn, ret, err) : code;
 }
 
 /* ---- members ---- */

@@ -5,7 +5,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "io/env_native.h"
 #include "server/doctor.h"
+#include "server/objects.h"
 #include "store/store.h"
 
 static void contradict(trib_doctor *doctor, const char *what) {
@@ -61,10 +63,23 @@ static void look_key(trib_doctor *doctor, const char *key, const char *path) {
         trib_doctor_add(doctor, TRIB_DOCTOR_MODE_KEY, "%s = %s has mode %04o", key, path, st.st_mode & 07777);
 }
 
+static void look_archive(trib_doctor *doctor) {
+    const trib_config *c = doctor->config;
+    trib_error err;
+    if (trib_archive_store_check(c, trib_env_native(), &err) != TRIB_OK)
+        trib_doctor_add(doctor, TRIB_DOCTOR_ARCHIVE, "%s", err.message);
+    if (c->archive_s3_endpoint && strncmp(c->archive_s3_endpoint, "http://", 7) == 0)
+        trib_doctor_add(doctor, TRIB_DOCTOR_ARCHIVE,
+                        "archive_s3_endpoint = %s: streams cross the network in the clear; their keys do not",
+                        c->archive_s3_endpoint);
+    look_key(doctor, "archive_s3_credentials", c->archive_s3_credentials);
+}
+
 void trib_doctor_look_settings(trib_doctor *doctor) {
     look_times(doctor);
     look_sizes(doctor);
     look_listeners(doctor);
     look_key(doctor, "tls_key", doctor->config->tls_key);
     look_key(doctor, "admin_tls_key", doctor->config->admin_tls_key);
+    look_archive(doctor);
 }

@@ -2,6 +2,7 @@
 /* The list of features. They are started in this order and stopped in the reverse one. */
 #include "server/modules.h"
 
+#include "features/archive/archive.h"
 #include "features/health/health.h"
 #include "features/hrana/hrana.h"
 #include "features/replica/replica.h"
@@ -9,6 +10,7 @@
 #include "features/tenants/tenants.h"
 
 const trib_module *const trib_modules[] = {
-    &trib_health_module, &trib_hrana_module, &trib_replica_module, &trib_streams_module, &trib_tenants_module,
+    &trib_health_module,  &trib_hrana_module,   &trib_replica_module,
+    &trib_streams_module, &trib_archive_module, &trib_tenants_module,
 };
 const size_t trib_module_count = sizeof trib_modules / sizeof *trib_modules;

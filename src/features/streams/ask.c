@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/auth.h"
 #include "core/tenant.h"
 #include "features/streams/streams_int.h"
 
@@ -30,6 +29,7 @@ static trib_code transaction(streams_ask *ask, trib_handle *handle, trib_error *
     if (!ask->begun) {
         trib_arena_reset(&ask->arena);
         trib_buf_clear(&ask->out);
+        ask->is_archived = false;
         code = run(handle, ask->txn.writes ? "BEGIN IMMEDIATE" : "BEGIN", err);
         if (code != TRIB_OK) return code; /* AGAIN: the turn is not there yet */
         ask->begun = true;
@@ -74,27 +74,18 @@ static void finished(trib_db_job *job) {
         return;
     }
     http->on_cancel = NULL;
+    if (ask->is_archived) streams_ask_fetch(ask);
+    else streams_ask_answer(ask);
+}
+
+void streams_ask_answer(streams_ask *ask) {
+    trib_http_request *http = ask->http;
     trib_http_answer answer = {.status = ask->status,
                                .content_type = ask->out.len ? "application/json" : NULL,
                                .body = &ask->out,
                                .extra_headers = trib_str_c(ask->headers)};
     trib_http_answer_send(http, &answer);
     ask_free(ask);
-}
-
-/* Who names the database itself sees everything; who names a tenant sees that tenant's streams. */
-static trib_code name_asker(streams_ask *ask, trib_http_request *http, trib_error *err) {
-    int64_t now_ms = trib_env_wall_ms(http->app->env);
-    trib_code code = trib_may(http->principal, http->tenant, TRIB_ACTION_READ, now_ms, err);
-    if (code != TRIB_OK) return code;
-    ask->may_write = trib_may(http->principal, http->tenant, TRIB_ACTION_WRITE, now_ms, NULL) == TRIB_OK;
-    if (http->tenant == ask->module->tenant) return TRIB_OK;
-    if (http->tenant->system)
-        return trib_error_set(err, TRIB_BAD_REQUEST, "the database \"%s\" has no streams; name a tenant, or streams",
-                              http->tenant->name);
-    ask->txn.tenant_id = trib_str_c(http->tenant->id);
-    ask->txn.tenant_name = trib_arena_dup(http->arena, trib_str_c(http->tenant->name));
-    return ask->txn.tenant_name.ptr ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
 }
 
 streams_ask *streams_ask_new(trib_http_request *http, trib_error *err) {
@@ -110,7 +101,7 @@ streams_ask *streams_ask_new(trib_http_request *http, trib_error *err) {
     ask->status = 200;
     trib_buf_init(&ask->out, STREAMS_ANSWER_MAX_BYTES);
     trib_arena_init(&ask->arena, TRIB_STREAM_ARENA_MAX_BYTES);
-    trib_code code = name_asker(ask, http, err);
+    trib_code code = trib_stream_name_asker(http, ask->module->tenant, &ask->txn, &ask->may_write, err);
     if (code == TRIB_OK && http->path_param_count > 0) {
         ask->stream_id = http->path_params[0];
         if (ask->stream_id.len == 0 || ask->stream_id.len > TRIB_STREAM_ID_MAX_BYTES)

@@ -70,13 +70,14 @@ static trib_code take_stream(void *ctx, const trib_stmt *stmt, trib_error *err) 
 }
 
 static const char all_sql[] =
-    "SELECT streamId, type, status, version, count, opened_ms, closed_ms FROM _trib_stream "
-    "WHERE count > 0 AND streamId > ?1 AND (?2 IS NULL OR type = ?2) AND (?3 IS NULL OR status = ?3) "
+    "SELECT streamId, type, status, version, version - base_version, opened_ms, closed_ms FROM _trib_stream "
+    "WHERE deleted_ms IS NULL AND streamId > ?1 AND (?2 IS NULL OR type = ?2) AND (?3 IS NULL OR status = ?3) "
     "ORDER BY streamId LIMIT ?4";
-static const char own_sql[] = "SELECT DISTINCT s.streamId, type, status, version, count, opened_ms, closed_ms "
-                              "FROM _trib_member m JOIN _trib_stream s ON s.streamId = m.streamId "
-                              "WHERE m.tenant = ?5 AND count > 0 AND m.streamId > ?1 AND (?2 IS NULL OR type = ?2) "
-                              "AND (?3 IS NULL OR status = ?3) ORDER BY m.streamId LIMIT ?4";
+static const char own_sql[] =
+    "SELECT DISTINCT s.streamId, type, status, version, version - base_version, opened_ms, closed_ms "
+    "FROM _trib_member m JOIN _trib_stream s ON s.streamId = m.streamId "
+    "WHERE m.tenant = ?5 AND deleted_ms IS NULL AND m.streamId > ?1 AND (?2 IS NULL OR type = ?2) "
+    "AND (?3 IS NULL OR status = ?3) ORDER BY m.streamId LIMIT ?4";
 
 static trib_code read_list(streams_ask *ask, trib_error *err) {
     const list *l = ask->own;

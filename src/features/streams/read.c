@@ -5,25 +5,6 @@
 
 #include "features/streams/streams_int.h"
 
-static const char *const columns[TRIB_STREAM_COLUMNS] = {"id",      "streamId", "opcode",  "nodeId",
-                                                         "pointId", "delta",    "payload", "ts"};
-
-/* As JSON.stringify writes the row that a client gets by SQL. */
-void streams_write_event(trib_json_writer *w, const trib_value values[TRIB_STREAM_COLUMNS]) {
-    trib_jw_object_begin(w);
-    for (size_t i = 0; i < TRIB_STREAM_COLUMNS; i++) {
-        trib_jw_key_c(w, columns[i]);
-        switch (values[i].type) {
-        case TRIB_VALUE_NULL: trib_jw_null(w); break;
-        case TRIB_VALUE_INTEGER: trib_jw_i64(w, values[i].integer); break;
-        case TRIB_VALUE_REAL: trib_jw_f64_js(w, values[i].real); break;
-        case TRIB_VALUE_TEXT: trib_jw_str(w, values[i].bytes); break;
-        case TRIB_VALUE_BLOB: trib_jw_base64(w, values[i].bytes.ptr, values[i].bytes.len); break;
-        }
-    }
-    trib_jw_object_end(w);
-}
-
 /* ---- events ---- */
 
 /* A peer that has this version already. */
@@ -33,25 +14,30 @@ static bool is_known(const streams_ask *ask) {
     return known.len > 0 && ask->limit == 0 && ask->after == 0 && trib_str_eq(etag, known);
 }
 
-static trib_code read_events(streams_ask *ask, trib_error *err) {
-    trib_stream s;
+static trib_code show_events(streams_ask *ask, const trib_stream *s, trib_error *err) {
     trib_json_writer w;
-    trib_code code = trib_stream_open(&ask->txn, ask->stream_id, &s, err);
-    if (code != TRIB_OK) return code;
-    if (s.exists) streams_ask_describe(ask, &s);
-    if (s.exists && is_known(ask)) {
-        ask->status = 304;
-        return TRIB_OK;
-    }
     uint64_t shown = 0;
+    (void)err;
     trib_jw_init(&w, &ask->out);
     trib_jw_array_begin(&w);
-    for (size_t i = 0; i < s.count && (ask->limit == 0 || shown < ask->limit); i++) {
-        if (s.events[i].seq <= ask->after) continue;
-        streams_write_event(&w, s.events[i].values);
+    for (size_t i = 0; i < s->count && (ask->limit == 0 || shown < ask->limit); i++) {
+        if (s->events[i].seq <= ask->after) continue;
+        trib_stream_write_event(&w, s->events[i].values);
         shown++;
     }
     trib_jw_array_end(&w);
+    return TRIB_OK;
+}
+
+static trib_code read_events(streams_ask *ask, trib_error *err) {
+    trib_stream s;
+    trib_code code = trib_stream_open(&ask->txn, ask->stream_id, &s, err);
+    if (code != TRIB_OK) return code;
+    if (s.exists) streams_ask_describe(ask, &s);
+    bool is_whole = ask->limit == 0 && ask->after == 0;
+    if (s.exists && is_known(ask)) ask->status = 304;
+    else if (s.is_archived) return streams_ask_archived(ask, &s, is_whole ? NULL : show_events, err);
+    else return show_events(ask, &s, err);
     return TRIB_OK;
 }
 
@@ -73,26 +59,37 @@ void streams_handle_events(trib_http_request *http) {
 /* ---- state ---- */
 
 static trib_code must_exist(streams_ask *ask, const trib_stream *s, trib_error *err) {
-    return s->count > 0 ? TRIB_OK : trib_stream_not_found(ask->stream_id, err);
+    return s->count > 0 || s->is_archived ? TRIB_OK : trib_stream_not_found(ask->stream_id, err);
 }
 
-static trib_code read_state(streams_ask *ask, trib_error *err) {
-    trib_stream s;
+static trib_code show_state(streams_ask *ask, const trib_stream *s, trib_error *err) {
     trib_json_writer w;
-    trib_code code = trib_stream_open(&ask->txn, ask->stream_id, &s, err);
-    if (code == TRIB_OK) code = must_exist(ask, &s, err);
-    if (code != TRIB_OK) return code;
-    streams_ask_describe(ask, &s);
+    (void)err;
     trib_jw_init(&w, &ask->out);
-    if (s.type) {
-        trib_deal_state_write(s.type, &s.state, &w);
+    if (s->type) {
+        trib_deal_state_write(s->type, &s->state, &w);
         return TRIB_OK;
     }
     trib_jw_object_begin(&w);
     trib_jw_member_null(&w, "type");
-    trib_jw_member_i64(&w, "version", (int64_t)s.version);
+    trib_jw_member_i64(&w, "version", (int64_t)s->version);
     trib_jw_object_end(&w);
     return TRIB_OK;
+}
+
+/* Of a stream that is there, wherever its events are. */
+static trib_code open_and_show(streams_ask *ask, streams_show *show, trib_error *err) {
+    trib_stream s;
+    trib_code code = trib_stream_open(&ask->txn, ask->stream_id, &s, err);
+    if (code == TRIB_OK) code = must_exist(ask, &s, err);
+    if (code != TRIB_OK) return code;
+    if (s.is_archived) return streams_ask_archived(ask, &s, show, err);
+    streams_ask_describe(ask, &s);
+    return show(ask, &s, err);
+}
+
+static trib_code read_state(streams_ask *ask, trib_error *err) {
+    return open_and_show(ask, show_state, err);
 }
 
 static void start(trib_http_request *http, trib_code (*body)(streams_ask *, trib_error *)) {
@@ -143,24 +140,23 @@ static trib_code check_chain(const trib_stream *s, trib_error *err) {
     return code;
 }
 
-static trib_code read_verify(streams_ask *ask, trib_error *err) {
-    trib_stream s;
+static trib_code show_verify(streams_ask *ask, const trib_stream *s, trib_error *err) {
     trib_json_writer w;
     trib_error why;
-    trib_code code = trib_stream_open(&ask->txn, ask->stream_id, &s, err);
-    if (code == TRIB_OK) code = must_exist(ask, &s, err);
-    if (code != TRIB_OK) return code;
-    trib_code chain = check_chain(&s, &why);
+    trib_code chain = check_chain(s, &why);
     if (chain != TRIB_OK && chain != TRIB_CHAIN_BROKEN) return trib_error_set(err, chain, NULL);
-    streams_ask_describe(ask, &s);
     trib_jw_init(&w, &ask->out);
     trib_jw_object_begin(&w);
     trib_jw_member_bool(&w, "ok", chain == TRIB_OK);
-    trib_jw_member_i64(&w, "events", (int64_t)s.count);
-    trib_jw_member_i64(&w, "version", (int64_t)s.version);
+    trib_jw_member_i64(&w, "events", (int64_t)s->count);
+    trib_jw_member_i64(&w, "version", (int64_t)s->version);
     if (chain != TRIB_OK) trib_jw_member_str(&w, "why", trib_str_c(why.message));
     trib_jw_object_end(&w);
     return TRIB_OK;
+}
+
+static trib_code read_verify(streams_ask *ask, trib_error *err) {
+    return open_and_show(ask, show_verify, err);
 }
 
 void streams_handle_verify(trib_http_request *http) {
