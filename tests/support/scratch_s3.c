@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -475,6 +476,8 @@ static void *serve(void *arg) {
         connection *c = malloc(sizeof *c);
         if (fd < 0 || !c) abort();
         *c = (connection){s3, fd};
+        int on = 1;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         pthread_t thread;
         if (pthread_create(&thread, NULL, serve_connection, c)) abort();
         if (s3->connection_count < CONNECTIONS_MAX) s3->connections[s3->connection_count++] = thread;
