@@ -28,7 +28,7 @@
     X(HEADERS_TOO_LARGE, "HEADERS_TOO_LARGE", 431, 3, 0, "the request head is too large")                                \
     X(URI_TOO_LONG, "URI_TOO_LONG", 414, 3, 0, "the request target is too long")                                         \
     X(BODY_TOO_LARGE, "BODY_TOO_LARGE", 413, 3, 0, "the request body is too large")                                      \
-    X(NOT_FOUND, "NOT_FOUND", 404, 5, 0, "there is nothing at this path")                                                \
+    X(NOT_FOUND, "NOT_FOUND", 404, 12, 0, "there is nothing at this path")                                                \
     X(METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", 405, 12, 0, "this path does not take this method")                       \
     X(NOT_IMPLEMENTED_HTTP, "UNSUPPORTED_HTTP", 501, 12, 0, "this transfer coding or HTTP feature is not supported")     \
     X(HTTP_VERSION, "HTTP_VERSION", 505, 12, 0, "only HTTP/1.1 and HTTP/1.0 are spoken here")                            \
@@ -77,6 +77,19 @@
     X(STREAM_CLOSED, "STREAM_CLOSED", 409, 9, 0, "the stream is closed")                                                 \
     X(VERSION_CONFLICT, "VERSION_CONFLICT", 409, 10, 0, "the stream is at another version than expected")                \
     X(IDEMPOTENCY_MISMATCH, "IDEMPOTENCY_MISMATCH", 422, 9, 0, "the Idempotency-Key came with another request before")   \
+    X(STREAM_GONE, "STREAM_GONE", 410, 5, 0, "the stream was removed; forks of it are left")                             \
+    X(STREAM_EXISTS, "STREAM_EXISTS", 409, 6, 0, "a stream with other settings is at this path")                         \
+    X(CONTENT_TYPE_MISMATCH, "CONTENT_TYPE_MISMATCH", 409, 9, 0, "the stream has another content type")                  \
+    X(PRODUCER_FENCED, "PRODUCER_FENCED", 403, 7, 0, "the producer writes in a later epoch by now")                      \
+    X(PRODUCER_GAP, "PRODUCER_GAP", 409, 9, 0, "an append of this producer that comes before is missing")                \
+    /* commands over several databases */                                                                                \
+    X(COMMAND_REFUSED, "COMMAND_REFUSED", 409, 9, 0, "what the command changes cannot be part of one")                   \
+    X(COMMAND_TOO_LARGE, "COMMAND_TOO_LARGE", 413, 8, 0, "the command changes too much at once")                         \
+    X(COMMAND_PENDING, "COMMAND_PENDING", 503, 14, 1, "the database waits for the outcome of a command")                 \
+    X(COMMAND_CONFLICT, "COMMAND_CONFLICT", 503, 15, 0, "the database is not the one that a command promised to change") \
+    /* consumers */                                                                                                      \
+    X(SUBSCRIPTION_NOT_FOUND, "SUBSCRIPTION_NOT_FOUND", 404, 5, 0, "there is no such subscription")                      \
+    X(LEASE_LOST, "LEASE_LOST", 409, 9, 0, "the lease of an event had ended")                                            \
     /* durability and damage */                                                                                          \
     X(NOT_COMMITTED, "NOT_COMMITTED", 503, 10, 1, "the disk refused the write; it was undone and may be tried again")    \
     X(COMMIT_OUTCOME_UNKNOWN, "COMMIT_OUTCOME_UNKNOWN", 500, 2, 0, "the disk failed while the commit was made durable")  \

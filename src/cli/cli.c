@@ -44,8 +44,8 @@ const char *trib_cli_variable(const trib_cli *cli, const char *name) {
 
 trib_str trib_cli_suggest_command(trib_str typed) {
     trib_suggest suggest = {.word = typed};
-    for (size_t i = 0; i < trib_command_count; i++) {
-        trib_str name = trib_str_c(trib_commands[i]->name);
+    for (size_t i = 0; i < trib_cli_command_count; i++) {
+        trib_str name = trib_str_c(trib_cli_commands[i]->name);
         trib_suggest_offer(&suggest, name);
         /* the first word alone: "tenat" is meant to be "tenant create" or one of its kind */
         size_t space = trib_str_find(name, ' ');
@@ -123,10 +123,10 @@ int trib_cli_fail(const trib_cli *cli, const trib_error *err) {
 /* ---- the command line ---- */
 
 /* The command whose name is the longest row of words at the beginning; *ret_used words of argv belong to it. */
-static const trib_command *find_command(int argc, char *const *argv, int *ret_used) {
-    const trib_command *found = NULL;
-    for (size_t i = 0; i < trib_command_count; i++) {
-        trib_str rest = trib_str_c(trib_commands[i]->name);
+static const trib_cli_command *find_command(int argc, char *const *argv, int *ret_used) {
+    const trib_cli_command *found = NULL;
+    for (size_t i = 0; i < trib_cli_command_count; i++) {
+        trib_str rest = trib_str_c(trib_cli_commands[i]->name);
         int words = 0;
         while (rest.len && words < argc) {
             size_t space = trib_str_find(rest, ' ');
@@ -136,14 +136,14 @@ static const trib_command *find_command(int argc, char *const *argv, int *ret_us
             words++;
         }
         if (rest.len || words == 0 || (found && words <= *ret_used)) continue;
-        found = trib_commands[i];
+        found = trib_cli_commands[i];
         *ret_used = words;
     }
     return found;
 }
 
 /* Is --name an option here? *ret_switch: without a value. */
-static bool knows_option(const trib_command *command, trib_str name, bool *ret_switch) {
+static bool knows_option(const trib_cli_command *command, trib_str name, bool *ret_switch) {
     for (size_t i = 0; i < command->option_count; i++) {
         if (!trib_str_eq_c(name, command->options[i].name)) continue;
         *ret_switch = command->options[i].value_name == NULL;
@@ -154,7 +154,7 @@ static bool knows_option(const trib_command *command, trib_str name, bool *ret_s
     return trib_str_eq_c(name, "config") || trib_config_knows_flag(name, ret_switch);
 }
 
-static trib_code unknown_option(const trib_command *command, trib_str name, trib_error *err) {
+static trib_code unknown_option(const trib_cli_command *command, trib_str name, trib_error *err) {
     char flags[TRIB_CONFIG_COUNT_OF_ROWS][TRIB_CONFIG_NAME_BYTES];
     trib_suggest suggest = {.word = name};
     trib_suggest_offer(&suggest, TRIB_STR("help"));
@@ -173,7 +173,7 @@ static trib_code unknown_option(const trib_command *command, trib_str name, trib
 }
 
 /* The name behind a dash and a letter: "c:sql e:each" says that -c is --sql; empty if there is none. */
-static trib_str long_name(const trib_command *command, char letter) {
+static trib_str long_name(const trib_cli_command *command, char letter) {
     trib_str rest = trib_str_c(command->short_options);
     while (rest.len) {
         size_t end = trib_str_find(rest, ' ');
@@ -212,7 +212,7 @@ static trib_code parse_option(trib_cli *cli, int argc, char *const *argv, int *a
     return TRIB_OK;
 }
 
-static bool is_short_option(const trib_command *command, const char *word) {
+static bool is_short_option(const trib_cli_command *command, const char *word) {
     return word[0] == '-' && word[1] && !word[2] && long_name(command, word[1]).len > 0;
 }
 

@@ -51,7 +51,7 @@ typedef struct trib_cli_example {
     const char *line, *what; /* the command line and what it does */
 } trib_cli_example;
 
-typedef struct trib_command {
+typedef struct trib_cli_command {
     const char *name;        /* "serve", "tenant create" */
     const char *args;        /* for the usage line: "TENANT"; "" for none */
     const char *summary;     /* one line */
@@ -66,10 +66,10 @@ typedef struct trib_command {
     const char *short_options; /* "c:sql": -c is --sql; NULL: none */
     bool takes_config;         /* --config FILE and every setting of server/config.h as an option */
     int (*run)(trib_cli *cli); /* returns TRIB_EXIT_* */
-} trib_command;
+} trib_cli_command;
 
 struct trib_cli {
-    const trib_command *command;
+    const trib_cli_command *command;
     const char *args[TRIB_CLI_ARGS_MAX]; /* what is no option, behind the command's name */
     unsigned arg_count;
     bool json; /* --json: machines read the output */
@@ -110,15 +110,15 @@ void trib_cli_print_ready_json(const trib_cli *cli, const char *url, const char 
 
 /* ---- the table ---- */
 
-extern const trib_command *const trib_commands[];
-extern const size_t trib_command_count;
+extern const trib_cli_command *const trib_cli_commands[];
+extern const size_t trib_cli_command_count;
 /* Best guess for a mistyped command; empty if nothing is near. Borrowed from the table. */
 trib_str trib_cli_suggest_command(trib_str typed);
 
 /* ---- help (help.c) ---- */
 
 void trib_cli_print_overview(FILE *out);
-void trib_cli_print_help(FILE *out, const trib_command *command);
+void trib_cli_print_help(FILE *out, const trib_cli_command *command);
 /* All commands below a word: "tenant". False if there is none. */
 bool trib_cli_print_group(FILE *out, trib_str word);
 /* The command of this name and those below it (empty: all) as one line of JSON; false if there is none. */

@@ -95,8 +95,8 @@ static const trib_cli_example archive_examples[] = {
     {"trib stream archive ord-5001", "closes the stream, moves it into the archive, and waits until it is there"},
 };
 
-extern const trib_command trib_cmd_stream_archive;
-const trib_command trib_cmd_stream_archive = {
+extern const trib_cli_command trib_cmd_stream_archive;
+const trib_cli_command trib_cmd_stream_archive = {
     .name = "stream archive",
     .args = "STREAM...",
     .summary = "Close streams and move them into the archive",
@@ -139,8 +139,8 @@ static const trib_cli_example restore_examples[] = {
     {"trib stream restore ord-5001", "the events are in the database again, for SQL; the stream stays closed"},
 };
 
-extern const trib_command trib_cmd_stream_restore;
-const trib_command trib_cmd_stream_restore = {
+extern const trib_cli_command trib_cmd_stream_restore;
+const trib_cli_command trib_cmd_stream_restore = {
     .name = "stream restore",
     .args = "STREAM",
     .summary = "Put the events of an archived stream back into the database",
@@ -186,8 +186,8 @@ static const trib_cli_example status_examples[] = {
     {"trib archive status", "where the archive is, what waits, and why something has stopped"},
 };
 
-extern const trib_command trib_cmd_archive_status;
-const trib_command trib_cmd_archive_status = {
+extern const trib_cli_command trib_cmd_archive_status;
+const trib_cli_command trib_cmd_archive_status = {
     .name = "archive status",
     .args = "",
     .summary = "Show the backlog of the archive and what has stopped",
@@ -269,8 +269,8 @@ static const trib_cli_example verify_examples[] = {
     {"trib archive verify", "reads every object of the archive and compares it with its stream"},
 };
 
-extern const trib_command trib_cmd_archive_verify;
-const trib_command trib_cmd_archive_verify = {
+extern const trib_cli_command trib_cmd_archive_verify;
+const trib_cli_command trib_cmd_archive_verify = {
     .name = "archive verify",
     .args = "",
     .summary = "Read every object of the archive and check it",

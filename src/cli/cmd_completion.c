@@ -26,8 +26,8 @@ static const trib_cli_example examples[] = {
     {"trib completion fish > ~/.config/fish/completions/trib.fish", "for fish"},
 };
 
-extern const trib_command trib_cmd_completion;
-const trib_command trib_cmd_completion = {
+extern const trib_cli_command trib_cmd_completion;
+const trib_cli_command trib_cmd_completion = {
     .name = "completion",
     .args = "bash|zsh|fish",
     .summary = "Write the script with which a shell completes `trib` commands",

@@ -10,7 +10,7 @@
 #include "cli/demo.h"
 #include "server/serve.h"
 
-extern const trib_command trib_cmd_demo;
+extern const trib_cli_command trib_cmd_demo;
 
 enum { ARENA_BYTES = 64 << 20, PORT_FREE_TRIES = 2 };
 
@@ -178,7 +178,7 @@ static const trib_cli_example examples[] = {
      "against a server elsewhere"},
 };
 
-const trib_command trib_cmd_demo = {
+const trib_cli_command trib_cmd_demo = {
     .name = "demo",
     .args = "",
     .summary = "Play a food order: three tenants, a shared stream, discovery",

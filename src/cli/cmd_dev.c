@@ -7,7 +7,7 @@
 #include "server/serve.h"
 #include "wire/tenant_name.h"
 
-extern const trib_command trib_cmd_dev;
+extern const trib_cli_command trib_cmd_dev;
 
 /* --no-auth unless something else was said; finish refuses it on listeners that others can reach. */
 static trib_code settle(trib_config *config, trib_error *err) {
@@ -63,7 +63,7 @@ static const trib_cli_example examples[] = {
     {"trib dev shop --listen 127.0.0.1:0", "another port, and the .env for the tenant `shop`"},
 };
 
-const trib_command trib_cmd_dev = {
+const trib_cli_command trib_cmd_dev = {
     .name = "dev",
     .args = "[TENANT]",
     .summary = "Run a server for development: no tokens, tenants made at first use",

@@ -152,8 +152,8 @@ static const trib_cli_example examples[] = {
     {"trib doctor --fix", "mends what is safe to mend"},
 };
 
-extern const trib_command trib_cmd_doctor;
-const trib_command trib_cmd_doctor = {
+extern const trib_cli_command trib_cmd_doctor;
+const trib_cli_command trib_cmd_doctor = {
     .name = "doctor",
     .args = "",
     .summary = "Say what is wrong with a data folder, the machine and the server, and how to mend it",

@@ -9,7 +9,7 @@
 #include "cli/shell_int.h"
 #include "cli/transfer.h"
 
-extern const trib_command trib_cmd_export;
+extern const trib_cli_command trib_cmd_export;
 
 static trib_code io_error(const char *what, const char *path, trib_error *err) {
     return trib_error_set(err, errno == ENOSPC ? TRIB_DISK_FULL : TRIB_IO, "cannot %s %s: %s", what, path,
@@ -128,7 +128,7 @@ static const trib_cli_example examples[] = {
     {"trib export --all backup-2026-06-01", "every tenant, a file each"},
 };
 
-const trib_command trib_cmd_export = {
+const trib_cli_command trib_cmd_export = {
     .name = "export",
     .args = "[TENANT FILE]",
     .summary = "Write tenants to SQLite files or as SQL text",

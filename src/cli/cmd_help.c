@@ -21,8 +21,8 @@ static const trib_cli_example version_examples[] = {
     {"trib version --json", "the same for a script"},
 };
 
-extern const trib_command trib_cmd_version;
-const trib_command trib_cmd_version = {
+extern const trib_cli_command trib_cmd_version;
+const trib_cli_command trib_cmd_version = {
     .name = "version",
     .args = "",
     .summary = "Show the version of this program",
@@ -93,9 +93,9 @@ static int run_help(trib_cli *cli) {
     if (!man && cli->arg_count && strcmp(cli->args[0], "errors") == 0) return run_errors(cli);
     if (man && trib_cli_print_man(cli->out, name)) return TRIB_EXIT_OK;
     if (cli->json && !man && trib_cli_print_json_help(cli->out, trib_str_c(name))) return TRIB_EXIT_OK;
-    for (size_t i = 0; i < trib_command_count && name[0]; i++) {
-        if (strcmp(trib_commands[i]->name, name) != 0) continue;
-        trib_cli_print_help(cli->out, trib_commands[i]);
+    for (size_t i = 0; i < trib_cli_command_count && name[0]; i++) {
+        if (strcmp(trib_cli_commands[i]->name, name) != 0) continue;
+        trib_cli_print_help(cli->out, trib_cli_commands[i]);
         return TRIB_EXIT_OK;
     }
     if (name[0]) {
@@ -118,8 +118,8 @@ static const trib_cli_example help_examples[] = {
     {"trib help --man tenant create > trib-tenant-create.1", "writes a manual page; without a command that of trib"},
 };
 
-extern const trib_command trib_cmd_help;
-const trib_command trib_cmd_help = {
+extern const trib_cli_command trib_cmd_help;
+const trib_cli_command trib_cmd_help = {
     .name = "help",
     .args = "[COMMAND|errors CODE]",
     .summary = "Explain a command or an error, or list all",
@@ -187,8 +187,8 @@ static const trib_cli_example show_examples[] = {
     {"trib config show --config trib.conf", "checks a settings file without starting a server"},
 };
 
-extern const trib_command trib_cmd_config_show;
-const trib_command trib_cmd_config_show = {
+extern const trib_cli_command trib_cmd_config_show;
+const trib_cli_command trib_cmd_config_show = {
     .name = "config show",
     .args = "",
     .summary = "Show the server's settings and where they come from",

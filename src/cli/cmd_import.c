@@ -10,7 +10,7 @@
 #include "server/local_copy.h"
 #include "wire/tenant_name.h"
 
-extern const trib_command trib_cmd_import_db, trib_cmd_import_sql;
+extern const trib_cli_command trib_cmd_import_db, trib_cmd_import_sql;
 
 enum { READ_BYTES = 256 << 10, NOTES_BYTES = 1 << 20 };
 
@@ -72,7 +72,7 @@ static const trib_cli_example db_examples[] = {
     {"trib import db ./shop.db shop --data /var/lib/trib", "also while no server runs there"},
 };
 
-const trib_command trib_cmd_import_db = {
+const trib_cli_command trib_cmd_import_db = {
     .name = "import db",
     .args = "FILE TENANT",
     .summary = "Make a tenant from a SQLite file",
@@ -137,7 +137,7 @@ static const trib_cli_example sql_examples[] = {
     {"sqlite3 shop.db .dump | trib import sql - shop", "from a pipe"},
 };
 
-const trib_command trib_cmd_import_sql = {
+const trib_cli_command trib_cmd_import_sql = {
     .name = "import sql",
     .args = "FILE TENANT",
     .summary = "Make a tenant from SQL text",

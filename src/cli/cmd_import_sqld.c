@@ -12,7 +12,7 @@
 #include "wire/jwt.h"
 #include "wire/tenant_name.h"
 
-extern const trib_command trib_cmd_import_sqld;
+extern const trib_cli_command trib_cmd_import_sqld;
 
 enum {
     NOTES_BYTES = 1 << 20,
@@ -324,7 +324,7 @@ static const trib_cli_example examples[] = {
     {"trib import sqld ./data.sqld --rename default=app", "the database of a sqld without namespaces"},
 };
 
-const trib_command trib_cmd_import_sqld = {
+const trib_cli_command trib_cmd_import_sqld = {
     .name = "import sqld",
     .args = "FOLDER",
     .summary = "Make tenants from a data folder of sqld",

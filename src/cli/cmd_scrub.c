@@ -131,8 +131,8 @@ static const trib_cli_example scrub_examples[] = {
     {"trib scrub --status", "how far it is, and what was found"},
 };
 
-extern const trib_command trib_cmd_scrub;
-const trib_command trib_cmd_scrub = {
+extern const trib_cli_command trib_cmd_scrub;
+const trib_cli_command trib_cmd_scrub = {
     .name = "scrub",
     .args = "[TENANT]",
     .summary = "Read databases and check that they are whole",
@@ -248,9 +248,9 @@ static const trib_cli_example release_examples[] = {
     {"trib quarantine release acme", "after good files were put in place: checks them, then serves the tenant again"},
 };
 
-extern const trib_command trib_cmd_quarantine_list, trib_cmd_quarantine_show, trib_cmd_quarantine_release;
+extern const trib_cli_command trib_cmd_quarantine_list, trib_cmd_quarantine_show, trib_cmd_quarantine_release;
 
-const trib_command trib_cmd_quarantine_list = {
+const trib_cli_command trib_cmd_quarantine_list = {
     .name = "quarantine list",
     .args = "",
     .summary = "List databases that are damaged and out of service",
@@ -261,7 +261,7 @@ const trib_command trib_cmd_quarantine_list = {
     .run = run_list,
 };
 
-const trib_command trib_cmd_quarantine_show = {
+const trib_cli_command trib_cmd_quarantine_show = {
     .name = "quarantine show",
     .args = "TENANT",
     .summary = "Show why a database is out of service, and where its files are",
@@ -274,7 +274,7 @@ const trib_command trib_cmd_quarantine_show = {
     .run = run_show,
 };
 
-const trib_command trib_cmd_quarantine_release = {
+const trib_cli_command trib_cmd_quarantine_release = {
     .name = "quarantine release",
     .args = "TENANT",
     .summary = "Check a database that was mended, and put it into service again",

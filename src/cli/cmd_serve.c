@@ -69,8 +69,8 @@ static const trib_cli_example examples[] = {
     {"trib serve --no-auth --log-level debug", "for development: no tokens, each request in the log"},
 };
 
-extern const trib_command trib_cmd_serve;
-const trib_command trib_cmd_serve = {
+extern const trib_cli_command trib_cmd_serve;
+const trib_cli_command trib_cmd_serve = {
     .name = "serve",
     .args = "",
     .summary = "Run the server",

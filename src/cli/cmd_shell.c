@@ -6,7 +6,7 @@
 
 #include "cli/shell_int.h"
 
-extern const trib_command trib_cmd_shell;
+extern const trib_cli_command trib_cmd_shell;
 
 static trib_code check_words(trib_shell *sh, trib_error *err) {
     const trib_cli *cli = sh->cli;
@@ -111,7 +111,7 @@ static const trib_cli_example examples[] = {
     {"trib shell --each 'shop-*' -c 'SELECT count(*) FROM orders' --mode csv", "the same question to many tenants"},
 };
 
-const trib_command trib_cmd_shell = {
+const trib_cli_command trib_cmd_shell = {
     .name = "shell",
     .args = "URL|TENANT|FILE",
     .summary = "Run SQL against a tenant's database, or a file",

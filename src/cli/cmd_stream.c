@@ -130,8 +130,8 @@ static const trib_cli_example types_examples[] = {
     {"trib stream types --typescript > stream-types.ts", "types for a program that appends events"},
 };
 
-extern const trib_command trib_cmd_stream_types;
-const trib_command trib_cmd_stream_types = {
+extern const trib_cli_command trib_cmd_stream_types;
+const trib_cli_command trib_cmd_stream_types = {
     .name = "stream types",
     .args = "[TYPE]",
     .summary = "List the types of streams: which events a deal may have, who writes them, what they do",
@@ -221,8 +221,8 @@ static const trib_cli_example check_examples[] = {
     {"trib stream check --json *.json", "the problems as an array, for an editor"},
 };
 
-extern const trib_command trib_cmd_stream_check;
-const trib_command trib_cmd_stream_check = {
+extern const trib_cli_command trib_cmd_stream_check;
+const trib_cli_command trib_cmd_stream_check = {
     .name = "stream check",
     .args = "FILE...",
     .summary = "Check files of stream types",

@@ -8,7 +8,8 @@
 #include "cli/tenant.h"
 #include "wire/url.h"
 
-extern const trib_command trib_cmd_tenant_create, trib_cmd_tenant_list, trib_cmd_tenant_show, trib_cmd_tenant_delete;
+extern const trib_cli_command trib_cmd_tenant_create, trib_cmd_tenant_list, trib_cmd_tenant_show,
+    trib_cmd_tenant_delete;
 
 enum { LIST_PAGE = 1000 };
 
@@ -63,7 +64,7 @@ static const trib_cli_example create_examples[] = {
     {"TRIB_ADMIN_KEY=... trib tenant create acme --admin-url http://10.0.0.5:8081/", "on another machine"},
 };
 
-const trib_command trib_cmd_tenant_create = {
+const trib_cli_command trib_cmd_tenant_create = {
     .name = "tenant create",
     .args = "TENANT...",
     .summary = "Create tenants",
@@ -173,7 +174,7 @@ static const trib_cli_example list_examples[] = {
     {"trib tenant list --limit 100 --after acme --json", "the next hundred, for a program"},
 };
 
-const trib_command trib_cmd_tenant_list = {
+const trib_cli_command trib_cmd_tenant_list = {
     .name = "tenant list",
     .args = "",
     .summary = "List tenants",
@@ -204,7 +205,7 @@ static const trib_cli_example show_examples[] = {
     {"trib tenant show acme --json", "the same for a program"},
 };
 
-const trib_command trib_cmd_tenant_show = {
+const trib_cli_command trib_cmd_tenant_show = {
     .name = "tenant show",
     .args = "TENANT",
     .summary = "Show a tenant's URL, settings, size and counters",
@@ -279,7 +280,7 @@ static const trib_cli_example delete_examples[] = {
     {"trib tenant delete acme --now", "nothing is left of it"},
 };
 
-const trib_command trib_cmd_tenant_delete = {
+const trib_cli_command trib_cmd_tenant_delete = {
     .name = "tenant delete",
     .args = "TENANT",
     .summary = "Delete a tenant",

@@ -7,8 +7,9 @@
 #include "cli/tenant.h"
 #include "wire/url.h"
 
-extern const trib_command trib_cmd_tenant_set, trib_cmd_tenant_rename, trib_cmd_tenant_undelete, trib_cmd_tenant_fork;
-extern const trib_command trib_cmd_tenant_reset_replicas;
+extern const trib_cli_command trib_cmd_tenant_set, trib_cmd_tenant_rename, trib_cmd_tenant_undelete,
+    trib_cmd_tenant_fork;
+extern const trib_cli_command trib_cmd_tenant_reset_replicas;
 
 static const trib_cli_option admin_options[] = {TRIB_ADMIN_OPTIONS};
 enum { ADMIN_OPTION_COUNT = sizeof admin_options / sizeof *admin_options };
@@ -65,7 +66,7 @@ static const trib_cli_example set_examples[] = {
     {"trib tenant set acme block_writes=false block_reason=", "open again"},
 };
 
-const trib_command trib_cmd_tenant_set = {
+const trib_cli_command trib_cmd_tenant_set = {
     .name = "tenant set",
     .args = "TENANT KEY=VALUE...",
     .summary = "Change settings of a tenant",
@@ -131,7 +132,7 @@ static const trib_cli_example rename_examples[] = {
     {"trib tenant rename acme acme-inc", "its data stays; make new tokens for the new name"},
 };
 
-const trib_command trib_cmd_tenant_rename = {
+const trib_cli_command trib_cmd_tenant_rename = {
     .name = "tenant rename",
     .args = "OLD NEW",
     .summary = "Give a tenant another name",
@@ -172,7 +173,7 @@ static const trib_cli_example undelete_examples[] = {
     {"trib tenant undelete acme --as acme-old", "where another tenant has the name now"},
 };
 
-const trib_command trib_cmd_tenant_undelete = {
+const trib_cli_command trib_cmd_tenant_undelete = {
     .name = "tenant undelete",
     .args = "TENANT",
     .summary = "Bring a deleted tenant back",
@@ -216,7 +217,7 @@ static const trib_cli_example fork_examples[] = {
     {"trib tenant fork acme acme-test", "a second tenant with the data of now"},
 };
 
-const trib_command trib_cmd_tenant_fork = {
+const trib_cli_command trib_cmd_tenant_fork = {
     .name = "tenant fork",
     .args = "SOURCE TARGET",
     .summary = "Copy a tenant as it is now",
@@ -250,7 +251,7 @@ static const trib_cli_example reset_examples[] = {
     {"trib tenant reset-replicas acme", "all replicas of acme begin anew"},
 };
 
-const trib_command trib_cmd_tenant_reset_replicas = {
+const trib_cli_command trib_cmd_tenant_reset_replicas = {
     .name = "tenant reset-replicas",
     .args = "TENANT",
     .summary = "Let every replica of a tenant load it anew",

@@ -3,7 +3,7 @@
  * alone, so that TOKEN=$(trib token create acme) works. */
 #include "cli/admin.h"
 
-extern const trib_command trib_cmd_token_create, trib_cmd_token_revoke, trib_cmd_token_rotate;
+extern const trib_cli_command trib_cmd_token_create, trib_cmd_token_revoke, trib_cmd_token_rotate;
 
 static int finish(trib_admin *admin, trib_code code, const trib_error *err) {
     int status = code == TRIB_OK ? TRIB_EXIT_OK : trib_cli_fail(admin->cli, err);
@@ -66,7 +66,7 @@ static const trib_cli_example create_examples[] = {
     {"trib token create --all", "for an application that serves every tenant"},
 };
 
-const trib_command trib_cmd_token_create = {
+const trib_cli_command trib_cmd_token_create = {
     .name = "token create",
     .args = "TENANT...|--all",
     .summary = "Make a token that clients connect with",
@@ -102,7 +102,7 @@ static const trib_cli_example revoke_examples[] = {
     {"trib token revoke acme", "every token for acme alone that was made before is refused from now on"},
 };
 
-const trib_command trib_cmd_token_revoke = {
+const trib_cli_command trib_cmd_token_revoke = {
     .name = "token revoke",
     .args = "TENANT",
     .summary = "Make every token of a tenant void",
@@ -157,7 +157,7 @@ static const trib_cli_example rotate_examples[] = {
     {"trib token rotate-keys --drop-all", "after a key was stolen: every client needs a new token"},
 };
 
-const trib_command trib_cmd_token_rotate = {
+const trib_cli_command trib_cmd_token_rotate = {
     .name = "token rotate-keys",
     .args = "",
     .summary = "Sign tokens with a new key",

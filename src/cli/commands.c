@@ -2,43 +2,43 @@
 /* The list of commands, in the order in which `trib help` shows them. */
 #include "cli/cli.h"
 
-extern const trib_command trib_cmd_serve;
-extern const trib_command trib_cmd_dev;
-extern const trib_command trib_cmd_demo;
-extern const trib_command trib_cmd_shell;
-extern const trib_command trib_cmd_tenant_create;
-extern const trib_command trib_cmd_tenant_list;
-extern const trib_command trib_cmd_tenant_show;
-extern const trib_command trib_cmd_tenant_set;
-extern const trib_command trib_cmd_tenant_rename;
-extern const trib_command trib_cmd_tenant_delete;
-extern const trib_command trib_cmd_tenant_undelete;
-extern const trib_command trib_cmd_tenant_fork;
-extern const trib_command trib_cmd_tenant_reset_replicas;
-extern const trib_command trib_cmd_token_create;
-extern const trib_command trib_cmd_token_revoke;
-extern const trib_command trib_cmd_token_rotate;
-extern const trib_command trib_cmd_doctor;
-extern const trib_command trib_cmd_scrub;
-extern const trib_command trib_cmd_quarantine_list;
-extern const trib_command trib_cmd_quarantine_show;
-extern const trib_command trib_cmd_quarantine_release;
-extern const trib_command trib_cmd_import_db;
-extern const trib_command trib_cmd_import_sql;
-extern const trib_command trib_cmd_import_sqld;
-extern const trib_command trib_cmd_export;
-extern const trib_command trib_cmd_stream_types;
-extern const trib_command trib_cmd_stream_check;
-extern const trib_command trib_cmd_stream_archive;
-extern const trib_command trib_cmd_stream_restore;
-extern const trib_command trib_cmd_archive_status;
-extern const trib_command trib_cmd_archive_verify;
-extern const trib_command trib_cmd_config_show;
-extern const trib_command trib_cmd_version;
-extern const trib_command trib_cmd_help;
-extern const trib_command trib_cmd_completion;
+extern const trib_cli_command trib_cmd_serve;
+extern const trib_cli_command trib_cmd_dev;
+extern const trib_cli_command trib_cmd_demo;
+extern const trib_cli_command trib_cmd_shell;
+extern const trib_cli_command trib_cmd_tenant_create;
+extern const trib_cli_command trib_cmd_tenant_list;
+extern const trib_cli_command trib_cmd_tenant_show;
+extern const trib_cli_command trib_cmd_tenant_set;
+extern const trib_cli_command trib_cmd_tenant_rename;
+extern const trib_cli_command trib_cmd_tenant_delete;
+extern const trib_cli_command trib_cmd_tenant_undelete;
+extern const trib_cli_command trib_cmd_tenant_fork;
+extern const trib_cli_command trib_cmd_tenant_reset_replicas;
+extern const trib_cli_command trib_cmd_token_create;
+extern const trib_cli_command trib_cmd_token_revoke;
+extern const trib_cli_command trib_cmd_token_rotate;
+extern const trib_cli_command trib_cmd_doctor;
+extern const trib_cli_command trib_cmd_scrub;
+extern const trib_cli_command trib_cmd_quarantine_list;
+extern const trib_cli_command trib_cmd_quarantine_show;
+extern const trib_cli_command trib_cmd_quarantine_release;
+extern const trib_cli_command trib_cmd_import_db;
+extern const trib_cli_command trib_cmd_import_sql;
+extern const trib_cli_command trib_cmd_import_sqld;
+extern const trib_cli_command trib_cmd_export;
+extern const trib_cli_command trib_cmd_stream_types;
+extern const trib_cli_command trib_cmd_stream_check;
+extern const trib_cli_command trib_cmd_stream_archive;
+extern const trib_cli_command trib_cmd_stream_restore;
+extern const trib_cli_command trib_cmd_archive_status;
+extern const trib_cli_command trib_cmd_archive_verify;
+extern const trib_cli_command trib_cmd_config_show;
+extern const trib_cli_command trib_cmd_version;
+extern const trib_cli_command trib_cmd_help;
+extern const trib_cli_command trib_cmd_completion;
 
-const trib_command *const trib_commands[] = {
+const trib_cli_command *const trib_cli_commands[] = {
     &trib_cmd_serve,
     &trib_cmd_dev,
     &trib_cmd_demo,
@@ -75,4 +75,4 @@ const trib_command *const trib_commands[] = {
     &trib_cmd_version,
     &trib_cmd_help,
 };
-const size_t trib_command_count = sizeof trib_commands / sizeof *trib_commands;
+const size_t trib_cli_command_count = sizeof trib_cli_commands / sizeof *trib_cli_commands;

@@ -16,12 +16,12 @@ enum { NAME_BYTES = 128 };
 
 typedef struct typing {
     const trib_cli *cli;
-    const trib_command *command; /* NULL: its name is not complete */
-    trib_str word;               /* unfinished */
-    trib_str prefix;             /* "--log-level=" where the value is glued to its option; part of every candidate */
-    unsigned arg_count;          /* arguments before the word */
-    bool only_args;              /* behind -- */
-    const char *value_name;      /* the word is the value of an option; NULL: it is not */
+    const trib_cli_command *command; /* NULL: its name is not complete */
+    trib_str word;                   /* unfinished */
+    trib_str prefix;        /* "--log-level=" where the value is glued to its option; part of every candidate */
+    unsigned arg_count;     /* arguments before the word */
+    bool only_args;         /* behind -- */
+    const char *value_name; /* the word is the value of an option; NULL: it is not */
     const char *admin_url, *admin_key, *data; /* options that say where the server is */
 } typing;
 
@@ -79,8 +79,8 @@ static void offer_tenants(const typing *t) {
 /* The next words of all names that begin with the words in `before` ("tenant"), each once. */
 static void offer_commands(const typing *t, trib_str before) {
     trib_str last = {0};
-    for (size_t i = 0; i < trib_command_count; i++) {
-        trib_str name = trib_str_c(trib_commands[i]->name);
+    for (size_t i = 0; i < trib_cli_command_count; i++) {
+        trib_str name = trib_str_c(trib_cli_commands[i]->name);
         if (before.len) {
             if (!trib_str_starts(name, before) || name.len <= before.len || name.ptr[before.len] != ' ') continue;
             name = trib_str_sub(name, before.len + 1, name.len);
@@ -89,7 +89,7 @@ static void offer_commands(const typing *t, trib_str before) {
         trib_str word = trib_str_sub(name, 0, space == SIZE_MAX ? name.len : space);
         if (trib_str_eq(word, last)) continue;
         last = word;
-        offer(t, word, space == SIZE_MAX ? trib_commands[i]->summary : "several commands");
+        offer(t, word, space == SIZE_MAX ? trib_cli_commands[i]->summary : "several commands");
     }
 }
 
@@ -106,7 +106,7 @@ static trib_str join(char out[NAME_BYTES], const char *const *words, unsigned co
 /* ---- options, values, arguments ---- */
 
 /* The row of the option `name`: its value name, "" for a switch; NULL: there is none. */
-static const char *find_option(const trib_command *command, trib_str name) {
+static const char *find_option(const trib_cli_command *command, trib_str name) {
     char flag[TRIB_CONFIG_NAME_BYTES];
     for (size_t i = 0; i < command->option_count; i++) {
         if (!trib_str_eq_c(name, command->options[i].name)) continue;
@@ -128,7 +128,7 @@ static void offer_option(const typing *t, const char *name, const char *help) {
 
 static void offer_options(const typing *t) {
     char flag[TRIB_CONFIG_NAME_BYTES];
-    const trib_command *command = t->command;
+    const trib_cli_command *command = t->command;
     for (size_t i = 0; command && i < command->option_count; i++)
         offer_option(t, command->options[i].name, command->options[i].help);
     for (size_t i = 0; command && command->takes_config && i < TRIB_CONFIG_COUNT_OF_ROWS; i++) {
@@ -165,14 +165,14 @@ static void offer_codes(const typing *t) {
 /* ---- where we are ---- */
 
 /* The command of the words at the beginning; *ret_used are its. */
-static const trib_command *find_command(const char *const *words, unsigned count, unsigned *ret_used) {
+static const trib_cli_command *find_command(const char *const *words, unsigned count, unsigned *ret_used) {
     char name[NAME_BYTES];
-    const trib_command *found = NULL;
+    const trib_cli_command *found = NULL;
     for (unsigned n = 1; n <= count && n <= 4; n++) {
         trib_str joined = join(name, words, n);
-        for (size_t i = 0; i < trib_command_count; i++) {
-            if (!joined.len || !trib_str_eq_c(joined, trib_commands[i]->name)) continue;
-            found = trib_commands[i];
+        for (size_t i = 0; i < trib_cli_command_count; i++) {
+            if (!joined.len || !trib_str_eq_c(joined, trib_cli_commands[i]->name)) continue;
+            found = trib_cli_commands[i];
             *ret_used = n;
         }
     }

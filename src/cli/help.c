@@ -32,7 +32,7 @@ static void print_option(FILE *out, const char *name, const char *value_name, co
     fputc('\n', out);
 }
 
-static void print_options(FILE *out, const trib_command *command) {
+static void print_options(FILE *out, const trib_cli_command *command) {
     char flag[TRIB_CONFIG_NAME_BYTES];
     fprintf(out, "\nOptions:\n");
     for (size_t i = 0; i < command->option_count; i++) {
@@ -61,7 +61,7 @@ static void print_word(FILE *out, const trib_cli_option *word) {
     else fprintf(out, "%*s %s\n", 30 - n, "", word->help);
 }
 
-void trib_cli_print_help(FILE *out, const trib_command *command) {
+void trib_cli_print_help(FILE *out, const trib_cli_command *command) {
     fprintf(out, "%s\n\nUsage: trib %s%s%s [options]\n", command->summary, command->name, command->args[0] ? " " : "",
             command->args);
     if (command->description) fprintf(out, "\n%s\n", command->description);
@@ -77,50 +77,50 @@ void trib_cli_print_help(FILE *out, const trib_command *command) {
 #undef X
 }
 
-static void print_row(FILE *out, const trib_command *command) {
+static void print_row(FILE *out, const trib_cli_command *command) {
     char left[64];
     snprintf(left, sizeof left, "%s %s", command->name, command->args);
     fprintf(out, "  %-28s %s\n", left, command->summary);
 }
 
 /* The first example of a command: what most people want of it. */
-static void print_example(FILE *out, const trib_command *command) {
+static void print_example(FILE *out, const trib_cli_command *command) {
     if (command->example_count) fprintf(out, "  %s\n      %s\n", command->examples[0].line, command->examples[0].what);
 }
 
-static bool in_group(const trib_command *command, trib_str word) {
+static bool in_group(const trib_cli_command *command, trib_str word) {
     trib_str name = trib_str_c(command->name);
     return trib_str_starts(name, word) && name.len > word.len && name.ptr[word.len] == ' ';
 }
 
 /* The first command of its first word: one of "tenant create", "tenant list", ... is enough for an overview. */
 static bool leads_group(size_t at) {
-    trib_str name = trib_str_c(trib_commands[at]->name);
+    trib_str name = trib_str_c(trib_cli_commands[at]->name);
     size_t space = trib_str_find(name, ' ');
-    return space == SIZE_MAX || at == 0 || !in_group(trib_commands[at - 1], trib_str_sub(name, 0, space));
+    return space == SIZE_MAX || at == 0 || !in_group(trib_cli_commands[at - 1], trib_str_sub(name, 0, space));
 }
 
 void trib_cli_print_overview(FILE *out) {
     fprintf(out, TRIB_OVERVIEW_TEXT "\n\nUsage: trib COMMAND [options]\n\nCommands:\n");
-    for (size_t i = 0; i < trib_command_count; i++) print_row(out, trib_commands[i]);
+    for (size_t i = 0; i < trib_cli_command_count; i++) print_row(out, trib_cli_commands[i]);
     fprintf(out, "\nExamples:\n");
-    for (size_t i = 0; i < trib_command_count; i++) {
-        if (leads_group(i)) print_example(out, trib_commands[i]);
+    for (size_t i = 0; i < trib_cli_command_count; i++) {
+        if (leads_group(i)) print_example(out, trib_cli_commands[i]);
     }
     fprintf(out, "\n`trib COMMAND --help` explains one; `trib completion bash` teaches the shell to complete them.\n");
 }
 
 bool trib_cli_print_group(FILE *out, trib_str word) {
     bool any = false;
-    for (size_t i = 0; i < trib_command_count; i++) {
-        if (!in_group(trib_commands[i], word)) continue;
+    for (size_t i = 0; i < trib_cli_command_count; i++) {
+        if (!in_group(trib_cli_commands[i], word)) continue;
         if (!any) fprintf(out, "Usage: trib %.*s COMMAND [options]\n\nCommands:\n", TRIB_STR_ARG(word));
         any = true;
-        print_row(out, trib_commands[i]);
+        print_row(out, trib_cli_commands[i]);
     }
     if (any) fprintf(out, "\nExamples:\n");
-    for (size_t i = 0; i < trib_command_count && any; i++) {
-        if (in_group(trib_commands[i], word)) print_example(out, trib_commands[i]);
+    for (size_t i = 0; i < trib_cli_command_count && any; i++) {
+        if (in_group(trib_cli_commands[i], word)) print_example(out, trib_cli_commands[i]);
     }
     return any;
 }
@@ -137,7 +137,7 @@ static void json_option(trib_json_writer *w, const char *name, const char *value
     trib_jw_object_end(w);
 }
 
-static void json_command(trib_json_writer *w, const trib_command *command) {
+static void json_command(trib_json_writer *w, const trib_cli_command *command) {
     char flag[TRIB_CONFIG_NAME_BYTES];
     trib_jw_object_begin(w);
     trib_jw_member_str(w, "name", trib_str_c(command->name));
@@ -167,10 +167,11 @@ bool trib_cli_print_json_help(FILE *out, trib_str word) {
     trib_buf_init(&text, HELP_MAX_BYTES);
     trib_jw_init(&w, &text);
     trib_jw_array_begin(&w);
-    for (size_t i = 0; i < trib_command_count; i++) {
-        if (word.len && !trib_str_eq_c(word, trib_commands[i]->name) && !in_group(trib_commands[i], word)) continue;
+    for (size_t i = 0; i < trib_cli_command_count; i++) {
+        if (word.len && !trib_str_eq_c(word, trib_cli_commands[i]->name) && !in_group(trib_cli_commands[i], word))
+            continue;
         any = true;
-        json_command(&w, trib_commands[i]);
+        json_command(&w, trib_cli_commands[i]);
     }
     trib_jw_array_end(&w);
     any = any && !text.failed;

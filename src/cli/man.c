@@ -133,7 +133,7 @@ static void put_reference(FILE *out, const char *page, int section, const char *
 
 /* ---- pages ---- */
 
-static void put_options(FILE *out, const trib_command *command) {
+static void put_options(FILE *out, const trib_cli_command *command) {
     char flag[TRIB_CONFIG_NAME_BYTES];
     fputs(".SH OPTIONS\n", out);
     for (size_t i = 0; i < command->option_count; i++)
@@ -151,7 +151,7 @@ static void put_options(FILE *out, const trib_command *command) {
 }
 
 /* What is typed inside it. */
-static void put_words(FILE *out, const trib_command *command) {
+static void put_words(FILE *out, const trib_cli_command *command) {
     if (command->word_count) fputs(".SH COMMANDS INSIDE\n", out);
     for (size_t i = 0; i < command->word_count; i++) {
         put_term(out, "", command->words[i].name, command->words[i].value_name);
@@ -159,7 +159,7 @@ static void put_words(FILE *out, const trib_command *command) {
     }
 }
 
-static void put_examples(FILE *out, const trib_command *command) {
+static void put_examples(FILE *out, const trib_cli_command *command) {
     if (command->example_count) fputs(".SH EXAMPLES\n", out);
     for (size_t i = 0; i < command->example_count; i++) {
         put_term(out, "", command->examples[i].line, NULL);
@@ -167,7 +167,7 @@ static void put_examples(FILE *out, const trib_command *command) {
     }
 }
 
-static void put_command_page(FILE *out, const trib_command *command) {
+static void put_command_page(FILE *out, const trib_cli_command *command) {
     char page[MAN_NAME_BYTES], title[MAN_NAME_BYTES];
     page_name(page, command->name);
     memcpy(title, page, sizeof title);
@@ -205,10 +205,10 @@ static void put_overview_page(FILE *out) {
     fputs(".SH SYNOPSIS\n.B trib\n\\fICOMMAND\\fR [\\fIoptions\\fR]\n.SH DESCRIPTION\n", out);
     put_text(out, TRIB_OVERVIEW_TEXT);
     fputs(".SH COMMANDS\n", out);
-    for (size_t i = 0; i < trib_command_count; i++) {
-        page_name(page, trib_commands[i]->name);
-        put_term(out, "trib ", trib_commands[i]->name, trib_commands[i]->args);
-        put_text(out, trib_commands[i]->summary);
+    for (size_t i = 0; i < trib_cli_command_count; i++) {
+        page_name(page, trib_cli_commands[i]->name);
+        put_term(out, "trib ", trib_cli_commands[i]->name, trib_cli_commands[i]->args);
+        put_text(out, trib_cli_commands[i]->summary);
         fputs("(see\n", out);
         put_reference(out, page, 1, ")");
     }
@@ -219,8 +219,8 @@ static void put_overview_page(FILE *out) {
     for (size_t i = 0; i < trib_variable_count; i++) put_variable(out, trib_variables[i].name, trib_variables[i].help);
     put_exit_statuses(out);
     fputs(".SH SEE ALSO\n", out);
-    for (size_t i = 0; i < trib_command_count; i++) {
-        page_name(page, trib_commands[i]->name);
+    for (size_t i = 0; i < trib_cli_command_count; i++) {
+        page_name(page, trib_cli_commands[i]->name);
         put_reference(out, page, 1, ",");
     }
     put_reference(out, "trib.conf", 5, "");
@@ -288,9 +288,9 @@ bool trib_cli_print_man(FILE *out, const char *name) {
         put_settings_page(out);
         return true;
     }
-    for (size_t i = 0; i < trib_command_count; i++) {
-        if (strcmp(trib_commands[i]->name, name) != 0) continue;
-        put_command_page(out, trib_commands[i]);
+    for (size_t i = 0; i < trib_cli_command_count; i++) {
+        if (strcmp(trib_cli_commands[i]->name, name) != 0) continue;
+        put_command_page(out, trib_cli_commands[i]);
         return true;
     }
     return false;

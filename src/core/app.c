@@ -4,6 +4,7 @@
 
 #include "core/archive.h"
 #include "core/auth.h"
+#include "core/commands.h"
 #include "core/control.h"
 #include "core/metrics.h"
 #include "core/scrub.h"
@@ -40,12 +41,15 @@ static void add_metrics(trib_app *app) {
 
 trib_code trib_app_start(trib_app *app, trib_error *err) {
     if (app->metrics) add_metrics(app);
-    trib_store_config config = {.data_dir = app->settings.data_dir};
+    trib_store_config config = {
+        .data_dir = app->settings.data_dir, .on_commit = trib_commits_tell, .on_commit_ctx = &app->commits};
     trib_code code = app->stream_types ? TRIB_OK : trib_deal_registry_init(&app->built_in_types, err);
     if (!app->stream_types) app->stream_types = &app->built_in_types;
+    if (code == TRIB_OK) code = trib_commits_init(&app->commits, app->env, err);
     if (code == TRIB_OK) code = trib_store_new(&config, app->env, app->log, &app->store, err);
     if (code == TRIB_OK) code = trib_workers_new(app->env, app->settings.worker_threads, &app->workers, err);
     if (code == TRIB_OK) code = trib_control_open(app, &app->control, err);
+    if (code == TRIB_OK) code = trib_commands_open(app, &app->commands, err);
     if (code == TRIB_OK && !app->settings.admin_key && !app->settings.no_auth) {
         app->settings.admin_key = trib_control_admin_key(app->control);
     }
@@ -61,10 +65,13 @@ void trib_app_stop(trib_app *app) {
     trib_workers_stop(app->workers);
     trib_sessions_free(app->sessions);
     trib_auth_free(app->auth);
+    trib_commands_stop(app->commands);
     trib_control_close(app->control);
     trib_scrub_free(app->scrub);
     trib_workers_free(app->workers);
     trib_store_free(app->store);
+    trib_commands_free(app->commands);
+    trib_commits_deinit(&app->commits);
     if (app->stream_types == &app->built_in_types) {
         trib_deal_registry_deinit(&app->built_in_types);
         app->stream_types = NULL;
@@ -74,6 +81,7 @@ void trib_app_stop(trib_app *app) {
     app->auth = NULL;
     app->control = NULL;
     app->scrub = NULL;
+    app->commands = NULL;
     app->store = NULL;
 }
 
@@ -81,6 +89,7 @@ void trib_app_tick(trib_app *app) {
     trib_workers_tick(app->workers);
     trib_sessions_tick(app->sessions);
     trib_control_tick(app->control);
+    trib_commands_tick(app->commands);
     trib_scrub_tick(app->scrub);
     trib_store_tick(app->store);
     uint32_t count = atomic_load_explicit(&app->ticker_count, memory_order_acquire);

@@ -9,6 +9,7 @@
 #include "base/env.h"
 #include "base/log.h"
 #include "base/objects.h"
+#include "core/commits.h"
 #include "core/http.h"
 #include "core/job.h"
 #include "core/mistakes.h"
@@ -21,6 +22,7 @@ typedef struct trib_auth trib_auth;         /* auth.h: who is asking, and for wh
 typedef struct trib_sessions trib_sessions; /* session.h: batons */
 typedef struct trib_scrub trib_scrub;       /* scrub.h: reads and checks databases */
 typedef struct trib_archive trib_archive;   /* archive.h: streams that have ended, in objects */
+typedef struct trib_commands trib_commands; /* commands.h: changes of several databases at once */
 
 typedef struct trib_settings {
     const char *data_dir;
@@ -42,6 +44,7 @@ typedef struct trib_settings {
     uint64_t max_import_bytes;   /* of one imported file; 0: no limit but the disk's */
     uint32_t max_batch_steps;    /* 0: the protocol's own, TRIB_HRANA_STEPS_MAX */
     uint32_t archive_after_ms;   /* streams that have ended for so long are archived; 0: only when asked */
+    bool webhook_private;        /* webhooks may go to http:// and to private addresses */
 } trib_settings;
 
 /* What tenants do, in all; per tenant: tenant.h. NULL without metrics. */
@@ -55,13 +58,37 @@ typedef struct trib_app_ticker {
     void *ctx;
 } trib_app_ticker;
 
-/* What is read from elsewhere: the server fills it. `get` NULL: nothing is. */
+typedef struct trib_outbound_header {
+    const char *name;
+    trib_str value;
+} trib_outbound_header;
+
+/* Borrowed for the call. */
+typedef struct trib_outbound_request {
+    const char *method;
+    trib_str url;
+    const trib_outbound_header *headers;
+    size_t header_count;
+    trib_str body;
+    uint32_t timeout_ms;
+    bool public_only; /* connect to addresses of the public internet only, looked at after the name's resolution */
+    const _Atomic bool *stop; /* true: it ends within about a second, with CANCELLED. NULL: it does not */
+} trib_outbound_request;
+
+/* What is read from elsewhere and sent there: the server fills it. NULL: nothing is. */
 typedef struct trib_outbound {
     void *ctx;
     /* Gives what is at a URL to `take`, in pieces; false there ends it with CANCELLED. Blocks as long as it takes.
      * Errors: BAD_REQUEST (such a URL is not read), CONNECT, REMOTE, IO, CANCELLED, NOMEM. Thread: a worker. */
     trib_code (*get)(void *ctx, const char *url, bool (*take)(void *ctx, trib_str bytes), void *take_ctx,
                      trib_error *err);
+    /* Sends one request; any status is OK, the answer's body is dropped, redirects are not followed. Blocks for up to
+     * timeout_ms. `session`: keeps connections between the calls of one thread; NULL: none.
+     * Errors: CONNECT (also: an address that public_only forbids), REQUEST_TIMEOUT, BAD_REQUEST (such a URL or header
+     * is not sent), CANCELLED, NOMEM. Thread: one that may block; never a worker or a loop. */
+    trib_code (*send)(void *ctx, void *session, const trib_outbound_request *request, int *ret_status, trib_error *err);
+    void *(*session_new)(void *ctx); /* NULL: no memory */
+    void (*session_free)(void *ctx, void *session);
 } trib_outbound;
 
 struct trib_app {
@@ -74,6 +101,7 @@ struct trib_app {
     trib_auth *auth;
     trib_sessions *sessions;
     trib_scrub *scrub;
+    trib_commands *commands;
     trib_http_ops http;
     trib_ws_ops ws;
     trib_outbound outbound;
@@ -82,16 +110,22 @@ struct trib_app {
     trib_metrics *metrics; /* never NULL in the server; made before trib_app_start */
     trib_app_counters counters;
     trib_mistakes mistakes;
+    trib_commits commits; /* durable ones, for modules that follow a database */
     const char *version;
     /* What the server read from built-in and the operator's files; the built-in ones where it gives none. */
     const trib_deal_registry *stream_types;
     trib_deal_registry built_in_types;
+    struct trib_stream_timers *stream_timers;      /* stream_timer.h; NULL: none run */
     trib_app_ticker tickers[TRIB_APP_TICKERS_MAX]; /* of modules */
     _Atomic uint32_t ticker_count;                 /* written by one thread, modules start one after the other */
-    _Atomic bool draining;                         /* the server ends: no new work, health says so */
+    /* NULL but in tests: a command has come to a place (trib_command_point) where a stop of the process is of
+     * interest */
+    void (*on_command_point)(void *ctx, int point);
+    void *on_command_point_ctx;
+    _Atomic bool draining; /* the server ends: no new work, health says so */
 };
 
-/* Makes store, workers, control, auth, sessions in this order. Errors: as theirs. */
+/* Makes store, workers, control, commands, auth, sessions in this order. Errors: as theirs. */
 trib_code trib_app_start(trib_app *app, trib_error *err);
 /* In-flight jobs have been answered before. */
 void trib_app_stop(trib_app *app);

@@ -17,6 +17,19 @@ trib_tenant *trib_control_find(trib_control *control, trib_str name) {
     return tenant;
 }
 
+trib_tenant *trib_control_find_id(trib_control *control, trib_str id) {
+    size_t cursor = 0;
+    void *value;
+    trib_tenant *found = NULL;
+    trib_control_lock(control);
+    while (!found && trib_map_next(&control->by_name, &cursor, NULL, &value)) {
+        trib_tenant *tenant = value;
+        if (trib_str_eq_c(id, tenant->id)) found = trib_tenant_ref(tenant);
+    }
+    trib_control_unlock(control);
+    return found;
+}
+
 size_t trib_control_count(trib_control *control) {
     trib_control_lock(control);
     size_t count = control->by_name.count;

@@ -31,6 +31,8 @@ void trib_control_close(trib_control *control);
 
 /* A reference, or NULL. Thread: any. */
 trib_tenant *trib_control_find(trib_control *control, trib_str name);
+/* The same by its id: for what outlives a rename. One walk over all tenants. NULL: none, or deleted. Thread: any. */
+trib_tenant *trib_control_find_id(trib_control *control, trib_str id);
 size_t trib_control_count(trib_control *control);
 /* Up to `max` names after `after` in byte order, references; returns how many. */
 size_t trib_control_list(trib_control *control, trib_str after, size_t max, trib_tenant **ret);

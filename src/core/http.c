@@ -35,6 +35,10 @@ bool trib_http_stream_chunk(trib_http_request *request, trib_buf *chunk) {
     return request->app->http.stream_chunk(request, chunk);
 }
 
+bool trib_http_stream_bytes(trib_http_request *request, trib_str bytes) {
+    return request->app->http.stream_bytes(request, bytes);
+}
+
 void trib_http_stream_end(trib_http_request *request, bool aborted) {
     request->app->http.stream_end(request, aborted);
 }

@@ -102,7 +102,9 @@ enum { TRIB_HTTP_UNSENT_MAX_BYTES = 256 * 1024 };
 void trib_http_stream_begin(trib_http_request *request, const trib_http_answer *head,
                             void (*on_credit)(trib_http_request *));
 bool trib_http_stream_chunk(trib_http_request *request, trib_buf *chunk); /* true: there is credit for another now */
-void trib_http_stream_end(trib_http_request *request, bool aborted);      /* the request is gone afterwards */
+/* The same with bytes that stay the caller's: many readers may share them. */
+bool trib_http_stream_bytes(trib_http_request *request, trib_str bytes);
+void trib_http_stream_end(trib_http_request *request, bool aborted); /* the request is gone afterwards */
 
 /* net fills these when it starts; features and core only call the functions above. */
 typedef struct trib_http_ops {
@@ -111,6 +113,7 @@ typedef struct trib_http_ops {
     void (*stream_begin)(trib_http_request *request, const trib_http_answer *head,
                          void (*on_credit)(trib_http_request *));
     bool (*stream_chunk)(trib_http_request *request, trib_buf *chunk);
+    bool (*stream_bytes)(trib_http_request *request, trib_str bytes);
     void (*stream_end)(trib_http_request *request, bool aborted);
 } trib_http_ops;
 

@@ -62,43 +62,60 @@ typedef struct trib_stream {
     bool is_archived; /* its events are in an object (archive.h); it has none here, and `count` is 0 */
     trib_stream_event *events;
     size_t count;
-    const trib_deal_type *type; /* NULL: no type opens with its first event */
-    trib_deal_state state;      /* valid with a type */
+    const trib_deal_type *type;           /* NULL: no type opens with its first event */
+    trib_deal_state state;                /* valid with a type */
+    int64_t role_ms[TRIB_DEAL_ROLES_MAX]; /* when the event came that gave a role to the tenant who has it */
+    /* With a type: the number and the time of the event that brought it into its status, for timers (stream_timer.h) */
+    uint64_t status_seq;
+    int64_t status_at_ms;
 } trib_stream;
+
+/* ---- stream_txn.c ---- */
+
+/* Begins, calls body, commits; rolls back after a failure. `begun` is false before the first call, and kept while the
+ * job waits for the turn. body runs again from its start after AGAIN with txn->writes set by itself.
+ * Errors: AGAIN (as it is, the job's own AGAIN), body's, and the store's. Thread: the worker that is inside the handle.
+ */
+trib_code trib_stream_txn_run(trib_stream_txn *txn, bool *begun, trib_code (*body)(void *ctx, trib_error *err),
+                              void *ctx, trib_error *err);
+/* Who names the database itself sees everything: both are empty; who names a tenant sees that tenant's streams. Borrows
+ * from the tenant. Errors: as trib_may; BAD_REQUEST (another system database). Thread: any. */
+trib_code trib_stream_name_asker(const trib_app *app, const trib_principal *principal, const trib_tenant *tenant,
+                                 trib_str *ret_id, trib_str *ret_name, trib_error *err);
+/* Sets who asks from a request whose tenant and principal are named. Owns: the names live as long as the request and
+ * its tenant. Errors: as trib_may; BAD_REQUEST (another system database), NOMEM. Thread: a loop. */
+trib_code trib_stream_txn_name_asker(trib_stream_txn *txn, const trib_http_request *http, bool *ret_may_write,
+                                     trib_error *err);
 
 trib_arg trib_stream_text(trib_str text); /* ptr NULL: NULL */
 trib_arg trib_stream_integer(int64_t integer);
 /* STREAM_NOT_FOUND, the same for a stream that is not there and for one of others. */
 trib_code trib_stream_not_found(trib_str id, trib_error *err);
 
-/* ---- stream_who.c ---- */
-
-/* Who asks by HTTP, into txn: who names the database itself (`streams`) sees everything; who names a tenant sees that
- * tenant's streams. Errors: as trib_may; BAD_REQUEST (another system database), NOMEM. Thread: the request's loop. */
-trib_code trib_stream_name_asker(trib_http_request *http, const trib_tenant *streams, trib_stream_txn *txn,
-                                 bool *ret_may_write, trib_error *err);
-
 /* ---- stream_load.c ---- */
 
 /* Any stream, without a look at who asks; one that is not there has no events. `id` is borrowed.
- * Errors: RESPONSE_TOO_LARGE (to be folded), INTERNAL (the tables disagree), NOMEM, and the store's. */
+ * Errors: RESPONSE_TOO_LARGE (to be folded), CHAIN_BROKEN (events are missing), NOMEM, and the store's. */
 trib_code trib_stream_load(trib_stream_txn *txn, trib_str id, trib_stream *ret, trib_error *err);
 /* Brings its members up to date and looks for who asks among them.
  * Errors: AGAIN (after setting txn->writes: begin once more, to write), STREAM_NOT_FOUND. */
 trib_code trib_stream_admit(trib_stream_txn *txn, const trib_stream *s, trib_error *err);
+/* As trib_stream_load, but without its events and its state: what there is to say of a stream in one row. One that must
+ * be folded for trib_stream_admit is loaded whole, *ret_whole says so. */
+trib_code trib_stream_look(trib_stream_txn *txn, trib_str id, trib_stream *ret, bool *ret_whole, trib_error *err);
 /* Both. */
 trib_code trib_stream_open(trib_stream_txn *txn, trib_str id, trib_stream *ret, trib_error *err);
 /* Writes type, status and members as of the state. */
 trib_code trib_stream_store_fold(trib_stream_txn *txn, const trib_stream *s, trib_error *err);
 /* Fills type and state from s->events. Errors: NOMEM. */
 trib_code trib_stream_fold(trib_stream_txn *txn, trib_stream *s, trib_error *err);
+/* The object of eight members, as JSON.stringify writes the row that a client gets by SQL. */
+void trib_stream_write_event(trib_json_writer *w, const trib_value values[TRIB_STREAM_COLUMNS]);
 /* A row as the rules see it, by a trusted actor. Errors: none; arena->failed. */
 void trib_stream_deal_event(trib_arena *arena, const trib_value values[TRIB_STREAM_COLUMNS], trib_deal_event *ret);
 
 /* ---- stream_json.c ---- */
 
-/* An event as clients read it and as the archive has it: byte for byte what JSON.stringify makes of its row. */
-void trib_stream_write_event(trib_json_writer *w, const trib_value values[TRIB_STREAM_COLUMNS]);
 /* The array of all of its events. */
 void trib_stream_write_events(const trib_stream *s, trib_buf *out);
 /* The reverse: `events`, with their numbers and links as the chain makes them behind s->base_version, and from those

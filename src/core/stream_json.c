@@ -7,23 +7,6 @@
 
 /* ---- writing ---- */
 
-void trib_stream_write_event(trib_json_writer *w, const trib_value values[TRIB_STREAM_COLUMNS]) {
-    static const char *const columns[TRIB_STREAM_COLUMNS] = {"id",      "streamId", "opcode",  "nodeId",
-                                                             "pointId", "delta",    "payload", "ts"};
-    trib_jw_object_begin(w);
-    for (size_t i = 0; i < TRIB_STREAM_COLUMNS; i++) {
-        trib_jw_key_c(w, columns[i]);
-        switch (values[i].type) {
-        case TRIB_VALUE_NULL: trib_jw_null(w); break;
-        case TRIB_VALUE_INTEGER: trib_jw_i64(w, values[i].integer); break;
-        case TRIB_VALUE_REAL: trib_jw_f64_js(w, values[i].real); break;
-        case TRIB_VALUE_TEXT: trib_jw_str(w, values[i].bytes); break;
-        case TRIB_VALUE_BLOB: trib_jw_base64(w, values[i].bytes.ptr, values[i].bytes.len); break;
-        }
-    }
-    trib_jw_object_end(w);
-}
-
 void trib_stream_write_events(const trib_stream *s, trib_buf *out) {
     trib_json_writer w;
     trib_jw_init(&w, out);

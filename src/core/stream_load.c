@@ -8,6 +8,7 @@
 
 #include "core/control.h"
 #include "core/stream.h"
+#include "core/stream_timer.h"
 
 trib_arg trib_stream_text(trib_str text) {
     trib_arg arg = {.value = {.type = text.ptr ? TRIB_VALUE_TEXT : TRIB_VALUE_NULL}};
@@ -34,7 +35,7 @@ static trib_code take_head(void *ctx, const trib_stmt *stmt, trib_error *err) {
     trib_stream *s = ctx;
     trib_str head = trib_stmt_col_value(stmt, 3).bytes, base = trib_stmt_col_value(stmt, 7).bytes;
     if (head.len != sizeof s->head || base.len != sizeof s->base_head)
-        return trib_error_set(err, TRIB_INTERNAL, "a stream's head is no link of a chain");
+        return trib_error_set(err, TRIB_CHAIN_BROKEN, "the stream's head is no link of a chain");
     s->exists = true;
     s->version = (uint64_t)trib_stmt_col_value(stmt, 0).integer;
     s->base_version = (uint64_t)trib_stmt_col_value(stmt, 1).integer;
@@ -56,7 +57,8 @@ typedef struct event_rows {
 
 static trib_code take_event(void *ctx, const trib_stmt *stmt, trib_error *err) {
     event_rows *rows = ctx;
-    if (rows->at == rows->to->count) return trib_error_set(err, TRIB_INTERNAL, "a stream has more events than it says");
+    if (rows->at == rows->to->count)
+        return trib_error_set(err, TRIB_CHAIN_BROKEN, "the stream has more events than it says");
     trib_stream_event *event = &rows->to->events[rows->at++];
     for (int i = 0; i < TRIB_STREAM_COLUMNS; i++) {
         trib_value value = trib_stmt_col_value(stmt, i);
@@ -93,7 +95,14 @@ void trib_stream_deal_event(trib_arena *arena, const trib_value values[TRIB_STRE
     }
 }
 
+/* A role that has another tenant than before, or the same one anew: the state's texts are not copied otherwise. */
+static void note_roles(trib_stream *s, const trib_str before[TRIB_DEAL_ROLES_MAX], int64_t at_ms) {
+    for (size_t i = 0; i < s->type->role_count; i++)
+        if (s->state.role_tenants[i].ptr != before[i].ptr) s->role_ms[i] = at_ms;
+}
+
 trib_code trib_stream_fold(trib_stream_txn *txn, trib_stream *s, trib_error *err) {
+    trib_str before[TRIB_DEAL_ROLES_MAX];
     trib_deal_event event;
     if (s->count == 0) return TRIB_OK;
     trib_stream_deal_event(txn->arena, s->events[0].values, &event);
@@ -102,42 +111,81 @@ trib_code trib_stream_fold(trib_stream_txn *txn, trib_stream *s, trib_error *err
     trib_deal_state_init(&s->state, txn->arena);
     trib_code code = TRIB_OK;
     for (size_t i = 0; code == TRIB_OK && i < s->count; i++) {
+        int status = s->state.status;
+        memcpy(before, s->state.role_tenants, sizeof before);
         trib_stream_deal_event(txn->arena, s->events[i].values, &event);
         code = trib_deal_replay(s->type, &s->state, &event, err);
+        note_roles(s, before, s->events[i].at_ms);
+        if (s->state.status == status) continue;
+        s->status_seq = s->events[i].seq;
+        s->status_at_ms = s->events[i].at_ms;
     }
     return code;
 }
 
-trib_code trib_stream_load(trib_stream_txn *txn, trib_str id, trib_stream *ret, trib_error *err) {
+static trib_code load_head(trib_stream_txn *txn, trib_str id, trib_stream *ret, trib_error *err) {
     trib_arg arg = trib_stream_text(id);
-    event_rows rows = {txn->arena, ret, 0};
     *ret = (trib_stream){.id = id};
-    trib_code code =
-        trib_stmt_run(txn->handle,
-                      "SELECT version, base_version, folded, head, count, closed_ms, deleted_ms, base_head "
-                      "FROM _trib_stream WHERE streamId = ?1",
-                      &arg, 1, take_head, ret, err);
-    if (code != TRIB_OK || ret->count == 0) return code;
+    return trib_stmt_run(txn->handle,
+                         "SELECT version, base_version, folded, head, count, closed_ms, deleted_ms, base_head "
+                         "FROM _trib_stream WHERE streamId = ?1",
+                         &arg, 1, take_head, ret, err);
+}
+
+static trib_code load_events(trib_stream_txn *txn, trib_stream *ret, trib_error *err) {
+    trib_arg arg = trib_stream_text(ret->id);
+    event_rows rows = {txn->arena, ret, 0};
     ret->events = trib_arena_zalloc(txn->arena, ret->count, sizeof *ret->events);
     if (!ret->events)
         return trib_error_set(err, TRIB_RESPONSE_TOO_LARGE, "the stream is too large to be folded (%zu events)",
                               ret->count);
-    code = trib_stmt_run(
+    trib_code code = trib_stmt_run(
         txn->handle,
         "SELECT e.id, e.streamId, e.opcode, e.nodeId, e.pointId, e.delta, e.payload, e.ts, v.seq, "
         "v.at_ms, v.link FROM _trib_ev v JOIN events e ON e.id = v.id WHERE v.streamId = ?1 ORDER BY v.seq",
         &arg, 1, take_event, &rows, err);
     if (code == TRIB_OK && rows.at != ret->count)
-        code = trib_error_set(err, TRIB_INTERNAL, "a stream has fewer events than it says");
+        code = trib_error_set(err, TRIB_CHAIN_BROKEN, "the stream has fewer events than it says");
     return code == TRIB_OK ? trib_stream_fold(txn, ret, err) : code;
+}
+
+trib_code trib_stream_load(trib_stream_txn *txn, trib_str id, trib_stream *ret, trib_error *err) {
+    trib_code code = load_head(txn, id, ret, err);
+    return code == TRIB_OK && ret->count > 0 ? load_events(txn, ret, err) : code;
+}
+
+trib_code trib_stream_look(trib_stream_txn *txn, trib_str id, trib_stream *ret, bool *ret_whole, trib_error *err) {
+    trib_code code = load_head(txn, id, ret, err);
+    *ret_whole = code == TRIB_OK && ret->count > 0 && ret->folded < ret->version;
+    return *ret_whole ? load_events(txn, ret, err) : code;
+}
+
+static const char *const columns[TRIB_STREAM_COLUMNS] = {"id",      "streamId", "opcode",  "nodeId",
+                                                         "pointId", "delta",    "payload", "ts"};
+
+/* As JSON.stringify writes the row that a client gets by SQL. */
+void trib_stream_write_event(trib_json_writer *w, const trib_value values[TRIB_STREAM_COLUMNS]) {
+    trib_jw_object_begin(w);
+    for (size_t i = 0; i < TRIB_STREAM_COLUMNS; i++) {
+        trib_jw_key_c(w, columns[i]);
+        switch (values[i].type) {
+        case TRIB_VALUE_NULL: trib_jw_null(w); break;
+        case TRIB_VALUE_INTEGER: trib_jw_i64(w, values[i].integer); break;
+        case TRIB_VALUE_REAL: trib_jw_f64_js(w, values[i].real); break;
+        case TRIB_VALUE_TEXT: trib_jw_str(w, values[i].bytes); break;
+        case TRIB_VALUE_BLOB: trib_jw_base64(w, values[i].bytes.ptr, values[i].bytes.len); break;
+        }
+    }
+    trib_jw_object_end(w);
 }
 
 /* ---- members ---- */
 
-/* The tenant that the name meant when the stream's last event came; another one that has it since is no member. */
+/* The tenant that the name meant when the event came that gave it the role; another one that has it since is no
+ * member, whatever comes later. */
 static trib_code add_member(trib_stream_txn *txn, const trib_stream *s, size_t role, trib_error *err) {
     trib_tenant *tenant = trib_control_find(txn->app->control, s->state.role_tenants[role]);
-    bool meant = tenant && !tenant->system && atomic_load(&tenant->named_ms) <= s->events[s->count - 1].at_ms;
+    bool meant = tenant && !tenant->system && atomic_load(&tenant->named_ms) <= s->role_ms[role];
     trib_code code = TRIB_OK;
     if (meant) {
         trib_arg args[] = {trib_stream_text(trib_str_c(tenant->id)), trib_stream_text(s->id),
@@ -161,7 +209,7 @@ trib_code trib_stream_store_fold(trib_stream_txn *txn, const trib_stream *s, tri
         code = trib_stmt_run(txn->handle, "DELETE FROM _trib_member WHERE streamId = ?1", args, 1, NULL, NULL, err);
     for (size_t i = 0; code == TRIB_OK && s->type && i < s->type->role_count; i++)
         if (s->state.role_tenants[i].len) code = add_member(txn, s, i, err);
-    return code;
+    return code == TRIB_OK ? trib_stream_timers_set(txn, s, err) : code;
 }
 
 static trib_code note_row(void *ctx, const trib_stmt *stmt, trib_error *err) {
@@ -170,8 +218,16 @@ static trib_code note_row(void *ctx, const trib_stmt *stmt, trib_error *err) {
     return TRIB_OK;
 }
 
-trib_code trib_stream_admit(trib_stream_txn *txn, const trib_stream *s, trib_error *err) {
+static trib_code find_member(trib_stream_txn *txn, trib_str id, trib_error *err) {
     bool is_member = false;
+    trib_arg args[] = {trib_stream_text(txn->tenant_id), trib_stream_text(id)};
+    trib_code code =
+        trib_stmt_run(txn->handle, "SELECT 1 FROM _trib_member WHERE tenant = ?1 AND streamId = ?2 LIMIT 1", args, 2,
+                      note_row, &is_member, err);
+    return code == TRIB_OK && !is_member ? trib_stream_not_found(id, err) : code;
+}
+
+trib_code trib_stream_admit(trib_stream_txn *txn, const trib_stream *s, trib_error *err) {
     trib_code code = TRIB_OK;
     if (s->count > 0 && s->folded < s->version) {
         if (!txn->writes) {
@@ -180,14 +236,17 @@ trib_code trib_stream_admit(trib_stream_txn *txn, const trib_stream *s, trib_err
         }
         code = trib_stream_store_fold(txn, s, err);
     }
-    if (code != TRIB_OK || txn->tenant_id.len == 0) return code;
-    trib_arg args[] = {trib_stream_text(txn->tenant_id), trib_stream_text(s->id)};
-    code = trib_stmt_run(txn->handle, "SELECT 1 FROM _trib_member WHERE tenant = ?1 AND streamId = ?2 LIMIT 1", args, 2,
-                         note_row, &is_member, err);
-    return code == TRIB_OK && !is_member ? trib_stream_not_found(s->id, err) : code;
+    return code == TRIB_OK && txn->tenant_id.len ? find_member(txn, s->id, err) : code;
 }
 
 trib_code trib_stream_open(trib_stream_txn *txn, trib_str id, trib_stream *ret, trib_error *err) {
+    trib_error unknown;
     trib_code code = trib_stream_load(txn, id, ret, err);
-    return code == TRIB_OK ? trib_stream_admit(txn, ret, err) : code;
+    if (code == TRIB_OK) return trib_stream_admit(txn, ret, err);
+    /* what is wrong with a stream is for its members */
+    if (code != TRIB_CHAIN_BROKEN || txn->tenant_id.len == 0) return code;
+    trib_code member = find_member(txn, id, &unknown);
+    if (member == TRIB_OK) return code;
+    *err = unknown;
+    return member;
 }

@@ -107,6 +107,7 @@ trib_db_settings trib_tenant_db_settings(const trib_tenant *tenant) {
     return (trib_db_settings){
         .system = tenant->system,
         .shared_log = tenant->system && strcmp(tenant->id, "streams") == 0,
+        .discovery = tenant->system && strcmp(tenant->id, "discovery") == 0,
         .relaxed = trib_tenant_get(tenant, TRIB_TENANT_RELAXED) != 0,
         .max_bytes = (uint64_t)trib_tenant_get(tenant, TRIB_TENANT_MAX_BYTES),
         .statement_timeout_ms = (uint32_t)trib_tenant_get(tenant, TRIB_TENANT_STATEMENT_TIMEOUT_MS),

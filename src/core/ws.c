@@ -188,6 +188,10 @@ bool trib_ws_send(trib_ws *ws, bool is_text, trib_buf *bytes) {
     return ws->app->ws.send(ws, is_text, bytes);
 }
 
+bool trib_ws_send_bytes(trib_ws *ws, bool is_text, trib_str bytes) {
+    return ws->app->ws.send_bytes(ws, is_text, bytes);
+}
+
 void trib_ws_hold(trib_ws *ws, bool on) {
     ws->app->ws.hold(ws, on);
 }

@@ -70,6 +70,8 @@ bool trib_ws_is_asked(const trib_http_request *request);
 /* Sends one message. Owns: `bytes` stays the caller's and is empty afterwards. False: TRIB_WS_UNSENT_MAX_BYTES wait to
  * be sent; produce no more until `credit`. A message whose buffer failed breaks the connection off. */
 bool trib_ws_send(trib_ws *ws, bool is_text, trib_buf *bytes);
+/* The same with bytes that stay the caller's: many readers may share them. */
+bool trib_ws_send_bytes(trib_ws *ws, bool is_text, trib_str bytes);
 /* On: what is sent waits, so that several messages cost one write; off: it goes out. Between the two nothing may block,
  * and the WebSocket must not be released. What is sent inside `message` is joined anyway. */
 void trib_ws_hold(trib_ws *ws, bool on);
@@ -106,6 +108,7 @@ typedef struct trib_ws_ops {
     trib_ws *(*accept)(trib_http_request *request, const trib_ws_handler *handler, size_t max_message_bytes);
     bool (*is_asked)(const trib_http_request *request);
     bool (*send)(trib_ws *ws, bool is_text, trib_buf *bytes);
+    bool (*send_bytes)(trib_ws *ws, bool is_text, trib_str bytes);
     void (*hold)(trib_ws *ws, bool on);
     bool (*has_credit)(const trib_ws *ws);
     void (*close)(trib_ws *ws, uint16_t code, trib_str reason);

@@ -59,6 +59,7 @@ struct trib_conn {
     size_t unsent_bytes;
     size_t seen_unsent_bytes; /* of libuv's queue, when the timer last looked: progress without a callback */
     uint32_t in_flight;       /* chunks that libuv holds */
+    size_t in_flight_bytes;   /* of these; the last one perhaps only in part */
 
     uint8_t state; /* conn_state */
     bool delivering, again;

@@ -2,15 +2,17 @@
 /* Writing side of a connection; see conn.h.
  *
  * The usual write is one system call and no memory. What the kernel refuses goes into a list of chunks; libuv holds the
- * first few of them at a time (`in_flight`), small writes join the last one. Everything that leaves for the socket
- * passes through send_now and send_queued, and everything that ends it through trib_conn_flushed. */
+ * first few of them at a time (`in_flight`), small writes join the last one. One turn of the loop moves at most
+ * TURN_BYTES of a connection: over loopback and in large socket buffers the kernel would take megabytes at once, while
+ * everybody else of the loop waits for that copy. Everything that leaves for the socket passes through send_now and
+ * send_queued, and everything that ends it through trib_conn_flushed. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "io/conn_int.h"
 
-enum { CHUNK_BYTES = 4096, IN_FLIGHT_MAX = 8 };
+enum { CHUNK_BYTES = 4096, IN_FLIGHT_MAX = 8, TURN_BYTES = 64 * 1024 };
 
 static void chunk_free(conn_chunk *chunk) {
     if (chunk->moved) free(chunk->bytes);
@@ -60,10 +62,14 @@ static void send_queued(trib_conn *conn) {
     if (conn->in_flight || !conn->out) return;
     uv_buf_t bufs[IN_FLIGHT_MAX];
     uint32_t n = 0;
-    for (conn_chunk *c = conn->out; c && n < IN_FLIGHT_MAX; c = c->next) {
-        bufs[n++] = uv_buf_init(c->bytes + c->from, (unsigned)(c->to - c->from));
+    size_t room = TURN_BYTES;
+    for (conn_chunk *c = conn->out; c && n < IN_FLIGHT_MAX && room; c = c->next) {
+        size_t part = c->to - c->from < room ? c->to - c->from : room;
+        bufs[n++] = uv_buf_init(c->bytes + c->from, (unsigned)part);
+        room -= part;
     }
     conn->in_flight = n;
+    conn->in_flight_bytes = TURN_BYTES - room;
     int failed = uv_write(&conn->write, &conn->uv.stream, bufs, n, on_written);
     if (failed) {
         conn->in_flight = 0;
@@ -71,15 +77,26 @@ static void send_queued(trib_conn *conn) {
     }
 }
 
+/* What libuv held is gone, from the last of these chunks perhaps only a part. */
+static void chunks_sent(trib_conn *conn) {
+    size_t sent = conn->in_flight_bytes;
+    conn->unsent_bytes -= sent;
+    for (conn_chunk *first; sent && (first = conn->out) != NULL;) {
+        size_t part = first->to - first->from < sent ? first->to - first->from : sent;
+        first->from += part;
+        sent -= part;
+        if (first->from < first->to) break;
+        conn->out = first->next;
+        if (!conn->out) conn->out_tail = NULL;
+        chunk_free(first);
+    }
+    conn->in_flight = 0;
+    conn->in_flight_bytes = 0;
+}
+
 static void on_written(uv_write_t *write, int status) {
     trib_conn *conn = write->handle->data;
-    for (conn_chunk *sent; conn->in_flight && (sent = conn->out) != NULL;) {
-        conn->out = sent->next;
-        if (!conn->out) conn->out_tail = NULL;
-        conn->unsent_bytes -= sent->to - sent->from;
-        conn->in_flight--;
-        chunk_free(sent);
-    }
+    chunks_sent(conn);
     if (conn->state == CONN_CLOSED) return;
     if (status < 0) {
         trib_conn_abort(conn, TRIB_CANCELLED);
@@ -95,9 +112,16 @@ static void on_written(uv_write_t *write, int status) {
     }
 }
 
-/* Gives the kernel what it takes without waiting; false: the connection is lost. */
+/* Gives the kernel what it takes of a turn's bytes without waiting; false: the connection is lost. */
 static bool send_now(trib_conn *conn, const uv_buf_t *bufs, unsigned count, size_t *ret_sent) {
-    int sent = uv_try_write(&conn->uv.stream, bufs, count);
+    uv_buf_t turn[TRIB_CONN_PARTS_MAX];
+    unsigned n = 0;
+    size_t room = TURN_BYTES;
+    for (; n < count && room; n++) {
+        turn[n] = uv_buf_init(bufs[n].base, (unsigned)(bufs[n].len < room ? bufs[n].len : room));
+        room -= turn[n].len;
+    }
+    int sent = uv_try_write(&conn->uv.stream, turn, n);
     if (sent == UV_EAGAIN) sent = 0;
     if (sent < 0) {
         trib_conn_abort(conn, TRIB_CANCELLED);

@@ -5,8 +5,12 @@
 
 #include <curl/curl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+
+#include "io/public_address.h"
 
 struct trib_http_client {
     CURL *easy;
@@ -20,6 +24,7 @@ typedef struct call {
     trib_http_client_reply reply;
     struct curl_slist *headers;
     bool stopped; /* on_body said no, or the call was cancelled */
+    bool refused; /* an address that public_only forbids */
 } call;
 
 trib_code trib_http_client_new(trib_http_client **ret, trib_error *err) {
@@ -147,6 +152,25 @@ static bool set_times(CURL *easy, const trib_http_client_request *r) {
            curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (timeout_ms + 999) / 1000) == CURLE_OK;
 }
 
+/* The address is the one that is connected to: a name that resolves to another one later changes nothing. */
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address) {
+    call *c = arg;
+    (void)purpose;
+    if (!trib_public_address(&address->addr)) {
+        c->refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c2, curl_off_t d) {
+    call *c = arg;
+    (void)a, (void)b, (void)c2, (void)d;
+    if (!atomic_load(c->request->stop)) return 0;
+    c->stopped = true;
+    return 1;
+}
+
 static bool set_options(call *c) {
     CURL *easy = c->client->easy;
     const trib_http_client_request *r = c->request;
@@ -165,6 +189,15 @@ static bool set_options(call *c) {
     SET(CURLOPT_HEADERDATA, c);
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_WRITEDATA, c);
+    if (r->public_only) {
+        SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+        SET(CURLOPT_OPENSOCKETDATA, c);
+    }
+    if (r->stop) {
+        SET(CURLOPT_NOPROGRESS, 0L);
+        SET(CURLOPT_XFERINFOFUNCTION, on_progress);
+        SET(CURLOPT_XFERINFODATA, c);
+    }
     if (r->unix_socket) SET(CURLOPT_UNIX_SOCKET_PATH, r->unix_socket);
     if (r->tls_pin) {
         SET(CURLOPT_PINNEDPUBLICKEY, r->tls_pin);
@@ -234,6 +267,11 @@ static trib_code explain(const call *c, CURLcode failed, trib_error *err) {
         code = trib_error_set(err, TRIB_USAGE,
                               "\"%.*s\" is not a URL that can be used; write http://host:port/path or "
                               "https://host/path",
+                              TRIB_STR_ARG(url));
+    } else if (c->refused) {
+        code = trib_error_set(err, TRIB_CONNECT,
+                              "%.*s is at no address of the public internet; private, loopback and link-local ones are "
+                              "not sent to",
                               TRIB_STR_ARG(url));
     } else {
         code = trib_error_set(err, TRIB_CONNECT, "cannot reach %.*s%s%s: %s; %s", TRIB_STR_ARG(url), through,

@@ -48,6 +48,11 @@ typedef struct trib_http_client_request {
     /* A descriptor; when it can be read, the call ends at once with CANCELLED and its connection is closed, which is
      * how the server learns of it. NULL: none. */
     const int *cancel_fd;
+    /* Looked at about once a second: true ends the call with CANCELLED. NULL: none. */
+    const _Atomic bool *stop;
+    /* Only addresses of the public internet (io/public_address.h) are connected to, whatever the name resolves to; all
+     * calls of a client must have the same. Refused: CONNECT. */
+    bool public_only;
 } trib_http_client_request;
 
 typedef struct trib_http_client_reply {

@@ -108,23 +108,26 @@ static bool has_credit(const trib_http_conn *conn) {
     return conn->out.len + conn->transport->unsent(conn->transport_ctx) < TRIB_HTTP_UNSENT_MAX_BYTES;
 }
 
-static bool stream_chunk(trib_http_request *request, trib_buf *chunk) {
+static bool stream_bytes(trib_http_request *request, trib_str bytes) {
     trib_http_conn *conn = request->conn;
     assert(conn->state == HTTP_STREAMING || conn->state == HTTP_GONE || conn->state == HTTP_CLOSING);
-    conn->answer_bytes += chunk->len;
-    if (conn->state != HTTP_STREAMING || conn->bodiless) {
-        trib_buf_clear(chunk);
-        return true;
-    }
-    if (chunk->failed) conn->out.failed = true;
-    if (conn->chunked) trib_http1_add_chunk(&conn->out, trib_buf_str(chunk));
-    else trib_buf_add(&conn->out, trib_buf_str(chunk));
-    trib_buf_clear(chunk);
+    conn->answer_bytes += bytes.len;
+    if (conn->state != HTTP_STREAMING || conn->bodiless) return true;
+    if (conn->chunked) trib_http1_add_chunk(&conn->out, bytes);
+    else trib_buf_add(&conn->out, bytes);
     if (!conn->in_input || !has_credit(conn)) trib_http_flush(conn);
     if (has_credit(conn)) return true;
     conn->wants_credit = true;
     conn->transport->set_deadline(conn->transport_ctx, TRIB_HTTP_CREDIT_TIMEOUT_MS);
     return false;
+}
+
+static bool stream_chunk(trib_http_request *request, trib_buf *chunk) {
+    trib_http_conn *conn = request->conn;
+    if (chunk->failed && conn->state == HTTP_STREAMING && !conn->bodiless) conn->out.failed = true;
+    bool credit = stream_bytes(request, trib_buf_str(chunk));
+    trib_buf_clear(chunk);
+    return credit;
 }
 
 static void stream_begin(trib_http_request *request, const trib_http_answer *head,
@@ -231,5 +234,6 @@ const trib_http_ops trib_http_conn_ops = {
     .send = answer_send,
     .stream_begin = stream_begin,
     .stream_chunk = stream_chunk,
+    .stream_bytes = stream_bytes,
     .stream_end = stream_end,
 };

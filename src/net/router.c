@@ -12,6 +12,7 @@ typedef struct route_entry {
     trib_str path;
     size_t module_index, index;
     unsigned segments, param_count;
+    bool rest; /* its last segment is a star, which takes what is left of the path */
 } route_entry;
 
 struct trib_router {
@@ -32,6 +33,7 @@ static int compare_entries(const void *a, const void *b) {
     const route_entry *x = a, *y = b;
     bool x_pattern = x->param_count > 0, y_pattern = y->param_count > 0;
     if (x_pattern != y_pattern) return x_pattern ? 1 : -1;
+    if (x->rest != y->rest) return x->rest ? 1 : -1;
     int order = x_pattern ? 0 : trib_str_cmp(x->path, y->path);
     if (order) return order;
     return x->index < y->index ? -1 : x->index > y->index;
@@ -44,6 +46,8 @@ static trib_code check_route(const trib_module *module, const trib_route *route,
     size_t end = trib_str_find(first, '/');
     if (end != SIZE_MAX) first = trib_str_sub(first, 0, end);
     for (size_t i = 0; i + 1 < path.len; i++) entry->param_count += path.ptr[i] == '/' && path.ptr[i + 1] == ':';
+    entry->rest = trib_str_ends(path, TRIB_STR("/*"));
+    entry->param_count += entry->rest;
     entry->path = path;
     entry->route = route;
     entry->segments = count_segments(path);
@@ -134,6 +138,11 @@ static bool match_pattern(const route_entry *entry, trib_str path, trib_route_ma
     ret->param_count = 0;
     for (unsigned i = 0; i < entry->segments; i++) {
         trib_str want = next_segment(entry->path, &pattern_at);
+        if (entry->rest && i + 1 == entry->segments) {
+            if (path_at >= path.len) return false;
+            ret->params[ret->param_count++] = trib_str_sub(path, path_at, path.len);
+            return true;
+        }
         trib_str have = next_segment(path, &path_at);
         if (want.len && want.ptr[0] == ':') {
             if (have.len == 0) return false;
@@ -154,10 +163,10 @@ static bool visit_path(const trib_router *router, unsigned listener, trib_str pa
         if ((entry->route->listeners & listener) && visit(ctx, entry)) return true;
     }
     unsigned segments = count_segments(path);
-    if (segments > TRIB_ROUTE_SEGMENTS_MAX) return false;
     for (size_t i = router->exact_count; i < router->count; i++) {
         const route_entry *entry = &router->entries[i];
-        if (entry->segments != segments || !(entry->route->listeners & listener)) continue;
+        bool fits = entry->rest ? entry->segments <= segments : entry->segments == segments;
+        if (!fits || !(entry->route->listeners & listener)) continue;
         if (match_pattern(entry, path, match) && visit(ctx, entry)) return true;
     }
     return false;

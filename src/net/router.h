@@ -4,6 +4,8 @@
  *   exact paths   sorted array, binary search:  "/health" "/v2/pipeline" "/v3/cursor" ...  each with its methods
  *   patterns      by number of segments:        "/v1/namespaces/:name/create" ...          tried in the order given
  *
+ *   rests         a star as the last segment takes all that is left, one segment or more; after the patterns
+ *
  * An exact path wins over a pattern. Paths come in without the tenant prefix and decoded. */
 #ifndef TRIB_NET_ROUTER_H
 #define TRIB_NET_ROUTER_H

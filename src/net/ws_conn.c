@@ -119,32 +119,38 @@ static void abort_now(trib_ws_conn *conn, trib_code why) {
     http->transport->abort(http->transport_ctx, why);
 }
 
-static bool ws_send(trib_ws *ws, bool is_text, trib_buf *bytes) {
-    trib_ws_conn *conn = conn_of(ws);
-    trib_http_conn *http = conn->http;
-    bool failed = bytes->failed;
-    if (is_over(conn) || conn->close_sent) {
-        trib_buf_clear(bytes);
-        return true;
-    }
-    if (failed) {
-        trib_buf_clear(bytes);
-        abort_now(conn, TRIB_NOMEM);
-        return true;
-    }
-    trib_ws_write_head(&http->out, is_text ? TRIB_WS_OP_TEXT : TRIB_WS_OP_BINARY, bytes->len);
-    if (bytes->len <= JOIN_BYTES) {
-        trib_buf_add(&http->out, trib_buf_str(bytes));
-        trib_buf_clear(bytes);
-        flush_soon(conn);
-    } else {
-        flush(conn);
-        http->transport->write(http->transport_ctx, bytes);
-    }
-    if (has_credit(ws)) return true;
+/* What a send ends with: may there be another one? */
+static bool say_credit(trib_ws_conn *conn) {
+    if (has_credit(&conn->ws)) return true;
     conn->wants_credit = true;
     update_reading(conn);
     return false;
+}
+
+static bool ws_send_bytes(trib_ws *ws, bool is_text, trib_str bytes) {
+    trib_ws_conn *conn = conn_of(ws);
+    if (is_over(conn) || conn->close_sent) return true;
+    trib_ws_write(&conn->http->out, is_text ? TRIB_WS_OP_TEXT : TRIB_WS_OP_BINARY, bytes);
+    flush_soon(conn);
+    return say_credit(conn);
+}
+
+static bool ws_send(trib_ws *ws, bool is_text, trib_buf *bytes) {
+    trib_ws_conn *conn = conn_of(ws);
+    trib_http_conn *http = conn->http;
+    bool credit = true;
+    if (bytes->failed && !is_over(conn) && !conn->close_sent) {
+        abort_now(conn, TRIB_NOMEM);
+    } else if (bytes->len <= JOIN_BYTES || is_over(conn) || conn->close_sent) {
+        credit = ws_send_bytes(ws, is_text, trib_buf_str(bytes));
+    } else {
+        trib_ws_write_head(&http->out, is_text ? TRIB_WS_OP_TEXT : TRIB_WS_OP_BINARY, bytes->len);
+        flush(conn);
+        http->transport->write(http->transport_ctx, bytes);
+        credit = say_credit(conn);
+    }
+    trib_buf_clear(bytes);
+    return credit;
 }
 
 static void ws_hold(trib_ws *ws, bool on) {
@@ -415,6 +421,7 @@ const trib_ws_ops trib_ws_conn_ops = {
     .accept = ws_accept,
     .is_asked = ws_is_asked,
     .send = ws_send,
+    .send_bytes = ws_send_bytes,
     .hold = ws_hold,
     .has_credit = has_credit,
     .close = ws_close,

@@ -68,6 +68,8 @@
     X(archive_s3_style, STR, "path", "path|host", "where the bucket's name stands in URLs", "host")                    \
     X(archive_s3_credentials, STR, "", "FILE", "lines aws_access_key_id, aws_secret_access_key, aws_session_token",    \
       "/etc/tributary/s3.credentials")                                                                                 \
+    X(webhook_private, BOOL, "false", "",                                                                              \
+      "webhooks may go to http:// and to private and loopback addresses; for tests", "true")                           \
     X(test_hooks, BOOL, "false", "",                                                                                   \
       "the SQL texts .close_ws and .close_tcp break the connection, for tests of clients", "true")                     \
     X(log_level, LEVEL, "info", "debug|info|warn|error", "least of what is logged; debug logs each request", "debug")  \

@@ -8,7 +8,10 @@
 #include "io/env_native.h"
 #include "server/doctor.h"
 #include "server/objects.h"
+#include "server/stream_types.h"
 #include "store/store.h"
+
+enum { PROBLEMS_MAX_BYTES = 64 * 1024 };
 
 static void contradict(trib_doctor *doctor, const char *what) {
     trib_doctor_add(doctor, TRIB_DOCTOR_SETTINGS, "%s", what);
@@ -75,10 +78,30 @@ static void look_archive(trib_doctor *doctor) {
     look_key(doctor, "archive_s3_credentials", c->archive_s3_credentials);
 }
 
+/* A finding a line of `problems`. */
+static void look_stream_types(trib_doctor *doctor) {
+    trib_deal_registry registry;
+    trib_buf problems;
+    trib_error err;
+    trib_buf_init(&problems, PROBLEMS_MAX_BYTES);
+    trib_code code = trib_stream_types_load(doctor->data, &registry, &problems, &err);
+    trib_str rest = trib_buf_str(&problems);
+    while (rest.len) {
+        size_t end = trib_str_find(rest, '\n');
+        trib_str line = trib_str_sub(rest, 0, end == SIZE_MAX ? rest.len : end);
+        if (line.len) trib_doctor_add(doctor, TRIB_DOCTOR_STREAM_TYPES, "%.*s", TRIB_STR_ARG(line));
+        rest = trib_str_sub(rest, line.len + 1, rest.len);
+    }
+    if (code != TRIB_OK && problems.len == 0) trib_doctor_add(doctor, TRIB_DOCTOR_STREAM_TYPES, "%s", err.message);
+    trib_deal_registry_deinit(&registry);
+    trib_buf_deinit(&problems);
+}
+
 void trib_doctor_look_settings(trib_doctor *doctor) {
     look_times(doctor);
     look_sizes(doctor);
     look_listeners(doctor);
+    look_stream_types(doctor);
     look_key(doctor, "tls_key", doctor->config->tls_key);
     look_key(doctor, "admin_tls_key", doctor->config->admin_tls_key);
     look_archive(doctor);

@@ -118,6 +118,8 @@
     X(ARCHIVE, "archive-settings", ERROR, false, "the settings of the archive can be used",                            \
       "the server does not start, or streams stay in the database: it grows, and they are kept once only",             \
       "correct archive and archive_s3_*: docs/how-to/archive-to-s3.md")                                                \
+    X(STREAM_TYPES, "stream-types-wrong", ERROR, false, "the files of stream-types/ can be read and have no mistake",  \
+      "the server does not start with them", "`trib stream check FILE` shows each mistake with its line")              \
     X(EXPOSED, "listener-in-the-open", WARNING, false, "a listener that others can reach has TLS",                     \
       "tokens and data cross the network in the clear", "set tls_cert and tls_key, or put a proxy with TLS in front")  \
     /* what clients do wrong, as the server has counted it */                                                          \
@@ -131,8 +133,9 @@
       "they are answered 404", "the paths are /v2/pipeline, /v3/pipeline, /v3/cursor, /v1/execute, /v1/batch")         \
     X(CLIENT_WEBSOCKET, "client-speaks-websocket", WARNING, false, "requests to open a WebSocket where none is",                     \
       "they are answered 404; the client fails or falls back", "a WebSocket begins at the tenant's URL itself, nothing behind it")           \
-    X(CLIENT_REPLICA, "client-wants-replica", INFO, false, "requests for sync or replication",                         \
-      "embedded replicas are not served yet; the client stays without data", "open the URL without a syncUrl")         \
+    X(CLIENT_REPLICA, "client-wants-replica", INFO, false, "requests for sync at a path that is none",                 \
+      "they are answered 404 or 405; the replica stays as it is",                                                      \
+      "give the client the URL as `trib tenant show` prints it; docs/reference/replicas.md has the paths")             \
     X(CLIENT_ADMIN, "client-admin-path", INFO, false, "requests for the admin API on the user listener",               \
       "they are answered 404: somebody looks for it there, or has the wrong port", "use admin_listen's address")       \
     X(CLIENT_TENANT, "client-data-on-admin", WARNING, false, "requests for tenants' data on the admin listener",       \

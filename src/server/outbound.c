@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading from elsewhere; see outbound.h. */
+/* Reading from elsewhere, and sending there; see outbound.h. */
 #include "server/outbound.h"
 
 #include <errno.h>
@@ -92,6 +92,62 @@ static trib_code get(void *ctx, const char *url, bool (*take)(void *ctx, trib_st
     return cannot_read("the URL begins with none of http://, https:// and file:///", err);
 }
 
+/* ---- sending ---- */
+
+enum { HEADERS_MAX = 16, ANSWER_MAX_BYTES = 64 << 10 }; /* of an answer, which nobody reads */
+
+static void *session_new(void *ctx) {
+    trib_http_client *client = NULL;
+    (void)ctx;
+    return trib_http_client_new(&client, NULL) == TRIB_OK ? client : NULL;
+}
+
+static void session_free(void *ctx, void *session) {
+    (void)ctx;
+    trib_http_client_free(session);
+}
+
+static trib_code send_with(trib_http_client *client, const trib_outbound_request *ask, const char *url, int *ret_status,
+                           trib_error *err) {
+    trib_http_client_header headers[HEADERS_MAX];
+    trib_http_client_reply reply = {0};
+    size_t count = ask->header_count < HEADERS_MAX ? ask->header_count : HEADERS_MAX;
+    for (size_t i = 0; i < count; i++)
+        headers[i] = (trib_http_client_header){trib_str_c(ask->headers[i].name), ask->headers[i].value};
+    const trib_http_client_request request = {.method = ask->method,
+                                              .url = url,
+                                              .headers = headers,
+                                              .header_count = count,
+                                              .body = ask->body,
+                                              .timeout_ms = ask->timeout_ms,
+                                              .connect_timeout_ms = ask->timeout_ms,
+                                              .max_body_bytes = ANSWER_MAX_BYTES,
+                                              .stop = ask->stop,
+                                              .public_only = ask->public_only};
+    trib_code code = trib_http_client_call(client, &request, &reply, err);
+    if (code == TRIB_OK) *ret_status = reply.status;
+    trib_http_client_reply_deinit(&reply);
+    return code == TRIB_USAGE ? trib_error_set(err, TRIB_BAD_REQUEST, "such a request cannot be sent") : code;
+}
+
+static trib_code send_request(void *ctx, void *session, const trib_outbound_request *request, int *ret_status,
+                              trib_error *err) {
+    trib_http_client *client = session;
+    trib_code code = TRIB_OK;
+    (void)ctx;
+    char *url = strndup(request->url.ptr, request->url.len);
+    if (!url) return trib_error_set(err, TRIB_NOMEM, NULL);
+    if (!client) code = trib_http_client_new(&client, err);
+    if (code == TRIB_OK) code = send_with(client, request, url, ret_status, err);
+    if (!session) trib_http_client_free(client);
+    free(url);
+    return code;
+}
+
 trib_outbound trib_outbound_of(const trib_config *config) {
-    return (trib_outbound){.ctx = (void *)(uintptr_t)config, .get = get};
+    return (trib_outbound){.ctx = (void *)(uintptr_t)config,
+                           .get = get,
+                           .send = send_request,
+                           .session_new = session_new,
+                           .session_free = session_free};
 }

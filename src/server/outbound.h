@@ -3,7 +3,8 @@
  *
  *   file:///ABSOLUTE     only below the setting dump_folder, links followed before that is looked at; unset: none
  *   http:// https://     redirects are not followed, certificates are checked
- */
+ *
+ * and what it sends there: webhooks, over sessions that keep their connections. */
 #ifndef TRIB_SERVER_OUTBOUND_H
 #define TRIB_SERVER_OUTBOUND_H
 

@@ -134,6 +134,7 @@ static void fill_settings(const trib_serve_options *options, trib_settings *sett
         .max_import_bytes = config->max_import,
         .max_batch_steps = config->max_batch_steps,
         .archive_after_ms = config->archive_after,
+        .webhook_private = config->webhook_private,
         .test_hooks = config->test_hooks,
     };
 }

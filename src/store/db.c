@@ -61,6 +61,7 @@ trib_db_settings trib_db_settings_of(trib_db *db) {
     return (trib_db_settings){
         .system = atomic_load_explicit(&db->settings.system, memory_order_relaxed),
         .shared_log = atomic_load_explicit(&db->settings.shared_log, memory_order_relaxed),
+        .discovery = atomic_load_explicit(&db->settings.discovery, memory_order_relaxed),
         .relaxed = atomic_load_explicit(&db->settings.relaxed, memory_order_relaxed),
         .max_bytes = atomic_load_explicit(&db->settings.max_bytes, memory_order_relaxed),
         .txn_steal_ms = atomic_load_explicit(&db->settings.txn_steal_ms, memory_order_relaxed),
@@ -170,6 +171,7 @@ static void set_state(trib_db *db, trib_db_state state) {
 
 trib_code trib_db_open(trib_db *db, trib_error *err) {
     const trib_disk *disk = db->store->disk;
+    atomic_store(&db->sealed, trib_db_owes(db));
     trib_code code = db->releasing ? TRIB_OK : trib_db_quarantine_read(db, err);
     if (code != TRIB_OK) return code;
     int64_t db_size = disk->size(disk->ctx, db->paths.db);
@@ -354,12 +356,13 @@ void trib_db_set_settings(trib_db *db, const trib_db_settings *settings) {
     trib_db_settings now = trib_db_settings_of(db);
     /* called for every job: what nothing writes, all cores can keep in their caches */
     if (db->account.limit_bytes && now.system == settings->system && now.shared_log == settings->shared_log &&
-        now.relaxed == settings->relaxed && now.max_bytes == settings->max_bytes &&
-        now.txn_steal_ms == settings->txn_steal_ms && now.statement_timeout_ms == settings->statement_timeout_ms &&
-        now.heap_bytes == settings->heap_bytes)
+        now.discovery == settings->discovery && now.relaxed == settings->relaxed &&
+        now.max_bytes == settings->max_bytes && now.txn_steal_ms == settings->txn_steal_ms &&
+        now.statement_timeout_ms == settings->statement_timeout_ms && now.heap_bytes == settings->heap_bytes)
         return;
     atomic_store_explicit(&db->settings.system, settings->system, memory_order_relaxed);
     atomic_store_explicit(&db->settings.shared_log, settings->shared_log, memory_order_relaxed);
+    atomic_store_explicit(&db->settings.discovery, settings->discovery, memory_order_relaxed);
     atomic_store_explicit(&db->settings.relaxed, settings->relaxed, memory_order_relaxed);
     atomic_store_explicit(&db->settings.max_bytes, settings->max_bytes, memory_order_relaxed);
     atomic_store_explicit(&db->settings.txn_steal_ms, settings->txn_steal_ms, memory_order_relaxed);

@@ -20,6 +20,7 @@
 #include "store/log.h"
 #include "store/pool.h"
 #include "store/quarantine.h"
+#include "store/seal.h"
 #include "store/spool.h"
 #include "store/store_int.h"
 #include "store/vfs.h"
@@ -146,7 +147,7 @@ struct trib_db {
     /* guarded by lock */
     /* trib_db_settings, a field at a time: any thread reads them while they are set */
     struct {
-        _Atomic bool system, relaxed, shared_log;
+        _Atomic bool system, relaxed, shared_log, discovery;
         _Atomic uint64_t max_bytes;
         _Atomic uint32_t txn_steal_ms, statement_timeout_ms, heap_bytes;
     } settings;
@@ -187,6 +188,7 @@ struct trib_db {
     _Atomic uint64_t schema_version; /* trib_db_schema_version */
     _Atomic uint64_t raised;         /* ticket of the newest commit whose frame may be in the log */
     _Atomic bool exists;             /* the files are there */
+    _Atomic bool sealed;             /* see seal.h */
 
     uint64_t gen_epoch; /* whose replicas have `generation`; see pages.c */
     uint32_t generation;
@@ -212,6 +214,7 @@ struct trib_store {
     trib_store_config config;
     uint32_t faults; /* trib_fault */
 
+    _Atomic(const trib_mender *) mender; /* set once, before databases that owe something are used; NULL: nobody owes */
     trib_mutex *lock, *guest_lock;
     trib_map dbs;     /* id -> trib_db */
     trib_list unused; /* databases without references, the longest unused first */
@@ -247,9 +250,6 @@ static inline bool trib_db_fault(const trib_db *db, trib_fault fault) {
 /* ---- store.c ---- */
 /* For tests/fault only. */
 void trib_store_set_faults(trib_store *store, uint32_t faults);
-
-/* One more reference, of who has one. */
-void trib_db_ref(trib_db *db);
 
 /* ---- db.c ---- */
 /* The struct alone, closed. Errors: NOMEM, INTERNAL (id). */
@@ -303,6 +303,18 @@ void trib_handle_flush_locked(trib_db *db, trib_code code);
 void trib_handle_expire_waiters(trib_db *db);
 /* Tells everybody inside to stop. Under db->lock. */
 void trib_handle_interrupt_all(trib_db *db, trib_code why);
+
+/* A new handle with a connection of its own, marked as inside and as the store's own work; and its end. */
+trib_code trib_handle_take_fresh(trib_db *db, trib_handle **ret, trib_error *err);
+void trib_handle_drop_inside(trib_handle *handle);
+
+/* ---- seal.c ---- */
+/* The mender says that something is owed. Not under db->lock. */
+bool trib_db_owes(const trib_db *db);
+/* The handle's transaction is about to be lost. */
+void trib_seal_if_promised(trib_handle *handle);
+/* Does what a sealed database owes. Under open_lock. Errors: the mender's. */
+trib_code trib_db_mend(trib_db *db, trib_error *err);
 
 /* ---- turn.c ---- */
 /* Under db->lock: gives the turn on: the checkpoint, else the first waiter. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "store/db_int.h"
+#include "store/functions.h"
 #include "store/policy.h"
 
 struct trib_db_writer {
@@ -123,6 +124,7 @@ trib_code trib_db_writer_check(trib_db_writer *w, trib_error *err) {
     if (rc == SQLITE_OK) rc = sqlite3_db_config(sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     if (rc == SQLITE_OK) rc = sqlite3_db_config(sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     if (rc == SQLITE_OK) rc = sqlite3_exec(sqlite, "PRAGMA cell_size_check=ON", NULL, NULL, NULL);
+    if (rc == SQLITE_OK) rc = trib_functions_register_fts(sqlite, NULL);
     code = rc == SQLITE_OK ? check_integrity(w, sqlite, err) : trib_file_error("open", w->tmp, rc, err);
     (void)sqlite3_close(sqlite);
     return code == TRIB_OK ? set_versions(w, 2, err) : code;

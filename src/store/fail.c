@@ -148,7 +148,9 @@ static bool may_pass(const trib_error *err) {
 
 /* Everything that waits learns its fate; the incarnation makes older tickets tell the same later. */
 static void finish(trib_db *db, trib_code verdict, trib_db_state state) {
+    bool owes = state == TRIB_DB_READY && trib_db_owes(db);
     trib_db_lock(db);
+    if (owes) atomic_store(&db->sealed, true);
     uint32_t slot = db->incarnation % TRIB_FAIL_RING;
     db->fail_durable[slot] = db->durable_no;
     db->fail_code[slot] = verdict;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/nearest.h"
 #include "store/sqlite_seam.h"
 
 enum { GUARD_BYTES = 16 << 10 }; /* calls with less to do are not worth a look at the clock */
@@ -350,6 +351,9 @@ int trib_functions_register(trib_handle *handle) {
     }
     int rc = trib_functions_register_like(handle);
     if (rc == SQLITE_OK) rc = trib_functions_register_log(handle);
+    if (rc == SQLITE_OK) rc = trib_functions_register_geo(handle);
+    if (rc == SQLITE_OK) rc = trib_functions_register_fts(handle->sqlite, handle->policy);
+    if (rc == SQLITE_OK) rc = trib_nearest_register(handle);
     if (rc == SQLITE_OK) rc = trib_sqlite_guard_json(handle->sqlite);
     return rc == SQLITE_OK ? register_guards(handle->sqlite, handle->policy) : rc;
 }

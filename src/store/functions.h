@@ -23,6 +23,10 @@ int trib_functions_register(trib_handle *handle);
 int trib_functions_register_like(trib_handle *handle);
 /* functions_log.c: _trib_link. */
 int trib_functions_register_log(trib_handle *handle);
+/* functions_fts.c: the tokenizer `trib`, on any connection; policy NULL: nobody can stop it. */
+int trib_functions_register_fts(sqlite3 *sqlite, trib_policy *policy);
+/* functions_geo.c: trib_distance_m and _trib_near. */
+int trib_functions_register_geo(trib_handle *handle);
 /* data_version.c: the table pragma_data_version. */
 int trib_functions_register_data_version(trib_handle *handle);
 /* Ends the call: the statement's time is over, or somebody interrupted it. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "store/attach.h"
+#include "store/redo_int.h"
 
 enum { LOOKASIDE_SLOT_BYTES = 512, LOOKASIDE_SLOTS = 40, CACHE_BYTES_DEFAULT = 256 << 10 };
 
@@ -62,7 +63,11 @@ static void close_connection(sqlite3 *sqlite) {
 
 void trib_handle_disconnect(trib_handle *h) {
     if (!h->sqlite) return;
+    trib_seal_if_promised(h);
     trib_guests_closing(h);
+    trib_redo_end(h);
+    trib_redo_free(h->redo);
+    h->redo = NULL;
     trib_stmt_cache_free(h->cache);
     h->cache = NULL;
     trib_policy_detach(h);
@@ -81,6 +86,8 @@ int trib_handle_touch(trib_handle *h) {
 
 void trib_handle_rollback(trib_handle *h) {
     if (!h->sqlite) return;
+    trib_seal_if_promised(h);
+    trib_redo_end(h);
     for (sqlite3_stmt *s = sqlite3_next_stmt(h->sqlite, NULL); s; s = sqlite3_next_stmt(h->sqlite, s)) {
         if (!sqlite3_stmt_busy(s)) continue;
         /* A reset would commit what a statement of its own transaction has written so far (INSERT ... RETURNING), and
@@ -278,6 +285,10 @@ static void drop(trib_handle *h) {
     free(h);
 }
 
+void trib_handle_drop_inside(trib_handle *h) {
+    drop(h);
+}
+
 /* How many idle handles nobody has needed since the last time this was asked. */
 static uint32_t count_spare(trib_db *db) {
     int64_t now = trib_env_mono_ns(db->store->env);
@@ -355,6 +366,19 @@ trib_code trib_handle_take_inside(trib_db *db, bool own_work, trib_handle **ret,
     trib_code code = claim_locked(db, own_work, &h, err);
     trib_db_unlock(db);
     if (code == TRIB_AGAIN) return full_error(err);
+    return code == TRIB_OK ? make_ready(h, ret, err) : code;
+}
+
+trib_code trib_handle_take_fresh(trib_db *db, trib_handle **ret, trib_error *err) {
+    trib_db_lock(db);
+    trib_code code = trib_db_state_error(db, err);
+    trib_handle *h = code == TRIB_OK ? add_locked(db) : NULL;
+    if (code == TRIB_OK && !h) code = trib_error_set(err, TRIB_NOMEM, NULL);
+    if (h) {
+        h->inside = h->own_work = true;
+        db->inside_count++;
+    }
+    trib_db_unlock(db);
     return code == TRIB_OK ? make_ready(h, ret, err) : code;
 }
 
@@ -639,6 +663,7 @@ void trib_handle_after_step(trib_handle *h, int rc) {
     bool had_turn = h->has_turn;
     if (had_turn) {
         bool known = trib_log_harvest(h);
+        h->own_ticket = atomic_load(&db->raised); /* before the turn goes on */
         if (!known || db->log.in_doubt || atomic_load(&db->log.sync_failed)) trib_fail_begin(db);
     }
     if (had_turn) h->wrote = true;

@@ -39,9 +39,24 @@ static const char *const raw_tables[] = {"sqlite_dbpage", "dbstat", "sqlite_stmt
 static const char *const modules[] = {"fts5", "fts5vocab", "rtree", "rtree_i32", NULL};
 static const char *const bad_functions[] = {"load_extension", "fts3_tokenizer", "sqlite_log", NULL};
 
-/* The table of the shared log, which the server made with its triggers: rows go in and out, its shape stays. */
-static bool is_log_table(const trib_policy *policy, const char *table) {
-    return table && trib_str_ieq_c(trib_str_c(table), "events") && trib_db_settings_of(policy->handle->db).shared_log;
+/* Tables of system databases, which the server made with its triggers: rows go in and out, their shape stays.
+ * DENIED_NOT: it is none of them. */
+static trib_denial kept_table(const trib_policy *policy, const char *table) {
+    static const char *const discovery[] = {"nodes", "points", NULL};
+    if (!table) return TRIB_DENIED_NOT;
+    trib_db_settings settings = trib_db_settings_of(policy->handle->db);
+    if (settings.shared_log && trib_str_ieq_c(trib_str_c(table), "events")) return TRIB_DENIED_LOG;
+    return settings.discovery && name_in(table, discovery) ? TRIB_DENIED_INDEX : TRIB_DENIED_NOT;
+}
+
+/* What FTS5 and R*Tree keep of the indexes of discovery. Their code writes statements of its own about them, on behalf
+ * of a client whose statement fires a trigger; clients themselves may not write to such tables (DEFENSIVE), and may
+ * know what is in them. */
+static bool is_index_part(const trib_policy *policy, const char *table) {
+    static const char *const parts[] = {"_trib_place_node",     "_trib_place_rowid",   "_trib_place_parent",
+                                        "_trib_search_data",    "_trib_search_idx",    "_trib_search_content",
+                                        "_trib_search_docsize", "_trib_search_config", NULL};
+    return name_in(table, parts) && trib_db_settings_of(policy->handle->db).discovery;
 }
 
 /* Another database than the session's own: nobody writes to it from here. */
@@ -55,8 +70,9 @@ static int judge_pragma(trib_policy *policy, const char *name, const char *arg, 
     bool ok = cls == TRIB_PRAGMA_READ || cls == TRIB_PRAGMA_WRITE || (cls == TRIB_PRAGMA_SET && policy->setting_pragma);
     /* As a table (pragma_database_list) it would show the file's path; the statement itself is answered by stmt.c. */
     if (trib_str_ieq_c(trib_str_c(name), "database_list")) ok = false;
-    /* what keeps a stream whole there is a foreign key */
-    if (arg && is_log_table(policy, "events") && trib_str_ieq_c(trib_str_c(name), "foreign_keys")) ok = false;
+    /* what keeps a stream whole there is a foreign key; an index learns of a REPLACE by a trigger of DELETE */
+    if (arg && kept_table(policy, "events") && trib_str_ieq_c(trib_str_c(name), "foreign_keys")) ok = false;
+    if (arg && kept_table(policy, "nodes") && trib_str_ieq_c(trib_str_c(name), "recursive_triggers")) ok = false;
     if (!ok) return deny(policy, TRIB_DENIED_PRAGMA, NULL, name);
     if (is_hidden(arg)) return deny(policy, TRIB_DENIED_HIDDEN, NULL, arg);
     if (cls == TRIB_PRAGMA_WRITE) {
@@ -79,7 +95,8 @@ static int judge_schema_change(trib_policy *policy, bool creates, const char *ta
 
 static int judge_rows(trib_policy *policy, int action, const char *table, const char *schema, const char *trigger) {
     /* The server's own triggers, and only they, may touch the server's tables on behalf of a client. */
-    if (is_hidden(table) && !is_hidden(trigger)) return deny(policy, TRIB_DENIED_HIDDEN, NULL, table);
+    if (is_hidden(table) && !is_hidden(trigger) && !is_index_part(policy, table))
+        return deny(policy, TRIB_DENIED_HIDDEN, NULL, table);
     if (name_in(table, raw_tables)) return deny(policy, TRIB_DENIED_TABLE, NULL, table);
     if (action == SQLITE_READ) return SQLITE_OK;
     if (policy->handle->access == TRIB_ACCESS_READ || is_attached(schema))
@@ -122,7 +139,8 @@ static int judge(trib_policy *policy, int action, const char *a, const char *b, 
     case SQLITE_CREATE_INDEX:
     case SQLITE_CREATE_TRIGGER:
         if (temp) return deny(policy, TRIB_DENIED_STATEMENT, temp_objects, NULL);
-        if (action == SQLITE_CREATE_TRIGGER && is_log_table(policy, b)) return deny(policy, TRIB_DENIED_LOG, NULL, b);
+        if (action == SQLITE_CREATE_TRIGGER && kept_table(policy, b))
+            return deny(policy, kept_table(policy, b), NULL, b);
         return judge_schema_change(policy, true, a, b);
     case SQLITE_CREATE_VTABLE:
         if (temp) return deny(policy, TRIB_DENIED_STATEMENT, temp_objects, NULL);
@@ -132,12 +150,12 @@ static int judge(trib_policy *policy, int action, const char *a, const char *b, 
     case SQLITE_DROP_VIEW:
     case SQLITE_DROP_VTABLE:
     case SQLITE_REINDEX:
-        if (action != SQLITE_REINDEX && is_log_table(policy, a)) return deny(policy, TRIB_DENIED_LOG, NULL, a);
+        if (action != SQLITE_REINDEX && kept_table(policy, a)) return deny(policy, kept_table(policy, a), NULL, a);
         return judge_schema_change(policy, false, a, NULL);
     case SQLITE_DROP_INDEX:
     case SQLITE_DROP_TRIGGER:
     case SQLITE_ALTER_TABLE: /* a: the schema, b: the table */
-        if (action == SQLITE_ALTER_TABLE && is_log_table(policy, b)) return deny(policy, TRIB_DENIED_LOG, NULL, b);
+        if (action == SQLITE_ALTER_TABLE && kept_table(policy, b)) return deny(policy, kept_table(policy, b), NULL, b);
         return judge_schema_change(policy, false, action == SQLITE_ALTER_TABLE ? NULL : a, b);
     case SQLITE_CREATE_TEMP_INDEX:
     case SQLITE_CREATE_TEMP_TABLE:
@@ -212,6 +230,12 @@ trib_code trib_policy_denied(trib_policy *policy, trib_error *err) {
             err, TRIB_SQL_DENIED,
             "the table %s is the shared log: its rows can be inserted, read and deleted by stream, but "
             "it cannot be dropped, altered or given triggers; make a table of your own",
+            name);
+    case TRIB_DENIED_INDEX:
+        return trib_error_set(
+            err, TRIB_SQL_DENIED,
+            "the table %s is what everybody searches: its rows can be changed and read, but it cannot be dropped, "
+            "altered or given triggers; make a table of your own",
             name);
     case TRIB_DENIED_TABLE:
         return trib_error_set(err, TRIB_SQL_DENIED, "the table %s is not available to clients: it shows raw pages",
@@ -464,6 +488,12 @@ static int set_config(sqlite3 *sqlite) {
     return sqlite3_exec(sqlite, "PRAGMA temp_store=MEMORY", NULL, NULL, NULL);
 }
 
+/* A REPLACE fires triggers of DELETE only with this. */
+static int set_discovery(trib_handle *handle) {
+    if (!trib_db_settings_of(handle->db).discovery) return SQLITE_OK;
+    return sqlite3_exec(handle->sqlite, "PRAGMA recursive_triggers=ON", NULL, NULL, NULL);
+}
+
 trib_code trib_policy_init_process(trib_error *err) {
     int rc = trib_memory_install();
     if (rc == SQLITE_OK) rc = sqlite3_config(SQLITE_CONFIG_URI, 0);
@@ -481,6 +511,7 @@ trib_code trib_policy_attach(trib_handle *handle, trib_error *err) {
     handle->policy = policy;
     set_limits(handle->sqlite);
     int rc = set_config(handle->sqlite);
+    if (rc == SQLITE_OK) rc = set_discovery(handle);
     if (rc == SQLITE_OK) rc = trib_functions_register(handle);
     if (rc == SQLITE_OK) rc = trib_functions_register_data_version(handle);
     if (rc != SQLITE_OK) {

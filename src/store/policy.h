@@ -55,6 +55,7 @@ typedef enum trib_denial {
     TRIB_DENIED_HIDDEN,   /* _trib_*: as if it did not exist */
     TRIB_DENIED_RESERVED, /* creating a name that starts with _trib_ */
     TRIB_DENIED_LOG,      /* the shape of `events` in the database `streams` */
+    TRIB_DENIED_INDEX,    /* the shape of `nodes` and `points` in the database `discovery` */
     TRIB_DENIED_TABLE,    /* sqlite_dbpage, dbstat */
     TRIB_DENIED_MODULE,
     TRIB_DENIED_FUNCTION

@@ -27,6 +27,7 @@ enum { TRIB_QUARANTINE_REASON_BYTES = 160, TRIB_QUARANTINE_CODE_BYTES = 24 };
     X(CHECK_TREE, "CHECK_TREE", "a check found a table, an index or the list of free pages damaged")                   \
     X(CHECK_PAGE, "CHECK_PAGE", "a check could not read a page from the disk")                                         \
     X(CHECK_SIZE, "CHECK_SIZE", "a check found the file shorter than the database")                                    \
+    X(COMMAND, "COMMAND", "a command's change, promised before a stop, does not fit what is there")                    \
     X(UNKNOWN, "UNKNOWN", "an older version of the server did not say")
 
 typedef enum trib_damage {

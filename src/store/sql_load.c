@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/sql_text.h"
+#include "store/functions.h"
 #include "store/libsql_text.h"
 #include "store/policy.h"
 
@@ -95,6 +96,7 @@ trib_code trib_sql_load_open(const char *path, const trib_sql_load_bounds *bound
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(load->sqlite, "PRAGMA synchronous=OFF; PRAGMA page_size=4096; PRAGMA encoding='UTF-8'", NULL,
                           NULL, NULL);
+    if (rc == SQLITE_OK) rc = trib_functions_register_fts(load->sqlite, NULL);
     if (rc == SQLITE_OK && bounds) rc = set_bounds(load);
     if (rc == SQLITE_OK) rc = sqlite3_set_authorizer(load->sqlite, authorize, load);
     if (rc != SQLITE_OK) {

@@ -327,6 +327,7 @@ static void begin_run(trib_stmt *stmt) {
 
 trib_code trib_stmt_prepare(trib_handle *handle, trib_str sql, trib_stmt **ret, trib_error *err) {
     if (!handle->sqlite) return closed_error(err);
+    trib_policy_set_account(trib_db_account(handle->db)); /* a command is inside several at once */
     trib_stmt_cache_sync(handle);
     trib_stmt *stmt = trib_stmt_cache_take(handle, sql);
     if (!stmt) {
@@ -409,6 +410,7 @@ static int take_back(trib_stmt *stmt) {
         (void)sqlite3_step(back);
         rc = sqlite3_finalize(back);
     }
+    trib_redo_undone(stmt->handle, stmt->redo_mark);
     trib_sqlite_set_changes(sqlite, 0, stmt->total_before); /* as after any statement that failed */
     unguard(stmt);
     return rc;
@@ -436,6 +438,7 @@ static trib_code start(trib_stmt *stmt, trib_error *err) {
     trib_code code = trib_handle_before_step(handle, stmt->needs_turn, err);
     if (code == TRIB_OK) code = guard(stmt, err);
     if (code != TRIB_OK) return code;
+    stmt->redo_mark = trib_redo_mark(handle);
     stmt->started = true;
     return TRIB_OK;
 }
@@ -486,6 +489,7 @@ static void note_done(trib_stmt *stmt) {
     if (stmt->explain) return;
     if (stmt->sets_pragma) trib_policy_note_pragma(handle->policy, stmt->pragma);
     if (stmt->kind == TRIB_STMT_BEGIN_READONLY) handle->txn_readonly = true;
+    if (stmt->kind == TRIB_STMT_ROLLBACK_TO) trib_redo_undone(handle, SIZE_MAX);
     if (!sqlite3_get_autocommit(handle->sqlite)) return;
     handle->txn_readonly = false;
     if (stmt->kind == TRIB_STMT_COMMIT || stmt->kind == TRIB_STMT_ROLLBACK || stmt->kind == TRIB_STMT_RELEASE)
@@ -520,6 +524,7 @@ static trib_code finish(trib_stmt *stmt, int rc, trib_code told, trib_error *err
         finish_counts(stmt);
         note_done(stmt);
     } else {
+        trib_redo_undone(handle, stmt->redo_mark);
         code = run_error(stmt, rc, told, err);
         if (stmt->sets_pragma) {
             /* SQLite acts on "PRAGMA foreign_keys=0 x" before it finds the x, but does not tell what it has prepared */
@@ -559,6 +564,7 @@ trib_code trib_stmt_step(trib_stmt *stmt, bool *ret_row, trib_error *err) {
     }
     if (stmt->attaches) return finish_attach(stmt, err);
     trib_policy *policy = handle->policy;
+    trib_policy_set_account(trib_db_account(handle->db));
     trib_policy_arm(policy, stmt->left_ns);
     trib_code told = TRIB_OK;
     int rc = run(stmt, &told, err);

@@ -89,7 +89,7 @@ trib_stmt *trib_stmt_cache_take(trib_handle *handle, trib_str sql) {
     uint64_t hash = trib_hash_str(cache->key, sql);
     TRIB_LIST_EACH_SAFE(link, &cache->idle) {
         trib_stmt *stmt = TRIB_LIST_ITEM(link, trib_stmt, link);
-        if (stmt->hash != hash || stmt->access != handle->access) continue;
+        if (stmt->hash != hash || stmt->access != handle->access || stmt->recording != handle->recording) continue;
         if (!trib_str_eq(trib_str_make(stmt->sql, stmt->sql_len), sql)) continue;
         trib_list_remove(&stmt->link);
         cache->idle_count--;
@@ -114,6 +114,7 @@ trib_stmt *trib_stmt_cache_add(trib_handle *handle, trib_str sql) {
     stmt->sql_len = sql.len;
     stmt->handle = handle;
     stmt->access = handle->access;
+    stmt->recording = handle->recording;
     trib_list_init(&stmt->link);
     trib_list_push_front(&handle->cache->used, &stmt->link);
     return stmt;

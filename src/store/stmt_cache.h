@@ -31,7 +31,8 @@ struct trib_stmt {
     uint64_t hash;
     size_t bytes; /* what it counts as while idle */
     trib_access access;
-    bool keep; /* goes to the cache when freed */
+    bool recording; /* prepared while row changes were noted: SQLite then deletes row by row */
+    bool keep;      /* goes to the cache when freed */
 
     /* what it is; fixed at prepare */
     trib_stmt_kind kind;
@@ -47,6 +48,7 @@ struct trib_stmt {
     bool started, done;
     bool guarded;         /* a savepoint stands around it */
     int64_t total_before; /* total_changes() when it began */
+    size_t redo_mark;     /* trib_redo_mark when it began */
     int64_t left_ns;      /* of the statement's time */
     uint64_t rows_read, rows_written;
     trib_stmt_counts counts;

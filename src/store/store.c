@@ -140,6 +140,7 @@ trib_code trib_store_db_get(trib_store *store, trib_str id, const trib_db_settin
     trib_mutex_lock(store->env, db->open_lock);
     if (settings) trib_db_set_settings(db, settings);
     code = open_if_closed(db, err);
+    if (code == TRIB_OK && atomic_load(&db->sealed)) code = trib_db_mend(db, err);
     trib_mutex_unlock(store->env, db->open_lock);
     if (code != TRIB_OK) {
         trib_db_unref(db);

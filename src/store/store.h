@@ -70,6 +70,7 @@ typedef struct trib_store_config {
 typedef struct trib_db_settings {
     bool system;        /* control, streams, discovery: 1 s transactions */
     bool shared_log;    /* streams: clients may not change the shape of its table `events` */
+    bool discovery;     /* discovery: clients may not change the shape of its tables `nodes` and `points` */
     bool relaxed;       /* answers do not wait at the gate: the newest commits may be lost with the power */
     uint64_t max_bytes; /* DATABASE_FULL past it */
     uint32_t txn_steal_ms;
@@ -92,10 +93,12 @@ void trib_store_tick(trib_store *store);
 
 /* Opens (or finds) a database and takes a reference. A database without files is made at its first write; reads see it
  * empty. `id`: TRIB_DB_ID_BYTES hex digits, or a system name ("control", "streams", "discovery"). Pending recovery is
- * done here.
- * Errors: DATABASE_QUARANTINED, IO, NOMEM. Thread: worker. */
+ * done here, and what a command still owes to it (seal.h).
+ * Errors: DATABASE_QUARANTINED, COMMAND_PENDING, IO, NOMEM. Thread: worker. */
 trib_code trib_store_db_get(trib_store *store, trib_str id, const trib_db_settings *settings, trib_db **ret,
                             trib_error *err);
+/* One more reference, of who has one. */
+void trib_db_ref(trib_db *db);
 void trib_db_unref(trib_db *db);
 void trib_db_set_settings(trib_db *db, const trib_db_settings *settings);
 void trib_db_get_settings(trib_db *db, trib_db_settings *ret);
@@ -267,9 +270,12 @@ bool trib_turn_withdraw(trib_db *db, trib_turn_waiter *waiter);
  * with OK the turn is reserved for this waiter until trib_turn_adopt or trib_turn_pass. The db reference must be held.
  * Thread: worker. */
 trib_code trib_turn_reserve(trib_db *db, trib_turn_waiter *waiter);
-/* The reserved turn goes to a handle that was taken since; nothing if it is not reserved any more (the database was
+/* As reserve, but a turn that is free is reserved at once (OK). Errors: TRANSACTION_BUSY (no room in the queue),
+ * NOT_COMMITTED, DATABASE_QUARANTINED. */
+trib_code trib_turn_claim(trib_db *db, trib_turn_waiter *waiter, trib_error *err);
+/* The reserved turn goes to a handle that was taken since; false: it is not reserved any more (the database was
  * recovered meanwhile). Thread: worker, not between enter and leave. */
-void trib_turn_adopt(trib_handle *handle, const trib_turn_waiter *waiter);
+bool trib_turn_adopt(trib_handle *handle, const trib_turn_waiter *waiter);
 /* Gives a reserved turn up, if it still is. Thread: any. */
 void trib_turn_pass(trib_db *db, const trib_turn_waiter *waiter);
 

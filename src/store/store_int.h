@@ -13,6 +13,7 @@
 typedef struct trib_guest trib_guest;           /* attach.h: the connection's part in another database */
 typedef struct trib_policy trib_policy;         /* policy.h: authorizer state, deadline, limits of one handle */
 typedef struct trib_stmt_cache trib_stmt_cache; /* stmt_cache.h */
+typedef struct trib_redo trib_redo;             /* redo_int.h: row changes that are noted */
 
 struct trib_handle {
     sqlite3 *sqlite;
@@ -59,6 +60,12 @@ struct trib_handle {
     bool is_guest;      /* this is one, of a connection of another database; fixed */
     bool commit_failed; /* what the transaction has read of an attached database is not durable */
 
+    /* redo.h, seal.h */
+    trib_redo *redo;       /* kept for the next time; goes with the connection */
+    bool recording;        /* row changes are noted; part of the statement cache's key */
+    uint64_t own_ticket;   /* trib_handle_own_ticket */
+    _Atomic bool promised; /* trib_handle_promise: if the open transaction is lost, the database is sealed */
+
     trib_handle *next;      /* the db's list of all handles */
     trib_handle *next_idle; /* the db's list of clean ones */
 };
@@ -81,6 +88,12 @@ void trib_handle_take_interrupts(trib_handle *handle);
 void trib_handle_list_databases(const trib_handle *handle, trib_buf *ret);
 /* Rows for the tenant's counters. */
 void trib_handle_count_rows(trib_handle *handle, uint64_t read, uint64_t written);
+
+/* ---- redo.c, called by stmt.c ---- */
+
+/* How much has been noted, before a statement; and what was noted since then was undone: it cannot be taken. */
+size_t trib_redo_mark(const trib_handle *handle);
+void trib_redo_undone(trib_handle *handle, size_t mark);
 
 /* ---- given by the statement side, called by handle.c ---- */
 

@@ -84,7 +84,7 @@ void trib_turn_release_locked(trib_db *db) {
         trib_ckpt_take_turn_locked(db);
         return;
     }
-    trib_turn_waiter *w = db->turn_first;
+    trib_turn_waiter *w = atomic_load(&db->sealed) ? NULL : db->turn_first;
     if (!w) {
         if (db->log.sync_waits) trib_cond_signal(db->store->env, db->drained);
         return;
@@ -99,7 +99,7 @@ void trib_turn_release_locked(trib_db *db) {
 bool trib_turn_try_locked(trib_handle *handle) {
     trib_db *db = handle->db;
     if (handle->has_turn) return true;
-    if (db->turn_taken || db->turn_first) return false;
+    if (db->turn_taken || (!handle->own_work && (db->turn_first || atomic_load(&db->sealed)))) return false;
     take_locked(db, handle);
     return true;
 }
@@ -111,7 +111,7 @@ bool trib_turn_try_locked(trib_handle *handle) {
 static void steal_locked(trib_db *db, trib_handle **ret_thief) {
     trib_handle *owner = db->turn_owner;
     *ret_thief = NULL;
-    if (!owner || db->state != TRIB_DB_READY || !db->turn_first ||
+    if (!owner || atomic_load(&owner->promised) || db->state != TRIB_DB_READY || !db->turn_first ||
         trib_env_mono_ns(db->store->env) - db->turn_since_ns < steal_ns(db))
         return;
     if (owner->inside) {
@@ -253,15 +253,40 @@ trib_code trib_turn_reserve(trib_db *db, trib_turn_waiter *waiter) {
     return waits ? TRIB_AGAIN : TRIB_OK;
 }
 
-void trib_turn_adopt(trib_handle *handle, const trib_turn_waiter *waiter) {
+trib_code trib_turn_claim(trib_db *db, trib_turn_waiter *waiter, trib_error *err) {
+    trib_handle *thief = NULL;
+    trib_db_lock(db);
+    trib_code code = trib_db_state_error(db, err);
+    waiter->handle = NULL;
+    if (code != TRIB_OK) {
+    } else if (!db->turn_taken && !db->turn_first && !atomic_load(&db->sealed)) {
+        take_locked(db, NULL);
+        db->turn_reserved = waiter;
+    } else if (db->turn_waiters >= TRIB_TURN_QUEUE_MAX) {
+        code = trib_error_set(err, TRIB_TRANSACTION_BUSY, "%d writers already wait for this database; try again later",
+                              TRIB_TURN_QUEUE_MAX);
+    } else {
+        push(&db->turn_first, &db->turn_last, waiter);
+        db->turn_waiters++;
+        steal_locked(db, &thief);
+        code = TRIB_AGAIN;
+    }
+    trib_db_unlock(db);
+    if (thief) trib_turn_steal_finish(thief, TRIB_TRANSACTION_TIMEOUT, false);
+    return code;
+}
+
+bool trib_turn_adopt(trib_handle *handle, const trib_turn_waiter *waiter) {
     trib_db *db = handle->db;
     trib_db_lock(db);
-    if (db->turn_reserved == waiter) {
+    bool kept = db->turn_reserved == waiter;
+    if (kept) {
         db->turn_reserved = NULL;
         db->turn_owner = handle;
         handle->has_turn = true;
     }
     trib_db_unlock(db);
+    return kept;
 }
 
 void trib_turn_pass(trib_db *db, const trib_turn_waiter *waiter) {

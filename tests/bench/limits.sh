@@ -3,8 +3,8 @@
 # The figures behind docs/reference/limits.md: tests/bench/limits.sh [PART...]   (or TRIB_TEST_BENCH_PARTS)
 #
 #   open     a database that was closed, from asking for it to its first row; memory and descriptors while it stays open
-#   loops    a request without SQL, at even intervals on a loop of its own core, while 32 connections send bodies as large as
-#            a loop decodes by itself: how long the loop lets it wait
+#   loops    a request without SQL, at even intervals on a loop of its own core, while 32 connections send bodies of 60 KB:
+#            how long the loop lets it wait
 #   turn     a session keeps the turn and falls silent: how long a writer waits, in a tenant and in a database of the server
 #   stuck    endless statements of 6 tenants, 4 each: how many run after 3 s, and when the first was interrupted
 #   log      short reads without a pause on 8 connections beside 8 writers: longest log, slowest read
@@ -68,7 +68,6 @@ for i in 1 2 3 4 5 6; do "$trib" tenant create "t$i" --data "$work/data" >/dev/n
 
 if wants loops; then
     sql t1 'SELECT 1'
-    # a body of 60 KB: below what goes to a worker to be decoded
     awk 'BEGIN { printf "{\"requests\":[{\"type\":\"execute\",\"stmt\":{\"sql\":\"SELECT 1\",\"args\":["
         for (i = 0; i < 1200; i++) printf "%s{\"type\":\"integer\",\"value\":\"%d\"}", i ? "," : "", i
         printf "]}},{\"type\":\"close\"}]}" }' >"$work/large.json"

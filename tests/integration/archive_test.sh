@@ -110,6 +110,13 @@ has '"value":"0"' "its events have left the database"
 call ali POST /ord-1/archive
 has '[200]' "it is archived once"
 
+call ali GET '/ord-1?live=long-poll&offset=0'
+has 'STREAM_CLOSED' "it is read, not followed"
+call stranger GET '/ord-1?live=long-poll&offset=0'
+has '[404]' "and a stranger hears nothing"
+call ali GET '/ord-1?live=long-poll&offset=10'
+has '[204]' "who has all of it is at the end"
+
 # ---- a restart ----
 stop_server
 start_server

@@ -151,6 +151,10 @@ call stranger GET /s-1/verify
 has '{"ok":true,"events":1,"version":2}' "and its chain"
 
 # ---- a name that somebody else has now ----
+append ali ord-2 "{\"events\":[{$(echo "$place" | sed 's/ord-1/ord-2/')}]}"
+has '[201]' "an order"
+append streams ord-2 '{"events":[{"opcode":301},{"opcode":302,"nodeId":"rami","payload":{"driver":"rami"}}]}'
+has '[201]' "with a driver"
 t tenant delete rami --now --yes
 ok "a tenant goes"
 t tenant create rami
@@ -161,6 +165,12 @@ call rami GET /ord-1
 has '[404]' "and is no member of what the former was"
 call rami GET ''
 has '{"streams":[],"next":null}' "of nothing"
+append ali ord-2 '{"events":[{"opcode":311,"payload":{"text":"where are you?"}}]}'
+has '[201]' "a later event"
+call rami GET /ord-2
+has '[404]' "makes it no member either"
+call rami GET ''
+has '{"streams":[],"next":null}' "of nothing still"
 
 # ---- a start anew keeps everything; bad requests ----
 stop_server

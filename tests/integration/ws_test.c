@@ -303,7 +303,7 @@ static void a_burst_is_answered_in_order(const server *s) {
     ws_hang_up(c);
 }
 
-/* Over 64 KiB a message is decoded on a worker; the short ones behind it must not overtake it. */
+/* Over 8 KiB a message is decoded on a worker; the short ones behind it must not overtake it. */
 static void long_messages_keep_their_place(const server *s) {
     enum { LONG = 200000 };
     char *text = malloc(LONG + 300);

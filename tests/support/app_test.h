@@ -80,13 +80,18 @@ static inline void http_test_send(trib_http_request *request, const trib_http_an
     if (answer->body) trib_buf_deinit(answer->body);
 }
 
-static inline bool http_test_chunk(trib_http_request *request, trib_buf *chunk) {
+static inline bool http_test_bytes(trib_http_request *request, trib_str bytes) {
     http_test *h = (http_test *)(void *)request;
     h->chunks++;
-    if (chunk->len > h->largest_chunk) h->largest_chunk = chunk->len;
-    trib_buf_add(&h->body, trib_buf_str(chunk));
-    trib_buf_clear(chunk);
+    if (bytes.len > h->largest_chunk) h->largest_chunk = bytes.len;
+    trib_buf_add(&h->body, bytes);
     return !h->hold;
+}
+
+static inline bool http_test_chunk(trib_http_request *request, trib_buf *chunk) {
+    bool credit = http_test_bytes(request, trib_buf_str(chunk));
+    trib_buf_clear(chunk);
+    return credit;
 }
 
 static inline void http_test_stream(trib_http_request *request, const trib_http_answer *head,
@@ -130,6 +135,7 @@ static inline trib_code app_test_start(app_test *t, bool fresh, trib_error *err)
     t->app.http.send = http_test_send;
     t->app.http.stream_begin = http_test_stream;
     t->app.http.stream_chunk = http_test_chunk;
+    t->app.http.stream_bytes = http_test_bytes;
     t->app.http.stream_end = http_test_stream_end;
     return trib_app_start(&t->app, err);
 }

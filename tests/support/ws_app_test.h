@@ -67,6 +67,13 @@ static inline bool ws_test_send(trib_ws *ws, bool is_text, trib_buf *bytes) {
     return ws_test_has_credit(ws);
 }
 
+static inline bool ws_test_send_bytes(trib_ws *ws, bool is_text, trib_str bytes) {
+    trib_buf copy;
+    trib_buf_init(&copy, bytes.len);
+    trib_buf_add(&copy, bytes);
+    return ws_test_send(ws, is_text, &copy);
+}
+
 static inline void ws_test_hold(trib_ws *ws, bool on) {
     ws_test_of(ws)->holds += on ? 1 : -1;
 }
@@ -104,6 +111,7 @@ static inline void ws_test_release(trib_ws *ws) {
 static inline void ws_test_ops(trib_app *app) {
     app->ws = (trib_ws_ops){.accept = ws_test_accept,
                             .send = ws_test_send,
+                            .send_bytes = ws_test_send_bytes,
                             .hold = ws_test_hold,
                             .has_credit = ws_test_has_credit,
                             .close = ws_test_close,

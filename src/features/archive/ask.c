@@ -55,7 +55,7 @@ static trib_code prepare(archive_ask *ask, bool writes, trib_error *err) {
     if (!ask->module->archive)
         return trib_error_set(err, TRIB_BAD_REQUEST,
                               "this server has no archive; the setting archive says where it is");
-    if (http->tenant) code = trib_stream_name_asker(http, ask->module->streams, &ask->who, &ask->may_write, err);
+    if (http->tenant) code = trib_stream_txn_name_asker(&ask->who, http, &ask->may_write, err);
     if (code == TRIB_OK && writes && !ask->may_write)
         code = trib_error_set(err, TRIB_FORBIDDEN, "the token may read only; the archive needs one of access rw");
     if (code == TRIB_OK && http->path_param_count > 0) {

@@ -18,7 +18,7 @@
 
 enum {
     TRIB_HRANA_BODY_MAX_BYTES = 16 << 20,
-    TRIB_HRANA_LOOP_BODY_MAX_BYTES = 64 << 10, /* longer ones are decoded on a worker: stops bodies that block a loop */
+    TRIB_HRANA_LOOP_BODY_MAX_BYTES = 8 << 10, /* longer ones are decoded on a worker: stops bodies that block a loop */
     TRIB_HRANA_RESPONSE_MAX_BYTES = 10 << 20,
     TRIB_HRANA_ROW_MAX_BYTES = 5 << 20,
     TRIB_HRANA_RESULT_END_BYTES = 512, /* what follows a result's last row; kept free before each step */

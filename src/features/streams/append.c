@@ -206,7 +206,7 @@ static trib_code append_events(streams_ask *ask, trib_error *err) {
     if (code == TRIB_OK) code = load_for_append(ask, &s, err);
     if (code == TRIB_OK) code = trib_stream_append(&ask->txn, &s, &a->ask, err);
     if (code == TRIB_OK) code = finish(ask, a, &s, err);
-    if (code == TRIB_OK) streams_ask_describe(ask, &s);
+    if (code == TRIB_OK) streams_ask_describe(ask, &s, s.version);
     return code;
 }
 

@@ -10,7 +10,7 @@ trib_code streams_ask_archived(streams_ask *ask, trib_stream *s, streams_show *s
         code = trib_error_set(err, TRIB_INTERNAL, "a stream is archived, and the archive does not know it");
     if (code != TRIB_OK) return code;
     trib_archive_describe(ask->http->app, &ask->row, s);
-    streams_ask_describe(ask, s);
+    streams_ask_describe(ask, s, s->version);
     ask->show = show;
     ask->is_archived = true;
     return TRIB_OK;

@@ -18,38 +18,21 @@ static void ask_free(streams_ask *ask) {
     free(ask);
 }
 
-static trib_code run(trib_handle *handle, const char *sql, trib_error *err) {
-    return trib_stmt_run(handle, sql, NULL, 0, NULL, NULL, err);
-}
-
 /* ---- on a worker ---- */
 
-static trib_code transaction(streams_ask *ask, trib_handle *handle, trib_error *err) {
-    trib_code code = TRIB_OK;
-    if (!ask->begun) {
-        trib_arena_reset(&ask->arena);
-        trib_buf_clear(&ask->out);
-        ask->is_archived = false;
-        code = run(handle, ask->txn.writes ? "BEGIN IMMEDIATE" : "BEGIN", err);
-        if (code != TRIB_OK) return code; /* AGAIN: the turn is not there yet */
-        ask->begun = true;
-    }
-    bool wrote = ask->txn.writes;
-    ask->txn.handle = handle;
-    code = ask->body(ask, err);
-    if (code == TRIB_OK && (ask->out.failed || ask->arena.failed))
-        code = trib_error_set(err, ask->out.failed ? TRIB_RESPONSE_TOO_LARGE : TRIB_NOMEM, NULL);
-    if (code == TRIB_OK) return run(handle, "COMMIT", err);
-    trib_error ignored;
-    (void)run(handle, "ROLLBACK", &ignored);
-    ask->begun = false;
-    if (code != TRIB_AGAIN || wrote) return code;
-    return transaction(ask, handle, err); /* once: a transaction that may write does not ask again */
+static trib_code body(void *ctx, trib_error *err) {
+    streams_ask *ask = ctx;
+    trib_buf_clear(&ask->out);
+    ask->is_archived = false;
+    trib_code code = ask->body(ask, err);
+    return code == TRIB_OK && ask->out.failed ? trib_error_set(err, TRIB_RESPONSE_TOO_LARGE, NULL) : code;
 }
 
 static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
+    streams_ask *ask = of_job(job);
     trib_code code = trib_db_job_take_pending(job, err);
-    return code == TRIB_OK ? transaction(of_job(job), handle, err) : code;
+    ask->txn.handle = handle;
+    return code == TRIB_OK ? trib_stream_txn_run(&ask->txn, &ask->begun, body, ask, err) : code;
 }
 
 /* ---- on the loop ---- */
@@ -101,7 +84,7 @@ streams_ask *streams_ask_new(trib_http_request *http, trib_error *err) {
     ask->status = 200;
     trib_buf_init(&ask->out, STREAMS_ANSWER_MAX_BYTES);
     trib_arena_init(&ask->arena, TRIB_STREAM_ARENA_MAX_BYTES);
-    trib_code code = trib_stream_name_asker(http, ask->module->tenant, &ask->txn, &ask->may_write, err);
+    trib_code code = trib_stream_txn_name_asker(&ask->txn, http, &ask->may_write, err);
     if (code == TRIB_OK && http->path_param_count > 0) {
         ask->stream_id = http->path_params[0];
         if (ask->stream_id.len == 0 || ask->stream_id.len > TRIB_STREAM_ID_MAX_BYTES)
@@ -126,15 +109,15 @@ void streams_ask_submit(streams_ask *ask) {
     if (trib_db_job_submit(&ask->job, &err) != TRIB_OK) streams_ask_refuse(ask, &err);
 }
 
-void streams_ask_describe(streams_ask *ask, const trib_stream *s) {
+void streams_ask_describe(streams_ask *ask, const trib_stream *s, uint64_t next) {
     char head[2 * TRIB_SHA256_BYTES + 1];
     for (size_t i = 0; i < TRIB_SHA256_BYTES; i++) snprintf(head + 2 * i, 3, "%02x", s->head[i]);
     trib_str status = s->type ? trib_deal_status_name(s->type, s->state.status) : (trib_str){0};
     snprintf(ask->headers, sizeof ask->headers,
-             "ETag: \"%s\"\r\nX-Stream-Version: %llu\r\nStream-Next-Offset: %llu\r\n%s%.*s%s%s", head,
-             (unsigned long long)s->version, (unsigned long long)s->version, status.len ? "X-Stream-Status: " : "",
-             (int)status.len, status.len ? status.ptr : "", status.len ? "\r\n" : "",
-             s->is_closed ? "Stream-Closed: true\r\n" : "");
+             "ETag: \"%s\"\r\nX-Stream-Version: %llu\r\nStream-Next-Offset: %llu\r\n%s%s%.*s%s%s", head,
+             (unsigned long long)s->version, (unsigned long long)next,
+             next >= s->version ? "Stream-Up-To-Date: true\r\n" : "", status.len ? "X-Stream-Status: " : "",
+             TRIB_STR_ARG(status), status.len ? "\r\n" : "", s->is_closed ? "Stream-Closed: true\r\n" : "");
 }
 
 trib_code streams_ask_limit(streams_ask *ask, const trib_query *query, trib_error *err) {

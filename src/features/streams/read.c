@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "features/streams/streams_int.h"
+#include "features/streams/tails_int.h"
 
 /* ---- events ---- */
 
@@ -16,15 +16,20 @@ static bool is_known(const streams_ask *ask) {
 
 static trib_code show_events(streams_ask *ask, const trib_stream *s, trib_error *err) {
     trib_json_writer w;
-    uint64_t shown = 0;
+    uint64_t shown = 0, last = s->version;
     (void)err;
     trib_jw_init(&w, &ask->out);
     trib_jw_array_begin(&w);
-    for (size_t i = 0; i < s->count && (ask->limit == 0 || shown < ask->limit); i++) {
+    for (size_t i = 0; i < s->count; i++) {
         if (s->events[i].seq <= ask->after) continue;
+        if (ask->limit != 0 && shown == ask->limit) {
+            last = shown > 0 ? s->events[i - 1].seq : ask->after;
+            break;
+        }
         trib_stream_write_event(&w, s->events[i].values);
         shown++;
     }
+    if (s->exists) streams_ask_describe(ask, s, last);
     trib_jw_array_end(&w);
     return TRIB_OK;
 }
@@ -33,7 +38,7 @@ static trib_code read_events(streams_ask *ask, trib_error *err) {
     trib_stream s;
     trib_code code = trib_stream_open(&ask->txn, ask->stream_id, &s, err);
     if (code != TRIB_OK) return code;
-    if (s.exists) streams_ask_describe(ask, &s);
+    if (s.exists) streams_ask_describe(ask, &s, s.version);
     bool is_whole = ask->limit == 0 && ask->after == 0;
     if (s.exists && is_known(ask)) ask->status = 304;
     else if (s.is_archived) return streams_ask_archived(ask, &s, is_whole ? NULL : show_events, err);
@@ -41,8 +46,24 @@ static trib_code read_events(streams_ask *ask, trib_error *err) {
     return TRIB_OK;
 }
 
+/* ?live= in a request for it; HEAD has no body that could go on. */
+static bool is_live(trib_http_request *http, trib_query *query, trib_str *ret) {
+    trib_error ignored;
+    if (trib_str_eq_c(http->method, "HEAD") || trib_query_parse(http->arena, http->query, query, &ignored) != TRIB_OK)
+        return false;
+    const trib_str *live = trib_query_get(query, "live");
+    if (live) *ret = *live;
+    return live != NULL;
+}
+
 void streams_handle_events(trib_http_request *http) {
     trib_error err;
+    trib_query query;
+    trib_str live;
+    if (is_live(http, &query, &live)) {
+        streams_handle_live(http, live, &query);
+        return;
+    }
     streams_ask *ask = streams_ask_new(http, &err);
     if (!ask) return;
     trib_str known = trib_arena_dup(http->arena, trib_http_header(http, "if-none-match"));
@@ -77,19 +98,14 @@ static trib_code show_state(streams_ask *ask, const trib_stream *s, trib_error *
     return TRIB_OK;
 }
 
-/* Of a stream that is there, wherever its events are. */
-static trib_code open_and_show(streams_ask *ask, streams_show *show, trib_error *err) {
+static trib_code read_state(streams_ask *ask, trib_error *err) {
     trib_stream s;
     trib_code code = trib_stream_open(&ask->txn, ask->stream_id, &s, err);
     if (code == TRIB_OK) code = must_exist(ask, &s, err);
     if (code != TRIB_OK) return code;
-    if (s.is_archived) return streams_ask_archived(ask, &s, show, err);
-    streams_ask_describe(ask, &s);
-    return show(ask, &s, err);
-}
-
-static trib_code read_state(streams_ask *ask, trib_error *err) {
-    return open_and_show(ask, show_state, err);
+    if (s.is_archived) return streams_ask_archived(ask, &s, show_state, err);
+    streams_ask_describe(ask, &s, s.version);
+    return show_state(ask, &s, err);
 }
 
 static void start(trib_http_request *http, trib_code (*body)(streams_ask *, trib_error *)) {
@@ -140,23 +156,35 @@ static trib_code check_chain(const trib_stream *s, trib_error *err) {
     return code;
 }
 
-static trib_code show_verify(streams_ask *ask, const trib_stream *s, trib_error *err) {
+static void write_verdict(streams_ask *ask, const trib_stream *s, trib_code chain, const trib_error *why) {
     trib_json_writer w;
-    trib_error why;
-    trib_code chain = check_chain(s, &why);
-    if (chain != TRIB_OK && chain != TRIB_CHAIN_BROKEN) return trib_error_set(err, chain, NULL);
     trib_jw_init(&w, &ask->out);
     trib_jw_object_begin(&w);
     trib_jw_member_bool(&w, "ok", chain == TRIB_OK);
     trib_jw_member_i64(&w, "events", (int64_t)s->count);
     trib_jw_member_i64(&w, "version", (int64_t)s->version);
-    if (chain != TRIB_OK) trib_jw_member_str(&w, "why", trib_str_c(why.message));
+    if (chain != TRIB_OK) trib_jw_member_str(&w, "why", trib_str_c(why->message));
     trib_jw_object_end(&w);
+}
+
+static trib_code show_verify(streams_ask *ask, const trib_stream *s, trib_error *err) {
+    trib_error why;
+    trib_code chain = check_chain(s, &why);
+    if (chain != TRIB_OK && chain != TRIB_CHAIN_BROKEN) return trib_error_set(err, chain, NULL);
+    write_verdict(ask, s, chain, &why);
     return TRIB_OK;
 }
 
 static trib_code read_verify(streams_ask *ask, trib_error *err) {
-    return open_and_show(ask, show_verify, err);
+    trib_stream s;
+    trib_code code = trib_stream_open(&ask->txn, ask->stream_id, &s, err);
+    if (code == TRIB_OK) code = must_exist(ask, &s, err);
+    if (code != TRIB_OK && code != TRIB_CHAIN_BROKEN) return code;
+    if (code == TRIB_OK && s.is_archived) return streams_ask_archived(ask, &s, show_verify, err);
+    streams_ask_describe(ask, &s, s.version);
+    if (code == TRIB_OK) return show_verify(ask, &s, err);
+    write_verdict(ask, &s, code, err); /* events are missing, or there are others: they cannot even be loaded */
+    return TRIB_OK;
 }
 
 void streams_handle_verify(trib_http_request *http) {
@@ -182,7 +210,7 @@ static trib_code close_stream(streams_ask *ask, trib_error *err) {
                          NULL, NULL, err);
     if (code != TRIB_OK) return code;
     s.is_closed = true;
-    streams_ask_describe(ask, &s);
+    streams_ask_describe(ask, &s, s.version);
     trib_jw_init(&w, &ask->out);
     trib_jw_object_begin(&w);
     trib_jw_member_bool(&w, "closed", true);

@@ -3,13 +3,15 @@
 #include <stdlib.h>
 
 #include "core/control.h"
-#include "features/streams/streams_int.h"
+#include "features/streams/tails_int.h"
 
 static const trib_route routes[] = {
     {"GET", "/api/streams", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, 0, streams_handle_list,
      "the streams that the tenant is a member of"},
+    {"GET", "/api/streams/live", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, 0, streams_handle_socket,
+     "a WebSocket that follows many streams"},
     {"GET", "/api/streams/:id", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, 0, streams_handle_events,
-     "the events of a stream, in order"},
+     "the events of a stream, in order; live=sse and live=long-poll follow it"},
     {"GET", "/api/streams/:id/state", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, 0, streams_handle_state,
      "what they amount to: status, money, tasks, stock"},
     {"GET", "/api/streams/:id/verify", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, 0, streams_handle_verify,
@@ -23,6 +25,8 @@ static const trib_route routes[] = {
 static void stop(void *state) {
     streams_module *module = state;
     if (!module) return;
+    streams_hub_free(module->hub);
+    free(module->counts);
     free(module);
 }
 
@@ -35,6 +39,8 @@ static trib_code start(trib_app *app, void **ret_state, trib_error *err) {
     trib_code code =
         module->tenant ? TRIB_OK : trib_error_set(err, TRIB_INTERNAL, "the registry has no database for streams");
     if (code == TRIB_OK) code = streams_prepare(app, module->tenant, err);
+    if (code == TRIB_OK) code = streams_counts_new(app, &module->counts, err);
+    if (code == TRIB_OK) code = streams_hub_new(module, &module->hub, err);
     if (code != TRIB_OK) {
         stop(module);
         return code;

@@ -25,7 +25,9 @@ enum {
 /* One for the process. */
 typedef struct streams_module {
     trib_app *app;
-    trib_tenant *tenant; /* the system database; the registry's */
+    trib_tenant *tenant;     /* the system database; the registry's */
+    struct streams_hub *hub; /* who follows streams: tails_int.h */
+    struct streams_counts *counts;
 } streams_module;
 
 typedef struct streams_ask streams_ask;
@@ -64,8 +66,8 @@ streams_ask *streams_ask_new(trib_http_request *http, trib_error *err);
 void streams_ask_submit(streams_ask *ask);
 /* Answers with the error; the ask is gone. */
 void streams_ask_refuse(streams_ask *ask, const trib_error *err);
-/* X-Stream-Version and its kin. */
-void streams_ask_describe(streams_ask *ask, const trib_stream *s);
+/* X-Stream-Version and its kin. next: the last event of the answer, or what was before it. */
+void streams_ask_describe(streams_ask *ask, const trib_stream *s, uint64_t next);
 /* ?limit= into the ask, which stays as it is without it. Errors: BAD_REQUEST. */
 trib_code streams_ask_limit(streams_ask *ask, const trib_query *query, trib_error *err);
 /* ?after=&limit= into the ask. Errors: BAD_REQUEST, NOMEM. */

@@ -15,6 +15,7 @@ const CLIENTS = {
     "documents": ["README.md, first-order.md", ["@libsql/client"]],
     "drizzle-kit": ["drizzle-kit", ["drizzle-kit", "drizzle-orm", "@libsql/client"]],
     "drizzle-orm": ["drizzle-orm/libsql", ["drizzle-orm", "@libsql/client"]],
+    "durable-streams": ["@durable-streams/server-conformance-tests", ["@durable-streams/server-conformance-tests", "@durable-streams/client", "vitest"]],
     "example-worker": ["examples/worker", ["@libsql/client"], "workerd"],
     "hrana-client-edges": ["@libsql/hrana-client (edges)", ["@libsql/hrana-client"]],
     "hrana-client-http": ["@libsql/hrana-client", ["@libsql/hrana-client"]],
@@ -65,7 +66,7 @@ function transport(logs, name) {
     // of a server of its own, every tenant is its own
     for (const [log, tenant] of [["server.log", `${name}(?:-other)?`], [`${name}.own`, "[^/ ]+"]]) {
         const text = existsSync(`${logs}/${log}`) ? readFileSync(`${logs}/${log}`, "utf8") : "";
-        for (const [, method, path] of text.matchAll(new RegExp(` method=([A-Z]+) path=/${tenant}/((?:v[0-9]|info|export|sync|pull-updates|wal_log|proxy)[^ ]*) status=2`, "g"))) seen.add(`${method} ${path.replace(/\/\d.*$/, "")}`);
+        for (const [, method, path] of text.matchAll(new RegExp(` method=([A-Z]+) path=/${tenant}/((?:v[0-9]|info|export|sync|pull-updates|wal_log|proxy)[^ ]*) status=2`, "g"))) seen.add(`${method} ${path.replace(/^v1\/stream\/.*$/, "v1/stream/{path}").replace(/\/\d.*$/, "")}`);
         if (new RegExp(` method=GET path=/${tenant}/? status=101`).test(text)) seen.add("WebSocket");
     }
     if (seen.size === 0) throw new Error(`${name}: no request of it was logged`);

@@ -72,8 +72,8 @@ static void each_line_gives_its_status_and_text(void **state) {
 static void every_command_has_a_help_with_examples_and_its_options(void **state) {
     (void)state;
     char line[128];
-    for (size_t i = 0; i < trib_command_count; i++) {
-        const trib_command *command = trib_commands[i];
+    for (size_t i = 0; i < trib_cli_command_count; i++) {
+        const trib_cli_command *command = trib_cli_commands[i];
         assert_true(command->example_count > 0);
         assert_non_null(command->run);
         snprintf(line, sizeof line, "%s --help", command->name);

@@ -67,9 +67,9 @@ static void what_was_typed_decides_what_is_offered(void **state) {
 
 static void every_command_is_offered_word_by_word(void **state) {
     (void)state;
-    for (size_t i = 0; i < trib_command_count; i++) {
+    for (size_t i = 0; i < trib_cli_command_count; i++) {
         char before[128] = "", copy[128], *rest = copy;
-        snprintf(copy, sizeof copy, "%s", trib_commands[i]->name);
+        snprintf(copy, sizeof copy, "%s", trib_cli_commands[i]->name);
         for (char *word; (word = strsep(&rest, " "));) {
             run r = words(before);
             if (!offers(r.out, word)) fail_msg("trib %s| does not offer %s", before, word);
@@ -83,8 +83,8 @@ static void every_command_is_offered_word_by_word(void **state) {
 static void every_option_of_every_command_is_offered(void **state) {
     (void)state;
     char line[160], flag[TRIB_CONFIG_NAME_BYTES], name[TRIB_CONFIG_NAME_BYTES + 2];
-    for (size_t i = 0; i < trib_command_count; i++) {
-        const trib_command *command = trib_commands[i];
+    for (size_t i = 0; i < trib_cli_command_count; i++) {
+        const trib_cli_command *command = trib_cli_commands[i];
         snprintf(line, sizeof line, "%s --", command->name);
         run r = words(line);
         for (size_t k = 0; k < command->option_count; k++) {

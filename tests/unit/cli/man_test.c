@@ -38,8 +38,8 @@ static void has_only_known_requests(const run *r, const char *line) {
 static void every_command_is_on_its_page_with_all_options_and_settings(void **state) {
     (void)state;
     char line[160], name[128], flag[TRIB_CONFIG_NAME_BYTES];
-    for (size_t i = 0; i < trib_command_count; i++) {
-        const trib_command *command = trib_commands[i];
+    for (size_t i = 0; i < trib_cli_command_count; i++) {
+        const trib_cli_command *command = trib_cli_commands[i];
         snprintf(line, sizeof line, "help --man %s", command->name);
         run r = trib(nothing, line);
         assert_int_equal(r.status, TRIB_EXIT_OK);
@@ -64,10 +64,10 @@ static void the_overview_names_every_command_and_variable(void **state) {
     char name[160];
     run r = trib(nothing, "help --man");
     has_only_known_requests(&r, "help --man");
-    for (size_t i = 0; i < trib_command_count; i++) {
-        snprintf(name, sizeof name, "\n\\fBtrib %s\\fR", trib_commands[i]->name);
+    for (size_t i = 0; i < trib_cli_command_count; i++) {
+        snprintf(name, sizeof name, "\n\\fBtrib %s\\fR", trib_cli_commands[i]->name);
         holds(&r, "help --man", name);
-        holds(&r, "help --man", trib_commands[i]->summary[0] ? ".BR trib-" : "");
+        holds(&r, "help --man", trib_cli_commands[i]->summary[0] ? ".BR trib-" : "");
     }
     for (size_t i = 0; i < trib_variable_count; i++) holds(&r, "help --man", trib_variables[i].name);
     run_free(&r);

@@ -205,6 +205,35 @@ static void a_writer_that_ignores_the_bound_loses_the_connection(void **state) {
     server_stop(&s, 1000);
 }
 
+static size_t big_answer_noted(trib_conn *conn, trib_str bytes) {
+    trib_buf buf;
+    trib_buf_init(&buf, BIG_BYTES);
+    for (size_t i = 0; i < BIG_BYTES; i++) trib_buf_add_char(&buf, pattern(i));
+    trib_conn_write_buf(conn, &buf);
+    trib_buf_deinit(&buf);
+    atomic_store(&server_of(conn)->produced, trib_conn_unsent_bytes(conn));
+    return bytes.len;
+}
+
+/* 64 KiB at once, and the same when the rest is queued. */
+static void a_large_answer_is_written_in_turns(void **state) {
+    (void)state;
+    static const trib_conn_handler handler = {
+        .on_open = note_open, .on_data = big_answer_noted, .on_close = note_close};
+    server s;
+    server_start(&s, &handler, (trib_conn_limits){0});
+    int fd = client_to(&s);
+    client_send(fd, "go", 2);
+    char *in = malloc(BIG_BYTES);
+    assert_non_null(in);
+    assert_int_equal(client_read(fd, in, BIG_BYTES), BIG_BYTES);
+    for (size_t i = 0; i < BIG_BYTES; i++) assert_int_equal(in[i], pattern(i));
+    assert_in_range(s.produced, BIG_BYTES - 2 * 64 * 1024, BIG_BYTES);
+    free(in);
+    close(fd);
+    server_stop(&s, 1000);
+}
+
 static size_t big_answer_then_close(trib_conn *conn, trib_str bytes) {
     trib_buf buf;
     trib_buf_init(&buf, BIG_BYTES);
@@ -404,6 +433,7 @@ int main(void) {
         cmocka_unit_test(a_full_buffer_of_which_nothing_is_used_closes),
         cmocka_unit_test(a_slow_reader_pauses_the_writer_and_gets_every_byte),
         cmocka_unit_test(a_writer_that_ignores_the_bound_loses_the_connection),
+        cmocka_unit_test(a_large_answer_is_written_in_turns),
         cmocka_unit_test(close_during_a_write_sends_the_rest_first),
         cmocka_unit_test(an_answer_is_not_lost_when_the_peer_still_uploads),
         cmocka_unit_test(abort_drops_what_is_queued_and_tells_why),

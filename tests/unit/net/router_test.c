@@ -28,6 +28,8 @@ static const trib_route table[] = {
     {"DELETE", "/v1/namespaces/:name", ADMIN, TRIB_AUTH_ADMIN, 0, handle, "d"},
     {"GET", "/v1/namespaces/:name", ADMIN, TRIB_AUTH_ADMIN, 0, handle, "g"},
     {"GET", "/v1/namespaces/all", ADMIN, TRIB_AUTH_ADMIN, 0, handle, "all"},
+    {"GET", "/v1/stream/*", USER, TRIB_AUTH_TENANT, 0, handle, "rest"},
+    {"GET", "/v1/stream/:a/:b", USER, TRIB_AUTH_TENANT, 0, handle, "two"},
 };
 static const trib_module module = {.name = "t", .routes = table, .route_count = sizeof table / sizeof *table};
 static const trib_module *const modules[] = {&module};
@@ -68,6 +70,15 @@ static void each_request_finds_its_route(void **state) {
         {ADMIN, "POST", "/v1/namespaces//create", NULL, TRIB_NOT_FOUND, ""},
         {USER, "POST", "/v1/namespaces/acme/create", NULL, TRIB_NOT_FOUND, ""},
         {USER, "GET", "/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o", NULL, TRIB_NOT_FOUND, ""},
+        {USER, "GET", "/v1/stream/a", "rest", TRIB_OK, "a,"},
+        {USER, "HEAD", "/v1/stream/a/b/c", "rest", TRIB_OK, "a/b/c,"},
+        {USER, "GET", "/v1/stream/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o", "rest", TRIB_OK, "a/b/c/d/e/f/g/h/i/j/k/l/m/n/o,"},
+        {USER, "GET", "/v1/stream/a/b", "two", TRIB_OK, "a,b,"},
+        {USER, "GET", "/v1/stream/a/", "rest", TRIB_OK, "a/,"},
+        {USER, "GET", "/v1/stream/", NULL, TRIB_NOT_FOUND, ""},
+        {USER, "GET", "/v1/stream", NULL, TRIB_NOT_FOUND, ""},
+        {USER, "GET", "/v1/streams/a", NULL, TRIB_NOT_FOUND, ""},
+        {USER, "PUT", "/v1/stream/a/b/c", NULL, TRIB_METHOD_NOT_ALLOWED, ""},
     };
     trib_router *router = make();
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

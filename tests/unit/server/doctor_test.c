@@ -248,6 +248,18 @@ static void settings_that_do_not_fit_are_told(void **state) {
     trib_doctor_close(&f->doctor);
 }
 
+static void mistakes_in_stream_types_are_told_with_their_lines(void **state) {
+    fixture *f = *state;
+    make_folder(f, "stream-types");
+    put(f, "stream-types/mine.json", 0600, "{\n  \"name\": 7\n}");
+    assert_int_equal(trib_doctor_open(&f->doctor, &f->config, false, NULL), TRIB_OK);
+    trib_doctor_look_settings(&f->doctor);
+    assert_true(f->doctor.count > 0);
+    assert_int_equal(f->doctor.findings[0].check, TRIB_DOCTOR_STREAM_TYPES);
+    assert_non_null(strstr(f->doctor.findings[0].what, "mine.json:1:1: "));
+    trib_doctor_close(&f->doctor);
+}
+
 static void the_machine_is_looked_at_without_leaving_anything(void **state) {
     fixture *f = *state;
     assert_int_equal(trib_doctor_open(&f->doctor, &f->config, false, NULL), TRIB_OK);
@@ -282,6 +294,7 @@ int main(void) {
         T(damage_is_told_with_its_reason),
         T(a_log_that_is_too_large_is_told),
         T(settings_that_do_not_fit_are_told),
+        T(mistakes_in_stream_types_are_told_with_their_lines),
         T(the_machine_is_looked_at_without_leaving_anything),
         T(a_missing_folder_is_a_finding),
     };

@@ -81,6 +81,15 @@ static void what_is_changed_behind_the_triggers_is_noticed(void **state) {
     expect(streams_handle_verify, "a", "", "\"ok\":false");
 }
 
+static void an_event_that_vanished_is_noticed(void **state) {
+    (void)state;
+    start_with_events();
+    assert_int_equal(sql("DROP TRIGGER _trib_event_out", NULL), TRIB_OK);
+    assert_int_equal(sql("DELETE FROM events WHERE id = 'a2'", NULL), TRIB_OK);
+    expect(streams_handle_verify, "a", "", "\"ok\":false,\"events\":3,\"version\":3,\"why\":\"the stream has fewer");
+    expect(streams_handle_events, "a", "", "CHAIN_BROKEN");
+}
+
 static void events_that_change_places_are_noticed(void **state) {
     (void)state;
     start_with_events();
@@ -100,6 +109,7 @@ int main(void) {
         TEST(a_format_of_a_later_version_is_left_alone),
         TEST(a_part_of_a_stream_cannot_be_deleted),
         TEST(what_is_changed_behind_the_triggers_is_noticed),
+        TEST(an_event_that_vanished_is_noticed),
         TEST(events_that_change_places_are_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

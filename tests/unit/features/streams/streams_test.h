@@ -15,12 +15,13 @@
 #include <cmocka.h>
 
 #include "core/db_start.h"
-#include "features/streams/streams_int.h"
+#include "features/streams/tails_int.h"
 #include "support/app_test.h"
 
 static app_test t;
 static void *module;
 static const char *asked_id;
+static const char *asked_query;
 static void (*asked)(trib_http_request *);
 
 static inline trib_tenant *streams_tenant(void) {
@@ -46,6 +47,12 @@ static inline trib_code start_module(trib_error *err) {
 static inline void stop_module(void) {
     trib_streams_module.stop(module);
     module = NULL;
+    t.app.ticker_count = 0;
+}
+
+/* The timer. */
+static inline void tick_streams(void) {
+    for (uint32_t i = 0; i < t.app.ticker_count; i++) t.app.tickers[i].tick(t.app.tickers[i].ctx);
 }
 
 static inline int streams_setup(void **state) {
@@ -65,6 +72,8 @@ static inline void ask_with_id(trib_http_request *request) {
     request->path_params[0] = trib_str_c(asked_id);
     request->path_param_count = 1;
     request->module_state = module;
+    request->method = TRIB_STR("GET");
+    request->query = trib_str_c(asked_query);
     asked(request);
 }
 
@@ -72,9 +81,47 @@ static inline void ask_with_id(trib_http_request *request) {
 static inline void ask(http_test *h, void (*handle)(trib_http_request *), const char *id, const char *body) {
     static trib_principal principal;
     app_test_principal(&principal, 1);
+    asked_query = NULL;
     asked = handle;
     asked_id = id;
     http_test_begin(&t, h, ask_with_id, streams_tenant(), &principal, body);
+}
+
+/* Begins GET /api/streams/ID?QUERY, as the tenant. */
+static inline void follow_as(http_test *h, trib_tenant *tenant, trib_principal *principal, const char *id,
+                             const char *query) {
+    asked_query = query;
+    asked = streams_handle_events;
+    asked_id = id;
+    http_test_begin(&t, h, ask_with_id, tenant, principal, "");
+}
+
+static inline void follow(http_test *h, const char *id, const char *query) {
+    static trib_principal principal;
+    app_test_principal(&principal, 1);
+    follow_as(h, streams_tenant(), &principal, id, query);
+}
+
+/* How often the text stands in what was sent so far. */
+static inline int count_in(const http_test *h, const char *text) {
+    int n = 0;
+    trib_str rest = trib_buf_str(&h->body);
+    for (const char *at; rest.len && (at = memmem(rest.ptr, rest.len, text, strlen(text))) != NULL; n++)
+        rest = trib_str_sub(rest, (size_t)(at - rest.ptr) + 1, rest.len);
+    return n;
+}
+
+/* Jobs come home until the text was sent. */
+static inline void until(const http_test *h, const char *text) {
+    while (count_in(h, text) == 0 && !h->answered) app_test_pump(&t);
+    if (count_in(h, text) == 0) fail_msg("wanted %s, got %.*s", text, TRIB_STR_ARG(trib_buf_str(&h->body)));
+}
+
+/* The peer goes away, and what that ends comes home. */
+static inline void leave(http_test *h) {
+    if (!h->answered) http_test_leave(h);
+    while (!h->answered) app_test_pump(&t);
+    http_test_end(h);
 }
 
 /* The answer holds the text. */

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of timers; see stream_timer.h. */
+#include "core/stream_timer.h"
+
+#include "core/db_start.h"
+
+/* ---- the tables ---- */
+
+static const char *const tables[] = {
+    "CREATE TABLE IF NOT EXISTS _trib_timer("
+    "streamId TEXT NOT NULL, name TEXT NOT NULL, generation INTEGER NOT NULL, due_ms INTEGER NOT NULL, "
+    "opcode INTEGER NOT NULL, action TEXT NOT NULL, fired_ms INTEGER, outcome TEXT, "
+    "PRIMARY KEY(streamId, name)) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS _trib_timer_due ON _trib_timer(due_ms, streamId) WHERE fired_ms IS NULL",
+    /* without those that were deleted, which stay behind for ever */
+    "CREATE INDEX IF NOT EXISTS _trib_timer_unfolded ON _trib_stream(streamId) WHERE folded < version AND count > 0",
+};
+
+static trib_code note(void *ctx, const trib_stmt *stmt, trib_error *err) {
+    (void)stmt, (void)err;
+    *(bool *)ctx = true;
+    return TRIB_OK;
+}
+
+static trib_code prepare(void *ctx, trib_handle *handle, trib_error *err) {
+    bool there = false;
+    (void)ctx;
+    trib_code code =
+        trib_db_start_run(handle, "SELECT 1 FROM sqlite_schema WHERE name = '_trib_timer'", NULL, 0, note, &there, err);
+    if (code != TRIB_OK || there) return code;
+    code = trib_db_start_run(handle, "BEGIN IMMEDIATE", NULL, 0, NULL, NULL, err);
+    for (size_t i = 0; code == TRIB_OK && i < sizeof tables / sizeof *tables; i++)
+        code = trib_db_start_run(handle, tables[i], NULL, 0, NULL, NULL, err);
+    if (code == TRIB_OK)
+        code = trib_db_start_run(handle, "UPDATE _trib_stream SET folded = 0 WHERE count > 0 AND closed_ms IS NULL",
+                                 NULL, 0, NULL, NULL, err);
+    return code == TRIB_OK ? trib_db_start_run(handle, "COMMIT", NULL, 0, NULL, NULL, err) : code;
+}
+
+trib_code trib_stream_timers_prepare(trib_app *app, const trib_tenant *streams, trib_error *err) {
+    return trib_db_start(app, streams, prepare, NULL, err);
+}
+
+bool trib_stream_timers_add_action(trib_app *app, const char *name, trib_stream_action_fn call, void *ctx) {
+    trib_stream_timers *timers = app->stream_timers;
+    if (!timers) return false;
+    uint32_t count = atomic_load(&timers->action_count);
+    if (count == TRIB_STREAM_ACTIONS_MAX) return false;
+    timers->actions[count].name = name;
+    timers->actions[count].call = call;
+    timers->actions[count].ctx = ctx;
+    atomic_store_explicit(&timers->action_count, count + 1, memory_order_release);
+    return true;
+}
+
+/* ---- rows ---- */
+
+/* An event of the future (the clock went back since) counts as one of now: else its timers would come too late by as
+ * much. */
+static int64_t due_of(const trib_stream_txn *txn, const trib_stream *s, const trib_deal_timer *timer) {
+    int64_t now_ms = trib_env_wall_ms(txn->app->env);
+    return (s->status_at_ms < now_ms ? s->status_at_ms : now_ms) + timer->after_ms;
+}
+
+trib_code trib_stream_timers_set(trib_stream_txn *txn, const trib_stream *s, trib_error *err) {
+    if (!txn->app->stream_timers) return TRIB_OK;
+    bool runs = s->count > 0 && s->type && !s->is_closed && s->state.status != TRIB_DEAL_NO_STATUS;
+    uint64_t generation = runs ? s->status_seq : 0;
+    trib_arg args[6] = {trib_stream_text(s->id), trib_stream_integer((int64_t)generation)};
+    trib_code code = trib_stmt_run(txn->handle, "DELETE FROM _trib_timer WHERE streamId = ?1 AND generation <> ?2",
+                                   args, 2, NULL, NULL, err);
+    const trib_deal_timer *timer = NULL;
+    while (code == TRIB_OK && runs && (timer = trib_deal_timer_next(s->type, s->state.status, timer)) != NULL) {
+        args[2] = trib_stream_text(timer->name);
+        args[3] = trib_stream_integer(due_of(txn, s, timer));
+        args[4] = trib_stream_integer(timer->opcode);
+        args[5] = trib_stream_text(timer->action.ptr ? timer->action : TRIB_STR(""));
+        /* a row of this generation stays as it is: it may have fired */
+        code = trib_stmt_run(txn->handle,
+                             "INSERT OR IGNORE INTO _trib_timer(streamId, generation, name, due_ms, opcode, action) "
+                             "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                             args, 6, NULL, NULL, err);
+    }
+    return code;
+}

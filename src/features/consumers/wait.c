@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Claims that wait for events, and the look at the log that wakes them.
+ *
+ *   loop: claim found nothing -> waiters        tick: head of the log has moved, or a second is over -> nudge
+ *   loop: nudge -> the claim runs once more           (a job of one small read finds the head)
+ *
+ * No thread and no connection to the database is held while a claim waits. Nothing is looked at while nobody waits. */
+#include <string.h>
+
+#include "features/consumers/consumers_int.h"
+
+/* ---- waiters ---- */
+
+/* On the loop. */
+static void nudged(trib_job *job) {
+    consumers_ask *ask = (consumers_ask *)(void *)((char *)job - offsetof(consumers_ask, nudge));
+    trib_error err;
+    if (ask->http->cancelled) {
+        trib_error_set(&err, TRIB_CANCELLED, NULL);
+        consumers_ask_refuse(ask, &err);
+        return;
+    }
+    if (trib_env_mono_ns(ask->module->app->env) >= ask->until_ns || atomic_load(&ask->module->app->draining))
+        consumers_ask_answer(ask);
+    else consumers_ask_submit(ask);
+}
+
+static void on_cancel_waiting(trib_http_request *http) {
+    consumers_ask *ask = http->feature;
+    consumers_module *m = ask->module;
+    trib_error err;
+    trib_mutex_lock(m->app->env, m->lock);
+    bool waits = trib_list_is_linked(&ask->link);
+    if (waits) {
+        trib_list_remove(&ask->link);
+        m->waiter_count--;
+    }
+    trib_mutex_unlock(m->app->env, m->lock);
+    if (!waits) return; /* its nudge is on the way and sees that the peer is gone */
+    trib_error_set(&err, TRIB_CANCELLED, NULL);
+    consumers_ask_refuse(ask, &err);
+}
+
+bool consumers_wait(consumers_ask *ask) {
+    consumers_module *m = ask->module;
+    int64_t now_ns = trib_env_mono_ns(m->app->env);
+    if (now_ns >= ask->until_ns || atomic_load(&m->app->draining)) return false;
+    ask->look_ns = now_ns + (int64_t)CONSUMERS_LOOK_MS * 1000000;
+    ask->nudge = (trib_job){.done = nudged};
+    ask->http->on_cancel = on_cancel_waiting;
+    trib_mutex_lock(m->app->env, m->lock);
+    bool room = m->waiter_count < CONSUMERS_WAITERS_MAX;
+    if (room) {
+        m->waiter_count++;
+        trib_list_push_back(&m->waiters, &ask->link);
+    }
+    trib_mutex_unlock(m->app->env, m->lock);
+    return room;
+}
+
+/* Those whose time has come, in the order in which they began to wait. */
+static void wake(consumers_module *m, int64_t now_ns) {
+    consumers_ask *woken[CONSUMERS_WAKES_MAX];
+    size_t count = 0;
+    int64_t head = atomic_load(&m->head);
+    bool draining = atomic_load(&m->app->draining);
+    trib_mutex_lock(m->app->env, m->lock);
+    TRIB_LIST_EACH_SAFE(link, &m->waiters) {
+        consumers_ask *ask = TRIB_LIST_ITEM(link, consumers_ask, link);
+        if (head == ask->seen && now_ns < ask->look_ns && now_ns < ask->until_ns && !draining) continue;
+        trib_list_remove(link);
+        m->waiter_count--;
+        woken[count++] = ask;
+        if (count == CONSUMERS_WAKES_MAX) break;
+    }
+    trib_mutex_unlock(m->app->env, m->lock);
+    for (size_t i = 0; i < count; i++) woken[i]->http->home->post(woken[i]->http->home, &woken[i]->nudge);
+}
+
+/* ---- the look at the log ---- */
+
+static consumers_module *of_watch(trib_db_job *job) {
+    return (consumers_module *)(void *)((char *)job - offsetof(consumers_module, watch));
+}
+
+static trib_code take_seen(void *ctx, const trib_stmt *stmt, trib_error *err) {
+    int64_t *to = ctx;
+    (void)err;
+    for (int i = 0; i < trib_stmt_col_count(stmt); i++) to[i] = trib_stmt_col_value(stmt, i).integer;
+    return TRIB_OK;
+}
+
+static trib_code look(void *ctx, trib_error *err) {
+    consumers_module *m = ctx;
+    static const char brief[] = "SELECT coalesce(max(pos), 0) FROM _trib_ev";
+    static const char whole[] = "SELECT h.pos, count(*), coalesce(max(h.pos - c.pos), 0), coalesce(sum(c.parked), 0) "
+                                "FROM (SELECT coalesce(max(pos), 0) AS pos FROM _trib_ev) h LEFT JOIN _trib_cursor c";
+    memset(m->seen, 0, sizeof m->seen);
+    return trib_stmt_run(m->watch_txn.handle, m->watch_stats ? whole : brief, NULL, 0, take_seen, m->seen, err);
+}
+
+static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
+    consumers_module *m = of_watch(job);
+    trib_code code = trib_db_job_take_pending(job, err);
+    m->watch_txn.handle = handle;
+    return code == TRIB_OK ? trib_stream_txn_run(&m->watch_txn, &m->watch_begun, look, m, err) : code;
+}
+
+static void watched(trib_db_job *job) {
+    consumers_module *m = of_watch(job);
+    m->watching = false;
+    trib_arena_deinit(&m->watch_arena);
+    if (job->code != TRIB_OK) return;
+    atomic_store(&m->head, m->seen[0]);
+    if (!m->watch_stats) return;
+    atomic_store(&m->lag, m->seen[2] > 0 ? m->seen[2] : 0);
+    atomic_store(&m->parked, m->seen[3]);
+}
+
+static void watch(consumers_module *m, bool stats) {
+    trib_control *control = m->app->control;
+    memset(&m->watch, 0, sizeof m->watch);
+    m->watch_begun = false;
+    m->watch_stats = stats;
+    trib_arena_init(&m->watch_arena, 64 * 1024);
+    m->watch_txn = (trib_stream_txn){.app = m->app, .arena = &m->watch_arena};
+    m->watch.app = m->app;
+    m->watch.tenant = m->tenant;
+    m->watch.access = TRIB_ACCESS_SYSTEM;
+    m->watch.work = work;
+    m->watch.finished = watched;
+    m->watch.job.home = trib_control_take_home(control);
+    m->watching = true;
+    if (trib_db_job_submit(&m->watch, NULL) == TRIB_OK) return;
+    trib_control_give_home(control);
+    trib_arena_deinit(&m->watch_arena);
+    m->watching = false;
+}
+
+void consumers_tick(void *module) {
+    consumers_module *m = module;
+    int64_t now_ns = trib_env_mono_ns(m->app->env);
+    trib_mutex_lock(m->app->env, m->lock);
+    bool waited_for = m->waiter_count > 0;
+    trib_mutex_unlock(m->app->env, m->lock);
+    if (waited_for) wake(m, now_ns);
+    consumers_hooks_tick(m->hooks);
+    if (m->watching || now_ns < m->watch_ns || atomic_load(&m->app->draining)) return;
+    m->watch_ns = now_ns + (int64_t)CONSUMERS_WATCH_MS * 1000000;
+    bool stats = now_ns >= m->stats_ns && atomic_load(&m->subs) > 0;
+    if (stats) m->stats_ns = now_ns + (int64_t)CONSUMERS_STATS_MS * 1000000;
+    if (stats || waited_for || !consumers_hooks_is_empty(m->hooks)) watch(m, stats);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The routes of discovery, and the module's start. */
+#include <stdlib.h>
+
+#include "core/control.h"
+#include "features/discovery/discovery_int.h"
+
+static const trib_route routes[] = {
+    {"GET", "/api/search", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, 0, discovery_handle_search,
+     "what is public, by words, type and distance"},
+    {"GET", "/api/nearest", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, 0, discovery_handle_nearest,
+     "the nearest open places"},
+};
+
+static void stop(void *state) {
+    free(state);
+}
+
+static trib_code start(trib_app *app, void **ret_state, trib_error *err) {
+    discovery_module *module = calloc(1, sizeof *module);
+    if (!module) return trib_error_set(err, TRIB_NOMEM, NULL);
+    module->app = app;
+    module->tenant = trib_control_find(app->control, TRIB_STR("discovery"));
+    trib_tenant_unref(module->tenant); /* the registry keeps it: nobody can delete it */
+    trib_code code =
+        module->tenant ? TRIB_OK : trib_error_set(err, TRIB_INTERNAL, "the registry has no database for discovery");
+    if (code == TRIB_OK) code = discovery_prepare(app, module->tenant, err);
+    if (code != TRIB_OK) {
+        stop(module);
+        return code;
+    }
+    *ret_state = module;
+    return TRIB_OK;
+}
+
+const trib_module trib_discovery_module = {.name = "discovery",
+                                           .routes = routes,
+                                           .route_count = sizeof routes / sizeof routes[0],
+                                           .start = start,
+                                           .stop = stop};

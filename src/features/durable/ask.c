@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One request about a durable stream: a job with one transaction on the tenant's database, then one answer. What it has
+ * read or written is durable by then (core/db_job.h).
+ *
+ *   BEGIN -> body -> COMMIT -> housekeeping: slices of removed streams, the time of use (its failures fail nobody) */
+#include <stdlib.h>
+#include <string.h>
+
+#include "features/durable/durable_int.h"
+
+static durable_ask *of_job(trib_db_job *job) {
+    return (durable_ask *)(void *)job;
+}
+
+void durable_ask_free(durable_ask *ask) {
+    trib_buf_deinit(&ask->out);
+    trib_buf_deinit(&ask->headers);
+    trib_buf_deinit(&ask->messages);
+    trib_arena_deinit(&ask->arena);
+    trib_arena_deinit(&ask->json);
+    free(ask);
+}
+
+static trib_code run(trib_handle *handle, const char *sql, trib_error *err) {
+    return trib_stmt_run(handle, sql, NULL, 0, NULL, NULL, err);
+}
+
+/* ---- on a worker ---- */
+
+static trib_code transaction(durable_ask *ask, trib_error *err) {
+    trib_arena_reset(&ask->arena);
+    trib_buf_clear(&ask->out);
+    trib_buf_clear(&ask->headers);
+    trib_code code = run(ask->handle, ask->writes ? "BEGIN IMMEDIATE" : "BEGIN", err);
+    if (code != TRIB_OK) return code; /* AGAIN: the turn is not there yet */
+    ask->now_ms = trib_env_wall_ms(ask->job.app->env);
+    code = ask->body(ask, err);
+    if (code == TRIB_OK && (ask->out.failed || ask->headers.failed || ask->arena.failed))
+        code = trib_error_set(err, ask->out.failed ? TRIB_RESPONSE_TOO_LARGE : TRIB_NOMEM, NULL);
+    if (code == TRIB_OK) return run(ask->handle, "COMMIT", err);
+    trib_error ignored;
+    (void)run(ask->handle, "ROLLBACK", &ignored);
+    return code;
+}
+
+/* AGAIN or OK. */
+static trib_code keep_house(durable_ask *ask) {
+    trib_error ignored;
+    trib_code code = TRIB_OK;
+    if (ask->touch_id) {
+        code = durable_touch(ask, &ignored);
+        if (code == TRIB_AGAIN) return code;
+        ask->touch_id = 0;
+    }
+    for (bool more = true; more && ask->slices > 0 && code == TRIB_OK;) {
+        if (trib_db_job_is_cancelled(&ask->job)) break;
+        code = durable_sweep(ask, &more, &ignored);
+        if (code == TRIB_AGAIN) return code;
+        ask->slices--;
+    }
+    return TRIB_OK;
+}
+
+/* What is parsed before the turn is taken does not hold it. */
+static trib_code prepare(durable_ask *ask, trib_error *err) {
+    if (ask->has_messages || !ask->writes || !durable_media_is_json(ask->head.type)) return TRIB_OK;
+    return durable_take_body(ask, true, err);
+}
+
+static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
+    durable_ask *ask = of_job(job);
+    trib_code code = trib_db_job_take_pending(job, err);
+    if (code != TRIB_OK) return ask->done ? TRIB_OK : code;
+    ask->handle = handle;
+    if (!ask->done) {
+        code = prepare(ask, err);
+        if (code == TRIB_OK) code = transaction(ask, err);
+        if (code != TRIB_OK) return code;
+        ask->done = true;
+        if (trib_tenant_get(job->tenant, TRIB_TENANT_BLOCK_WRITES)) ask->touch_id = 0;
+    }
+    return keep_house(ask);
+}
+
+/* ---- on the loop ---- */
+
+static void on_cancel(trib_http_request *http) {
+    trib_db_job_cancel(&((durable_ask *)http->feature)->job);
+}
+
+static void failed(durable_ask *ask, const trib_error *err) {
+    if (ask->head.live != DURABLE_LIVE_NOT) durable_live_failed(ask, err);
+    else durable_answer_error(ask, err);
+}
+
+static void finished(trib_db_job *job) {
+    durable_ask *ask = of_job(job);
+    ask->http->on_cancel = NULL;
+    if (job->code != TRIB_OK) {
+        trib_error err = job->err;
+        failed(ask, &err);
+        return;
+    }
+    if (ask->tells) durable_live_tell(ask);
+    if (ask->head.live != DURABLE_LIVE_NOT) durable_live_go_on(ask);
+    else durable_answer(ask);
+}
+
+void durable_ask_submit(durable_ask *ask) {
+    trib_http_request *http = ask->http;
+    trib_error err;
+    ask->job = (trib_db_job){
+        .app = http->app, .tenant = http->tenant, .access = TRIB_ACCESS_SYSTEM, .work = work, .finished = finished};
+    ask->job.job.home = http->home;
+    ask->done = false;
+    http->feature = ask;
+    http->on_cancel = on_cancel;
+    if (trib_db_job_submit(&ask->job, &err) == TRIB_OK) return;
+    http->on_cancel = NULL;
+    failed(ask, &err);
+}
+
+static trib_code check(const trib_http_request *http, durable_op op, trib_error *err) {
+    trib_action action = op == DURABLE_READ ? TRIB_ACTION_READ : TRIB_ACTION_WRITE;
+    trib_code code = trib_may(http->principal, http->tenant, action, trib_env_wall_ms(http->app->env), err);
+    if (code != TRIB_OK || !http->tenant->system) return code;
+    return trib_error_set(err, TRIB_BAD_REQUEST, "the database \"%s\" has no durable streams; name a tenant",
+                          http->tenant->name);
+}
+
+void durable_ask_start(trib_http_request *http, durable_op op, const durable_head *head,
+                       trib_code (*body)(durable_ask *ask, trib_error *err)) {
+    trib_error err;
+    trib_code code = check(http, op, &err);
+    durable_ask *ask = code == TRIB_OK ? calloc(1, sizeof *ask) : NULL;
+    if (code == TRIB_OK && !ask) trib_error_set(&err, TRIB_NOMEM, NULL);
+    if (!ask) {
+        durable_refuse(http, &err);
+        return;
+    }
+    ask->http = http;
+    ask->module = http->module_state;
+    ask->op = op;
+    ask->head = *head;
+    ask->body = body;
+    ask->writes = op != DURABLE_READ;
+    ask->slices = op == DURABLE_REMOVE ? DURABLE_SWEEP_SLICES : op == DURABLE_CREATE ? DURABLE_SWEEP_SLICES_OTHER : 0;
+    trib_buf_init(&ask->out, DURABLE_OUT_MAX_BYTES);
+    trib_buf_init(&ask->headers, DURABLE_HEADERS_MAX_BYTES);
+    trib_buf_init(&ask->messages, DURABLE_BODY_MAX_BYTES * 2);
+    trib_arena_init(&ask->arena, 256 * 1024);
+    trib_arena_init(&ask->json, DURABLE_JSON_ARENA_MAX_BYTES);
+    trib_list_init(&ask->in_entry);
+    trib_list_init(&ask->in_slot);
+    if (head->live != DURABLE_LIVE_NOT && durable_live_join(ask, &err) != TRIB_OK) {
+        durable_answer_error(ask, &err);
+        return;
+    }
+    durable_ask_submit(ask);
+}

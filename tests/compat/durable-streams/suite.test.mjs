@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+// The suite as it is.
+import { runConformanceTests } from "@durable-streams/server-conformance-tests";
+
+runConformanceTests({ baseUrl: process.env.COMPAT_TENANT_URL.replace(/\/$/, "") });
