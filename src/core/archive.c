@@ -23,7 +23,8 @@ struct trib_archive {
     trib_mutex *lock;
     trib_cond *changed; /* everything below */
     trib_thread *threads[TRIB_ARCHIVE_THREADS + TRIB_ARCHIVE_READERS];
-    bool stopping, stopped;
+    bool started, stopping, stopped;
+    _Atomic bool ticked;
 
     trib_list tasks; /* trib_archive_task.link */
     uint32_t task_count;
@@ -55,6 +56,8 @@ trib_app *trib_archive_app(const trib_archive *archive) {
 const trib_objects *trib_archive_objects(const trib_archive *archive) {
     return &archive->app->objects;
 }
+
+static void start_threads(trib_archive *a);
 
 /* ---- one transaction, waited for ---- */
 
@@ -139,6 +142,7 @@ trib_code trib_archive_submit(trib_archive *a, trib_archive_task *task, trib_err
         a->task_count++;
         trib_list_init(&task->link);
         trib_list_push_back(&a->tasks, &task->link);
+        start_threads(a);
         trib_cond_broadcast(a->app->env, a->changed);
     }
     unlock(a);
@@ -317,6 +321,7 @@ static void archive_streams(void *arg) {
 void trib_archive_wake(trib_archive *a) {
     lock(a);
     a->woken = true;
+    start_threads(a);
     trib_cond_broadcast(a->app->env, a->changed);
     unlock(a);
 }
@@ -370,15 +375,28 @@ static trib_code make_tables(void *ctx, trib_handle *handle, trib_error *err) {
     return trib_archive_make_tables(handle, err);
 }
 
-static trib_code start_threads(trib_archive *a, trib_error *err) {
+/* Not before there is something to do: until all modules have started, the turn of the database is theirs. Under the
+ * lock. */
+static void start_threads(trib_archive *a) {
     const trib_env *env = a->app->env;
+    if (a->started || a->stopping) return;
+    a->started = true;
     for (size_t i = 0; i < TRIB_ARCHIVE_THREADS + TRIB_ARCHIVE_READERS; i++) {
         bool reads = i >= TRIB_ARCHIVE_THREADS;
         a->threads[i] = env->thread_start(env->ctx, reads ? "trib-arc-read" : "trib-archive",
                                           reads ? read_for_others : archive_streams, a);
-        if (!a->threads[i]) return trib_error_set(err, TRIB_NOMEM, "no thread could be started for the archive");
+        if (a->threads[i]) continue;
+        trib_log_event(a->app->log, TRIB_LOG_ERROR, "archive_without_threads", TRIB_LOG_U("started", i));
+        return;
     }
-    return TRIB_OK;
+}
+
+static void tick(void *ctx) {
+    trib_archive *a = ctx;
+    if (atomic_exchange(&a->ticked, true)) return;
+    lock(a);
+    start_threads(a);
+    unlock(a);
 }
 
 trib_code trib_archive_new(trib_app *app, trib_archive **ret, trib_error *err) {
@@ -395,7 +413,8 @@ trib_code trib_archive_new(trib_app *app, trib_archive **ret, trib_error *err) {
     if (code == TRIB_OK && !a->streams)
         code = trib_error_set(err, TRIB_INTERNAL, "the registry has no database for streams");
     if (code == TRIB_OK) code = trib_db_start(app, a->streams, make_tables, NULL, err);
-    if (code == TRIB_OK) code = start_threads(a, err);
+    if (code == TRIB_OK && !trib_app_add_ticker(app, tick, a))
+        code = trib_error_set(err, TRIB_INTERNAL, "there is no room for the archive's ticks");
     if (code == TRIB_OK) {
         add_metrics(a);
         *ret = a;

@@ -121,9 +121,12 @@ static bool is_signed(const request *r) {
         return false;
     snprintf(scope, sizeof scope, "%.8s/%s/s3/aws4_request", date, SCRATCH_S3_REGION);
     snprintf(text, sizeof text, "AWS4-HMAC-SHA256 Credential=%s/%s, SignedHeaders=", SCRATCH_S3_KEY, scope);
-    if (strncmp(auth, text, strlen(text)) != 0 ||
-        sscanf(auth + strlen(text), "%511[^,], Signature=%64s", names, signature) != 2)
-        return false;
+    if (strncmp(auth, text, strlen(text)) != 0) return false;
+    size_t names_len = strcspn(auth + strlen(text), ",");
+    snprintf(names, sizeof names, "%.*s", (int)names_len, auth + strlen(text));
+    const char *rest = auth + strlen(text) + names_len;
+    if (strncmp(rest, ", Signature=", 12) != 0) return false;
+    snprintf(signature, sizeof signature, "%s", rest + 12);
     if (!HEADER(r, "x-amz-security-token", token) || strcmp(token, SCRATCH_S3_TOKEN) != 0) return false;
     trib_crypto_sha256(trib_str_make(r->body, r->body_len), digest);
     hex_of(digest, hash);
@@ -380,7 +383,9 @@ static bool read_request(int fd, request *r) {
         if (n <= 0) return false;
         got += (size_t)n;
     }
-    if (sscanf(r->head, "%15s %4095s", r->method, r->target) != 2) return false;
+    size_t method = strcspn(r->head, " "), target = strcspn(r->head + method + 1, " ");
+    snprintf(r->method, sizeof r->method, "%.*s", (int)method, r->head);
+    snprintf(r->target, sizeof r->target, "%.*s", (int)target, r->head + method + 1);
     char *question = strchr(r->target, '?');
     snprintf(r->path, sizeof r->path, "%.*s", question ? (int)(question - r->target) : 2047, r->target);
     snprintf(r->query, sizeof r->query, "%s", question ? question + 1 : "");

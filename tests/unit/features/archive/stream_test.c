@@ -387,6 +387,7 @@ static void ended_streams_are_archived_by_themselves(void **state) {
     /* the events have SQLite's time, the archive that of the test */
     t.env.offset_ns += ((int64_t)time(NULL) * 1000 - trib_env_wall_ms(&t.env.env) + 5000) * 1000000;
     assert_int_equal(start_archive(), 0);
+    settle();
     becomes_archived("s");
     says(archive_handle_show, "open", "nobody has asked");
     assert_int_equal(store.count, 1);
