@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The short way to everything; the work is done by tools/ and by CMake's presets. `make help` lists the targets.
 # Missing packages are installed with apt-get (as root or with sudo); TRIB_NO_INSTALL=1 only names them.
-.PHONY: all run test soak bench bench-fleet bench-isolation bench-limits bench-sync deb deb-test deb-boot-test fuzz tsan analyze tidy format check \
-	clean help
+.PHONY: all run test soak bench bench-fleet bench-isolation bench-limits bench-sync bench-tails deb deb-test deb-boot-test fuzz tsan \
+	analyze tidy format check clean help
 
 all: ## build the release into build/trib (the default)
 	@tools/setup.sh build
@@ -38,6 +38,10 @@ bench-limits: all ## measure the limits of docs/reference/limits.md
 bench-sync: all ## measure what a replica's sync costs in a large database
 	@tools/setup.sh bench
 	@tests/bench/sync.sh $(ARGS)
+
+bench-tails: all ## measure what following a stream costs the server
+	@tools/setup.sh bench
+	@tests/bench/tails.sh $(ARGS)
 
 deb: ## build the Debian package into build/deb
 	@tools/setup.sh deb

@@ -101,6 +101,9 @@
     /* streams of deals */                                                                                               \
     X(BAD_TRANSITION, "BAD_TRANSITION", 422, 9, 0, "the stream's status does not allow this event")                      \
     X(BAD_EVENT, "BAD_EVENT", 422, 3, 0, "the event does not fit the type of its stream")                                \
+    X(OUT_OF_STOCK, "OUT_OF_STOCK", 409, 9, 0, "there is not enough in stock")                                           \
+    X(NOT_AVAILABLE, "NOT_AVAILABLE", 409, 9, 0, "the worker, slot or days that the deal needs are taken")               \
+    X(TABLES_MISSING, "TABLES_MISSING", 409, 9, 0, "the tenant's database has not the tables that a deal needs")         \
     X(CHAIN_BROKEN, "CHAIN_BROKEN", 500, 15, 0, "the events of a stream are not those that were written")                \
     /* command line and configuration */                                                                                 \
     X(CONFIG, "CONFIG_INVALID", 400, 3, 0, "the configuration has an error")                                             \

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* trib demo: plays a food order over HTTP against a running server, or against one that it starts itself.
+/* trib demo: plays a food order over HTTP against a running server, or against one that it starts itself; by --vertical
+ * other kinds of deals.
  *
  *   --url given, or a server on the data folder: that one          none: a server in this process, on the data folder
- *        step 0 -> counters -> steps 1 to 10 -> counters -> three readers -> archive -> verdict */
+ *        step 0 -> steps 1 to 10 -> three readers -> archive -> verdict */
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -73,14 +74,72 @@ static trib_code find_server(demo_state *demo, demo_server *place, trib_error *e
     return trib_error_set(err, TRIB_USAGE, "the demo needs both listeners of the server: give --url and --admin-url");
 }
 
-static trib_code run(demo_state *demo, trib_error *err) {
+static trib_code run_food(demo_state *demo, trib_error *err) {
     demo_say(demo, "The food order on %s\n\n", demo->url);
     trib_code code = demo_connect(demo, err);
     if (code == TRIB_OK) code = demo_prepare(demo, err);
-    if (code == TRIB_OK) code = demo_read_counters(demo, demo->before, err);
     if (code == TRIB_OK) code = demo_play(demo, err);
-    if (code == TRIB_OK) code = demo_read_counters(demo, demo->counted, err);
     return code == TRIB_OK ? demo_finish_stream(demo, err) : code;
+}
+
+static trib_code run(demo_state *demo, trib_error *err) {
+    const char *vertical = pick(trib_cli_get(demo->cli, "vertical"), "food");
+    bool all = strcmp(vertical, "all") == 0, any = all;
+    demo->food = all || strcmp(vertical, "food") == 0;
+    trib_code code = demo->food ? run_food(demo, err) : demo_connect(demo, err);
+    if (code == TRIB_OK && demo->food) demo->food_ok = demo_judge(demo); /* now: the others write to its tenants, too */
+    memcpy(demo->food_counted, demo->counted, sizeof demo->counted);
+    for (unsigned i = 0; code == TRIB_OK && i < demo_kind_count; i++) {
+        if (!all && strcmp(vertical, demo_kinds[i].name) != 0) continue;
+        any = true;
+        code = demo_play_kind(demo, &demo_kinds[i], err);
+    }
+    if (code == TRIB_OK && !any && !demo->food)
+        return trib_error_set(
+            err, TRIB_USAGE, "--vertical is food, ride, grocery, parcel, booking, rental or all, not \"%s\"", vertical);
+    return code;
+}
+
+/* The other kinds. */
+static bool judge_kinds(demo_state *demo) {
+    bool ok = true;
+    for (unsigned i = 0; i < demo->outcome_count; i++) {
+        const demo_outcome *o = &demo->outcomes[i];
+        bool right = o->ledger_zero && strcmp(o->status, "settled") == 0;
+        demo_say(demo, "  %-10s %-12s %-10s %3lld events, ledger %s%s\n", o->kind->name, o->kind->stream, o->status,
+                 (long long)o->events, o->ledger_zero ? "zero" : "NOT zero", right ? "" : "  WRONG");
+        ok = ok && right;
+    }
+    return ok;
+}
+
+static void print_food(const demo_state *demo, trib_json_writer *w) {
+    trib_jw_member_str(w, "stream", TRIB_STR(DEMO_ORDER));
+    trib_jw_member_bool(w, "events_right", demo->events_right);
+    trib_jw_member_bool(w, "reads_equal", demo->reads_equal);
+    trib_jw_member_bool(w, "archive_equal", demo->archive_equal);
+    trib_jw_member_bool(w, "counts_right", demo->counts_right);
+    trib_jw_member_str(w, "archive", trib_str_c(demo->archive_path));
+    trib_jw_member_i64(w, "pings", (int64_t)demo->pings);
+    trib_jw_key_c(w, "rows_written");
+    trib_jw_object_begin(w);
+    for (int db = 0; db < DEMO_DBS; db++) trib_jw_member_i64(w, demo_targets[db].name, (int64_t)demo->food_counted[db]);
+    trib_jw_object_end(w);
+}
+
+static void print_kinds(const demo_state *demo, trib_json_writer *w) {
+    trib_jw_key_c(w, "deals");
+    trib_jw_array_begin(w);
+    for (unsigned i = 0; i < demo->outcome_count; i++) {
+        trib_jw_object_begin(w);
+        trib_jw_member_str(w, "vertical", trib_str_c(demo->outcomes[i].kind->name));
+        trib_jw_member_str(w, "stream", trib_str_c(demo->outcomes[i].kind->stream));
+        trib_jw_member_str(w, "status", trib_str_c(demo->outcomes[i].status));
+        trib_jw_member_i64(w, "events", demo->outcomes[i].events);
+        trib_jw_member_bool(w, "ledger_zero", demo->outcomes[i].ledger_zero);
+        trib_jw_object_end(w);
+    }
+    trib_jw_array_end(w);
 }
 
 static void print_json(const demo_state *demo, const demo_server *place, bool ok) {
@@ -90,17 +149,8 @@ static void print_json(const demo_state *demo, const demo_server *place, bool ok
     trib_jw_init(&w, &buf);
     trib_jw_object_begin(&w);
     trib_jw_member_bool(&w, "ok", ok);
-    trib_jw_member_str(&w, "stream", TRIB_STR(DEMO_ORDER));
-    trib_jw_member_bool(&w, "events_right", demo->events_right);
-    trib_jw_member_bool(&w, "reads_equal", demo->reads_equal);
-    trib_jw_member_bool(&w, "archive_equal", demo->archive_equal);
-    trib_jw_member_bool(&w, "counts_right", demo->counts_right);
-    trib_jw_member_str(&w, "archive", trib_str_c(demo->archive_path));
-    trib_jw_member_i64(&w, "pings", (int64_t)demo->pings);
-    trib_jw_key_c(&w, "rows_written");
-    trib_jw_object_begin(&w);
-    for (int db = 0; db < DEMO_DBS; db++) trib_jw_member_i64(&w, demo_targets[db].name, (int64_t)demo->counted[db]);
-    trib_jw_object_end(&w);
+    if (demo->food) print_food(demo, &w);
+    if (demo->outcome_count) print_kinds(demo, &w);
     trib_jw_member_str(&w, "url", trib_str_c(place->file.url));
     trib_jw_member_str(&w, "admin_url", trib_str_c(place->file.admin_url));
     trib_jw_object_end(&w);
@@ -147,7 +197,9 @@ static int run_demo(trib_cli *cli) {
         demo.archive_dir = pick(trib_cli_get(cli, "archive"), archive_dir);
         code = run(&demo, &err);
     }
-    if (code == TRIB_OK) ok = demo_judge(&demo);
+    if (code == TRIB_OK) ok = !demo.food || demo.food_ok;
+    if (code == TRIB_OK && demo.outcome_count) demo_say(&demo, "\nThe deals\n\n");
+    if (code == TRIB_OK) ok = judge_kinds(&demo) && ok;
     if (code == TRIB_OK && cli->json) print_json(&demo, &place, ok);
     if (code == TRIB_OK && !ok) code = trib_error_set(&err, TRIB_INTERNAL, "the demo's numbers are wrong; see above");
     close_demo(&demo);
@@ -168,12 +220,14 @@ static const trib_cli_option options[] = {
      "its admin listener, http://... or unix:PATH (TRIB_ADMIN_URL); key by --admin-key or TRIB_ADMIN_KEY"},
     {"archive", "FOLDER",
      "where step 11 puts the stream: FOLDER/streams-archive/ord-5001.json (the data folder's archive/)"},
+    {"vertical", "NAME", "the kind of deal: food (the default), ride, grocery, parcel, booking, rental, or all"},
     {"exit", NULL, "end when the order has been played, and stop the server if the demo started it"},
 };
 
 static const trib_cli_example examples[] = {
     {"trib demo", "starts a server on ./data, plays the order, stays up with the URLs printed"},
     {"trib demo --exit --data /tmp/order", "plays it once and ends"},
+    {"trib demo --vertical ride --exit", "plays a taxi ride instead"},
     {"TRIB_ADMIN_KEY=... trib demo --url http://10.0.0.5:8080/ --admin-url http://10.0.0.5:8081/",
      "against a server elsewhere"},
 };
@@ -181,13 +235,13 @@ static const trib_cli_example examples[] = {
 const trib_cli_command trib_cmd_demo = {
     .name = "demo",
     .args = "",
-    .summary = "Play a food order: three tenants, a shared stream, discovery",
+    .summary = "Play a food order, or another kind of deal: tenants, a shared stream, discovery",
     .description =
-        "Ali orders at Bab Al Hara, Rami delivers: 21 rows in five databases and 200 GPS pings, each step over HTTP "
-        "and\n"
-        "printed as it happens. Then three connections read the stream with three read-only tokens, it is archived, "
-        "and\n"
-        "the server's own counters are compared with what the order must write. Any difference: exit status 1.\n"
+        "Ali orders at Bab Al Hara, Rami delivers: 21 rows in five databases and 200 GPS pings. Each step is one "
+        "request\n"
+        "over HTTP, printed with what it has written. Then the three read the stream with three read-only tokens, it "
+        "is\n"
+        "archived, and the rows are compared with what the order must write. Any difference: exit status 1.\n"
         "It can be played again: what an earlier run left of the order is removed in step 0.",
     .options = options,
     .option_count = sizeof options / sizeof *options,

@@ -73,6 +73,7 @@ const trib_cli_command trib_cmd_tenant_set = {
     .description =
         "block_reads, block_writes  true or false; who asks is told block_reason\n"
         "allow_attach               true: tokens that may read it may ATTACH it elsewhere\n"
+        "publish                    true: nodes whose payload says published are shown in discovery\n"
         "max_bytes                  size limit of the database: 500MB, 1GiB\n"
         "statement_timeout_ms       longest a statement runs: 500ms, 10s, or a number of milliseconds\n"
         "txn_steal_ms               age at which a transaction yields to a writer who waits\n"

@@ -27,6 +27,11 @@ extern const trib_cli_command trib_cmd_import_db;
 extern const trib_cli_command trib_cmd_import_sql;
 extern const trib_cli_command trib_cmd_import_sqld;
 extern const trib_cli_command trib_cmd_export;
+extern const trib_cli_command trib_cmd_stream_tail;
+extern const trib_cli_command trib_cmd_stream_show;
+extern const trib_cli_command trib_cmd_stream_append;
+extern const trib_cli_command trib_cmd_stream_state;
+extern const trib_cli_command trib_cmd_stream_verify;
 extern const trib_cli_command trib_cmd_stream_types;
 extern const trib_cli_command trib_cmd_stream_check;
 extern const trib_cli_command trib_cmd_stream_archive;
@@ -64,6 +69,11 @@ const trib_cli_command *const trib_cli_commands[] = {
     &trib_cmd_import_sql,
     &trib_cmd_import_sqld,
     &trib_cmd_export,
+    &trib_cmd_stream_tail,
+    &trib_cmd_stream_show,
+    &trib_cmd_stream_append,
+    &trib_cmd_stream_state,
+    &trib_cmd_stream_verify,
     &trib_cmd_stream_types,
     &trib_cmd_stream_check,
     &trib_cmd_stream_archive,

@@ -2,9 +2,10 @@
 /* Private to `trib demo`: the food order of an application with shared streams, step by step.
  *
  *   cmd_demo.c     options, a server of its own if there is none, the order of the parts
- *   demo_data.c    what is written: schema, rows, the SQL of each step
+ *   demo_data.c    what there is before, and the requests of each step
  *   demo_steps.c   plays the steps
- *   demo_check.c   three readers, the archive, the server's counters */
+ *   demo_check.c   three readers, the archive, what the answers counted
+ *   demo_kinds.c   the other kinds of deals: --vertical */
 #ifndef TRIB_CLI_DEMO_H
 #define TRIB_CLI_DEMO_H
 
@@ -48,9 +49,16 @@ typedef struct demo_call {
     unsigned count;
 } demo_call;
 
+/* A request about a deal, by the tenant that asks; "streams" is the platform. */
+typedef struct demo_post {
+    const char *tenant, *path, *body;
+} demo_post;
+
+/* First the request, then what the application writes beside it. */
 typedef struct demo_step {
     int number;
     const char *title, *time;
+    demo_post post; /* path NULL: none */
     const demo_call *calls;
     unsigned count;
 } demo_step;
@@ -73,6 +81,30 @@ extern const demo_event demo_events[DEMO_EVENTS];
 
 extern const char demo_read_sql[], demo_nearest_sql[], demo_ping_sql[], demo_delete_sql[];
 
+/* Another kind of deal: statements of one tenant each before it, then its requests. */
+typedef struct demo_sql {
+    const char *tenant, *sql;
+} demo_sql;
+typedef struct demo_kind {
+    const char *name, *title, *stream;
+    const demo_sql *setup;
+    unsigned setup_count;
+    const demo_post *posts;
+    unsigned post_count;
+} demo_kind;
+enum { DEMO_KINDS_MAX = 8, DEMO_STATUS_BYTES = 32 };
+extern const demo_kind demo_kinds[];
+extern const unsigned demo_kind_count;
+/* CREATE TABLE of nodes and points, as step 0 has them. */
+extern const char *const demo_tenant_schema[2];
+
+typedef struct demo_outcome {
+    const demo_kind *kind;
+    char status[DEMO_STATUS_BYTES];
+    int64_t events;
+    bool ledger_zero;
+} demo_outcome;
+
 /* A place on the way, step by step from one to the other; at = 1..count. Pure. */
 typedef struct demo_place {
     double lat, lng;
@@ -90,8 +122,12 @@ typedef struct demo_state {
     trib_http_client *reader_http[DEMO_READERS];
     trib_remote reader[DEMO_READERS];
     trib_arena arena;
-    uint64_t before[DEMO_DBS], counted[DEMO_DBS];
-    uint64_t pings;
+    uint64_t counted[DEMO_DBS]; /* rows, as the answers said */
+    uint64_t food_counted[DEMO_DBS];
+    uint64_t pings, events; /* events: of all answers */
+    bool food, food_ok;     /* is played; is as it must be */
+    demo_outcome outcomes[DEMO_KINDS_MAX];
+    unsigned outcome_count;
     char archive_path[DEMO_PATH_BYTES];
     bool reads_equal, archive_equal, events_right, counts_right;
 } demo_state;
@@ -101,15 +137,21 @@ void demo_say(const demo_state *demo, const char *format, ...) __attribute__((fo
 
 /* demo_steps.c: tenants and tokens, step 0, then steps 1 to 10. */
 trib_code demo_connect(demo_state *demo, trib_error *err);
+trib_code demo_ensure_tenant(demo_state *demo, const char *name, trib_error *err);
+/* The application's connection to any tenant. Errors: as trib_remote_init. */
+trib_code demo_remote(demo_state *demo, const char *tenant, trib_remote *ret, trib_error *err);
+/* Sends the request, shows what it has written and counts it. */
+trib_code demo_send(demo_state *demo, const demo_post *post, trib_error *err);
 trib_code demo_prepare(demo_state *demo, trib_error *err);
 trib_code demo_play(demo_state *demo, trib_error *err);
 
+/* demo_kinds.c: plays a kind; its outcome is noted. */
+trib_code demo_play_kind(demo_state *demo, const demo_kind *kind, trib_error *err);
+
 /* demo_check.c */
-/* The servers' rows_written_count of every database. */
-trib_code demo_read_counters(demo_state *demo, uint64_t ret[DEMO_DBS], trib_error *err);
 /* Reads the stream by three connections, shows it, archives and deletes it (step 11), compares. */
 trib_code demo_finish_stream(demo_state *demo, trib_error *err);
-/* Shows the counters; true if all is as it must be. */
+/* Shows what was counted; true if all is as it must be. */
 bool demo_judge(demo_state *demo);
 /* The rows are the events of the order, in order. Pure. */
 bool demo_events_match(const trib_sql_rows *rows);

@@ -8,7 +8,6 @@
     {                                                                                                                  \
         .type = TRIB_VALUE_TEXT, .bytes = { text, sizeof(text) - 1 }                                                   \
     }
-#define TS(time) T(DAY time ".000Z")
 #define R(number)                                                                                                      \
     { .type = TRIB_VALUE_REAL, .real = (number) }
 #define ORDER T(DEMO_ORDER)
@@ -53,18 +52,17 @@ const char demo_nearest_sql[] = "SELECT workspaceId FROM points "
         "", "CREATE INDEX IF NOT EXISTS events_by_stream ON events (streamId, ts)", {{0}}, 0                           \
     }
 
+#define NODES_SQL                                                                                                      \
+    "CREATE TABLE IF NOT EXISTS nodes (id TEXT PRIMARY KEY, parentId TEXT, nodeType TEXT NOT NULL, "                   \
+    "title TEXT, createdAt TEXT, payload TEXT)"
+#define POINTS_SQL                                                                                                     \
+    "CREATE TABLE IF NOT EXISTS points (id TEXT PRIMARY KEY, nodeId TEXT NOT NULL, qty REAL, price REAL, "             \
+    "currency TEXT, availability TEXT, locationText TEXT, lat REAL, lng REAL, openNow BOOLEAN)"
+const char *const demo_tenant_schema[2] = {NODES_SQL, POINTS_SQL};
+
 #define TENANT_SCHEMA                                                                                                  \
-    {"schema: nodes, points",                                                                                          \
-     "CREATE TABLE IF NOT EXISTS nodes (id TEXT PRIMARY KEY, parentId TEXT, nodeType TEXT NOT NULL, "                  \
-     "title TEXT, createdAt TEXT, payload TEXT)",                                                                      \
-     {{0}},                                                                                                            \
-     0},                                                                                                               \
-    {                                                                                                                  \
-        "",                                                                                                            \
-            "CREATE TABLE IF NOT EXISTS points (id TEXT PRIMARY KEY, nodeId TEXT NOT NULL, qty REAL, price REAL, "     \
-            "currency TEXT, "                                                                                          \
-            "availability TEXT, locationText TEXT, lat REAL, lng REAL, openNow BOOLEAN)",                              \
-            {{0}}, 0                                                                                                   \
+    {"schema: nodes, points", NODES_SQL, {{0}}, 0}, {                                                                  \
+        "", POINTS_SQL, {{0}}, 0                                                                                       \
     }
 
 #define DISCOVERY_SCHEMA                                                                                               \
@@ -154,121 +152,17 @@ const unsigned demo_setup_count = COUNT(demo_setup);
 
 /* ---- steps 1 to 10 ---- */
 
-#define ITEMS             "[{\"id\":\"prod-shw\",\"qty\":2,\"price\":18},{\"id\":\"prod-lbn\",\"qty\":1,\"price\":5}]"
-#define INSERT_NODE(type) "INSERT INTO nodes (id, nodeType, title, createdAt, payload) VALUES (?, '" type "', ?, ?, ?)"
-/* point and delta as the SQL text has them: literals, or ? for an argument */
-#define INSERT_EVENT(opcode, point, delta) "INSERT INTO events VALUES (?, ?, " opcode ", ?, " point ", " delta ", ?, ?)"
+#define POST(tenant, path, body) .post = {tenant, "api/orders" path, body}
+/* ids and times of a request's events, the first of them at the step's time */
+#define EVENTS(ids, times) "\"eventIds\":[" ids "],\"ts\":[" times "]"
+#define ID(n)              "\"evt-5001-" n "\""
+#define AT(time)           "\"" DAY time ".000Z\""
 
-static const demo_stmt step1_ali[] = {
-    {"+ node  " DEMO_ORDER "  order of 46.00 AED at bab-hara",
-     INSERT_NODE("order"),
-     {ORDER, T("Order " DEMO_ORDER), TS("12:30:00"),
-      T("{\"restaurant\":\"bab-hara\",\"items\":" ITEMS ",\"total\":46}")},
-     4},
-};
-static const demo_stmt step1_shop[] = {
-    {"+ node  " DEMO_ORDER "  order of ali",
-     INSERT_NODE("order"),
-     {ORDER, T(DEMO_ORDER " - ali"), TS("12:30:00"),
-      T("{\"customer\":\"ali\",\"items\":" ITEMS ",\"total\":46,\"deliveryAddress\":\"Marina Walk\"}")},
-     4},
-};
-static const demo_stmt step1_stream[] = {
-    {"+ event 501 ORDER_CREATE     +46",
-     INSERT_EVENT("501", "NULL", "?"),
-     {T("evt-5001-01"), ORDER, ORDER, R(46.0),
-      T("{\"customer\":\"ali\",\"restaurant\":\"bab-hara\",\"items\":" ITEMS
-        ",\"deliveryAddress\":\"Marina Walk\",\"notes\":\"\","
-        "\"channel\":\"app\"}"),
-      TS("12:30:00")},
-     6},
-};
-static const demo_stmt step2_stream[] = {
-    {"+ event 203 INVOICE_PAYMENT  +46",
-     INSERT_EVENT("203", "NULL", "?"),
-     {T("evt-5001-02"), ORDER, ORDER, R(46.0), T("{\"method\":\"card\",\"cardLast4\":\"4242\"}"), TS("12:30:10")},
-     6},
-};
-static const demo_stmt step3_stream[] = {
-    {"+ event 301 TASK_CREATE      kitchen-prep, 15 minutes",
-     INSERT_EVENT("301", "NULL", "0"),
-     {T("evt-5001-03"), ORDER, ORDER, T("{\"task\":\"kitchen-prep\",\"estMinutes\":15}"), TS("12:31:00")},
-     5},
-    {"+ event 303 TASK_START       Hassan at the grill",
-     INSERT_EVENT("303", "NULL", "0"),
-     {T("evt-5001-04"), ORDER, ORDER, T("{\"chef\":\"Hassan\",\"station\":\"grill\"}"), TS("12:32:00")},
-     5},
-};
-static const demo_stmt step4_shop[] = {
-    {"~ point pt-shw    qty - 2", "UPDATE points SET qty = qty - 2 WHERE id = 'pt-shw'", {{0}}, 0},
-    {"~ point pt-lbn    qty - 1", "UPDATE points SET qty = qty - 1 WHERE id = 'pt-lbn'", {{0}}, 0},
-};
-static const demo_stmt step4_stream[] = {
-    {"+ event 102 SALE_OUT         -2 prod-shw",
-     INSERT_EVENT("102", "'pt-shw'", "-2"),
-     {T("evt-5001-05"), ORDER, T("prod-shw"), T("{\"reason\":\"order-sale\"}"), TS("12:32:05")},
-     5},
-    {"+ event 102 SALE_OUT         -1 prod-lbn",
-     INSERT_EVENT("102", "'pt-lbn'", "-1"),
-     {T("evt-5001-06"), ORDER, T("prod-lbn"), T("{\"reason\":\"order-sale\"}"), TS("12:32:06")},
-     5},
-};
-static const demo_stmt step5_stream[] = {
-    {"+ event 305 TASK_DONE        kitchen-prep, 12 minutes",
-     INSERT_EVENT("305", "NULL", "0"),
-     {T("evt-5001-07"), ORDER, ORDER, T("{\"task\":\"kitchen-prep\",\"actualMinutes\":12}"), TS("12:43:00")},
-     5},
-};
-static const demo_stmt step6_rami[] = {
-    {"+ node  " DEMO_ORDER "  delivery, Al Rigga St to Marina Walk",
-     INSERT_NODE("delivery"),
-     {ORDER, T("Delivery " DEMO_ORDER), TS("12:43:30"),
-      T("{\"restaurant\":\"bab-hara\",\"pickupAddress\":\"Al Rigga St\",\"deliverTo\":\"Marina Walk\"}")},
-     4},
-    {"~ point pt-rami-loc  en-route",
-     "UPDATE points SET availability = 'en-route', openNow = false WHERE id = 'pt-rami-loc'",
-     {{0}},
-     0},
-};
-static const demo_stmt step6_stream[] = {
-    {"+ event 302 TASK_ASSIGN      rami, motorcycle, 20 minutes",
-     INSERT_EVENT("302", "NULL", "0"),
-     {T("evt-5001-08"), ORDER, T("rami"),
-      T("{\"task\":\"delivery\",\"driver\":\"rami\",\"vehicle\":\"Motorcycle\",\"eta\":20}"), TS("12:43:30")},
-     5},
-};
 static const demo_stmt step6_discovery[] = {
     {"~ point pt-rami-loc  not to be found any more",
      "UPDATE points SET openNow = false WHERE id = 'pt-rami-loc' AND workspaceId = ?",
      {T("rami")},
      1},
-};
-static const demo_stmt step8_stream[] = {
-    {"+ event 502 ORDER_SHIP       picked up by rami",
-     INSERT_EVENT("502", "NULL", "0"),
-     {T("evt-5001-09"), ORDER, ORDER, T("{\"pickedUpBy\":\"rami\",\"confirmedItems\":3}"), TS("12:49:00")},
-     5},
-};
-static const demo_stmt step10_stream[] = {
-    {"+ event 503 ORDER_DELIVER    after 35 minutes",
-     INSERT_EVENT("503", "NULL", "0"),
-     {T("evt-5001-10"), ORDER, ORDER, T("{\"deliveredBy\":\"rami\",\"confirmedBy\":\"ali\",\"totalMinutes\":35}"),
-      TS("13:05:30")},
-     5},
-    {"+ event 402 ACCOUNT_PAYOUT   +12 rami",
-     INSERT_EVENT("402", "NULL", "12.00"),
-     {T("evt-5001-11"), ORDER, T("rami"), T("{\"type\":\"delivery-fee\",\"currency\":\"AED\"}"), TS("13:06:00")},
-     5},
-    {"+ event 401 ACCOUNT_PAYIN    +34 rest-01",
-     INSERT_EVENT("401", "NULL", "34.00"),
-     {T("evt-5001-12"), ORDER, T("rest-01"), T("{\"type\":\"order-revenue\",\"currency\":\"AED\"}"), TS("13:06:00")},
-     5},
-};
-static const demo_stmt step10_rami[] = {
-    {"~ point pt-rami-loc  idle at 25.0780, 55.1350",
-     "UPDATE points SET availability = 'idle', openNow = true, lat = ?, lng = ? WHERE id = 'pt-rami-loc'",
-     {R(25.0780), R(55.1350)},
-     2},
 };
 static const demo_stmt step10_discovery[] = {
     {"~ point pt-rami-loc  to be found again",
@@ -277,30 +171,40 @@ static const demo_stmt step10_discovery[] = {
      {R(25.0780), R(55.1350), T("rami")},
      3},
 };
-
-static const demo_call step1[] = {CALL(DEMO_ALI, step1_ali), CALL(DEMO_SHOP, step1_shop),
-                                  CALL(DEMO_STREAMS, step1_stream)};
-static const demo_call step2[] = {CALL(DEMO_STREAMS, step2_stream)};
-static const demo_call step3[] = {CALL(DEMO_STREAMS, step3_stream)};
-static const demo_call step4[] = {CALL(DEMO_SHOP, step4_shop), CALL(DEMO_STREAMS, step4_stream)};
-static const demo_call step5[] = {CALL(DEMO_STREAMS, step5_stream)};
-static const demo_call step6[] = {CALL(DEMO_RAMI, step6_rami), CALL(DEMO_STREAMS, step6_stream),
-                                  CALL(DEMO_DISCOVERY, step6_discovery)};
-static const demo_call step8[] = {CALL(DEMO_STREAMS, step8_stream)};
-static const demo_call step10[] = {CALL(DEMO_STREAMS, step10_stream), CALL(DEMO_RAMI, step10_rami),
-                                   CALL(DEMO_DISCOVERY, step10_discovery)};
+static const demo_call step6[] = {CALL(DEMO_DISCOVERY, step6_discovery)};
+static const demo_call step10[] = {CALL(DEMO_DISCOVERY, step10_discovery)};
 
 const demo_step demo_steps[] = {
-    {1, "Ali orders two Chicken Shawarma and a Laban", "12:30:00", step1, COUNT(step1)},
-    {2, "Ali pays", "12:30:10", step2, COUNT(step2)},
-    {3, "Bab Al Hara accepts, the kitchen starts", "12:31:00", step3, COUNT(step3)},
-    {4, "Stock is deducted", "12:32:05", step4, COUNT(step4)},
-    {5, "The kitchen is done", "12:43:00", step5, COUNT(step5)},
-    {6, "The nearest idle driver is assigned", "12:43:30", step6, COUNT(step6)},
-    {7, "Rami drives to the restaurant", "12:43:30", NULL, 0},
-    {8, "Rami picks up", "12:49:00", step8, COUNT(step8)},
-    {9, "Rami drives to Ali", "12:49:00", NULL, 0},
-    {10, "The order is delivered, the payouts are booked", "13:05:30", step10, COUNT(step10)},
+    {1, "Ali orders two Chicken Shawarma and a Laban", "12:30:00",
+     POST("ali", "",
+          "{\"id\":\"" DEMO_ORDER "\",\"restaurant\":\"bab-hara\","
+          "\"items\":[{\"id\":\"prod-shw\",\"qty\":2,\"price\":18},{\"id\":\"prod-lbn\",\"qty\":1,\"price\":5}],"
+          "\"total\":46,\"deliveryAddress\":\"Marina Walk\",\"notes\":\"\",\"channel\":\"app\"," EVENTS(
+              ID("01"), AT("12:30:00")) "}")},
+    {2, "Ali pays", "12:30:10",
+     POST("ali", "/" DEMO_ORDER "/pay",
+          "{\"method\":\"card\",\"cardLast4\":\"4242\"," EVENTS(ID("02"), AT("12:30:10")) "}")},
+    {3, "Bab Al Hara accepts", "12:31:00",
+     POST("bab-hara", "/" DEMO_ORDER "/accept", "{\"estMinutes\":15," EVENTS(ID("03"), AT("12:31:00")) "}")},
+    {4, "The kitchen starts, stock leaves", "12:32:00",
+     POST("bab-hara", "/" DEMO_ORDER "/start",
+          "{\"chef\":\"Hassan\",\"station\":\"grill\"," EVENTS(
+              ID("04") "," ID("05") "," ID("06"), AT("12:32:00") "," AT("12:32:05") "," AT("12:32:06")) "}")},
+    {5, "The kitchen is done", "12:43:00",
+     POST("bab-hara", "/" DEMO_ORDER "/done", "{\"actualMinutes\":12," EVENTS(ID("07"), AT("12:43:00")) "}")},
+    {6, "The nearest idle driver is assigned", "12:43:30",
+     POST("bab-hara", "/" DEMO_ORDER "/assign",
+          "{\"driver\":\"rami\",\"vehicle\":\"Motorcycle\",\"eta\":20,\"fee\":12,"
+          "\"pickupAddress\":\"Al Rigga St\"," EVENTS(ID("08"), AT("12:43:30")) "}"),
+     step6, COUNT(step6)},
+    {.number = 7, .title = "Rami drives to the restaurant", .time = "12:43:30"},
+    {8, "Rami picks up", "12:49:00", POST("rami", "/" DEMO_ORDER "/pickup", "{" EVENTS(ID("09"), AT("12:49:00")) "}")},
+    {.number = 9, .title = "Rami drives to Ali", .time = "12:49:00"},
+    {10, "The order is delivered, the payouts are booked", "13:05:30",
+     POST("rami", "/" DEMO_ORDER "/deliver",
+          "{\"lat\":25.0780,\"lng\":55.1350,\"totalMinutes\":35," EVENTS(
+              ID("10") "," ID("11") "," ID("12"), AT("13:05:30") "," AT("13:06:00") "," AT("13:06:00")) "}"),
+     step10, COUNT(step10)},
 };
 const unsigned demo_step_count = COUNT(demo_steps);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plays the demo's steps: each call goes over HTTP as its own Hrana request, is printed when it has been answered, and
- * must have changed as many rows as it has writing statements. */
+/* Plays the demo's steps: each is a request about the order, shown with what its answer says was written; what stands
+ * beside it goes over HTTP as its own Hrana request and must have changed as many rows as it has writing statements. */
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,7 +18,7 @@ void demo_say(const demo_state *demo, const char *format, ...) {
 
 /* ---- tenants and tokens ---- */
 
-static trib_code ensure_tenant(demo_state *demo, const char *name, trib_error *err) {
+trib_code demo_ensure_tenant(demo_state *demo, const char *name, trib_error *err) {
     const trib_json *reply = NULL;
     trib_buf body;
     trib_buf_init(&body, 16);
@@ -32,15 +32,13 @@ static trib_code ensure_tenant(demo_state *demo, const char *name, trib_error *e
     return TRIB_OK;
 }
 
-/* A token with claim `p`: rw for everything, or ro for the stream and the reader's own database. */
+/* A token with claim `p`: rw for everything, or ro for the reader's own database. */
 static trib_code get_token(demo_state *demo, const char *access, const char *own, trib_remote *ret, trib_error *err) {
     const trib_json *reply = NULL;
     trib_str token;
     trib_buf body;
     trib_buf_init(&body, 512);
-    if (own)
-        trib_buf_printf(&body, "{\"access\":\"%s\",\"expires\":\"1h\",\"namespaces\":[\"streams\",\"%s\"]}", access,
-                        own);
+    if (own) trib_buf_printf(&body, "{\"access\":\"%s\",\"expires\":\"1h\",\"namespaces\":[\"%s\"]}", access, own);
     else trib_buf_printf(&body, "{\"access\":\"%s\",\"expires\":\"1h\",\"namespaces\":[\"*\"]}", access);
     trib_code code = trib_admin_call(&demo->admin, "POST", "v1/tokens", &body, &reply, err);
     trib_buf_deinit(&body);
@@ -53,8 +51,10 @@ static trib_code get_token(demo_state *demo, const char *access, const char *own
 }
 
 static trib_code connect_reader(demo_state *demo, unsigned i, const char *own, trib_error *err) {
+    char path[80];
+    snprintf(path, sizeof path, "%s/", own);
     trib_code code = trib_http_client_new(&demo->reader_http[i], err);
-    if (code == TRIB_OK) code = trib_remote_init(&demo->reader[i], demo->reader_http[i], demo->url, "streams/", err);
+    if (code == TRIB_OK) code = trib_remote_init(&demo->reader[i], demo->reader_http[i], demo->url, path, err);
     return code == TRIB_OK ? get_token(demo, "ro", own, &demo->reader[i], err) : code;
 }
 
@@ -63,13 +63,62 @@ trib_code demo_connect(demo_state *demo, trib_error *err) {
     for (int db = 0; db < DEMO_DBS && code == TRIB_OK; db++) {
         char path[80];
         snprintf(path, sizeof path, "%s/", demo_targets[db].name);
-        if (!demo_targets[db].system) code = ensure_tenant(demo, demo_targets[db].name, err);
+        if (!demo_targets[db].system) code = demo_ensure_tenant(demo, demo_targets[db].name, err);
         if (code == TRIB_OK) code = trib_remote_init(&demo->db[db], demo->admin.http, demo->url, path, err);
         if (code == TRIB_OK) code = get_token(demo, "rw", NULL, &demo->db[db], err);
     }
     static const demo_db owners[DEMO_READERS] = {DEMO_ALI, DEMO_SHOP, DEMO_RAMI};
     for (unsigned i = 0; i < DEMO_READERS && code == TRIB_OK; i++)
         code = connect_reader(demo, i, demo_targets[owners[i]].name, err);
+    return code;
+}
+
+trib_code demo_remote(demo_state *demo, const char *tenant, trib_remote *ret, trib_error *err) {
+    char path[80];
+    snprintf(path, sizeof path, "%s/", tenant);
+    trib_code code = trib_remote_init(ret, demo->admin.http, demo->url, path, err);
+    if (code != TRIB_OK) return code;
+    trib_remote_set_pin(ret, demo->tls_pin);
+    memcpy(ret->authorization, demo->db[DEMO_STREAMS].authorization, sizeof ret->authorization);
+    return TRIB_OK;
+}
+
+/* ---- requests ---- */
+
+static void count_rows(demo_state *demo, trib_str name, int64_t rows) {
+    for (int db = 0; db < DEMO_DBS; db++)
+        if (trib_str_eq_c(name, demo_targets[db].name)) demo->counted[db] += (uint64_t)rows;
+}
+
+static void show_answer(demo_state *demo, const trib_json *answer) {
+    trib_str status = {0}, name = {0};
+    (void)trib_json_str(trib_json_get(answer, "status"), &status);
+    for (const trib_json *e = trib_json_first(trib_json_get(answer, "events")); e; e = trib_json_next(e)) {
+        int64_t opcode = 0;
+        (void)trib_json_i64(trib_json_get(e, "opcode"), &opcode);
+        (void)trib_json_str(trib_json_get(e, "name"), &name);
+        demo_say(demo, "    %-10s + event %lld %.*s\n", "streams", (long long)opcode, TRIB_STR_ARG(name));
+        count_rows(demo, TRIB_STR("streams"), 1);
+        demo->events++;
+    }
+    for (const trib_json *r = trib_json_first(trib_json_get(answer, "rows")); r; r = trib_json_next(r)) {
+        int64_t rows = 0;
+        (void)trib_json_i64(r, &rows);
+        demo_say(demo, "    %-10.*s ~ %lld row%s\n", TRIB_STR_ARG(r->key), (long long)rows, rows == 1 ? "" : "s");
+        count_rows(demo, r->key, rows);
+    }
+    demo_say(demo, "               = %.*s\n", TRIB_STR_ARG(status));
+}
+
+trib_code demo_send(demo_state *demo, const demo_post *post, trib_error *err) {
+    const trib_json *answer = NULL;
+    trib_remote remote;
+    trib_code code = demo_remote(demo, post->tenant, &remote, err);
+    trib_arena_reset(&demo->arena);
+    demo_say(demo, "    %-10s POST /%s\n", post->tenant, post->path);
+    if (code == TRIB_OK)
+        code = trib_remote_call(&remote, "POST", post->path, trib_str_c(post->body), &demo->arena, &answer, err);
+    if (code == TRIB_OK) show_answer(demo, answer);
     return code;
 }
 
@@ -91,6 +140,7 @@ static trib_code run_call(demo_state *demo, const demo_call *call, int64_t rows_
     for (unsigned i = 0; i < call->count; i++) {
         const demo_stmt *stmt = &call->stmts[i];
         if (stmt->what[0]) demo_say(demo, "    %-10s %s\n", demo_targets[call->db].name, stmt->what);
+        if (rows_each) demo->counted[call->db] += (uint64_t)rows[i].affected_rows;
         if (!rows_each || rows[i].affected_rows == rows_each) continue;
         return trib_error_set(err, TRIB_REMOTE, "a statement on %s changed %lld rows instead of %lld: %s",
                               demo_targets[call->db].name, (long long)rows[i].affected_rows, (long long)rows_each,
@@ -143,6 +193,7 @@ static trib_code drive(demo_state *demo, demo_place from, demo_place to, unsigne
         if (rows.affected_rows != 1)
             return trib_error_set(err, TRIB_REMOTE, "a GPS ping changed %lld rows", (long long)rows.affected_rows);
         demo->pings++;
+        demo->counted[DEMO_RAMI]++;
         if (!live && demo->pings % 50 && i != count) continue;
         demo_say(demo, "%s    %-10s ~ point pt-rami-loc  ping %3llu of %d  %.4f, %.4f%s", live ? "\r" : "", "rami",
                  (unsigned long long)demo->pings, DEMO_PINGS, at.lat, at.lng, live && i != count ? "" : "\n");
@@ -171,6 +222,7 @@ static trib_code play_step(demo_state *demo, const demo_step *step, trib_error *
     trib_code code = TRIB_OK;
     demo_say(demo, "\nStep %-3d %s  %s\n", step->number, step->time, step->title);
     if (step->number == 6) code = find_driver(demo, err);
+    if (code == TRIB_OK && step->post.path) code = demo_send(demo, &step->post, err);
     for (unsigned i = 0; i < step->count && code == TRIB_OK; i++) code = run_call(demo, &step->calls[i], 1, err);
     if (code != TRIB_OK) return code;
     if (step->number == 4) return show_stock(demo, err);

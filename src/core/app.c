@@ -7,6 +7,8 @@
 #include "core/commands.h"
 #include "core/control.h"
 #include "core/metrics.h"
+#include "core/motion_write.h"
+#include "core/outbox.h"
 #include "core/scrub.h"
 #include "core/session.h"
 
@@ -18,6 +20,11 @@ static double read_tenants(void *ctx) {
 static double read_sessions(void *ctx) {
     const trib_app *app = ctx;
     return app->sessions ? (double)trib_sessions_count(app->sessions) : 0;
+}
+
+static double read_moving(void *ctx) {
+    const trib_app *app = ctx;
+    return app->motion ? (double)trib_motion_count(app->motion) : 0;
 }
 
 static double read_stuck(void *ctx) {
@@ -36,13 +43,17 @@ static void add_metrics(trib_app *app) {
     trib_mistakes_init(&app->mistakes, m);
     trib_metrics_add_gauge(m, "trib_tenants", "Tenants, with the system databases", NULL, read_tenants, app);
     trib_metrics_add_gauge(m, "trib_sessions", "Sessions that a baton can find", NULL, read_sessions, app);
+    trib_metrics_add_gauge(m, "trib_moving_points", "Points whose position is known in memory", NULL, read_moving, app);
     trib_metrics_add_gauge(m, "trib_workers_stuck", "Workers in one job for more than 50 ms", NULL, read_stuck, app);
 }
 
 trib_code trib_app_start(trib_app *app, trib_error *err) {
     if (app->metrics) add_metrics(app);
-    trib_store_config config = {
-        .data_dir = app->settings.data_dir, .on_commit = trib_commits_tell, .on_commit_ctx = &app->commits};
+    trib_store_config config = {.data_dir = app->settings.data_dir,
+                                .base_vfs = app->settings.base_vfs,
+                                .disk = app->settings.disk,
+                                .on_commit = trib_commits_tell,
+                                .on_commit_ctx = &app->commits};
     trib_code code = app->stream_types ? TRIB_OK : trib_deal_registry_init(&app->built_in_types, err);
     if (!app->stream_types) app->stream_types = &app->built_in_types;
     if (code == TRIB_OK) code = trib_commits_init(&app->commits, app->env, err);
@@ -56,6 +67,9 @@ trib_code trib_app_start(trib_app *app, trib_error *err) {
     if (code == TRIB_OK) code = trib_auth_new(app, &app->auth, err);
     if (code == TRIB_OK) code = trib_sessions_new(app, &app->sessions, err);
     if (code == TRIB_OK) code = trib_scrub_new(app, &app->scrub, err);
+    if (code == TRIB_OK) code = trib_outbox_new(app->env, &app->outbox, err);
+    if (code == TRIB_OK) code = trib_motion_new(app->env, &app->motion, err);
+    if (code == TRIB_OK) code = trib_motion_writer_new(app, &app->motion_writer, err);
     if (code != TRIB_OK) trib_app_stop(app);
     return code;
 }
@@ -63,11 +77,15 @@ trib_code trib_app_start(trib_app *app, trib_error *err) {
 void trib_app_stop(trib_app *app) {
     trib_archive_stop(app->archive); /* its threads wait for jobs of the workers */
     trib_workers_stop(app->workers);
+    trib_motion_writer_flush(app->motion_writer);
     trib_sessions_free(app->sessions);
     trib_auth_free(app->auth);
     trib_commands_stop(app->commands);
     trib_control_close(app->control);
     trib_scrub_free(app->scrub);
+    trib_motion_writer_free(app->motion_writer); /* control has ended its jobs */
+    trib_motion_free(app->motion);
+    trib_outbox_free(app->outbox);
     trib_workers_free(app->workers);
     trib_store_free(app->store);
     trib_commands_free(app->commands);
@@ -82,6 +100,9 @@ void trib_app_stop(trib_app *app) {
     app->control = NULL;
     app->scrub = NULL;
     app->commands = NULL;
+    app->motion = NULL;
+    app->outbox = NULL;
+    app->motion_writer = NULL;
     app->store = NULL;
 }
 
@@ -91,6 +112,7 @@ void trib_app_tick(trib_app *app) {
     trib_control_tick(app->control);
     trib_commands_tick(app->commands);
     trib_scrub_tick(app->scrub);
+    trib_motion_writer_tick(app->motion_writer);
     trib_store_tick(app->store);
     uint32_t count = atomic_load_explicit(&app->ticker_count, memory_order_acquire);
     for (uint32_t i = 0; i < count; i++) app->tickers[i].tick(app->tickers[i].ctx);

@@ -23,6 +23,8 @@ typedef struct trib_sessions trib_sessions; /* session.h: batons */
 typedef struct trib_scrub trib_scrub;       /* scrub.h: reads and checks databases */
 typedef struct trib_archive trib_archive;   /* archive.h: streams that have ended, in objects */
 typedef struct trib_commands trib_commands; /* commands.h: changes of several databases at once */
+typedef struct trib_outbox trib_outbox;     /* outbox.h: which tenants may have something for discovery */
+typedef struct trib_motion trib_motion;     /* motion.h: who is where now */
 
 typedef struct trib_settings {
     const char *data_dir;
@@ -42,9 +44,11 @@ typedef struct trib_settings {
     uint64_t max_row_bytes;      /* 0: 5 MB */
     bool test_hooks;             /* --test-hooks: SQL texts that break the connection, for suites of clients */
     uint64_t max_import_bytes;   /* of one imported file; 0: no limit but the disk's */
-    uint32_t max_batch_steps;    /* 0: the protocol's own, TRIB_HRANA_STEPS_MAX */
-    uint32_t archive_after_ms;   /* streams that have ended for so long are archived; 0: only when asked */
-    bool webhook_private;        /* webhooks may go to http:// and to private addresses */
+    const char *base_vfs;        /* tests: a simulated disk (store.h); NULL: the system's */
+    const struct trib_disk *disk;
+    uint32_t max_batch_steps;  /* 0: the protocol's own, TRIB_HRANA_STEPS_MAX */
+    uint32_t archive_after_ms; /* streams that have ended for so long are archived; 0: only when asked */
+    bool webhook_private;      /* webhooks may go to http:// and to private addresses */
 } trib_settings;
 
 /* What tenants do, in all; per tenant: tenant.h. NULL without metrics. */
@@ -102,6 +106,9 @@ struct trib_app {
     trib_sessions *sessions;
     trib_scrub *scrub;
     trib_commands *commands;
+    trib_motion *motion;
+    trib_outbox *outbox;
+    struct trib_motion_writer *motion_writer;
     trib_http_ops http;
     trib_ws_ops ws;
     trib_outbound outbound;

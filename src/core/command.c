@@ -357,6 +357,7 @@ static trib_code enter_all(trib_command_run *run, trib_error *err) {
         if (code != TRIB_OK) return code;
         seat->inside = true;
         code = trib_command_exec(seat->handle, "BEGIN IMMEDIATE", err);
+        if (code == TRIB_OK) trib_handle_bind(seat->handle, true);
         if (code == TRIB_OK && i + 1 < run->count) code = trib_redo_begin(seat->handle, err);
     }
     return code;

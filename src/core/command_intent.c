@@ -172,7 +172,8 @@ trib_code trib_intent_note_applied(trib_commands *commands, trib_handle *tenant,
     trib_error why;
     trib_arg low = trib_stream_integer(trib_intents_low(commands));
     trib_code code = insert_applied(tenant, intent, &why);
-    if (code == TRIB_SQL_ERROR || code == TRIB_SQL_INPUT_ERROR) { /* the first part of this tenant */
+    bool no_table = code == TRIB_SQL_ERROR || code == TRIB_SQL_INPUT_ERROR;
+    if (no_table && !trib_handle_autocommit(tenant)) { /* the first part of this tenant */
         code = trib_command_exec(
             tenant, "CREATE TABLE IF NOT EXISTS _trib_applied(no INTEGER PRIMARY KEY, key BLOB NOT NULL)", err);
         return code == TRIB_OK ? insert_applied(tenant, intent, err) : code;

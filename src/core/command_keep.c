@@ -9,7 +9,7 @@
 #include "core/commands.h"
 #include "core/control.h"
 
-enum { MEND_EVERY_MS = 500 /* a database whose disk is full is asked again so often */ };
+enum { MEND_EVERY_MS = 100 /* a database whose disk is full is asked again so often */ };
 
 /* ---- removing ---- */
 

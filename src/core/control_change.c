@@ -10,6 +10,7 @@
 
 #include "base/ids.h"
 #include "core/control_int.h"
+#include "core/outbox.h"
 #include "core/session.h"
 #include "crypto/hash.h"
 #include "wire/tenant_name.h"
@@ -294,6 +295,7 @@ static trib_code op_apply(trib_control *control, trib_control_op *op) {
     if (op->type == TRIB_CONTROL_REVOKE) atomic_fetch_add(&target->token_epoch, 1);
     if (target && code == TRIB_OK) op->tenant = trib_tenant_ref(target);
     trib_control_unlock(control);
+    if (control->app->outbox && op->tenant) trib_outbox_mark(control->app->outbox, op->tenant);
     trib_tenant_unref(gone); /* `target` is another reference */
     if (deletes) trib_sessions_end_tenant(control->app->sessions, target);
     return code == TRIB_OK ? code : trib_error_set(&op->err, code, NULL);
@@ -394,8 +396,9 @@ static trib_code prepare_create(trib_control *control, trib_control_op *op, trib
     trib_id_to_hex(id, hex);
     op->prepared = trib_tenant_new(control->app->workers, name, op->id.len ? op->id : trib_str_c(hex));
     for (int i = 0; op->prepared && op->like && i < TRIB_TENANT_SETTING_COUNT; i++) {
-        /* blocks, and which tokens count, are about the other tenant */
-        bool own = i == TRIB_TENANT_BLOCK_READS || i == TRIB_TENANT_BLOCK_WRITES || i == TRIB_TENANT_OLD_TOKENS;
+        /* blocks, which tokens count, and what is shown to everybody are about the other tenant */
+        bool own = i == TRIB_TENANT_BLOCK_READS || i == TRIB_TENANT_BLOCK_WRITES || i == TRIB_TENANT_OLD_TOKENS ||
+                   i == TRIB_TENANT_PUBLISH;
         if (!own)
             trib_tenant_set(op->prepared, (trib_tenant_setting)i, trib_tenant_get(op->like, (trib_tenant_setting)i));
     }

@@ -54,13 +54,17 @@ static const char *const step_2[] = {
 static const char *const step_3[] = {
     "ALTER TABLE tenant ADD COLUMN allow_attach INTEGER NOT NULL DEFAULT 0",
 };
+static const char *const step_4[] = {
+    "ALTER TABLE tenant ADD COLUMN publish INTEGER NOT NULL DEFAULT 0",
+};
 static const struct {
     const char *const *sql;
     size_t count;
 } steps[] = {{step_0, sizeof step_0 / sizeof *step_0},
              {step_1, sizeof step_1 / sizeof *step_1},
              {step_2, sizeof step_2 / sizeof *step_2},
-             {step_3, sizeof step_3 / sizeof *step_3}};
+             {step_3, sizeof step_3 / sizeof *step_3},
+             {step_4, sizeof step_4 / sizeof *step_4}};
 enum { SCHEMA_VERSION = sizeof steps / sizeof *steps };
 
 static trib_code load_version(void *ctx, const trib_stmt *stmt, trib_error *err) {

@@ -6,6 +6,7 @@
 
 #include "core/auth.h"
 #include "core/metrics.h"
+#include "core/outbox.h"
 #include "core/session.h"
 
 enum phase { PHASE_OPEN, PHASE_HANDLE, PHASE_ENTER, PHASE_RESERVED };
@@ -412,6 +413,8 @@ static void done(trib_job *base) {
     trib_db_unref(job->db);
     job->db = NULL;
     trib_principal *principal = job->principal;
+    if (job->wrote && !job->unpublished && job->app->outbox && trib_tenant_get(tenant, TRIB_TENANT_PUBLISH))
+        trib_outbox_mark(job->app->outbox, tenant);
     job->finished(job);
     trib_principal_unref(principal);
     trib_tenant_unref(tenant);

@@ -47,6 +47,7 @@ struct trib_db_job {
      * work has produced (since the last chunk) may be shown. */
     void (*finished)(trib_db_job *job);
     bool chunk;
+    bool unpublished; /* what it writes is never for discovery: no look at the outbox afterwards */
 
     /* What the next statement must fail with instead of running: the transaction was taken away (enter), or the turn
      * was not to be had. work takes it with trib_db_job_take_pending. */

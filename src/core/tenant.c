@@ -78,6 +78,7 @@ trib_tenant *trib_tenant_new(trib_workers *workers, trib_str name, trib_str id) 
     trib_tenant *tenant = calloc(1, sizeof *tenant);
     if (!tenant) return NULL;
     memcpy(tenant->id, id.ptr, id.len);
+    trib_list_init(&tenant->outbox_link);
     atomic_store(&tenant->refs, 1);
     atomic_store(&tenant->block_reason, "");
     atomic_store(&tenant->jwt_key, "");

@@ -36,7 +36,8 @@ enum {
     X(REPLICA_V1, replica_v1, BOOL, 0, 1, "embedded replicas speak gRPC-web (V1) instead of V2")                       \
     X(OLD_TOKENS, old_tokens, BOOL, 0, 1,                                                                              \
       "tokens of imported keys may be older than the tenant's name, or say no time")                                   \
-    X(ALLOW_ATTACH, allow_attach, BOOL, 0, 1, "who may read it may ATTACH it in sessions of other tenants")
+    X(ALLOW_ATTACH, allow_attach, BOOL, 0, 1, "who may read it may ATTACH it in sessions of other tenants")            \
+    X(PUBLISH, publish, BOOL, 0, 1, "its nodes that say so, and their points, are in discovery")
 
 typedef enum trib_tenant_setting {
 #define X(field, name, type, least, most, meaning) TRIB_TENANT_##field,
@@ -90,6 +91,7 @@ struct trib_tenant {
     uint32_t text_count;
     _Atomic int64_t deleted_ms, purge_ms; /* deleted: since when, and when its files go; else 0 */
     trib_list link;                       /* deleted: in control's list of them */
+    trib_list outbox_link;                /* core/outbox.c */
     bool changing;                        /* one change at a time, so that memory and file see them in the same order */
 };
 typedef struct trib_tenant trib_tenant;

@@ -379,7 +379,7 @@ trib_code trib_handle_take_fresh(trib_db *db, trib_handle **ret, trib_error *err
         db->inside_count++;
     }
     trib_db_unlock(db);
-    return code == TRIB_OK ? make_ready(h, ret, err) : code;
+    return h ? make_ready(h, ret, err) : code;
 }
 
 /* Back to the idle ones, or away. The caller is inside and the connection is clean. */
@@ -458,6 +458,7 @@ void trib_handle_give(trib_handle *h) {
         bool gone = db->state == TRIB_DB_QUARANTINED || db->state == TRIB_DB_BROKEN;
         while (gone && h->inside) /* a database that is attached to it closes it */
             trib_cond_wait(db->store->env, db->changed, db->lock, -1);
+        h->bound = false;
         if (gone) unlink_handle(db, h);
         else h->given = true;
         trib_db_unlock(db);
@@ -473,7 +474,7 @@ void trib_handle_give(trib_handle *h) {
         if (trib_policy_reset(h, NULL) != TRIB_OK) trib_handle_disconnect(h);
         trib_policy_set_account(NULL);
     }
-    h->settings_changed = h->strict = false;
+    h->settings_changed = h->strict = h->bound = false;
     atomic_store(&h->copying, false);
     trib_handle_give_inside(h);
 }
@@ -636,6 +637,7 @@ trib_code trib_handle_before_step(trib_handle *h, bool needs_turn, trib_error *e
     trib_db *db = h->db;
     trib_handle_take_interrupts(h);
     if (atomic_load(&h->interrupted)) return interrupted_now(h, err);
+    if (h->bound && sqlite3_get_autocommit(h->sqlite)) return trib_error_set(err, TRIB_TRANSACTION_TIMEOUT, NULL);
     h->waits_read = false;
     h->commit_failed = false;
     trib_guests_before_step(h);

@@ -150,10 +150,13 @@ static int judge(trib_policy *policy, int action, const char *a, const char *b, 
     case SQLITE_DROP_VIEW:
     case SQLITE_DROP_VTABLE:
     case SQLITE_REINDEX:
+        policy->drops_table = action == SQLITE_DROP_TABLE;
         if (action != SQLITE_REINDEX && kept_table(policy, a)) return deny(policy, kept_table(policy, a), NULL, a);
         return judge_schema_change(policy, false, a, NULL);
-    case SQLITE_DROP_INDEX:
     case SQLITE_DROP_TRIGGER:
+        if (policy->drops_table) return SQLITE_OK; /* also when it is prepared again, while it is stepped */
+        return judge_schema_change(policy, false, a, b);
+    case SQLITE_DROP_INDEX:
     case SQLITE_ALTER_TABLE: /* a: the schema, b: the table */
         if (action == SQLITE_ALTER_TABLE && kept_table(policy, b)) return deny(policy, kept_table(policy, b), NULL, b);
         return judge_schema_change(policy, false, action == SQLITE_ALTER_TABLE ? NULL : a, b);
@@ -397,6 +400,7 @@ void trib_policy_disarm(trib_policy *policy) {
 
 void trib_policy_collect(trib_policy *policy) {
     policy->collecting = true;
+    policy->drops_table = false;
     policy->actions = (trib_actions){.writes = false};
     policy->denial = TRIB_DENIED_NOT;
 }

@@ -74,6 +74,7 @@ struct trib_policy {
     trib_handle *handle;
     int armed; /* depth */
     bool collecting;
+    bool drops_table;    /* the statement being prepared is DROP TABLE: triggers go with it, ours too */
     bool setting_pragma; /* a pragma of class SET runs, checked by stmt.c */
     trib_actions actions;
     trib_denial denial;

@@ -25,6 +25,10 @@ enum { TRIB_MEND_WAIT_MS = 200 };
 
 /* ---- promises ---- */
 
+void trib_handle_bind(trib_handle *h, bool bound) {
+    h->bound = bound;
+}
+
 trib_code trib_handle_promise(trib_handle *h, trib_error *err) {
     trib_db *db = h->db;
     trib_db_lock(db);

@@ -24,6 +24,10 @@ typedef struct trib_mender {
 /* Before any database is used that may owe something. Borrowed for the store's life. */
 void trib_store_set_mender(trib_store *store, const trib_mender *mender);
 
+/* From here on, until the handle is given back or `bound` is false, statements run in the transaction that is open or
+ * fail with TRANSACTION_TIMEOUT: SQLite ends it by itself after some errors, and what follows would commit alone.
+ * Thread: inside. */
+void trib_handle_bind(trib_handle *handle, bool bound);
 /* The open write transaction of this handle must happen from here on: it is not taken away for being overdue, and if it
  * is lost all the same, the database is sealed. Errors: TRANSACTION_TIMEOUT (it is gone already), NOT_COMMITTED,
  * DATABASE_QUARANTINED, CANCELLED. Thread: inside. */

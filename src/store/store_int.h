@@ -64,6 +64,7 @@ struct trib_handle {
     trib_redo *redo;       /* kept for the next time; goes with the connection */
     bool recording;        /* row changes are noted; part of the statement cache's key */
     uint64_t own_ticket;   /* trib_handle_own_ticket */
+    bool bound;            /* trib_handle_bind: no statement outside of the transaction that is open */
     _Atomic bool promised; /* trib_handle_promise: if the open transaction is lost, the database is sealed */
 
     trib_handle *next;      /* the db's list of all handles */

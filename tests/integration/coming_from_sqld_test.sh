@@ -15,6 +15,7 @@ killed() {
     cat >"$work/make.sql" <<EOF
 PRAGMA journal_mode=WAL;
 PRAGMA wal_autocheckpoint=0;
+.dbconfig defensive off
 $2
 .shell cp '$work/live.db' '$1'
 .shell cp '$work/live.db-wal' '$1-wal'

@@ -74,12 +74,14 @@ fails_with 4 "and is no tenant"
 t import db "$(find "$data/db" -name '*.db' | head -n 1)" stolen
 has DATA_FOLDER_LOCKED "the files of a running server are not taken from behind it"
 random=$work/random.db
-sqlite3 "$random" "CREATE TABLE r(a); CREATE TABLE s(a); PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = sql || ' RANDOM ROWID' WHERE name = 'r'"
+# newer shells of SQLite keep their hands off the schema otherwise
+undefended() { sqlite3 -cmd '.dbconfig defensive off' "$@" >"$work/undefended"; }
+undefended "$random" "CREATE TABLE r(a); CREATE TABLE s(a); PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = sql || ' RANDOM ROWID' WHERE name = 'r'"
 t import db "$random" random
 ok "a file that only libSQL reads"
 t shell random --sql "INSERT INTO r VALUES (1); INSERT INTO s VALUES (1); SELECT (SELECT min(rowid) > 1000 FROM r) || (SELECT rowid FROM s)" --mode csv
 has 11 "its rowids are still drawn, those of other tables are counted"
-sqlite3 "$work/vector.db" "CREATE TABLE m(a INTEGER PRIMARY KEY, e BLOB); INSERT INTO m VALUES (1, x'00'); CREATE INDEX vec ON m(e); PRAGMA writable_schema=ON;
+undefended "$work/vector.db" "CREATE TABLE m(a INTEGER PRIMARY KEY, e BLOB); INSERT INTO m VALUES (1, x'00'); CREATE INDEX vec ON m(e); PRAGMA writable_schema=ON;
 UPDATE sqlite_schema SET sql = 'CREATE INDEX vec ON m (libsql_vector_idx(e))' WHERE name = 'vec'"
 t import db "$work/vector.db" vector
 ok "a table with a vector index"

@@ -58,8 +58,8 @@ static inline bool ws_send_frame(const ws_client *c, ws_frame f, const void *pay
     return sent;
 }
 
-static inline bool ws_say(const ws_client *c, const char *text) {
-    return ws_send_frame(c, (ws_frame){.fin = true, .opcode = 1, .masked = true}, text, strlen(text));
+static inline bool ws_say(const ws_client *c, const char *message) {
+    return ws_send_frame(c, (ws_frame){.fin = true, .opcode = 1, .masked = true}, message, strlen(message));
 }
 
 /* Sends the handshake and reads its answer; more: header lines with their ends. True: 101. */

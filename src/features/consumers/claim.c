@@ -95,7 +95,7 @@ static trib_code is_wanted(trib_stream_txn *txn, const consumers_sub *sub, trib_
         if (code != TRIB_OK) return code;
         ++*folds;
         code = fold(txn, stream_id, err);
-        if (code == TRIB_RESPONSE_TOO_LARGE || code == TRIB_INTERNAL) {
+        if (code == TRIB_RESPONSE_TOO_LARGE || code == TRIB_CHAIN_BROKEN || code == TRIB_INTERNAL) {
             trib_log_event(txn->app->log, TRIB_LOG_WARN, "consumer_skips_stream", TRIB_LOG_S("stream", stream_id),
                            TRIB_LOG_ERR(err));
             *ret = false;

@@ -47,7 +47,7 @@ enum {
     CONSUMERS_WAITERS_MAX = 1024,      /* claims that wait, of the server; more are answered at once */
     CONSUMERS_WAKES_MAX = 64,          /* of them looked at again in one tick */
     CONSUMERS_LOOK_MS = 1000,          /* a waiting claim is looked at as often: leases end without a commit */
-    CONSUMERS_WATCH_MS = 50,           /* how often the log is looked at while somebody waits for it */
+    CONSUMERS_WATCH_MS = 50,           /* at most so often the log is looked at while somebody waits */
     CONSUMERS_STATS_MS = 5000,
     CONSUMERS_PAGE_MAX = 1000, /* parked events of one answer, of one replay */
     CONSUMERS_URL_MAX_BYTES = 1000,
@@ -64,11 +64,12 @@ typedef struct consumers_module {
     trib_tenant *tenant; /* `streams`; the registry's */
     consumers_hooks *hooks;
     trib_mutex *lock;
-    trib_list waiters;           /* consumers_ask.link; under lock */
-    uint32_t waiter_count;       /* under lock */
-    _Atomic int64_t head;        /* the newest pos that the watch has seen */
-    _Atomic uint64_t subs;       /* subscriptions that there are; not below */
-    _Atomic int64_t lag, parked; /* of the last stats: the greatest lag, all parked events */
+    trib_list waiters;             /* consumers_ask.link; under lock */
+    uint32_t waiter_count;         /* under lock */
+    _Atomic bool news, stats_news; /* `streams` has commits that the watch, the stats have not seen */
+    _Atomic int64_t head;          /* the newest pos that the watch has seen */
+    _Atomic uint64_t subs;         /* subscriptions that there are; not below */
+    _Atomic int64_t lag, parked;   /* of the last stats: the greatest lag, all parked events */
     struct trib_counter *handed, *acked, *retried, *parked_now, *lost;
     struct trib_counter *hook_ok, *hook_failed, *hook_gone;
 
@@ -215,6 +216,8 @@ trib_code consumers_ask_number(const trib_json *object, const char *member, int6
 
 /* On the loop: rests until there may be something, or its time is over. False: it cannot, answer now. */
 bool consumers_wait(consumers_ask *ask);
+/* A commit of `streams` is durable. Thread: a sync thread. */
+void consumers_heard(void *module);
 /* The module's ticker. */
 void consumers_tick(void *module);
 

@@ -32,15 +32,18 @@ static void count(struct trib_counter *counter, uint64_t n) {
 
 /* Lock held: the first whose owner has not got its share of the threads. */
 static consumers_hook *take_queued(consumers_hooks *hooks) {
+    const char *sending[HOOK_THREADS_MAX];
+    size_t count = 0;
+    TRIB_LIST_EACH(link, &hooks->all) {
+        const consumers_hook *hook = TRIB_LIST_ITEM(link, consumers_hook, link);
+        if (hook->state == HOOK_SENDING && count < HOOK_THREADS_MAX) sending[count++] = hook->owner;
+    }
     TRIB_LIST_EACH(link, &hooks->all) {
         consumers_hook *hook = TRIB_LIST_ITEM(link, consumers_hook, link);
-        uint32_t sending = 0;
+        uint32_t of_owner = 0;
         if (hook->state != HOOK_QUEUED) continue;
-        TRIB_LIST_EACH(other_link, &hooks->all) {
-            const consumers_hook *other = TRIB_LIST_ITEM(other_link, consumers_hook, link);
-            sending += other->state == HOOK_SENDING && strcmp(other->owner, hook->owner) == 0;
-        }
-        if (sending < HOOK_PER_OWNER_MAX) return hook;
+        for (size_t i = 0; i < count; i++) of_owner += strcmp(sending[i], hook->owner) == 0;
+        if (of_owner < HOOK_PER_OWNER_MAX) return hook;
     }
     return NULL;
 }
@@ -118,7 +121,6 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
 }
 
 static void hook_free(consumers_hook *hook) {
-    trib_arena_deinit(&hook->arena);
     trib_arena_deinit(&hook->kept);
     free(hook);
 }
@@ -137,6 +139,7 @@ static void finished(trib_db_job *job) {
     consumers_hook *hook = of_job(job);
     consumers_hooks *hooks = hook->hooks;
     int64_t now_ns = trib_env_mono_ns(hooks->module->app->env), wait_ms = hook->wait_ms;
+    trib_arena_deinit(&hook->arena); /* there may be thousands that have nothing to do */
     if (job->code == TRIB_OK) {
         count_outcomes(hook);
         memcpy(hook->deliveries, hook->fresh, hook->fresh_count * sizeof *hook->fresh);
@@ -160,6 +163,7 @@ static void finished(trib_db_job *job) {
 static void submit(consumers_hook *hook) {
     trib_app *app = hook->hooks->module->app;
     hook->begun = false;
+    trib_arena_init(&hook->arena, TRIB_STREAM_ARENA_MAX_BYTES);
     hook->txn = (trib_stream_txn){.app = app, .arena = &hook->arena, .writes = hook->count > 0};
     memset(&hook->job, 0, sizeof hook->job);
     hook->seen = atomic_load(&hook->hooks->module->head);
@@ -171,6 +175,7 @@ static void submit(consumers_hook *hook) {
     hook->job.job.home = trib_control_take_home(app->control);
     if (trib_db_job_submit(&hook->job, NULL) == TRIB_OK) return;
     trib_control_give_home(app->control);
+    trib_arena_deinit(&hook->arena);
     lock(hook->hooks);
     hook->state = hook->count > 0 ? HOOK_SENT : HOOK_IDLE;
     hook->retrying = true;
@@ -192,6 +197,15 @@ static bool may_send(consumers_hook *hook) {
     if (tenant) snprintf(hook->owner_name, sizeof hook->owner_name, "%s", (const char *)atomic_load(&tenant->name));
     trib_tenant_unref(tenant);
     return ok;
+}
+
+/* Whose tenant is not there, or blocked. */
+static void rest(consumers_hook *hook, int64_t until_ns) {
+    lock(hook->hooks);
+    hook->state = HOOK_IDLE;
+    hook->backs_off = true;
+    hook->not_before_ns = until_ns;
+    unlock(hook->hooks);
 }
 
 void consumers_hooks_tick(consumers_hooks *hooks) {
@@ -218,8 +232,10 @@ void consumers_hooks_tick(consumers_hooks *hooks) {
     }
     unlock(hooks);
     for (size_t i = 0; i < due_count; i++) {
-        due[i]->may_claim = !draining && may_send(due[i]);
-        submit(due[i]);
+        bool may = may_send(due[i]);
+        due[i]->may_claim = !draining && may;
+        if (may || due[i]->count > 0) submit(due[i]);
+        else rest(due[i], now_ns + (int64_t)HOOK_ABSENT_MS * 1000000);
     }
 }
 
@@ -234,7 +250,6 @@ trib_code consumers_hooks_add(consumers_hooks *hooks, int64_t id, trib_str owner
     snprintf(hook->owner, sizeof hook->owner, "%.*s", (int)owner.len, owner.ptr ? owner.ptr : "");
     snprintf(hook->owner_name, sizeof hook->owner_name, "%.*s", (int)owner_name.len,
              owner_name.ptr ? owner_name.ptr : "");
-    trib_arena_init(&hook->arena, TRIB_STREAM_ARENA_MAX_BYTES);
     trib_arena_init(&hook->kept, HOOK_KEPT_BYTES);
     lock(hooks);
     hooks->count++;

@@ -9,13 +9,14 @@ enum {
     HOOK_THREADS_MAX = 16,  /* that send at once */
     HOOK_PER_OWNER_MAX = 2, /* webhooks of one tenant that are sent at once: stalling ones must not take them all */
     HOOK_BATCH = 16,        /* events of one round */
-    HOOK_ROUNDS_MAX = 64,   /* begun in one tick */
+    HOOK_ROUNDS_MAX = 16,   /* begun in one tick: they are in the queue of all requests about streams */
     HOOK_TIMEOUT_MS = 10 * 1000, /* of one delivery */
     HOOK_BATCH_MS = 30 * 1000,   /* after this, the rest of a batch goes back */
     HOOK_FAILURES_MAX = 3,       /* in a row: the endpoint is down */
     HOOK_LEASE_MS = 10 * 60 * 1000,
     HOOK_RETRY_MS = 1000,       /* after a failure of the database */
-    HOOK_LOOK_MS = 5000,        /* events of streams that were folded late come without a new position */
+    HOOK_LOOK_MS = 60 * 1000,   /* a webhook is looked at as often when nothing has come */
+    HOOK_ABSENT_MS = 60 * 1000, /* and whether its tenant is there again */
     HOOK_BACKOFF_MIN_MS = 1000, /* doubled with each failure, up to ... */
     HOOK_BACKOFF_MAX_MS = 5 * 60 * 1000,
     HOOK_KEPT_BYTES = 16 << 20, /* of the messages of a batch */

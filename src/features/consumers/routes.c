@@ -60,6 +60,7 @@ static void add_metrics(consumers_module *m) {
 static void stop(void *state) {
     consumers_module *m = state;
     if (!m) return;
+    trib_commits_remove(&m->app->commits, m);
     consumers_hooks_free(m->hooks);
     trib_mutex_free(m->app->env, m->lock);
     free(m);
@@ -80,8 +81,10 @@ static trib_code start(trib_app *app, void **ret_state, trib_error *err) {
     if (code == TRIB_OK) code = consumers_hooks_new(m, err);
     if (code == TRIB_OK) {
         add_metrics(m);
-        if (!trib_app_add_ticker(app, consumers_tick, m))
-            code = trib_error_set(err, TRIB_INTERNAL, "there are more tickers than TRIB_APP_TICKERS_MAX");
+        consumers_heard(m);
+        if (!trib_commits_add(&app->commits, m->tenant->id, consumers_heard, m) ||
+            !trib_app_add_ticker(app, consumers_tick, m))
+            code = trib_error_set(err, TRIB_INTERNAL, "there are more modules that listen than there is room for");
     }
     if (code != TRIB_OK) {
         stop(m);

@@ -4,7 +4,8 @@
  *   loop: claim found nothing -> waiters        tick: head of the log has moved, or a second is over -> nudge
  *   loop: nudge -> the claim runs once more           (a job of one small read finds the head)
  *
- * No thread and no connection to the database is held while a claim waits. Nothing is looked at while nobody waits. */
+ * No thread and no connection to the database is held while a claim waits. Nothing is looked at while nobody waits, or
+ * nothing is committed. */
 #include <string.h>
 
 #include "features/consumers/consumers_int.h"
@@ -110,7 +111,10 @@ static void watched(trib_db_job *job) {
     consumers_module *m = of_watch(job);
     m->watching = false;
     trib_arena_deinit(&m->watch_arena);
-    if (job->code != TRIB_OK) return;
+    if (job->code != TRIB_OK) {
+        atomic_store(&m->news, true);
+        return;
+    }
     atomic_store(&m->head, m->seen[0]);
     if (!m->watch_stats) return;
     atomic_store(&m->lag, m->seen[2] > 0 ? m->seen[2] : 0);
@@ -131,10 +135,19 @@ static void watch(consumers_module *m, bool stats) {
     m->watch.finished = watched;
     m->watch.job.home = trib_control_take_home(control);
     m->watching = true;
+    atomic_store(&m->news, false);
+    if (stats) atomic_store(&m->stats_news, false);
     if (trib_db_job_submit(&m->watch, NULL) == TRIB_OK) return;
     trib_control_give_home(control);
     trib_arena_deinit(&m->watch_arena);
     m->watching = false;
+    atomic_store(&m->news, true);
+}
+
+void consumers_heard(void *module) {
+    consumers_module *m = module;
+    atomic_store(&m->news, true);
+    atomic_store(&m->stats_news, true);
 }
 
 void consumers_tick(void *module) {
@@ -146,8 +159,10 @@ void consumers_tick(void *module) {
     if (waited_for) wake(m, now_ns);
     consumers_hooks_tick(m->hooks);
     if (m->watching || now_ns < m->watch_ns || atomic_load(&m->app->draining)) return;
-    m->watch_ns = now_ns + (int64_t)CONSUMERS_WATCH_MS * 1000000;
-    bool stats = now_ns >= m->stats_ns && atomic_load(&m->subs) > 0;
+    bool stats = now_ns >= m->stats_ns && atomic_load(&m->stats_news) && atomic_load(&m->subs) > 0;
+    bool brief = atomic_load(&m->news) && (waited_for || !consumers_hooks_is_empty(m->hooks));
+    if (!stats && !brief) return;
     if (stats) m->stats_ns = now_ns + (int64_t)CONSUMERS_STATS_MS * 1000000;
-    if (stats || waited_for || !consumers_hooks_is_empty(m->hooks)) watch(m, stats);
+    m->watch_ns = now_ns + (int64_t)CONSUMERS_WATCH_MS * 1000000;
+    watch(m, stats);
 }

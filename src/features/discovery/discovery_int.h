@@ -25,9 +25,11 @@ enum {
 };
 
 /* One for the process. */
+typedef struct discovery_carrier discovery_carrier;
 typedef struct discovery_module {
     trib_app *app;
     trib_tenant *tenant; /* the system database; the registry's */
+    discovery_carrier *carrier;
 } discovery_module;
 
 typedef struct discovery_ask discovery_ask;

@@ -44,6 +44,7 @@ void durable_refuse(trib_http_request *http, const trib_error *err) {
     trib_buf_init(&headers, DURABLE_HEADERS_MAX_BYTES);
     add_common(http, &headers);
     if (trib_code_retry(err->code)) trib_buf_add(&headers, TRIB_STR("retry-after: 1\r\n"));
+    if (err->code == TRIB_METHOD_NOT_ALLOWED) trib_buf_add(&headers, TRIB_STR("allow: GET, HEAD, OPTIONS\r\n"));
     if (!headers.failed) answer.extra_headers = trib_buf_str(&headers);
     trib_http_answer_send(http, &answer);
     trib_buf_deinit(&body);

@@ -34,13 +34,16 @@ static trib_code transaction(durable_ask *ask, trib_error *err) {
     trib_code code = run(ask->handle, ask->writes ? "BEGIN IMMEDIATE" : "BEGIN", err);
     if (code != TRIB_OK) return code; /* AGAIN: the turn is not there yet */
     ask->now_ms = trib_env_wall_ms(ask->job.app->env);
-    code = ask->body(ask, err);
+    if (!ask->is_deal) code = durable_tables_check(ask, err);
+    if (code == TRIB_OK) code = ask->body(ask, err);
     if (code == TRIB_OK && (ask->out.failed || ask->headers.failed || ask->arena.failed))
         code = trib_error_set(err, ask->out.failed ? TRIB_RESPONSE_TOO_LARGE : TRIB_NOMEM, NULL);
     if (code == TRIB_OK) return run(ask->handle, "COMMIT", err);
     trib_error ignored;
     (void)run(ask->handle, "ROLLBACK", &ignored);
-    return code;
+    if (code != TRIB_AGAIN || ask->writes || !ask->deals.writes) return code;
+    ask->writes = true; /* the members of a deal are brought up to date by whoever reads it */
+    return transaction(ask, err);
 }
 
 /* AGAIN or OK. */
@@ -109,8 +112,11 @@ static void finished(trib_db_job *job) {
 void durable_ask_submit(durable_ask *ask) {
     trib_http_request *http = ask->http;
     trib_error err;
-    ask->job = (trib_db_job){
-        .app = http->app, .tenant = http->tenant, .access = TRIB_ACCESS_SYSTEM, .work = work, .finished = finished};
+    ask->job = (trib_db_job){.app = http->app,
+                             .tenant = ask->is_deal ? durable_module_deals(ask->module) : http->tenant,
+                             .access = TRIB_ACCESS_SYSTEM,
+                             .work = work,
+                             .finished = finished};
     ask->job.job.home = http->home;
     ask->done = false;
     http->feature = ask;
@@ -120,7 +126,8 @@ void durable_ask_submit(durable_ask *ask) {
     failed(ask, &err);
 }
 
-static trib_code check(const trib_http_request *http, durable_op op, trib_error *err) {
+static trib_code check(const trib_http_request *http, durable_op op, bool is_deal, trib_error *err) {
+    if (is_deal) return TRIB_OK; /* by trib_stream_txn_name_asker */
     trib_action action = op == DURABLE_READ ? TRIB_ACTION_READ : TRIB_ACTION_WRITE;
     trib_code code = trib_may(http->principal, http->tenant, action, trib_env_wall_ms(http->app->env), err);
     if (code != TRIB_OK || !http->tenant->system) return code;
@@ -131,7 +138,8 @@ static trib_code check(const trib_http_request *http, durable_op op, trib_error 
 void durable_ask_start(trib_http_request *http, durable_op op, const durable_head *head,
                        trib_code (*body)(durable_ask *ask, trib_error *err)) {
     trib_error err;
-    trib_code code = check(http, op, &err);
+    bool is_deal = body == durable_read_deal, may_write;
+    trib_code code = check(http, op, is_deal, &err);
     durable_ask *ask = code == TRIB_OK ? calloc(1, sizeof *ask) : NULL;
     if (code == TRIB_OK && !ask) trib_error_set(&err, TRIB_NOMEM, NULL);
     if (!ask) {
@@ -148,13 +156,14 @@ void durable_ask_start(trib_http_request *http, durable_op op, const durable_hea
     trib_buf_init(&ask->out, DURABLE_OUT_MAX_BYTES);
     trib_buf_init(&ask->headers, DURABLE_HEADERS_MAX_BYTES);
     trib_buf_init(&ask->messages, DURABLE_BODY_MAX_BYTES * 2);
-    trib_arena_init(&ask->arena, 256 * 1024);
+    ask->is_deal = is_deal;
+    ask->deals = (trib_stream_txn){.app = http->app, .arena = &ask->arena};
+    trib_arena_init(&ask->arena, is_deal ? TRIB_STREAM_ARENA_MAX_BYTES : DURABLE_ARENA_MAX_BYTES);
     trib_arena_init(&ask->json, DURABLE_JSON_ARENA_MAX_BYTES);
     trib_list_init(&ask->in_entry);
     trib_list_init(&ask->in_slot);
-    if (head->live != DURABLE_LIVE_NOT && durable_live_join(ask, &err) != TRIB_OK) {
-        durable_answer_error(ask, &err);
-        return;
-    }
-    durable_ask_submit(ask);
+    if (is_deal) code = trib_stream_txn_name_asker(&ask->deals, http, &may_write, &err);
+    if (head->live != DURABLE_LIVE_NOT) code = durable_live_join(ask, &err);
+    if (code == TRIB_OK) durable_ask_submit(ask);
+    else durable_answer_error(ask, &err);
 }

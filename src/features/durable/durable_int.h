@@ -15,6 +15,8 @@
 #include "core/app.h"
 #include "core/db_job.h"
 #include "core/http.h"
+#include "core/stream.h"
+#include "features/durable/checked.h"
 #include "features/durable/durable.h"
 #include "features/durable/offset.h"
 #include "features/durable/producer.h"
@@ -24,6 +26,7 @@ enum {
     DURABLE_BODY_MAX_BYTES = 4 << 20,        /* of one append, which holds the turn: one row of the database */
     DURABLE_BODY_READ_BYTES = 16 << 20,      /* is read to its end, so that who sends it hears that it is too long */
     DURABLE_JSON_ARENA_MAX_BYTES = 48 << 20, /* to read it: two bytes of JSON become a node of 48 */
+    DURABLE_ARENA_MAX_BYTES = 256 * 1024,    /* of a transaction: texts of the rows that it visits */
     DURABLE_PATH_MAX_BYTES = 512,            /* of a stream: a key of an index */
     DURABLE_TYPE_MAX_BYTES = 200,            /* of a content type, which is kept and told */
     DURABLE_SEQ_MAX_BYTES = 512,             /* of Stream-Seq, which is kept */
@@ -45,6 +48,9 @@ enum {
     DURABLE_EXPIRED_MAX = 8,            /* streams whose time is over that one PUT looks after */
     DURABLE_HEADERS_MAX_BYTES = 4096
 };
+
+/* Where the shared log of deals is read. */
+#define DURABLE_DEALS "deals/"
 
 typedef enum durable_op { DURABLE_CREATE, DURABLE_APPEND, DURABLE_REMOVE, DURABLE_READ } durable_op;
 typedef enum durable_live { DURABLE_LIVE_NOT, DURABLE_LIVE_POLL, DURABLE_LIVE_SSE } durable_live;
@@ -107,11 +113,13 @@ struct durable_ask {
     /* ---- the transaction, on a worker ---- */
     trib_code (*body)(durable_ask *ask, trib_error *err);
     trib_handle *handle;
-    trib_arena arena; /* of the transaction */
-    trib_arena json;  /* of the request's messages, which are read once */
+    bool is_deal;          /* on the database `streams` */
+    trib_stream_txn deals; /* who asks, there */
+    trib_arena arena;      /* of the transaction */
+    trib_arena json;       /* of the request's messages, which are read once */
     trib_buf messages;
-    bool has_messages, writes, done; /* done: the transaction has ended, what follows is housekeeping */
-    uint64_t units;                  /* of the body: bytes, or messages */
+    bool has_tables, has_messages, writes, done; /* done: the transaction has ended, what follows is housekeeping */
+    uint64_t units;                              /* of the body: bytes, or messages */
     int64_t now_ms;
     unsigned slices;  /* of sweeping to do */
     int64_t touch_id; /* a stream whose time to live begins anew; 0: none */
@@ -140,6 +148,7 @@ struct durable_ask {
 trib_code durable_head_create(trib_http_request *http, durable_head *ret, trib_error *err);
 trib_code durable_head_append(trib_http_request *http, durable_head *ret, trib_error *err);
 trib_code durable_head_read(trib_http_request *http, durable_head *ret, trib_error *err);
+bool durable_path_is_deal(trib_str path);
 trib_code durable_head_path(trib_http_request *http, durable_head *ret, trib_error *err);
 
 /* ---- ask.c ---- */
@@ -164,6 +173,8 @@ void durable_event_base64(trib_str bytes, trib_buf *out);
 void durable_event_control(const char *offset, uint64_t cursor, bool up_to_date, bool closed, trib_buf *out);
 
 /* ---- tables.c: in a transaction, on a worker ---- */
+/* First in a transaction: ask->has_tables. Errors: INTERNAL (they are not ours). */
+trib_code durable_tables_check(durable_ask *ask, trib_error *err);
 trib_code durable_tables_make(durable_ask *ask, trib_error *err);
 /* A stream of the tenant. One whose time is over does not exist (but has an id), or is `gone` where it has forks. */
 trib_code durable_load(durable_ask *ask, trib_str path, durable_stream *ret, trib_error *err);
@@ -199,6 +210,9 @@ trib_code durable_create(durable_ask *ask, trib_error *err);
 trib_code durable_append(durable_ask *ask, trib_error *err);
 trib_code durable_remove(durable_ask *ask, trib_error *err);
 trib_code durable_read(durable_ask *ask, trib_error *err);
+trib_code durable_read_deal(durable_ask *ask, trib_error *err);
+/* What both reads begin with: where to. A HEAD is answered by it. */
+trib_code durable_read_begin(durable_ask *ask, const durable_stream *s, uint64_t *ret_from, trib_error *err);
 /* The request's messages, once it is known whether they are JSON. */
 trib_code durable_take_body(durable_ask *ask, bool json, trib_error *err);
 
@@ -222,6 +236,8 @@ uint64_t durable_next_cursor(const durable_ask *ask);
 /* ---- live.c ---- */
 trib_code durable_live_start(trib_app *app, void **ret_state, trib_error *err);
 void durable_live_stop(void *state);
+durable_checked *durable_module_checked(const durable_module *module);
+trib_tenant *durable_module_deals(const durable_module *module);
 /* Before the first read of a live reader: from now on nothing is missed. Errors: TOO_MANY_REQUESTS, NOMEM. */
 trib_code durable_live_join(durable_ask *ask, trib_error *err);
 /* A read of a live reader has ended: answers, sends, reads on or waits. Home loop. */

@@ -20,12 +20,20 @@ static trib_code take(trib_http_request *http, const char *name, size_t most, tr
     return ret->ptr ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
 }
 
+bool durable_path_is_deal(trib_str path) {
+    return trib_str_starts(path, TRIB_STR(DURABLE_DEALS));
+}
+
 trib_code durable_head_path(trib_http_request *http, durable_head *ret, trib_error *err) {
     ret->path = http->path_param_count > 0 ? http->path_params[0] : (trib_str){0};
     if (trib_str_starts(ret->path, TRIB_STR("__ds/")))
         return trib_error_set(err, TRIB_NOT_FOUND,
                               "paths that begin with __ds/ are the protocol's own; subscriptions are "
                               "not served here");
+    bool reads = trib_str_eq_c(http->method, "GET") || trib_str_eq_c(http->method, "HEAD");
+    if (!reads && durable_path_is_deal(ret->path))
+        return trib_error_set(err, TRIB_METHOD_NOT_ALLOWED,
+                              "the streams of deals are only read here; append to them at /api/streams/ID/events");
     if (ret->path.len > 0 && ret->path.len <= DURABLE_PATH_MAX_BYTES) return TRIB_OK;
     return trib_error_set(err, TRIB_BAD_REQUEST, "the path of a stream has 1 to %d bytes", DURABLE_PATH_MAX_BYTES);
 }
@@ -158,6 +166,8 @@ trib_code durable_head_read(trib_http_request *http, durable_head *ret, trib_err
     if (live && trib_str_eq_c(*live, "long-poll")) ret->live = DURABLE_LIVE_POLL;
     else if (live && trib_str_eq_c(*live, "sse")) ret->live = DURABLE_LIVE_SSE;
     else if (live) return bad(err, "\"live\" must be long-poll or sse");
+    if (live && durable_path_is_deal(ret->path))
+        return bad(err, "the streams of deals are followed at /api/streams/ID?live=sse or long-poll");
     ret->timeout_ms = DURABLE_LONG_POLL_MS;
     if (timeout && (!durable_number_read(*timeout, DURABLE_LONG_POLL_MAX_S, &timeout_s) || timeout_s == 0))
         return trib_error_set(err, TRIB_BAD_REQUEST, "\"timeout\" must be seconds from 1 to %d",

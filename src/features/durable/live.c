@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/auth.h"
+#include "core/control.h"
 #include "features/durable/durable_int.h"
 
 enum {
@@ -34,6 +35,8 @@ typedef struct tenant_count {
 
 struct durable_module {
     trib_app *app;
+    durable_checked *checked;
+    trib_tenant *deals; /* the system database `streams`; the registry's */
     trib_mutex *lock;
     trib_map entries; /* by tenant and path: durable_entry */
     trib_map tenants; /* by id: tenant_count */
@@ -125,12 +128,15 @@ trib_code durable_live_start(trib_app *app, void **ret_state, trib_error *err) {
     if (fine) {
         module->app = app;
         module->slot = trib_env_mono_ns(app->env) / SLOT_NS;
+        module->deals = trib_control_find(app->control, TRIB_STR("streams"));
+        trib_tenant_unref(module->deals); /* nobody can delete it */
         trib_map_init(&module->entries, TRIB_MAP_BORROW_KEYS, seed);
         trib_map_init(&module->tenants, TRIB_MAP_BORROW_KEYS, seed);
         for (size_t i = 0; i < SLOTS; i++) trib_list_init(&module->slots[i]);
+        module->checked = durable_checked_new(app->env);
         module->lock = trib_mutex_new(app->env);
     }
-    if (!fine || !module->lock || !trib_app_add_ticker(app, tick, module)) {
+    if (!fine || !module->lock || !module->checked || !module->deals || !trib_app_add_ticker(app, tick, module)) {
         durable_live_stop(module);
         return trib_error_set(err, TRIB_NOMEM, NULL);
     }
@@ -142,9 +148,18 @@ void durable_live_stop(void *state) {
     durable_module *module = state;
     if (!module) return;
     if (module->lock) trib_mutex_free(module->app->env, module->lock);
+    durable_checked_free(module->checked);
     trib_map_deinit(&module->entries);
     trib_map_deinit(&module->tenants);
     free(module);
+}
+
+durable_checked *durable_module_checked(const durable_module *module) {
+    return module->checked;
+}
+
+trib_tenant *durable_module_deals(const durable_module *module) {
+    return module->deals;
 }
 
 /* ---- coming and going ---- */

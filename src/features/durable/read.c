@@ -33,28 +33,31 @@ static trib_code begin_at(const durable_ask *ask, const durable_stream *s, uint6
                           "here before");
 }
 
+trib_code durable_read_begin(durable_ask *ask, const durable_stream *s, uint64_t *ret_from, trib_error *err) {
+    memcpy(ask->type, s->type.ptr, s->type.len);
+    ask->type[s->type.len] = '\0';
+    ask->json_mode = s->json;
+    ask->text_mode = durable_media_is_text(s->type);
+    ask->tail = s->tail;
+    ask->closed = s->closed;
+    if (!ask->head.is_head) return begin_at(ask, s, ret_from, err);
+    describe_head(ask, s);
+    *ret_from = s->tail;
+    return TRIB_OK;
+}
+
 trib_code durable_read(durable_ask *ask, trib_error *err) {
     durable_stream s;
     uint64_t from = 0;
     trib_code code = durable_open(ask, ask->head.path, &s, err);
-    if (code != TRIB_OK) return code;
-    memcpy(ask->type, s.type.ptr, s.type.len);
-    ask->type[s.type.len] = '\0';
-    if (ask->head.is_head) {
-        describe_head(ask, &s);
-        return code;
-    }
-    ask->json_mode = s.json;
-    ask->text_mode = durable_media_is_text(s.type);
+    if (code == TRIB_OK) code = durable_read_begin(ask, &s, &from, err);
+    if (code != TRIB_OK || ask->head.is_head) return code;
     if (s.ttl_s >= 0 && ask->now_ms - s.touched_ms > s.ttl_s * 1000 / 16) ask->touch_id = s.id;
-    code = begin_at(ask, &s, &from, err);
     size_t limit = ask->head.live == DURABLE_LIVE_SSE ? DURABLE_SSE_READ_BYTES : DURABLE_READ_BYTES;
     uint64_t end = from;
-    if (code == TRIB_OK && from < s.tail) code = durable_pieces_read(ask, &s, from, limit, &end, err);
+    if (from < s.tail) code = durable_pieces_read(ask, &s, from, limit, &end, err);
     if (code != TRIB_OK) return code;
     ask->position = end;
-    ask->tail = s.tail;
-    ask->closed = s.closed;
     if (!ask->streaming) durable_answer_describe(ask, &s, from);
     return code;
 }

@@ -27,7 +27,9 @@ static void handle_read(trib_http_request *http) {
     trib_error err;
     durable_head head = {0};
     if (durable_head_read(http, &head, &err) != TRIB_OK) durable_refuse(http, &err);
-    else durable_ask_start(http, DURABLE_READ, &head, durable_read);
+    else
+        durable_ask_start(http, DURABLE_READ, &head,
+                          durable_path_is_deal(head.path) ? durable_read_deal : durable_read);
 }
 
 static const trib_route routes[] = {

@@ -63,13 +63,57 @@ static trib_code ask_integer(durable_ask *ask, const char *sql, const trib_arg *
     return trib_stmt_run(ask->handle, sql, args, count, take_integer, ret, err);
 }
 
+/* The row of sqlite_schema is one that `tables` makes. SQLite keeps the text from the name on. */
+static bool is_ours(trib_str name, trib_str sql) {
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        static const char words[] = " IF NOT EXISTS ";
+        trib_str kind = trib_str_c(tables[i]), rest = kind;
+        while (!trib_str_starts(rest, trib_str_c(words))) rest = trib_str_sub(rest, 1, rest.len);
+        kind.len -= rest.len;
+        rest = trib_str_sub(rest, sizeof words - 1, rest.len);
+        if (!trib_str_starts(rest, name)) continue;
+        if (sql.len == kind.len + 1 + rest.len && trib_str_starts(sql, kind) && trib_str_ends(sql, rest)) return true;
+    }
+    return false;
+}
+
+static trib_code take_object(void *ctx, const trib_stmt *stmt, trib_error *err) {
+    size_t *count = ctx;
+    trib_value sql = trib_stmt_col_value(stmt, 1);
+    if (sql.type == TRIB_VALUE_NULL) return TRIB_OK; /* the index of a UNIQUE */
+    if (!is_ours(trib_stmt_col_value(stmt, 0).bytes, sql.bytes))
+        return trib_error_set(err, TRIB_INTERNAL,
+                              "the database came with tables or triggers of its own under names that begin with "
+                              "_trib_ds_; import it without them");
+    ++*count;
+    return TRIB_OK;
+}
+
+/* A database that was imported may hold anything under these names, and what we run on them no policy holds back. */
+trib_code durable_tables_check(durable_ask *ask, trib_error *err) {
+    int64_t version;
+    size_t count = 0;
+    trib_str id = trib_str_c(ask->http->tenant->id);
+    trib_code code = ask_integer(ask, "PRAGMA schema_version", NULL, 0, &version, err);
+    if (code != TRIB_OK || durable_checked_get(durable_module_checked(ask->module), id, version, &ask->has_tables))
+        return code;
+    code = trib_stmt_run(ask->handle,
+                         "SELECT name, sql FROM sqlite_schema WHERE lower(substr(name, 1, 9)) = '_trib_ds_' OR "
+                         "lower(substr(tbl_name, 1, 9)) = '_trib_ds_'",
+                         NULL, 0, take_object, &count, err);
+    if (code != TRIB_OK) return code;
+    ask->has_tables = count == sizeof tables / sizeof *tables;
+    if (count > 0 && !ask->has_tables)
+        return trib_error_set(err, TRIB_INTERNAL, "the tables of the durable streams are not complete");
+    durable_checked_set(durable_module_checked(ask->module), id, version, ask->has_tables);
+    return code;
+}
+
 trib_code durable_tables_make(durable_ask *ask, trib_error *err) {
-    int64_t there;
-    trib_code code =
-        ask_integer(ask, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = '_trib_ds_producer'", NULL,
-                    0, &there, err);
-    for (size_t i = 0; code == TRIB_OK && !there && i < sizeof tables / sizeof *tables; i++)
+    trib_code code = TRIB_OK;
+    for (size_t i = 0; code == TRIB_OK && !ask->has_tables && i < sizeof tables / sizeof *tables; i++)
         code = run(ask, tables[i], NULL, 0, err);
+    ask->has_tables = code == TRIB_OK;
     return code;
 }
 
@@ -125,26 +169,14 @@ static trib_code has_forks(durable_ask *ask, int64_t id, bool *ret, trib_error *
     return code;
 }
 
-/* A tenant without a stream has no tables. */
-static trib_code explain(durable_ask *ask, trib_code code, trib_error *err) {
-    int64_t there;
-    trib_error why;
-    if (code != TRIB_SQL_INPUT_ERROR && code != TRIB_SQL_ERROR) return code;
-    trib_code seen =
-        ask_integer(ask, "SELECT count(*) FROM sqlite_schema WHERE name = '_trib_ds_stream'", NULL, 0, &there, &why);
-    return seen == TRIB_OK && there == 0 ? TRIB_OK
-                                         : trib_error_set(err, TRIB_INTERNAL,
-                                                          "the tables of the durable "
-                                                          "streams are not as expected");
-}
-
 trib_code durable_load(durable_ask *ask, trib_str path, durable_stream *ret, trib_error *err) {
     trib_arg arg = text(path);
     *ret = (durable_stream){0};
     taking t = {&ask->arena, ret};
+    if (!ask->has_tables) return TRIB_OK;
     trib_code code = trib_stmt_run(ask->handle, "SELECT " COLUMNS " FROM _trib_ds_stream WHERE path = ?1", &arg, 1,
                                    take_stream, &t, err);
-    if (code != TRIB_OK) return explain(ask, code, err);
+    if (code != TRIB_OK) return code;
     if (!ret->exists || ret->gone || ret->dies_ms < 0 || ret->dies_ms > ask->now_ms) return code;
     /* its time is over: the next PUT removes it, unless forks need it */
     code = has_forks(ask, ret->id, &ret->gone, err);

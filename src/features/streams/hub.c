@@ -372,7 +372,7 @@ trib_code streams_hub_add(streams_hub *hub, streams_tail *tail, trib_error *err)
         forget_topic(hub, topic);
     }
     unlock(hub);
-    if (code != TRIB_OK) return code;
+    if (code != TRIB_OK || !here) return code;
     tail->lane = lane;
     tail->topic = here;
     tail->shown_no = lane->shown_no;

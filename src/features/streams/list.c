@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GET /api/streams: the streams of who asks, by id, filtered by type and status. Those whose events came by SQL are
+/* GET /api/streams: the streams of who asks, by id, filtered by type, status and opcode; of any tenant for who may see
+ * all. Those whose events came by SQL are
  * brought up to date first, some at a time. */
 #include <string.h>
 
+#include "core/control.h"
 #include "features/streams/streams_int.h"
 
 typedef struct list {
     trib_str type, status, after;
+    trib_str tenant_id; /* whose streams; empty: all */
+    bool has_opcode;
+    int64_t opcode;
 } list;
 
 typedef struct names {
@@ -69,15 +74,16 @@ static trib_code take_stream(void *ctx, const trib_stmt *stmt, trib_error *err) 
     return TRIB_OK;
 }
 
-static const char all_sql[] =
-    "SELECT streamId, type, status, version, version - base_version, opened_ms, closed_ms FROM _trib_stream "
-    "WHERE deleted_ms IS NULL AND streamId > ?1 AND (?2 IS NULL OR type = ?2) AND (?3 IS NULL OR status = ?3) "
-    "ORDER BY streamId LIMIT ?4";
+#define FILTERS                                                                                                        \
+    " AND deleted_ms IS NULL AND (?2 IS NULL OR type = ?2) AND (?3 IS NULL OR status = ?3) AND (?6 IS NULL OR EXISTS " \
+    "(SELECT 1 FROM events e WHERE e.streamId = s.streamId AND e.opcode = ?6)) "
+
+static const char all_sql[] = "SELECT streamId, type, status, version, version - base_version, opened_ms, closed_ms "
+                              "FROM _trib_stream s WHERE streamId > ?1" FILTERS "ORDER BY streamId LIMIT ?4";
 static const char own_sql[] =
     "SELECT DISTINCT s.streamId, type, status, version, version - base_version, opened_ms, closed_ms "
     "FROM _trib_member m JOIN _trib_stream s ON s.streamId = m.streamId "
-    "WHERE m.tenant = ?5 AND deleted_ms IS NULL AND m.streamId > ?1 AND (?2 IS NULL OR type = ?2) "
-    "AND (?3 IS NULL OR status = ?3) ORDER BY m.streamId LIMIT ?4";
+    "WHERE m.tenant = ?5 AND m.streamId > ?1" FILTERS "ORDER BY m.streamId LIMIT ?4";
 
 static trib_code read_list(streams_ask *ask, trib_error *err) {
     const list *l = ask->own;
@@ -86,15 +92,17 @@ static trib_code read_list(streams_ask *ask, trib_error *err) {
     if (code != TRIB_OK) return code;
     list_rows rows = {.w = &w, .limit = ask->limit};
     trib_buf_init(&rows.last, STREAMS_ANSWER_MAX_BYTES);
-    trib_arg args[] = {trib_stream_text(l->after.ptr ? l->after : TRIB_STR("")), trib_stream_text(l->type),
-                       trib_stream_text(l->status), trib_stream_integer((int64_t)ask->limit + 1),
-                       trib_stream_text(ask->txn.tenant_id)};
+    trib_arg args[] = {trib_stream_text(l->after.ptr ? l->after : TRIB_STR("")),
+                       trib_stream_text(l->type),
+                       trib_stream_text(l->status),
+                       trib_stream_integer((int64_t)ask->limit + 1),
+                       trib_stream_text(l->tenant_id),
+                       l->has_opcode ? trib_stream_integer(l->opcode) : trib_stream_text((trib_str){0})};
     trib_jw_init(&w, &ask->out);
     trib_jw_object_begin(&w);
     trib_jw_key_c(&w, "streams");
     trib_jw_array_begin(&w);
-    bool own = ask->txn.tenant_id.len > 0;
-    code = trib_stmt_run(ask->txn.handle, own ? own_sql : all_sql, args, own ? 5 : 4, take_stream, &rows, err);
+    code = trib_stmt_run(ask->txn.handle, l->tenant_id.len > 0 ? own_sql : all_sql, args, 6, take_stream, &rows, err);
     trib_jw_array_end(&w);
     trib_jw_key_c(&w, "next");
     if (rows.count > rows.limit) trib_jw_str(&w, trib_buf_str(&rows.last));
@@ -102,6 +110,31 @@ static trib_code read_list(streams_ask *ask, trib_error *err) {
     trib_jw_object_end(&w);
     trib_buf_deinit(&rows.last);
     return code;
+}
+
+static trib_code parse_opcode(const trib_query *query, list *l, trib_error *err) {
+    const trib_str *opcode = trib_query_get(query, "opcode");
+    l->has_opcode = opcode != NULL;
+    if (!opcode || trib_str_i64(*opcode, &l->opcode)) return TRIB_OK;
+    return trib_error_set(err, TRIB_BAD_REQUEST, "\"opcode\" must be a number");
+}
+
+/* Who names a tenant sees that tenant's streams; who names `streams` all, or those of ?tenant=. */
+static trib_code find_tenant(streams_ask *ask, const trib_query *query, list *l, trib_error *err) {
+    const trib_str *name = trib_query_get(query, "tenant");
+    l->tenant_id = ask->txn.tenant_id;
+    if (!name) return TRIB_OK;
+    if (ask->txn.tenant_id.len > 0)
+        return trib_error_set(
+            err, TRIB_FORBIDDEN,
+            "\"tenant\" is for who may see all streams, by the database streams; a tenant sees its own");
+    trib_tenant *tenant = trib_control_find(ask->http->app->control, *name);
+    if (!tenant)
+        return trib_error_set(err, TRIB_TENANT_NOT_FOUND, "there is no tenant \"%.*s\"",
+                              TRIB_STR_ARG(trib_str_sub(*name, 0, TRIB_TENANT_NAME_BYTES)));
+    l->tenant_id = trib_arena_dup(ask->http->arena, trib_str_c(tenant->id));
+    trib_tenant_unref(tenant);
+    return l->tenant_id.ptr ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
 }
 
 void streams_handle_list(trib_http_request *http) {
@@ -120,6 +153,8 @@ void streams_handle_list(trib_http_request *http) {
         if (status) l->status = *status;
         if (after) l->after = *after;
         code = streams_ask_limit(ask, &query, &err);
+        if (code == TRIB_OK) code = parse_opcode(&query, l, &err);
+        if (code == TRIB_OK) code = find_tenant(ask, &query, l, &err);
     }
     if (code != TRIB_OK) {
         streams_ask_refuse(ask, &err);

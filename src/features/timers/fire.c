@@ -55,9 +55,9 @@ static trib_code load(timers_module *m, trib_stream_txn *one, trib_str id, trib_
 
 /* Failures that are the stream's own and will be there the next time, too. */
 static bool is_refusal(trib_code code) {
-    static const trib_code refusals[] = {TRIB_BAD_TRANSITION,   TRIB_BAD_EVENT,          TRIB_STREAM_CLOSED,
-                                         TRIB_VERSION_CONFLICT, TRIB_FORBIDDEN,          TRIB_SQL_ERROR,
-                                         TRIB_BAD_REQUEST,      TRIB_RESPONSE_TOO_LARGE, TRIB_INTERNAL};
+    static const trib_code refusals[] = {
+        TRIB_BAD_TRANSITION, TRIB_BAD_EVENT,   TRIB_STREAM_CLOSED,      TRIB_VERSION_CONFLICT, TRIB_FORBIDDEN,
+        TRIB_SQL_ERROR,      TRIB_BAD_REQUEST, TRIB_RESPONSE_TOO_LARGE, TRIB_INTERNAL,         TRIB_CHAIN_BROKEN};
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
         if (code == refusals[i]) return true;
     return false;
@@ -192,14 +192,19 @@ static trib_code find_due(timers_module *m, due_rows *ret, trib_error *err) {
                          args, 2, take_due, ret, err);
 }
 
-static trib_code count_due(timers_module *m, trib_error *err) {
-    int64_t left = 0;
+/* How many are left, and when the next one is due. */
+static trib_code look_ahead(timers_module *m, trib_error *err) {
+    int64_t left = 0, next_ms = 0;
     trib_arg args[] = {trib_stream_integer(m->now_ms), trib_stream_integer(TIMERS_DUE_COUNTED)};
     trib_code code = trib_stmt_run(m->txn.handle,
                                    "SELECT count(*) FROM (SELECT 1 FROM _trib_timer WHERE fired_ms IS NULL "
                                    "AND due_ms <= ?1 LIMIT ?2)",
                                    args, 2, take_integer, &left, err);
+    if (code == TRIB_OK)
+        code = trib_stmt_run(m->txn.handle, "SELECT min(due_ms) FROM _trib_timer WHERE fired_ms IS NULL", NULL, 0,
+                             take_integer, &next_ms, err);
     m->round.due_left = (uint64_t)left;
+    m->round.next_ms = next_ms ? next_ms : INT64_MAX;
     return code;
 }
 
@@ -210,14 +215,15 @@ trib_code timers_fire_round(void *module, trib_error *err) {
     m->round = (timers_round){0};
     trib_code code = find_unfolded(m, &unfolded, err);
     if (code == TRIB_OK) code = find_due(m, &due, err);
-    if (code != TRIB_OK || unfolded.count + due.count == 0) return code;
+    if (code == TRIB_OK && unfolded.count + due.count == 0) return look_ahead(m, err);
+    if (code != TRIB_OK) return code;
     if (!m->txn.writes) {
         m->txn.writes = true;
         return TRIB_AGAIN;
     }
     for (size_t i = 0; code == TRIB_OK && i < unfolded.count; i++) code = fold_one(m, unfolded.rows[i], err);
     for (size_t i = 0; code == TRIB_OK && i < due.count; i++) code = fire_one(m, &due.rows[i], err);
-    if (code == TRIB_OK) code = count_due(m, err);
+    if (code == TRIB_OK) code = look_ahead(m, err);
     m->round.more = unfolded.count == TIMERS_FOLD_MAX || m->round.due_left > 0;
     return code;
 }

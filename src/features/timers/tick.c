@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When timers are looked at: a job on `streams` every TIMERS_POLL_MS, at once again while there is more to do.
+/* When timers are looked at: by a job on `streams`, when the streams have changed or the next timer is due, but for
+ * TIMERS_POLL_MS between two; at once again while there is more to do. An idle server does nothing.
  *
  * Timers go by the wall clock, since they must survive a restart. A clock that goes back delays them; one that jumps
  * ahead must stay there for TIMERS_GRACE_MS first. Nothing fires twice either way. */
@@ -31,8 +32,11 @@ static void finished(trib_db_job *job) {
     m->under_way = false;
     trib_arena_deinit(&m->arena);
     trib_arena_deinit(&m->one);
-    if (job->code != TRIB_OK) wait_ms = TIMERS_RETRY_MS;
-    else {
+    if (job->code != TRIB_OK || m->round.more) atomic_store(&m->news, true);
+    if (job->code != TRIB_OK) {
+        wait_ms = TIMERS_RETRY_MS;
+    } else {
+        m->next_ms = m->round.next_ms;
         count(m->fired, m->round.fired);
         count(m->refused, m->round.refused);
         count(m->unknown, m->round.unknown);
@@ -58,9 +62,11 @@ static void submit(timers_module *m) {
     m->job.finished = finished;
     m->job.job.home = trib_control_take_home(control);
     m->under_way = true;
+    atomic_store(&m->news, false);
     if (trib_db_job_submit(&m->job, NULL) == TRIB_OK) return;
     trib_control_give_home(control);
     m->under_way = false;
+    atomic_store(&m->news, true);
     m->not_before_ns = trib_env_mono_ns(m->app->env) + (int64_t)TIMERS_RETRY_MS * 1000000;
 }
 
@@ -84,11 +90,18 @@ void timers_tick(void *module) {
     int64_t now_ns = trib_env_mono_ns(m->app->env), now_ms = trib_env_wall_ms(m->app->env);
     bool believed = look_at_clock(m, now_ns, now_ms);
     if (!believed || m->under_way || now_ns < m->not_before_ns || atomic_load(&m->app->draining)) return;
+    if (!atomic_load(&m->news) && now_ms < m->next_ms && now_ns < m->look_ns) return;
+    m->look_ns = now_ns + (int64_t)TIMERS_LOOK_MS * 1000000;
     m->now_ms = now_ms;
     submit(m);
 }
 
 /* ---- the module ---- */
+
+/* A commit of `streams` is durable; on a sync thread. */
+static void heard(void *ctx) {
+    atomic_store(&((timers_module *)ctx)->news, true);
+}
 
 static double read_due(void *ctx) {
     return (double)atomic_load(&((timers_module *)ctx)->due);
@@ -111,6 +124,7 @@ static void add_metrics(timers_module *m) {
 static void stop(void *state) {
     timers_module *m = state;
     if (!m) return;
+    trib_commits_remove(&m->app->commits, m);
     if (m->app->stream_timers == &m->timers) m->app->stream_timers = NULL;
     free(m);
 }
@@ -125,9 +139,10 @@ static trib_code start(trib_app *app, void **ret_state, trib_error *err) {
                                : trib_error_set(err, TRIB_INTERNAL, "the registry has no database for streams");
     if (code == TRIB_OK) {
         app->stream_timers = &m->timers;
+        atomic_store(&m->news, true);
         add_metrics(m);
-        if (!trib_app_add_ticker(app, timers_tick, m))
-            code = trib_error_set(err, TRIB_INTERNAL, "there are more tickers than TRIB_APP_TICKERS_MAX");
+        if (!trib_commits_add(&app->commits, m->tenant->id, heard, m) || !trib_app_add_ticker(app, timers_tick, m))
+            code = trib_error_set(err, TRIB_INTERNAL, "there are more modules that listen than there is room for");
     }
     if (code != TRIB_OK) {
         stop(m);

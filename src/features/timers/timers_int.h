@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Private to features/timers.
  *
- *   tick.c: every TIMERS_POLL_MS a job on `streams`      fire.c: what it does in its transaction
+ *   tick.c: a job on `streams`, when it is time        fire.c: what it does in its transaction
  *           (the tick's thread)                                  (a worker) */
 #ifndef TRIB_FEATURES_TIMERS_TIMERS_INT_H
 #define TRIB_FEATURES_TIMERS_TIMERS_INT_H
@@ -14,7 +14,8 @@
 #include "features/timers/timers.h"
 
 enum {
-    TIMERS_POLL_MS = 500,         /* how late a timer may be; an idle server asks as often */
+    TIMERS_POLL_MS = 500,         /* between two looks while the streams change: how late a timer may be */
+    TIMERS_LOOK_MS = 60 * 1000,   /* and while they do not */
     TIMERS_RETRY_MS = 2000,       /* after a failure of the database */
     TIMERS_FIRE_MAX = 16,         /* of one transaction, which keeps the turn that all deals share */
     TIMERS_FOLD_MAX = 32,         /* streams that came by SQL, of one transaction */
@@ -28,7 +29,8 @@ enum {
 typedef struct timers_round {
     uint32_t folded, fired, refused, unknown; /* unknown: actions that no module knows */
     uint64_t due_left;
-    bool more; /* there was more to do than one transaction does */
+    int64_t next_ms; /* when the next one is due */
+    bool more;       /* there was more to do than one transaction does */
 } timers_round;
 
 /* One for the process. */
@@ -38,10 +40,12 @@ typedef struct timers_module {
     trib_stream_timers timers;
     struct trib_counter *fired, *refused, *unknown, *folded;
     _Atomic uint64_t due; /* of the last round */
+    _Atomic bool news;    /* the streams have changed since the last round began */
 
     /* the tick's */
     bool under_way;
-    int64_t not_before_ns;
+    int64_t not_before_ns, look_ns;
+    int64_t next_ms;                    /* when the next timer is due, as of the last round */
     int64_t last_wall_ms, last_mono_ns; /* of the last tick; 0: none yet */
     int64_t grace_until_ns;             /* the clock has jumped ahead: nothing fires before */
 

@@ -25,6 +25,21 @@ static void an_event_waits_for_the_one_before_it_in_its_stream_and_for_no_other(
     assert_string_equal(claim("s", 10), " 6");
 }
 
+static void one_by_one_each_comes_once_in_the_order_of_the_log(void **state) {
+    (void)state;
+    char want[8];
+    put("s", "{}");
+    events("a", 1);
+    events("b", 1);
+    events("a", 2);
+    for (int i = 1; i <= 4; i++) {
+        snprintf(want, sizeof want, " %d", i);
+        assert_string_equal(claim("s", 1), want);
+        settle_lease(consumers_handle_ack, "s", first_lease(), "");
+    }
+    assert_string_equal(claim("s", 1), "");
+}
+
 static void a_lease_that_is_over_acknowledges_nothing(void **state) {
     (void)state;
     char late[64];
@@ -183,6 +198,7 @@ static void a_claim_that_finds_nothing_writes_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         CONSUMERS_TEST(an_event_waits_for_the_one_before_it_in_its_stream_and_for_no_other),
+        CONSUMERS_TEST(one_by_one_each_comes_once_in_the_order_of_the_log),
         CONSUMERS_TEST(a_lease_that_is_over_acknowledges_nothing),
         CONSUMERS_TEST(what_was_claimed_and_acknowledged_outlives_a_restart),
         CONSUMERS_TEST(after_all_tries_it_is_parked_and_the_stream_goes_on),

@@ -168,6 +168,25 @@ static void a_deleted_webhook_sends_nothing_more(void **state) {
     assert_true(consumers_hooks_is_empty(module->hooks));
 }
 
+static void a_tenant_that_is_deleted_is_sent_nothing_and_one_that_is_renamed_is(void **state) {
+    (void)state;
+    static const char body[] = "{\"webhook\":{\"url\":\"http://127.0.0.1/h\"}}";
+    trib_control_op rename = {.type = TRIB_CONTROL_RENAME, .new_name = TRIB_STR("alice")};
+    assert_int_equal(app_test_change(&t, TRIB_CONTROL_CREATE, "ali", NULL), TRIB_OK);
+    assert_int_equal(app_test_change(&t, TRIB_CONTROL_CREATE, "bob", NULL), TRIB_OK);
+    ask_as("ali", consumers_handle_put, "h", body);
+    ask_as("bob", consumers_handle_put, "h", body);
+    assert_int_equal(app_test_change(&t, TRIB_CONTROL_DELETE, "bob", NULL), TRIB_OK);
+    assert_int_equal(app_test_run(&t, &rename, "ali", NULL), TRIB_OK);
+    sql("INSERT INTO events VALUES ('y', 'o-1', 501, 'o-1', NULL, 5, "
+        "'{\"customer\":\"alice\",\"restaurant\":\"bob\",\"items\":[{\"qty\":1,\"price\":5}]}', '2026')");
+    tick_until("SELECT count(*) FROM _trib_sub s JOIN _trib_cursor c ON c.sub = s.id WHERE owner_name = 'ali' AND "
+               "pos = 1 AND ok_ms IS NOT NULL",
+               1);
+    for (int i = 0; i < 50; i++) trib_app_tick(&t.app);
+    assert_string_equal(got, " 1");
+}
+
 static void waits_grow_and_have_chance_in_them(void **state) {
     (void)state;
     int64_t last = 0;
@@ -192,6 +211,7 @@ int main(void) {
         TEST(without_success_for_days_it_is_given_up),
         TEST(what_was_in_hand_when_the_server_ended_is_sent_again),
         TEST(a_deleted_webhook_sends_nothing_more),
+        TEST(a_tenant_that_is_deleted_is_sent_nothing_and_one_that_is_renamed_is),
         TEST(waits_grow_and_have_chance_in_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

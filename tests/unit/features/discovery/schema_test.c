@@ -124,7 +124,9 @@ static void tables_of_an_application_are_taken_over(void **state) {
     assert_string_equal(found("ali"), "w/a");
     assert_string_equal(rows("discovery", "SELECT own, payload FROM nodes"), "mine,-");
     assert_string_equal(rows("discovery", "SELECT id, nodeType FROM nearest(1, 2)"), "p,driver");
+    app_test_stop(&t);
     trib_discovery_module.stop(module);
+    assert_int_equal(app_test_start(&t, false, NULL), TRIB_OK);
     assert_int_equal(trib_discovery_module.start(&t.app, &module, NULL), TRIB_OK); /* changes nothing */
     expect_whole();
 }

@@ -171,11 +171,11 @@ static void a_long_message_is_decoded_elsewhere_and_what_is_behind_it_waits(void
 
 static void a_message_at_the_bound_is_decoded_at_once(void **state) {
     (void)state;
-    char *text = long_execute(2, 60000);
+    char *text = long_execute(2, 8000);
     greet(HRANA3);
     ws_test_say(&w, text);
     assert_true(w.reading);
-    hears("\"60000\"");
+    hears("\"8000\"");
     ws_test_leave(&w);
     free(text);
 }

@@ -106,6 +106,7 @@ static void pass_ms(int64_t ms) {
 /* Rounds until there is nothing left to do. */
 static void tick(void) {
     m->not_before_ns = 0;
+    atomic_store(&m->news, true); /* a commit is told of a moment after it is answered */
     do {
         trib_app_tick(&t.app);
         if (m->under_way) usleep(500);
@@ -251,6 +252,24 @@ static void a_deleted_stream_fires_nothing(void **state) {
     assert_string_equal(look("SELECT count(*) FROM _trib_timer"), "0");
 }
 
+static void an_idle_server_asks_nothing_until_the_next_timer_is_due(void **state) {
+    (void)state;
+    place("o");
+    tick();
+    tick(); /* what it wrote itself */
+    int64_t at_ns = m->look_ns;
+    pass_ms(TIMERS_POLL_MS * 2);
+    usleep(50000); /* a commit that is told of late */
+    atomic_store(&m->news, false);
+    trib_app_tick(&t.app);
+    assert_false(m->under_way);
+    assert_int_equal(m->look_ns, at_ns);
+    pass_ms(TIMERS_LOOK_MS);
+    trib_app_tick(&t.app);
+    assert_true(m->under_way);
+    tick();
+}
+
 static void more_are_due_than_one_round_takes(void **state) {
     (void)state;
     char id[16];
@@ -278,6 +297,7 @@ int main(void) {
         TEST(a_timer_that_its_stream_refuses_is_marked_and_others_go_on),
         TEST(an_action_calls_whoever_offers_it),
         TEST(a_deleted_stream_fires_nothing),
+        TEST(an_idle_server_asks_nothing_until_the_next_timer_is_due),
         TEST(more_are_due_than_one_round_takes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
