@@ -194,6 +194,11 @@ size_t trib_f64_format(double value, char out[TRIB_F64_BYTES]) {
         *at++ = '-';
         value = -value;
     }
+    if (!isfinite(value)) { /* SQL has them: 9e999 */
+        trib_str name = isnan(value) ? TRIB_STR("NaN") : TRIB_STR("Infinity");
+        memcpy(at, name.ptr, name.len);
+        return (size_t)(at - out) + name.len;
+    }
     if (value < 9007199254740992.0 && value == (double)(uint64_t)value) {
         at += put_u64(at, (uint64_t)value);
         return (size_t)(at - out);

@@ -15,7 +15,7 @@ bool trib_f64_parse(trib_str token, double *ret);
 
 /* Enough for the longest text of a double: sign, 17 digits, point, five zeros or an exponent. */
 enum { TRIB_F64_BYTES = 32 };
-/* The shortest digits that read back as `value` (finite), laid out as JavaScript does: 46, 0.1, 1e+21, -0.0 as 0.
+/* The shortest digits that read back as `value`, laid out as JavaScript does: 46, 0.1, 1e+21, -0.0 as 0, Infinity, NaN.
  * Returns the length; no NUL. */
 size_t trib_f64_format(double value, char out[TRIB_F64_BYTES]);
 

@@ -34,6 +34,10 @@ extern const trib_cli_command trib_cmd_stream_state;
 extern const trib_cli_command trib_cmd_stream_verify;
 extern const trib_cli_command trib_cmd_stream_types;
 extern const trib_cli_command trib_cmd_stream_check;
+extern const trib_cli_command trib_cmd_stream_archive;
+extern const trib_cli_command trib_cmd_stream_restore;
+extern const trib_cli_command trib_cmd_archive_status;
+extern const trib_cli_command trib_cmd_archive_verify;
 extern const trib_cli_command trib_cmd_config_show;
 extern const trib_cli_command trib_cmd_version;
 extern const trib_cli_command trib_cmd_help;
@@ -72,6 +76,10 @@ const trib_cli_command *const trib_cli_commands[] = {
     &trib_cmd_stream_verify,
     &trib_cmd_stream_types,
     &trib_cmd_stream_check,
+    &trib_cmd_stream_archive,
+    &trib_cmd_stream_restore,
+    &trib_cmd_archive_status,
+    &trib_cmd_archive_verify,
     &trib_cmd_config_show,
     &trib_cmd_completion,
     &trib_cmd_version,

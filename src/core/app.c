@@ -2,6 +2,7 @@
 /* Starts and stops the parts of the running server in order; see app.h. */
 #include "core/app.h"
 
+#include "core/archive.h"
 #include "core/auth.h"
 #include "core/commands.h"
 #include "core/control.h"
@@ -74,6 +75,7 @@ trib_code trib_app_start(trib_app *app, trib_error *err) {
 }
 
 void trib_app_stop(trib_app *app) {
+    trib_archive_stop(app->archive); /* its threads wait for jobs of the workers */
     trib_workers_stop(app->workers);
     trib_motion_writer_flush(app->motion_writer);
     trib_sessions_free(app->sessions);

@@ -8,6 +8,7 @@
 
 #include "base/env.h"
 #include "base/log.h"
+#include "base/objects.h"
 #include "core/commits.h"
 #include "core/http.h"
 #include "core/job.h"
@@ -20,6 +21,7 @@ typedef struct trib_control trib_control;   /* control.h: tenants, keys */
 typedef struct trib_auth trib_auth;         /* auth.h: who is asking, and for which tenant */
 typedef struct trib_sessions trib_sessions; /* session.h: batons */
 typedef struct trib_scrub trib_scrub;       /* scrub.h: reads and checks databases */
+typedef struct trib_archive trib_archive;   /* archive.h: streams that have ended, in objects */
 typedef struct trib_commands trib_commands; /* commands.h: changes of several databases at once */
 typedef struct trib_outbox trib_outbox;     /* outbox.h: which tenants may have something for discovery */
 typedef struct trib_motion trib_motion;     /* motion.h: who is where now */
@@ -44,8 +46,9 @@ typedef struct trib_settings {
     uint64_t max_import_bytes;   /* of one imported file; 0: no limit but the disk's */
     const char *base_vfs;        /* tests: a simulated disk (store.h); NULL: the system's */
     const struct trib_disk *disk;
-    uint32_t max_batch_steps; /* 0: the protocol's own, TRIB_HRANA_STEPS_MAX */
-    bool webhook_private;     /* webhooks may go to http:// and to private addresses */
+    uint32_t max_batch_steps;  /* 0: the protocol's own, TRIB_HRANA_STEPS_MAX */
+    uint32_t archive_after_ms; /* streams that have ended for so long are archived; 0: only when asked */
+    bool webhook_private;      /* webhooks may go to http:// and to private addresses */
 } trib_settings;
 
 /* What tenants do, in all; per tenant: tenant.h. NULL without metrics. */
@@ -109,6 +112,8 @@ struct trib_app {
     trib_http_ops http;
     trib_ws_ops ws;
     trib_outbound outbound;
+    trib_objects objects;  /* where streams are archived; `put` NULL: nowhere. The server fills it */
+    trib_archive *archive; /* of the module archive; NULL: there is none */
     trib_metrics *metrics; /* never NULL in the server; made before trib_app_start */
     trib_app_counters counters;
     trib_mistakes mistakes;

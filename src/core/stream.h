@@ -59,6 +59,7 @@ typedef struct trib_stream {
     uint64_t version, folded, base_version;
     uint8_t head[TRIB_DEAL_LINK_BYTES], base_head[TRIB_DEAL_LINK_BYTES];
     bool is_closed, is_deleted;
+    bool is_archived; /* its events are in an object (archive.h); it has none here, and `count` is 0 */
     trib_stream_event *events;
     size_t count;
     const trib_deal_type *type;           /* NULL: no type opens with its first event */
@@ -106,10 +107,22 @@ trib_code trib_stream_look(trib_stream_txn *txn, trib_str id, trib_stream *ret, 
 trib_code trib_stream_open(trib_stream_txn *txn, trib_str id, trib_stream *ret, trib_error *err);
 /* Writes type, status and members as of the state. */
 trib_code trib_stream_store_fold(trib_stream_txn *txn, const trib_stream *s, trib_error *err);
+/* Fills type and state from s->events. Errors: NOMEM. */
+trib_code trib_stream_fold(trib_stream_txn *txn, trib_stream *s, trib_error *err);
 /* The object of eight members, as JSON.stringify writes the row that a client gets by SQL. */
 void trib_stream_write_event(trib_json_writer *w, const trib_value values[TRIB_STREAM_COLUMNS]);
 /* A row as the rules see it, by a trusted actor. Errors: none; arena->failed. */
 void trib_stream_deal_event(trib_arena *arena, const trib_value values[TRIB_STREAM_COLUMNS], trib_deal_event *ret);
+
+/* ---- stream_json.c ---- */
+
+/* The array of all of its events. */
+void trib_stream_write_events(const trib_stream *s, trib_buf *out);
+/* The reverse: `events`, with their numbers and links as the chain makes them behind s->base_version, and from those
+ * type, state and count. `id` and base_* are set; at_ms is nobody's business any more. `text` lives as long as the
+ * arena, txn->handle is not looked at. Errors: CHAIN_BROKEN (it does not lead to s->version and s->head), BAD_JSON,
+ * RESPONSE_TOO_LARGE, NOMEM. Thread: any. */
+trib_code trib_stream_read_events(trib_stream_txn *txn, trib_str text, trib_stream *s, trib_error *err);
 
 /* ---- stream_append.c ---- */
 

@@ -45,6 +45,7 @@ static trib_code take_head(void *ctx, const trib_stmt *stmt, trib_error *err) {
     s->count = (size_t)trib_stmt_col_value(stmt, 4).integer;
     s->is_closed = is_set(stmt, 5);
     s->is_deleted = is_set(stmt, 6);
+    s->is_archived = s->count == 0 && !s->is_deleted;
     return TRIB_OK;
 }
 
@@ -100,7 +101,7 @@ static void note_roles(trib_stream *s, const trib_str before[TRIB_DEAL_ROLES_MAX
         if (s->state.role_tenants[i].ptr != before[i].ptr) s->role_ms[i] = at_ms;
 }
 
-static trib_code fold(trib_stream_txn *txn, trib_stream *s, trib_error *err) {
+trib_code trib_stream_fold(trib_stream_txn *txn, trib_stream *s, trib_error *err) {
     trib_str before[TRIB_DEAL_ROLES_MAX];
     trib_deal_event event;
     if (s->count == 0) return TRIB_OK;
@@ -145,7 +146,7 @@ static trib_code load_events(trib_stream_txn *txn, trib_stream *ret, trib_error 
         &arg, 1, take_event, &rows, err);
     if (code == TRIB_OK && rows.at != ret->count)
         code = trib_error_set(err, TRIB_CHAIN_BROKEN, "the stream has fewer events than it says");
-    return code == TRIB_OK ? fold(txn, ret, err) : code;
+    return code == TRIB_OK ? trib_stream_fold(txn, ret, err) : code;
 }
 
 trib_code trib_stream_load(trib_stream_txn *txn, trib_str id, trib_stream *ret, trib_error *err) {

@@ -57,6 +57,17 @@
     X(slow_statement_ms, COUNT, "0", "N", "log statements that run at least as many milliseconds; 0: none", "500")     \
     X(scrub_every, DURATION, "7d", "TIME", "all databases are read and checked as often; 0: only when asked", "30d")   \
     X(scrub_rate, BYTES, "8MiB", "SIZE", "bytes that a scrub reads in a second; 0: as fast as the disk", "32MiB")      \
+    X(archive, STR, "", "FOLDER|s3://BUCKET|off",                                                                      \
+      "where ended streams are archived; empty: the folder archive in data", "s3://my-streams/archive")                \
+    X(archive_after, DURATION, "7d", "TIME", "streams that have ended for this time are archived; 0: only when asked", \
+      "1d")                                                                                                            \
+    X(archive_timeout, DURATION, "60s", "TIME", "for one call of the archive's S3 server, without its bytes", "20s")   \
+    X(archive_s3_endpoint, STR, "", "URL", "of an S3 server, without the bucket; empty: Amazon's of the region",       \
+      "https://s3.example.com")                                                                                        \
+    X(archive_s3_region, STR, "us-east-1", "NAME", "the region that requests are signed for", "eu-central-1")          \
+    X(archive_s3_style, STR, "path", "path|host", "where the bucket's name stands in URLs", "host")                    \
+    X(archive_s3_credentials, STR, "", "FILE", "lines aws_access_key_id, aws_secret_access_key, aws_session_token",    \
+      "/etc/tributary/s3.credentials")                                                                                 \
     X(webhook_private, BOOL, "false", "",                                                                              \
       "webhooks may go to http:// and to private and loopback addresses; for tests", "true")                           \
     X(test_hooks, BOOL, "false", "",                                                                                   \

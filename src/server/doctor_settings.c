@@ -5,7 +5,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "io/env_native.h"
 #include "server/doctor.h"
+#include "server/objects.h"
 #include "server/stream_types.h"
 #include "store/store.h"
 
@@ -64,6 +66,18 @@ static void look_key(trib_doctor *doctor, const char *key, const char *path) {
         trib_doctor_add(doctor, TRIB_DOCTOR_MODE_KEY, "%s = %s has mode %04o", key, path, st.st_mode & 07777);
 }
 
+static void look_archive(trib_doctor *doctor) {
+    const trib_config *c = doctor->config;
+    trib_error err;
+    if (trib_archive_store_check(c, trib_env_native(), &err) != TRIB_OK)
+        trib_doctor_add(doctor, TRIB_DOCTOR_ARCHIVE, "%s", err.message);
+    if (c->archive_s3_endpoint && strncmp(c->archive_s3_endpoint, "http://", 7) == 0)
+        trib_doctor_add(doctor, TRIB_DOCTOR_ARCHIVE,
+                        "archive_s3_endpoint = %s: streams cross the network in the clear; their keys do not",
+                        c->archive_s3_endpoint);
+    look_key(doctor, "archive_s3_credentials", c->archive_s3_credentials);
+}
+
 /* A finding a line of `problems`. */
 static void look_stream_types(trib_doctor *doctor) {
     trib_deal_registry registry;
@@ -90,4 +104,5 @@ void trib_doctor_look_settings(trib_doctor *doctor) {
     look_stream_types(doctor);
     look_key(doctor, "tls_key", doctor->config->tls_key);
     look_key(doctor, "admin_tls_key", doctor->config->admin_tls_key);
+    look_archive(doctor);
 }

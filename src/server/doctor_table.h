@@ -115,6 +115,9 @@
     /* settings */                                                                                                     \
     X(SETTINGS, "settings-contradict", WARNING, false, "limits and times fit together",                                \
       "one of the settings can never take effect, or cuts off what another allows", "change one of the two")           \
+    X(ARCHIVE, "archive-settings", ERROR, false, "the settings of the archive can be used",                            \
+      "the server does not start, or streams stay in the database: it grows, and they are kept once only",             \
+      "correct archive and archive_s3_*: docs/how-to/archive-to-s3.md")                                                \
     X(STREAM_TYPES, "stream-types-wrong", ERROR, false, "the files of stream-types/ can be read and have no mistake",  \
       "the server does not start with them", "`trib stream check FILE` shows each mistake with its line")              \
     X(EXPOSED, "listener-in-the-open", WARNING, false, "a listener that others can reach has TLS",                     \

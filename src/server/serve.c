@@ -23,6 +23,7 @@
 #include "net/server.h"
 #include "server/certs.h"
 #include "server/modules.h"
+#include "server/objects.h"
 #include "server/outbound.h"
 #include "server/server_file.h"
 #include "server/stream_types.h"
@@ -42,6 +43,7 @@ struct trib_serving {
     trib_certs certs;
     char *imported_keys; /* text of auth_jwt_key_file */
     trib_deal_registry stream_types;
+    trib_archive_store archive_store;
     int64_t told_ns; /* when the watchdog last heard from us */
     atomic_bool drained;
     sigset_t signals;
@@ -131,6 +133,7 @@ static void fill_settings(const trib_serve_options *options, trib_settings *sett
         .max_row_bytes = config->max_row,
         .max_import_bytes = config->max_import,
         .max_batch_steps = config->max_batch_steps,
+        .archive_after_ms = config->archive_after,
         .webhook_private = config->webhook_private,
         .test_hooks = config->test_hooks,
     };
@@ -219,6 +222,8 @@ static trib_code start(trib_serving *serving, const trib_serve_options *options,
     app->outbound = trib_outbound_of(config);
     int fds[2];
     trib_code code = trib_metrics_new(&app->metrics, err);
+    if (!code) code = trib_archive_store_open(config, serving->env, &serving->archive_store, err);
+    app->objects = serving->archive_store.objects;
     if (!code) code = take_sockets(serving, fds, err);
     if (!code) code = trib_certs_init(&serving->certs, config, serving->env, &serving->log, app->metrics, err);
     if (!code) code = read_keys(serving, err);
@@ -260,6 +265,7 @@ static void end(trib_serving *serving) {
     trib_metrics_free(serving->app.metrics);
     trib_certs_deinit(&serving->certs);
     trib_deal_registry_deinit(&serving->stream_types);
+    trib_archive_store_close(&serving->archive_store);
     free(serving->imported_keys);
     free(serving);
 }

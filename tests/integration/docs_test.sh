@@ -16,9 +16,9 @@ same() {
 
 # ---- settings ----
 
-"$TRIB" config show | sed 's/^\([a-z_]*\) = \(.*\)$/\1 \2/; s/ ""$/ /' >"$work/settings"
+"$TRIB" config show | sed 's/^\([a-z0-9_]*\) = \(.*\)$/\1 \2/; s/ ""$/ /' >"$work/settings"
 same "reference/config.md has every setting with its default, in order" "$(cat "$work/settings")" \
-    "$(sed -n 's/^| `\([a-z_]*\)` | \(`\([^`]*\)`\)\{0,1\} *|.*/\1 \3/p' "$docs/reference/config.md")"
+    "$(sed -n 's/^| `\([a-z0-9_]*\)` | \(`\([^`]*\)`\)\{0,1\} *|.*/\1 \3/p' "$docs/reference/config.md")"
 for key in $(sed 's/ .*//' "$work/settings"); do
     flag=--$(echo "$key" | tr _ -)
     output=$("$TRIB" serve --help)

@@ -188,7 +188,7 @@ static trib_code finish(streams_ask *ask, const append *a, const trib_stream *s,
 /* A stream that has no events yet has no members: who opens it becomes one by the event. */
 static trib_code load_for_append(streams_ask *ask, trib_stream *ret, trib_error *err) {
     trib_code code = trib_stream_load(&ask->txn, ask->stream_id, ret, err);
-    if (code != TRIB_OK || ret->count == 0) return code;
+    if (code != TRIB_OK || (ret->count == 0 && !ret->is_archived)) return code;
     return trib_stream_admit(&ask->txn, ret, err);
 }
 

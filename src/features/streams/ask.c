@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/auth.h"
 #include "core/tenant.h"
 #include "features/streams/streams_int.h"
 
@@ -24,6 +23,7 @@ static void ask_free(streams_ask *ask) {
 static trib_code body(void *ctx, trib_error *err) {
     streams_ask *ask = ctx;
     trib_buf_clear(&ask->out);
+    ask->is_archived = false;
     trib_code code = ask->body(ask, err);
     return code == TRIB_OK && ask->out.failed ? trib_error_set(err, TRIB_RESPONSE_TOO_LARGE, NULL) : code;
 }
@@ -57,6 +57,12 @@ static void finished(trib_db_job *job) {
         return;
     }
     http->on_cancel = NULL;
+    if (ask->is_archived) streams_ask_fetch(ask);
+    else streams_ask_answer(ask);
+}
+
+void streams_ask_answer(streams_ask *ask) {
+    trib_http_request *http = ask->http;
     trib_http_answer answer = {.status = ask->status,
                                .content_type = ask->out.len ? "application/json" : NULL,
                                .body = &ask->out,

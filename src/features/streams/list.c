@@ -75,14 +75,15 @@ static trib_code take_stream(void *ctx, const trib_stmt *stmt, trib_error *err) 
 }
 
 #define FILTERS                                                                                                        \
-    " AND count > 0 AND (?2 IS NULL OR type = ?2) AND (?3 IS NULL OR status = ?3) AND (?6 IS NULL OR EXISTS "          \
+    " AND deleted_ms IS NULL AND (?2 IS NULL OR type = ?2) AND (?3 IS NULL OR status = ?3) AND (?6 IS NULL OR EXISTS " \
     "(SELECT 1 FROM events e WHERE e.streamId = s.streamId AND e.opcode = ?6)) "
 
-static const char all_sql[] = "SELECT streamId, type, status, version, count, opened_ms, closed_ms "
+static const char all_sql[] = "SELECT streamId, type, status, version, version - base_version, opened_ms, closed_ms "
                               "FROM _trib_stream s WHERE streamId > ?1" FILTERS "ORDER BY streamId LIMIT ?4";
-static const char own_sql[] = "SELECT DISTINCT s.streamId, type, status, version, count, opened_ms, closed_ms "
-                              "FROM _trib_member m JOIN _trib_stream s ON s.streamId = m.streamId "
-                              "WHERE m.tenant = ?5 AND m.streamId > ?1" FILTERS "ORDER BY m.streamId LIMIT ?4";
+static const char own_sql[] =
+    "SELECT DISTINCT s.streamId, type, status, version, version - base_version, opened_ms, closed_ms "
+    "FROM _trib_member m JOIN _trib_stream s ON s.streamId = m.streamId "
+    "WHERE m.tenant = ?5 AND m.streamId > ?1" FILTERS "ORDER BY m.streamId LIMIT ?4";
 
 static trib_code read_list(streams_ask *ask, trib_error *err) {
     const list *l = ask->own;

@@ -126,13 +126,16 @@ static trib_code look(trib_stream_txn *txn, const streams_news_ask *ask, trib_st
 trib_code streams_news_read(trib_stream_txn *txn, const streams_news_ask *ask, streams_news **ret, trib_error *err) {
     trib_stream s;
     trib_code code = look(txn, ask, &s, err);
+    if (code == TRIB_OK && s.is_archived && ask->admit && !ask->from_end && ask->after < s.version)
+        return trib_error_set(err, TRIB_STREAM_CLOSED,
+                              "the stream is archived and cannot be followed; read it as a whole, or in pages");
     streams_news *news = code == TRIB_OK ? news_new(ask->id) : NULL;
     if (code != TRIB_OK) return code;
     if (!news) return trib_error_set(err, TRIB_NOMEM, NULL);
     news->version = s.version;
     news->exists = s.exists;
     news->is_closed = s.is_closed;
-    news->is_deleted = s.exists && s.count == 0;
+    news->is_deleted = s.exists && s.count == 0 && !s.is_archived;
     for (size_t i = 0; i < sizeof s.head; i++) snprintf(news->etag + 2 * i, 3, "%02x", s.head[i]);
     if (!ask->from_end && ask->after < s.version) code = read_events(txn, ask, news, err);
     if (code == TRIB_OK && ask->with_members) code = read_members(txn, ask->id, news, err);

@@ -14,30 +14,35 @@ static bool is_known(const streams_ask *ask) {
     return known.len > 0 && ask->limit == 0 && ask->after == 0 && trib_str_eq(etag, known);
 }
 
+static trib_code show_events(streams_ask *ask, const trib_stream *s, trib_error *err) {
+    trib_json_writer w;
+    uint64_t shown = 0, last = s->version;
+    (void)err;
+    trib_jw_init(&w, &ask->out);
+    trib_jw_array_begin(&w);
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->events[i].seq <= ask->after) continue;
+        if (ask->limit != 0 && shown == ask->limit) {
+            last = shown > 0 ? s->events[i - 1].seq : ask->after;
+            break;
+        }
+        trib_stream_write_event(&w, s->events[i].values);
+        shown++;
+    }
+    if (s->exists) streams_ask_describe(ask, s, last);
+    trib_jw_array_end(&w);
+    return TRIB_OK;
+}
+
 static trib_code read_events(streams_ask *ask, trib_error *err) {
     trib_stream s;
-    trib_json_writer w;
     trib_code code = trib_stream_open(&ask->txn, ask->stream_id, &s, err);
     if (code != TRIB_OK) return code;
     if (s.exists) streams_ask_describe(ask, &s, s.version);
-    if (s.exists && is_known(ask)) {
-        ask->status = 304;
-        return TRIB_OK;
-    }
-    uint64_t shown = 0, last = s.version;
-    trib_jw_init(&w, &ask->out);
-    trib_jw_array_begin(&w);
-    for (size_t i = 0; i < s.count; i++) {
-        if (s.events[i].seq <= ask->after) continue;
-        if (ask->limit != 0 && shown == ask->limit) {
-            last = shown > 0 ? s.events[i - 1].seq : ask->after;
-            break;
-        }
-        trib_stream_write_event(&w, s.events[i].values);
-        shown++;
-    }
-    if (s.exists) streams_ask_describe(ask, &s, last);
-    trib_jw_array_end(&w);
+    bool is_whole = ask->limit == 0 && ask->after == 0;
+    if (s.exists && is_known(ask)) ask->status = 304;
+    else if (s.is_archived) return streams_ask_archived(ask, &s, is_whole ? NULL : show_events, err);
+    else return show_events(ask, &s, err);
     return TRIB_OK;
 }
 
@@ -75,26 +80,32 @@ void streams_handle_events(trib_http_request *http) {
 /* ---- state ---- */
 
 static trib_code must_exist(streams_ask *ask, const trib_stream *s, trib_error *err) {
-    return s->count > 0 ? TRIB_OK : trib_stream_not_found(ask->stream_id, err);
+    return s->count > 0 || s->is_archived ? TRIB_OK : trib_stream_not_found(ask->stream_id, err);
 }
 
-static trib_code read_state(streams_ask *ask, trib_error *err) {
-    trib_stream s;
+static trib_code show_state(streams_ask *ask, const trib_stream *s, trib_error *err) {
     trib_json_writer w;
-    trib_code code = trib_stream_open(&ask->txn, ask->stream_id, &s, err);
-    if (code == TRIB_OK) code = must_exist(ask, &s, err);
-    if (code != TRIB_OK) return code;
-    streams_ask_describe(ask, &s, s.version);
+    (void)err;
     trib_jw_init(&w, &ask->out);
-    if (s.type) {
-        trib_deal_state_write(s.type, &s.state, &w);
+    if (s->type) {
+        trib_deal_state_write(s->type, &s->state, &w);
         return TRIB_OK;
     }
     trib_jw_object_begin(&w);
     trib_jw_member_null(&w, "type");
-    trib_jw_member_i64(&w, "version", (int64_t)s.version);
+    trib_jw_member_i64(&w, "version", (int64_t)s->version);
     trib_jw_object_end(&w);
     return TRIB_OK;
+}
+
+static trib_code read_state(streams_ask *ask, trib_error *err) {
+    trib_stream s;
+    trib_code code = trib_stream_open(&ask->txn, ask->stream_id, &s, err);
+    if (code == TRIB_OK) code = must_exist(ask, &s, err);
+    if (code != TRIB_OK) return code;
+    if (s.is_archived) return streams_ask_archived(ask, &s, show_state, err);
+    streams_ask_describe(ask, &s, s.version);
+    return show_state(ask, &s, err);
 }
 
 static void start(trib_http_request *http, trib_code (*body)(streams_ask *, trib_error *)) {
@@ -145,24 +156,34 @@ static trib_code check_chain(const trib_stream *s, trib_error *err) {
     return code;
 }
 
-static trib_code read_verify(streams_ask *ask, trib_error *err) {
-    trib_stream s;
+static void write_verdict(streams_ask *ask, const trib_stream *s, trib_code chain, const trib_error *why) {
     trib_json_writer w;
-    trib_error why;
-    trib_code code = trib_stream_open(&ask->txn, ask->stream_id, &s, err);
-    if (code == TRIB_OK) code = must_exist(ask, &s, err);
-    if (code != TRIB_OK && code != TRIB_CHAIN_BROKEN) return code;
-    if (code == TRIB_CHAIN_BROKEN) why = *err; /* events are missing, or there are others: they cannot even be loaded */
-    trib_code chain = code == TRIB_OK ? check_chain(&s, &why) : code;
-    if (chain != TRIB_OK && chain != TRIB_CHAIN_BROKEN) return trib_error_set(err, chain, NULL);
-    streams_ask_describe(ask, &s, s.version);
     trib_jw_init(&w, &ask->out);
     trib_jw_object_begin(&w);
     trib_jw_member_bool(&w, "ok", chain == TRIB_OK);
-    trib_jw_member_i64(&w, "events", (int64_t)s.count);
-    trib_jw_member_i64(&w, "version", (int64_t)s.version);
-    if (chain != TRIB_OK) trib_jw_member_str(&w, "why", trib_str_c(why.message));
+    trib_jw_member_i64(&w, "events", (int64_t)s->count);
+    trib_jw_member_i64(&w, "version", (int64_t)s->version);
+    if (chain != TRIB_OK) trib_jw_member_str(&w, "why", trib_str_c(why->message));
     trib_jw_object_end(&w);
+}
+
+static trib_code show_verify(streams_ask *ask, const trib_stream *s, trib_error *err) {
+    trib_error why;
+    trib_code chain = check_chain(s, &why);
+    if (chain != TRIB_OK && chain != TRIB_CHAIN_BROKEN) return trib_error_set(err, chain, NULL);
+    write_verdict(ask, s, chain, &why);
+    return TRIB_OK;
+}
+
+static trib_code read_verify(streams_ask *ask, trib_error *err) {
+    trib_stream s;
+    trib_code code = trib_stream_open(&ask->txn, ask->stream_id, &s, err);
+    if (code == TRIB_OK) code = must_exist(ask, &s, err);
+    if (code != TRIB_OK && code != TRIB_CHAIN_BROKEN) return code;
+    if (code == TRIB_OK && s.is_archived) return streams_ask_archived(ask, &s, show_verify, err);
+    streams_ask_describe(ask, &s, s.version);
+    if (code == TRIB_OK) return show_verify(ask, &s, err);
+    write_verdict(ask, &s, code, err); /* events are missing, or there are others: they cannot even be loaded */
     return TRIB_OK;
 }
 

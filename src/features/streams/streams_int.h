@@ -7,6 +7,7 @@
 #define TRIB_FEATURES_STREAMS_STREAMS_INT_H
 
 #include "core/app.h"
+#include "core/archive.h"
 #include "core/db_job.h"
 #include "core/stream.h"
 #include "features/streams/streams.h"
@@ -30,6 +31,8 @@ typedef struct streams_module {
 } streams_module;
 
 typedef struct streams_ask streams_ask;
+/* What is answered from a stream, wherever its events come from; neither handle nor turn are there. */
+typedef trib_code streams_show(streams_ask *ask, const trib_stream *s, trib_error *err);
 struct streams_ask {
     trib_db_job job; /* first */
     trib_http_request *http;
@@ -41,7 +44,12 @@ struct streams_ask {
     uint64_t after, limit; /* limit 0: all */
     /* In the transaction, on a worker. AGAIN after setting txn.writes: once more in a transaction that may write. */
     trib_code (*body)(streams_ask *ask, trib_error *err);
-    void *own;        /* the body's */
+    void *own; /* the body's */
+    /* Of a stream that is archived (archived.c): set by the body; what shows it then runs behind the transaction */
+    bool is_archived;
+    streams_show *show;
+    trib_archive_row row;
+    trib_archive_task fetch;
     trib_arena arena; /* of the transaction: empty when body begins */
     trib_buf out;
     int status;
@@ -64,6 +72,14 @@ void streams_ask_describe(streams_ask *ask, const trib_stream *s, uint64_t next)
 trib_code streams_ask_limit(streams_ask *ask, const trib_query *query, trib_error *err);
 /* ?after=&limit= into the ask. Errors: BAD_REQUEST, NOMEM. */
 trib_code streams_ask_page(streams_ask *ask, trib_error *err);
+
+/* archived.c: shows an archived stream, loaded in this transaction, from its object. show NULL: the object's bytes are
+ * the answer. Errors: INTERNAL, NOMEM. */
+trib_code streams_ask_archived(streams_ask *ask, trib_stream *s, streams_show *show, trib_error *err);
+/* archived.c: behind the transaction, on the loop; answers in the end. */
+void streams_ask_fetch(streams_ask *ask);
+/* ask.c: the ask's answer; the ask is gone. */
+void streams_ask_answer(streams_ask *ask);
 
 /* read.c. Errors: FORBIDDEN. */
 trib_code streams_check_write(const streams_ask *ask, trib_error *err);
