@@ -56,7 +56,7 @@ typedef struct trib_app_counters {
     struct trib_counter *requests, *rows_read, *rows_written;
 } trib_app_counters;
 
-enum { TRIB_APP_TICKERS_MAX = 8 };
+enum { TRIB_APP_TICKERS_MAX = 16 };
 typedef struct trib_app_ticker {
     void (*tick)(void *ctx);
     void *ctx;

@@ -154,8 +154,9 @@ static void read_for_others(void *arg) {
     lock(a);
     for (;;) {
         while (!a->stopping && trib_list_is_empty(&a->tasks)) trib_cond_wait(a->app->env, a->changed, a->lock, -1);
-        if (trib_list_is_empty(&a->tasks)) break;
-        trib_archive_task *task = TRIB_LIST_ITEM(trib_list_take_first(&a->tasks), trib_archive_task, link);
+        trib_list *first = trib_list_take_first(&a->tasks);
+        if (!first) break;
+        trib_archive_task *task = TRIB_LIST_ITEM(first, trib_archive_task, link);
         bool ending = a->stopping;
         a->task_count--;
         unlock(a);
