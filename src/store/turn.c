@@ -111,7 +111,8 @@ bool trib_turn_try_locked(trib_handle *handle) {
 static void steal_locked(trib_db *db, trib_handle **ret_thief) {
     trib_handle *owner = db->turn_owner;
     *ret_thief = NULL;
-    if (!owner || atomic_load(&owner->promised) || db->state != TRIB_DB_READY || !db->turn_first ||
+    /* while the database is not in service, the owner may be gone */
+    if (!owner || db->state != TRIB_DB_READY || atomic_load(&owner->promised) || !db->turn_first ||
         trib_env_mono_ns(db->store->env) - db->turn_since_ns < steal_ns(db))
         return;
     if (owner->inside) {

@@ -298,9 +298,11 @@ static void let_go_of(holder *h) {
     trib_db_unref(h->db);
 }
 
+/* With ticks: a clock that jumped may have ended a worker, whose successor begins with one. */
 static void wait_for_waiters(trib_db *db, uint32_t count) {
     trib_db_stats stats = {0};
     while (stats.turn_waiters < count) {
+        trib_workers_tick(t.app.workers);
         trib_db_get_stats(db, &stats);
         usleep(200);
     }
