@@ -120,7 +120,7 @@ static inline command_seat *command_streams(trib_command_run *run) {
 void trib_commands_expire(trib_commands *commands);
 
 static inline void command_point(const trib_app *app, trib_command_point point) {
-    if (app->on_command_point) app->on_command_point(app->on_command_point_ctx, point);
+    if (app->on_command_point) app->on_command_point(app->on_command_point_ctx, (int)point);
 }
 
 /* ---- command_commit.c. Inside all handles. ---- */

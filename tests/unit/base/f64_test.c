@@ -116,9 +116,9 @@ static void doubles_are_laid_out_as_javascript_does(void **state) {
         {5e-324, "5e-324"},
         {-1e-323, "-1e-323"},
         {4294967296.5, "4294967296.5"},
-        {INFINITY, "Infinity"},
-        {-INFINITY, "-Infinity"},
-        {NAN, "NaN"},
+        {(double)INFINITY, "Infinity"},
+        {-(double)INFINITY, "-Infinity"},
+        {(double)NAN, "NaN"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

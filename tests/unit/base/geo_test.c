@@ -34,8 +34,8 @@ static void only_numbers_in_their_bounds_are_places(void **state) {
     assert_true(trib_geo_is_place(-90, 180));
     assert_false(trib_geo_is_place(90.1, 0));
     assert_false(trib_geo_is_place(0, -180.1));
-    assert_false(trib_geo_is_place(NAN, 0));
-    assert_false(trib_geo_is_place(0, INFINITY));
+    assert_false(trib_geo_is_place((double)NAN, 0));
+    assert_false(trib_geo_is_place(0, (double)INFINITY));
 }
 
 static uint64_t seed = 88172645463325252u;
@@ -52,7 +52,7 @@ static void no_place_of_a_box_is_nearer_than_the_box(void **state) {
         double lat1 = between(-90, 90), lng1 = between(-180, 180);
         double lat2 = fmin(90, lat1 + between(0, i % 3 ? 1 : 90)), lng2 = fmin(180, lng1 + between(0, i % 2 ? 2 : 300));
         trib_geo_from from = trib_geo_from_make(i % 7 ? between(-90, 90) : i % 2 ? 90 : -90, between(-180, 180));
-        double box = trib_geo_box_distance_m(&from, lat1, lat2, lng1, lng2), least = INFINITY;
+        double box = trib_geo_box_distance_m(&from, lat1, lat2, lng1, lng2), least = (double)INFINITY;
         for (int k = 0; k < 21 * 21; k++) {
             double lat = lat1 + (lat2 - lat1) * (k / 21) / 20.0, lng = lng1 + (lng2 - lng1) * (k % 21) / 20.0;
             double d = trib_geo_distance_m(from.lat, from.lng, lat, lng);
