@@ -408,11 +408,8 @@ trib_code trib_archive_new(trib_app *app, trib_archive **ret, trib_error *err) {
     trib_buf_init(&a->swept, TRIB_STREAM_ID_MAX_BYTES * 8);
     a->lock = trib_mutex_new(app->env);
     a->changed = trib_cond_new(app->env);
-    a->streams = trib_control_find(app->control, TRIB_STR("streams"));
-    trib_tenant_unref(a->streams); /* the registry keeps it: nobody can delete it */
     trib_code code = a->lock && a->changed ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
-    if (code == TRIB_OK && !a->streams)
-        code = trib_error_set(err, TRIB_INTERNAL, "the registry has no database for streams");
+    if (code == TRIB_OK) code = trib_control_find_system(app->control, "streams", &a->streams, err);
     if (code == TRIB_OK) code = trib_db_start(app, a->streams, make_tables, NULL, err);
     if (code == TRIB_OK && !trib_app_add_ticker(app, tick, a))
         code = trib_error_set(err, TRIB_INTERNAL, "there is no room for the archive's ticks");

@@ -17,6 +17,12 @@ trib_tenant *trib_control_find(trib_control *control, trib_str name) {
     return tenant;
 }
 
+trib_code trib_control_find_system(trib_control *control, const char *name, trib_tenant **ret, trib_error *err) {
+    *ret = trib_control_find(control, trib_str_c(name));
+    trib_tenant_unref(*ret); /* the registry keeps it */
+    return *ret ? TRIB_OK : trib_error_set(err, TRIB_INTERNAL, "the registry has no database for %s", name);
+}
+
 trib_tenant *trib_control_find_id(trib_control *control, trib_str id) {
     size_t cursor = 0;
     void *value;

@@ -29,6 +29,9 @@ trib_code trib_control_open(trib_app *app, trib_control **ret, trib_error *err);
 /* No job may be running. */
 void trib_control_close(trib_control *control);
 
+/* A database of the server's own ("streams", "discovery"): nobody can delete it, so it is borrowed as long as the
+ * registry is open. Errors: INTERNAL. Thread: any. */
+trib_code trib_control_find_system(trib_control *control, const char *name, trib_tenant **ret, trib_error *err);
 /* A reference, or NULL. Thread: any. */
 trib_tenant *trib_control_find(trib_control *control, trib_str name);
 /* The same by its id: for what outlives a rename. One walk over all tenants. NULL: none, or deleted. Thread: any. */

@@ -40,9 +40,7 @@ static trib_code start(trib_app *app, void **ret_state, trib_error *err) {
     archive_module *module = calloc(1, sizeof *module);
     if (!module) return trib_error_set(err, TRIB_NOMEM, NULL);
     module->app = app;
-    module->streams = trib_control_find(app->control, TRIB_STR("streams"));
-    trib_tenant_unref(module->streams); /* the registry keeps it: nobody can delete it */
-    trib_code code = module->streams ? TRIB_OK : trib_error_set(err, TRIB_INTERNAL, "there is no database for streams");
+    trib_code code = trib_control_find_system(app->control, "streams", &module->streams, err);
     if (code == TRIB_OK && app->objects.put) code = trib_archive_new(app, &module->archive, err);
     if (code != TRIB_OK) {
         stop(module);

@@ -72,11 +72,8 @@ static trib_code start(trib_app *app, void **ret_state, trib_error *err) {
     m->app = app;
     trib_list_init(&m->waiters);
     m->lock = trib_mutex_new(app->env);
-    m->tenant = trib_control_find(app->control, TRIB_STR("streams"));
-    trib_tenant_unref(m->tenant); /* the registry keeps it: nobody can delete it */
     trib_code code = m->lock ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
-    if (code == TRIB_OK && !m->tenant)
-        code = trib_error_set(err, TRIB_INTERNAL, "the registry has no database for streams");
+    if (code == TRIB_OK) code = trib_control_find_system(app->control, "streams", &m->tenant, err);
     if (code == TRIB_OK) code = consumers_prepare(app, m->tenant, err);
     if (code == TRIB_OK) code = consumers_hooks_new(m, err);
     if (code == TRIB_OK) {

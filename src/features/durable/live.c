@@ -128,8 +128,7 @@ trib_code durable_live_start(trib_app *app, void **ret_state, trib_error *err) {
     if (fine) {
         module->app = app;
         module->slot = trib_env_mono_ns(app->env) / SLOT_NS;
-        module->deals = trib_control_find(app->control, TRIB_STR("streams"));
-        trib_tenant_unref(module->deals); /* nobody can delete it */
+        (void)trib_control_find_system(app->control, "streams", &module->deals, NULL);
         trib_map_init(&module->entries, TRIB_MAP_BORROW_KEYS, seed);
         trib_map_init(&module->tenants, TRIB_MAP_BORROW_KEYS, seed);
         for (size_t i = 0; i < SLOTS; i++) trib_list_init(&module->slots[i]);

@@ -34,10 +34,7 @@ static trib_code start(trib_app *app, void **ret_state, trib_error *err) {
     streams_module *module = calloc(1, sizeof *module);
     if (!module) return trib_error_set(err, TRIB_NOMEM, NULL);
     module->app = app;
-    module->tenant = trib_control_find(app->control, TRIB_STR("streams"));
-    trib_tenant_unref(module->tenant); /* the registry keeps it: nobody can delete it */
-    trib_code code =
-        module->tenant ? TRIB_OK : trib_error_set(err, TRIB_INTERNAL, "the registry has no database for streams");
+    trib_code code = trib_control_find_system(app->control, "streams", &module->tenant, err);
     if (code == TRIB_OK) code = streams_prepare(app, module->tenant, err);
     if (code == TRIB_OK) code = streams_counts_new(app, &module->counts, err);
     if (code == TRIB_OK) code = streams_hub_new(module, &module->hub, err);

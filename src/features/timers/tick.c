@@ -133,10 +133,8 @@ static trib_code start(trib_app *app, void **ret_state, trib_error *err) {
     timers_module *m = calloc(1, sizeof *m);
     if (!m) return trib_error_set(err, TRIB_NOMEM, NULL);
     m->app = app;
-    m->tenant = trib_control_find(app->control, TRIB_STR("streams"));
-    trib_tenant_unref(m->tenant); /* the registry keeps it: nobody can delete it */
-    trib_code code = m->tenant ? trib_stream_timers_prepare(app, m->tenant, err)
-                               : trib_error_set(err, TRIB_INTERNAL, "the registry has no database for streams");
+    trib_code code = trib_control_find_system(app->control, "streams", &m->tenant, err);
+    if (code == TRIB_OK) code = trib_stream_timers_prepare(app, m->tenant, err);
     if (code == TRIB_OK) {
         app->stream_timers = &m->timers;
         atomic_store(&m->news, true);
