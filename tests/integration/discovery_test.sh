@@ -50,8 +50,8 @@ sql rami "INSERT INTO nodes (id, nodeType, title, payload) VALUES ('rami', 'driv
 sql rami "INSERT INTO points (id, nodeId, availability, lat, lng, openNow) VALUES ('pt-rami-loc', 'rami', 'idle', 25.2640, 55.3310, true)"
 
 # ---- search ----
-soon "what is published is found" '"id":"prod-shw"' ali '/api/search?q=shawarma&near=25.26,55.33&facets=1'
-has '"distance_m":59' "with its distance"
+soon "what is published is found, with its distance" '"distance_m":59' ali '/api/search?q=shawarma&near=25.26,55.33&facets=1'
+has '"id":"prod-shw"' "by its name"
 has '"facets":{"nodeType":[{"value":"product","count":1}]}' "orders are private"
 soon "the nearest driver is found" '"workspaceId":"rami"' ali '/api/nearest?near=25.2650,55.3320&type=driver'
 call ali GET '/api/search?near=1,1'
