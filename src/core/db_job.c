@@ -491,3 +491,17 @@ trib_code trib_db_job_submit(trib_db_job *job, trib_error *err) {
     if (app->counters.requests) trib_counter_add(app->counters.requests, 1);
     return code;
 }
+
+static void on_cancel(trib_http_request *http) {
+    trib_db_job_cancel(http->feature);
+}
+
+trib_code trib_db_job_submit_for(trib_db_job *job, trib_http_request *http, trib_error *err) {
+    job->app = http->app;
+    job->job.home = http->home;
+    http->feature = job;
+    http->on_cancel = on_cancel;
+    trib_code code = trib_db_job_submit(job, err);
+    if (code != TRIB_OK) http->on_cancel = NULL;
+    return code;
+}

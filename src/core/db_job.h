@@ -14,6 +14,7 @@
 #define TRIB_CORE_DB_JOB_H
 
 #include "core/app.h"
+#include "core/http.h"
 #include "core/job.h"
 #include "core/tenant.h"
 #include "store/stmt.h"
@@ -85,6 +86,9 @@ struct trib_db_job {
 
 /* Errors: TOO_MANY_REQUESTS, SHUTTING_DOWN: nothing has moved, `finished` will not be called. Thread: a loop. */
 trib_code trib_db_job_submit(trib_db_job *job, trib_error *err);
+/* The same for a request whose `feature` begins with the job: sets app and home, and the peer's end cancels the job.
+ * `finished` sets http->on_cancel to NULL before anything else; after an error it is NULL. */
+trib_code trib_db_job_submit_for(trib_db_job *job, trib_http_request *http, trib_error *err);
 /* After `handed`: goes on. Thread: the home loop. */
 void trib_db_job_continue(trib_db_job *job);
 /* The peer is gone: the job ends soon, with CANCELLED unless it was past its work. Idempotent. Thread: the home loop,

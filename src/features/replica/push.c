@@ -90,10 +90,6 @@ static void finished(trib_db_job *job) {
     answer(p, ok, ok ? p->end - 1 : p->point.frame_no, NULL);
 }
 
-static void on_cancel(trib_http_request *http) {
-    trib_db_job_cancel(&((push *)http->feature)->job);
-}
-
 /* The transaction goes on in the next request. */
 static void keep(push *p, trib_str frames) {
     trib_http_request *http = p->http;
@@ -158,13 +154,9 @@ void replica_handle_push(trib_http_request *http) {
         keep(p, frames);
         return;
     }
-    p->job.app = http->app;
     p->job.tenant = http->tenant;
     p->job.access = TRIB_ACCESS_SYSTEM;
-    p->job.job.home = http->home;
     p->job.work = work;
     p->job.finished = finished;
-    http->feature = p;
-    http->on_cancel = on_cancel;
-    if (trib_db_job_submit(&p->job, &err) != TRIB_OK) fail(p, &err);
+    if (trib_db_job_submit_for(&p->job, http, &err) != TRIB_OK) fail(p, &err);
 }

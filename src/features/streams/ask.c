@@ -37,10 +37,6 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
 
 /* ---- on the loop ---- */
 
-static void on_cancel(trib_http_request *http) {
-    trib_db_job_cancel(&((streams_ask *)http->feature)->job);
-}
-
 void streams_ask_refuse(streams_ask *ask, const trib_error *err) {
     trib_http_request *http = ask->http;
     http->on_cancel = NULL;
@@ -87,8 +83,7 @@ streams_ask *streams_ask_new(trib_http_request *http, trib_error *err) {
     trib_code code = trib_stream_txn_name_asker(&ask->txn, http, &ask->may_write, err);
     if (code == TRIB_OK && http->path_param_count > 0) {
         ask->stream_id = http->path_params[0];
-        if (ask->stream_id.len == 0 || ask->stream_id.len > TRIB_STREAM_ID_MAX_BYTES)
-            code = trib_error_set(err, TRIB_BAD_REQUEST, "a stream's id has 1 to %d bytes", TRIB_STREAM_ID_MAX_BYTES);
+        code = trib_stream_check_id(ask->stream_id, err);
     }
     if (code == TRIB_OK) return ask;
     streams_ask_refuse(ask, err);
@@ -96,17 +91,12 @@ streams_ask *streams_ask_new(trib_http_request *http, trib_error *err) {
 }
 
 void streams_ask_submit(streams_ask *ask) {
-    trib_http_request *http = ask->http;
     trib_error err;
-    ask->job.app = http->app;
     ask->job.tenant = ask->module->tenant;
     ask->job.access = TRIB_ACCESS_SYSTEM;
-    ask->job.job.home = http->home;
     ask->job.work = work;
     ask->job.finished = finished;
-    http->feature = ask;
-    http->on_cancel = on_cancel;
-    if (trib_db_job_submit(&ask->job, &err) != TRIB_OK) streams_ask_refuse(ask, &err);
+    if (trib_db_job_submit_for(&ask->job, ask->http, &err) != TRIB_OK) streams_ask_refuse(ask, &err);
 }
 
 void streams_ask_describe(streams_ask *ask, const trib_stream *s, uint64_t next) {
