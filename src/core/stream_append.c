@@ -122,11 +122,25 @@ static trib_code write_event(trib_stream_txn *txn, trib_stream *s, size_t index,
     return code == TRIB_OK ? insert(txn, draft, err) : code;
 }
 
+trib_code trib_stream_check_new_id(trib_str id, trib_error *err) {
+    bool fits = id.len > 0 && id.len <= TRIB_STREAM_ID_MAX_BYTES && !trib_str_eq_c(id, ".") &&
+                !trib_str_eq_c(id, "..") && !trib_str_eq_c(id, "live");
+    for (size_t i = 0; i < id.len; i++) fits = fits && id.ptr[i] != '/' && (uint8_t)id.ptr[i] >= 32 && id.ptr[i] != 127;
+    if (fits) return TRIB_OK;
+    return trib_error_set(
+        err, TRIB_BAD_REQUEST,
+        "a stream has an id of 1 to %d bytes, without '/' and control characters, that is not \"live\", "
+        "\".\" or \"..\"; take another one",
+        TRIB_STREAM_ID_MAX_BYTES);
+}
+
 trib_code trib_stream_append(trib_stream_txn *txn, trib_stream *s, const trib_stream_append_ask *ask, trib_error *err) {
     trib_str last_ts = {0};
+
     if (s->is_closed)
         return trib_error_set(err, TRIB_STREAM_CLOSED, "the stream is closed; begin another one that refers to it");
-    trib_code code = check_expected(ask, s, err);
+    trib_code code = s->exists ? TRIB_OK : trib_stream_check_new_id(s->id, err);
+    if (code == TRIB_OK) code = check_expected(ask, s, err);
     for (size_t i = 0; i < s->count; i++) {
         trib_value ts = s->events[i].values[TRIB_STREAM_COL_TS];
         if (ts.type == TRIB_VALUE_TEXT && trib_str_cmp(ts.bytes, last_ts) > 0) last_ts = ts.bytes;
