@@ -436,6 +436,8 @@ static void done(trib_job *base) {
     trib_principal *principal = job->principal;
     if (job->wrote && !job->unpublished && job->app->outbox && trib_tenant_get(tenant, TRIB_TENANT_PUBLISH))
         trib_outbox_mark(job->app->outbox, tenant);
+    if (job->wrote && !job->unpublished && job->app->deal_jobs.dispatch)
+        job->app->deal_jobs.freed(job->app->deal_jobs.dispatch, tenant);
     job->finished(job);
     trib_principal_unref(principal);
     trib_tenant_unref(tenant);

@@ -45,7 +45,8 @@ enum {
     X(CHARGE, "charge", "raises what is to be paid")                                                                   \
     X(PAYMENT, "payment", "money comes in; not above what is to be paid")                                              \
     X(REFUND, "refund", "money goes back to who paid; not above what is left")                                         \
-    X(PAYOUT, "payout", "money goes out to who earned it; not above what is left")
+    X(PAYOUT, "payout", "money goes out to who earned it; not above what is left")                                     \
+    X(PAYBACK, "payback", "money that was paid out comes back; not above what was")
 
 #define TRIB_DEAL_WHENS(X)                                                                                             \
     X(ALWAYS, "always", "always")                                                                                      \

@@ -7,6 +7,7 @@
 #include "features/consumers/consumers.h"
 #include "features/deals/deals.h"
 #include "features/discovery/discovery.h"
+#include "features/dispatch/dispatch.h"
 #include "features/durable/durable.h"
 #include "features/health/health.h"
 #include "features/hrana/hrana.h"
@@ -17,8 +18,8 @@
 #include "features/timers/timers.h"
 
 const trib_module *const trib_modules[] = {
-    &trib_health_module,    &trib_streams_module, &trib_timers_module,  &trib_archive_module,
-    &trib_discovery_module, &trib_tenants_module, &trib_hrana_module,   &trib_replica_module,
-    &trib_consumers_module, &trib_deals_module,   &trib_durable_module, &trib_motion_module,
+    &trib_health_module,  &trib_streams_module, &trib_timers_module,   &trib_archive_module,   &trib_discovery_module,
+    &trib_tenants_module, &trib_hrana_module,   &trib_replica_module,  &trib_consumers_module, &trib_deals_module,
+    &trib_durable_module, &trib_motion_module,  &trib_dispatch_module,
 };
 const size_t trib_module_count = sizeof trib_modules / sizeof *trib_modules;

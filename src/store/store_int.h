@@ -29,6 +29,7 @@ struct trib_handle {
     _Atomic bool interrupted;
     trib_pace_lane *lane;             /* statements give way as it says; NULL: never */
     int64_t runs_until_ns;            /* of trib_pace_give_way */
+    int64_t yields_ns;                /* of trib_pace_yield */
     uint64_t rows_read, rows_written; /* since enter or the last trib_handle_take_rows */
 
     uint64_t ticket;       /* trib_handle_ticket of the last stay, set by leave */

@@ -39,6 +39,7 @@ static trib_code start(trib_app *app, void **ret_state, trib_error *err) {
         stop(module);
         return code;
     }
+    deals_jobs_offer(module);
     *ret_state = module;
     return TRIB_OK;
 }

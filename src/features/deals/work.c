@@ -191,7 +191,7 @@ static trib_code do_step(deals_run *run, const deals_step *step, trib_error *err
 /* ---- who asks ---- */
 
 /* A member that may not is told so; who is no member has been told that there is no such stream. */
-static trib_code check_asker(const deals_run *run, trib_error *err) {
+trib_code deals_check_asker(const deals_run *run, trib_error *err) {
     const deals_action *action = run->ask->action;
     trib_str me = run->txn->tenant_name;
     if (run->txn->tenant_id.len == 0 || deals_lists(action->who, TRIB_STR("any"))) return TRIB_OK;
@@ -202,19 +202,24 @@ static trib_code check_asker(const deals_run *run, trib_error *err) {
                           action->who, TRIB_STR_ARG(me));
 }
 
+trib_code deals_load_opening(deals_run *run, trib_error *err) {
+    const deals_ask *ask = run->ask;
+    trib_value payload = run->s.events[0].values[TRIB_STREAM_COL_PAYLOAD];
+    trib_str text = payload.type == TRIB_VALUE_TEXT ? payload.bytes : TRIB_STR("{}");
+    trib_code code = trib_json_parse(run->txn->arena, text, &run->opening, err);
+    if (code == TRIB_OK) code = deals_read_items(run->opening, run->items, &run->item_count, err);
+    return code == TRIB_OK ? deals_facts_load(run->txn, ask->vertical, ask->deal_id, &run->facts, err) : code;
+}
+
 static trib_code load(deals_run *run, trib_error *err) {
-    deals_ask *ask = run->ask;
+    const deals_ask *ask = run->ask;
     trib_code code = trib_stream_open(run->txn, ask->deal_id, &run->s, err);
     if (code != TRIB_OK) return code;
     if (run->s.count == 0 || !run->s.type || !trib_str_eq_c(run->s.type->name, ask->vertical->type))
         return trib_stream_not_found(ask->deal_id, err);
     run->type = run->s.type;
-    trib_value payload = run->s.events[0].values[TRIB_STREAM_COL_PAYLOAD];
-    trib_str text = payload.type == TRIB_VALUE_TEXT ? payload.bytes : TRIB_STR("{}");
-    code = trib_json_parse(run->txn->arena, text, &run->opening, err);
-    if (code == TRIB_OK) code = check_asker(run, err);
-    if (code == TRIB_OK) code = deals_read_items(run->opening, run->items, &run->item_count, err);
-    return code == TRIB_OK ? deals_facts_load(run->txn, ask->vertical, ask->deal_id, &run->facts, err) : code;
+    code = deals_check_asker(run, err);
+    return code == TRIB_OK ? deals_load_opening(run, err) : code;
 }
 
 /* ---- the answer ---- */
@@ -244,7 +249,7 @@ static void write_money(const deals_run *run, trib_json_writer *w, const char *k
 }
 
 static void write_answer(const deals_run *run, bool duplicate, trib_buf *out) {
-    const trib_command *command = &run->ask->command;
+    const trib_command *command = run->command;
     const trib_deal_state *state = &run->s.state;
     trib_json_writer w;
     trib_jw_init(&w, out);
@@ -292,6 +297,7 @@ trib_code deals_work(trib_command *command, trib_stream_txn *txn, trib_handle *c
     deals_run *run = trib_arena_zalloc(txn->arena, 1, sizeof *run);
     if (!run) return trib_error_set(err, TRIB_NOMEM, NULL);
     run->ask = ask;
+    run->command = command;
     run->txn = txn;
     run->handles = handles;
     if (ask->action) {
