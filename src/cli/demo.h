@@ -5,7 +5,8 @@
  *   demo_data.c    what there is before, and the requests of each step
  *   demo_steps.c   plays the steps
  *   demo_check.c   three readers, the archive, what the answers counted
- *   demo_kinds.c   the other kinds of deals: --vertical */
+ *   demo_kinds.c   the other kinds of deals: --vertical
+ *   demo_city.c    many deals at once: --city (city.h) */
 #ifndef TRIB_CLI_DEMO_H
 #define TRIB_CLI_DEMO_H
 
@@ -118,6 +119,7 @@ typedef struct demo_state {
     const char *url;
     const char *tls_pin; /* of url; see trib_remote_set_pin */
     const char *archive_dir;
+    bool own_server;          /* it runs in this process */
     trib_remote db[DEMO_DBS]; /* the application's token: all tenants */
     trib_http_client *reader_http[DEMO_READERS];
     trib_remote reader[DEMO_READERS];
@@ -126,6 +128,7 @@ typedef struct demo_state {
     uint64_t food_counted[DEMO_DBS];
     uint64_t pings, events; /* events: of all answers */
     bool food, food_ok;     /* is played; is as it must be */
+    bool city_ok;
     demo_outcome outcomes[DEMO_KINDS_MAX];
     unsigned outcome_count;
     char archive_path[DEMO_PATH_BYTES];
@@ -157,5 +160,9 @@ bool demo_judge(demo_state *demo);
 bool demo_events_match(const trib_sql_rows *rows);
 /* "2026-02-20T12:30:00.000Z" -> "12:30:00". Pure. */
 trib_str demo_clock(trib_str ts);
+
+/* demo_city.c: many deals at once. *ret_ok: no error, and nothing was wrong. Errors: USAGE, CONNECT, and others that
+ * ended it. */
+trib_code demo_play_city(demo_state *demo, bool *ret_ok, trib_error *err);
 
 #endif
