@@ -175,6 +175,8 @@ struct city {
 bool city_write_body(const city_deal *deal, const city_step *step, trib_buf *out);
 /* The day so many days after 2026-01-01: "2026-02-01". */
 void city_day(uint64_t day, char ret[16]);
+/* "12", "0.5", "1e3"; false for anything else. */
+bool city_number(trib_str text, double *ret);
 /* Reads what is wanted of a page in OpenMetrics. */
 void city_metrics_read(trib_str page, city_metrics *ret);
 const city_step *city_step_of(const city_deal *deal);

@@ -35,13 +35,23 @@ static const wanted families[] = {
     WANTED("trib_process_cpu_seconds", NULL, cpu_seconds),
 };
 
+bool city_number(trib_str text, double *ret) {
+    bool digits = false;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (c >= '0' && c <= '9') digits = true;
+        else if (i == 0 ? c != '-' : !memchr(".eE+-", c, 5)) return false;
+    }
+    return digits && trib_f64_parse(text, ret);
+}
+
 static void read_line(trib_str line, city_metrics *to) {
     size_t end = 0;
     while (end < line.len && line.ptr[end] != '{' && line.ptr[end] != ' ') end++;
     size_t space = line.len;
     while (space > end && line.ptr[space - 1] != ' ') space--;
     double value = 0;
-    if (space == end || !trib_f64_parse(trib_str_sub(line, space, line.len), &value)) return;
+    if (space == end || !city_number(trib_str_sub(line, space, line.len), &value)) return;
     trib_str name = trib_str_sub(line, 0, end), labels = trib_str_sub(line, end, space);
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
         const wanted *w = &families[i];

@@ -21,6 +21,8 @@ enum {
     DEMO_READERS = 3,
     DEMO_STEPS = 11,
     DEMO_ARGS_MAX = 8,
+    DEMO_NEWS_MS = 10000, /* for discovery to hear of something; it takes some tens of milliseconds */
+    DEMO_NEWS_LOOK_MS = 20,
     DEMO_PATH_BYTES = 4096
 };
 
@@ -55,13 +57,17 @@ typedef struct demo_post {
     const char *tenant, *path, *body;
 } demo_post;
 
-/* First the request, then what the application writes beside it. */
+/* What discovery hears of a step, from the tenant whose rows have changed: the statement then finds a row. */
+typedef struct demo_news {
+    const char *what, *sql;
+} demo_news;
+
+/* First the request, then what discovery hears of it. */
 typedef struct demo_step {
     int number;
     const char *title, *time;
     demo_post post; /* path NULL: none */
-    const demo_call *calls;
-    unsigned count;
+    demo_news news; /* sql NULL: none */
 } demo_step;
 
 /* Steps 1 to 10, 6's look-up and the pings of 7 and 9 apart. */
@@ -70,6 +76,7 @@ extern const unsigned demo_step_count;
 /* Step 0: schema, then rows; rows of an earlier run of the same order are removed. */
 extern const demo_call demo_setup[];
 extern const unsigned demo_setup_count;
+extern const demo_news demo_first_news;
 
 /* What the stream must hold in the end. */
 typedef struct demo_event {

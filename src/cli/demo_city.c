@@ -11,7 +11,7 @@ enum { ARENA_BYTES = 8 << 20, SECONDS = 30, CONNECTIONS_MAX = 1024 };
 
 static trib_code parse_number(const char *text, double least, double most, const char *option, double *ret,
                               trib_error *err) {
-    if (text && trib_f64_parse(trib_str_c(text), ret) && *ret >= least && *ret <= most) return TRIB_OK;
+    if (text && city_number(trib_str_c(text), ret) && *ret >= least && *ret <= most) return TRIB_OK;
     return trib_error_set(err, TRIB_USAGE, "--%s must be a number from %g to %g", option, least, most);
 }
 

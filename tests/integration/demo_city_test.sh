@@ -18,8 +18,8 @@ at_least() {
 
 city --city 12 --duration 4 --rate 0.5 --archive-after 1s --json
 ok "a city on a server that it starts"
-valid_json "one object"
-[ "$(printf '%s\n' "$output" | wc -l)" -eq 1 ] || failed "on one line"
+played=$output
+[ "$(printf '%s\n' "$output" | wc -l)" -eq 1 ] || failed "one object on one line"
 has '"ok":true' "nothing was wrong"
 has '"errors":0,"errors_by_code":{},"broken":0' "no error, nothing broken"
 at_least deals 24
@@ -43,6 +43,8 @@ has "  archive       " "of what was archived"
 start_server --archive-after 1s
 city --city 6 --duration 3 --rate 0.3 --json
 ok "against the server of the data folder"
+output=$played
+valid_json "what it says with --json"
 kill -0 "$server_pid" || failed "which goes on"
 status=0
 output=$(curl -s -m 20 "$admin_url/metrics" -H "authorization: Basic $(cat "$data/admin.key")" 2>&1) || status=$?
@@ -60,14 +62,11 @@ fails_with 1 "a broken rule is a failure"
 lacks '"broken":0' "and is counted"
 
 # the server dies
-start_killed() {
-    city --city 12 --duration 60 --rate 0.5
-}
 victim=$server_pid
 (sleep 4; kill -9 "$victim") &
 killer=$!
 began=$(date +%s)
-start_killed
+city --city 12 --duration 60 --rate 0.5
 took=$(($(date +%s) - began))
 wait "$killer" || true
 wait "$victim" 2>/dev/null || true

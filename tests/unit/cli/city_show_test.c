@@ -10,7 +10,7 @@
 #include "cli/city.h"
 
 static void is(double is, double wanted) {
-    assert_true(is > wanted - 0.0001 && is < wanted + 0.0001);
+    if (is < wanted - 0.0001 || is > wanted + 0.0001) fail_msg("%g is not %g", is, wanted);
 }
 
 static void families_are_added_up_and_one_label_is_found(void **state) {
@@ -48,10 +48,23 @@ static void a_page_may_end_anywhere(void **state) {
     is(m.database_bytes, 4096);
 }
 
+static void a_number_is_a_number(void **state) {
+    static const char *const others[] = {"", "x", "1x", "-", ".", "nan", "0x10", " 1"};
+    double number = 0;
+    (void)state;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_false(city_number(trib_str_c(others[i]), &number));
+    assert_true(city_number(TRIB_STR("2.5e1"), &number));
+    is(number, 25);
+    assert_true(city_number(TRIB_STR("-3"), &number));
+    is(number, -3);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(families_are_added_up_and_one_label_is_found),
         cmocka_unit_test(a_page_may_end_anywhere),
+        cmocka_unit_test(a_number_is_a_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
