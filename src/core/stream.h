@@ -89,6 +89,8 @@ trib_code trib_stream_txn_name_asker(trib_stream_txn *txn, const trib_http_reque
 
 trib_arg trib_stream_text(trib_str text); /* ptr NULL: NULL */
 trib_arg trib_stream_integer(int64_t integer);
+/* BAD_REQUEST for an id that no stream can have. */
+trib_code trib_stream_check_id(trib_str id, trib_error *err);
 /* STREAM_NOT_FOUND, the same for a stream that is not there and for one of others. */
 trib_code trib_stream_not_found(trib_str id, trib_error *err);
 

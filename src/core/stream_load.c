@@ -20,6 +20,11 @@ trib_arg trib_stream_integer(int64_t integer) {
     return (trib_arg){.value = {.type = TRIB_VALUE_INTEGER, .integer = integer}};
 }
 
+trib_code trib_stream_check_id(trib_str id, trib_error *err) {
+    if (id.len > 0 && id.len <= TRIB_STREAM_ID_MAX_BYTES) return TRIB_OK;
+    return trib_error_set(err, TRIB_BAD_REQUEST, "a stream's id has 1 to %d bytes", TRIB_STREAM_ID_MAX_BYTES);
+}
+
 trib_code trib_stream_not_found(trib_str id, trib_error *err) {
     return trib_error_set(err, TRIB_STREAM_NOT_FOUND, "there is no stream \"%.*s\", or this tenant is no member of it",
                           TRIB_STR_ARG(trib_str_sub(id, 0, TRIB_STREAM_ID_MAX_BYTES)));

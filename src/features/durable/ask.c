@@ -87,10 +87,6 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
 
 /* ---- on the loop ---- */
 
-static void on_cancel(trib_http_request *http) {
-    trib_db_job_cancel(&((durable_ask *)http->feature)->job);
-}
-
 static void failed(durable_ask *ask, const trib_error *err) {
     if (ask->head.live != DURABLE_LIVE_NOT) durable_live_failed(ask, err);
     else durable_answer_error(ask, err);
@@ -112,18 +108,12 @@ static void finished(trib_db_job *job) {
 void durable_ask_submit(durable_ask *ask) {
     trib_http_request *http = ask->http;
     trib_error err;
-    ask->job = (trib_db_job){.app = http->app,
-                             .tenant = ask->is_deal ? durable_module_deals(ask->module) : http->tenant,
+    ask->job = (trib_db_job){.tenant = ask->is_deal ? durable_module_deals(ask->module) : http->tenant,
                              .access = TRIB_ACCESS_SYSTEM,
                              .work = work,
                              .finished = finished};
-    ask->job.job.home = http->home;
     ask->done = false;
-    http->feature = ask;
-    http->on_cancel = on_cancel;
-    if (trib_db_job_submit(&ask->job, &err) == TRIB_OK) return;
-    http->on_cancel = NULL;
-    failed(ask, &err);
+    if (trib_db_job_submit_for(&ask->job, http, &err) != TRIB_OK) failed(ask, &err);
 }
 
 static trib_code check(const trib_http_request *http, durable_op op, bool is_deal, trib_error *err) {
