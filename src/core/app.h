@@ -52,9 +52,13 @@ typedef struct trib_settings {
     bool webhook_private;      /* webhooks may go to http:// and to private addresses */
 } trib_settings;
 
+/* Databases whose syncs are counted apart. */
+enum { TRIB_APP_SYNC_STREAMS, TRIB_APP_SYNC_DISCOVERY, TRIB_APP_SYNC_CONTROL, TRIB_APP_SYNC_TENANTS, TRIB_APP_SYNCS };
+
 /* What tenants do, in all; per tenant: tenant.h. NULL without metrics. */
 typedef struct trib_app_counters {
     struct trib_counter *requests, *rows_read, *rows_written;
+    struct trib_counter *syncs[TRIB_APP_SYNCS], *synced_commits[TRIB_APP_SYNCS];
 } trib_app_counters;
 
 enum { TRIB_APP_TICKERS_MAX = 16 };
