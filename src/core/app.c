@@ -13,6 +13,7 @@
 #include "core/motion_write.h"
 #include "core/outbox.h"
 #include "core/scrub.h"
+#include "core/senders.h"
 #include "core/session.h"
 
 static double read_tenants(void *ctx) {
@@ -101,6 +102,7 @@ trib_code trib_app_start(trib_app *app, trib_error *err) {
     if (code == TRIB_OK) code = trib_outbox_new(app->env, &app->outbox, err);
     if (code == TRIB_OK) code = trib_motion_new(app->env, &app->motion, err);
     if (code == TRIB_OK) code = trib_motion_writer_new(app, &app->motion_writer, err);
+    if (code == TRIB_OK) code = trib_senders_new(app, &app->senders, err);
     if (code != TRIB_OK) trib_app_stop(app);
     return code;
 }
@@ -108,6 +110,7 @@ trib_code trib_app_start(trib_app *app, trib_error *err) {
 void trib_app_stop(trib_app *app) {
     trib_archive_stop(app->archive); /* its threads wait for jobs of the workers */
     trib_commands_drain(app->commands);
+    trib_senders_stop(app->senders);
     trib_workers_stop(app->workers);
     trib_motion_writer_flush(app->motion_writer);
     trib_sessions_free(app->sessions);
@@ -118,6 +121,7 @@ void trib_app_stop(trib_app *app) {
     trib_motion_writer_free(app->motion_writer); /* control has ended its jobs */
     trib_motion_free(app->motion);
     trib_outbox_free(app->outbox);
+    trib_senders_free(app->senders);
     trib_workers_free(app->workers);
     trib_store_free(app->store);
     trib_commands_free(app->commands);
@@ -135,6 +139,7 @@ void trib_app_stop(trib_app *app) {
     app->motion = NULL;
     app->outbox = NULL;
     app->motion_writer = NULL;
+    app->senders = NULL;
     app->store = NULL;
 }
 
