@@ -32,6 +32,12 @@ void trib_policy_set_account(trib_mem_account *account) {
     thread_state.account = account;
 }
 
+trib_mem_account *trib_policy_suspend_account(void) {
+    trib_mem_account *before = thread_state.account;
+    thread_state.account = NULL;
+    return before;
+}
+
 trib_policy *trib_memory_watch(trib_policy *policy) {
     trib_policy *before = thread_state.watch;
     thread_state.watch = policy;

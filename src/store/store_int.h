@@ -113,6 +113,9 @@ typedef struct trib_mem_account {
     _Atomic int64_t limit_bytes;
 } trib_mem_account;
 void trib_policy_set_account(trib_mem_account *account);
+/* Charges nobody, until it is set again to what this returns: what is allocated now may live longer than the one it is
+ * allocated for. */
+trib_mem_account *trib_policy_suspend_account(void);
 /* Brings every pragma that a client can set back to its default; called between two clients, outside a transaction. */
 trib_code trib_policy_reset(trib_handle *handle, trib_error *err);
 

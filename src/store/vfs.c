@@ -73,11 +73,15 @@ static trib_vfs_file *file_of(sqlite3_file *file) {
 
 /* ---- the main file ---- */
 
+/* All connections of a file share what SQLite's VFS notes of it, its wal-index too, until the last of them closes. Who
+ * attached it has opened it in the name of another database, which may be gone by then: so it is charged to nobody. */
 static int main_open_now(trib_vfs_file *f) {
     sqlite3_file *base = base_of(f);
     int out = 0;
     memset(base, 0, (size_t)f->vfs->base->szOsFile);
+    trib_mem_account *account = trib_policy_suspend_account();
     int rc = f->vfs->base->xOpen(f->vfs->base, f->name, base, f->open_flags & ~SQLITE_OPEN_CREATE, &out);
+    trib_policy_set_account(account);
     if (rc != SQLITE_OK) {
         if (base->pMethods) base->pMethods->xClose(base);
         base->pMethods = NULL;
@@ -189,7 +193,9 @@ static int main_characteristics(sqlite3_file *file) {
 static int main_shm_map(sqlite3_file *file, int region, int bytes, int extend, void volatile **ret) {
     trib_vfs_file *f = file_of(file);
     if (!f->is_open) return SQLITE_IOERR_SHMMAP;
+    trib_mem_account *account = trib_policy_suspend_account();
     int rc = base_of(f)->pMethods->xShmMap(base_of(f), region, bytes, extend, ret);
+    trib_policy_set_account(account);
     if (rc == SQLITE_OK && region == 0) f->index = *ret;
     return rc;
 }

@@ -567,6 +567,35 @@ static void left_open_until_the_end_of_the_store(void **state) {
     f->h = NULL;
 }
 
+/* On real files, whose notes SQLite's VFS keeps per file and not per connection. */
+static void nothing_of_it_is_charged_to_a_database_that_may_be_gone_first(void **state) {
+    fixture *f = *state;
+    char folder[256], left[16];
+    fixture real = {.attacher.find = find, .env = f->env};
+    trib_test_folder_make(folder, sizeof folder);
+    const trib_store_config config = {.data_dir = folder, .inline_sync = true};
+    assert_int_equal(trib_store_new(&config, &real.env.env, NULL, &real.store, &real.err), TRIB_OK);
+    real.a = get(&real, id_a);
+    real.b = get(&real, id_b);
+    write_b(&real, "CREATE TABLE t(x); INSERT INTO t VALUES (7)");
+    trib_handle *reader;
+    assert_int_equal(trib_handle_take(real.b, &reader, NULL), TRIB_OK);
+    assert_int_equal(trib_handle_enter(reader, TRIB_ACCESS_READ, &real.other_vars, NULL), TRIB_OK);
+    assert_int_equal(run_on(reader, "BEGIN; SELECT count(*) FROM t", left, sizeof left, &real.err), TRIB_OK);
+    assert_int_equal(trib_handle_take(real.a, &real.h, NULL), TRIB_OK);
+    assert_int_equal(enter(&real), TRIB_OK);
+    gives(&real, "ATTACH 'b' AS o; SELECT x FROM o.t", "7");
+    trib_handle_leave(real.h);
+    trib_handle_give(real.h); /* closes it, for what was attached */
+    assert_int_equal(atomic_load(&real.a->account.used_bytes), 0);
+    trib_handle_leave(reader);
+    trib_handle_give(reader);
+    trib_db_unref(real.a);
+    trib_db_unref(real.b);
+    trib_store_free(real.store);
+    store_test_remove_folder(folder);
+}
+
 #define attach_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void) {
@@ -592,6 +621,7 @@ int main(void) {
         attach_test(deleting_it_ends_the_attachment_but_not_a_statement),
         attach_test(renewed_handle_has_nothing_attached),
         attach_test(left_open_until_the_end_of_the_store),
+        attach_test(nothing_of_it_is_charged_to_a_database_that_may_be_gone_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
