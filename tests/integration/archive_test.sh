@@ -230,6 +230,20 @@ has 'ord-3' "and named"
 call ali GET /ord-3
 has 'CHAIN_BROKEN' "and never shown"
 
+# ---- a long one is followed from its object in pieces ----
+events=$(awk 'BEGIN { for (i = 0; i < 100; i++) printf "%s{\"opcode\":9,\"payload\":{\"text\":\"%01000d\"}}", i ? "," : "", i }')
+for _ in 1 2 3; do append streams long "{\"events\":[$events]}"; done
+call streams POST /long/close
+follow streams long long.before
+t stream archive long
+ok "it is archived"
+follow streams long long.after
+grep -v -i '^date:\|^x-request-id:' "$work/long.before.sse" >"$work/long.1"
+grep -v -i '^date:\|^x-request-id:' "$work/long.after.sse" >"$work/long.2"
+cmp -s "$work/long.1" "$work/long.2" || failed "its events are shown in pieces, each once"
+output=$(grep -c '^id: ' "$work/long.2") status=0
+has 300 "all of them"
+
 # ---- by the command ----
 append streams ord%204%20%C3%B6 '{"events":[{"opcode":9,"payload":{"text":"\u0000 \" \ud83d\ude00"}}]}'
 t stream archive 'ord 4 ö'
