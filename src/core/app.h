@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/objects.h"
 #include "core/commits.h"
+#include "core/deal_jobs.h"
 #include "core/http.h"
 #include "core/job.h"
 #include "core/mistakes.h"
@@ -112,9 +113,10 @@ struct trib_app {
     trib_http_ops http;
     trib_ws_ops ws;
     trib_outbound outbound;
-    trib_objects objects;  /* where streams are archived; `put` NULL: nowhere. The server fills it */
-    trib_archive *archive; /* of the module archive; NULL: there is none */
-    trib_metrics *metrics; /* never NULL in the server; made before trib_app_start */
+    trib_objects objects;     /* where streams are archived; `put` NULL: nowhere. The server fills it */
+    trib_archive *archive;    /* of the module archive; NULL: there is none */
+    trib_deal_jobs deal_jobs; /* of the modules deals and dispatch */
+    trib_metrics *metrics;    /* never NULL in the server; made before trib_app_start */
     trib_app_counters counters;
     trib_mistakes mistakes;
     trib_commits commits; /* durable ones, for modules that follow a database */

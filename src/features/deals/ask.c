@@ -37,6 +37,7 @@ static void finished(trib_command *command) {
         .status = ask->action || ask->is_duplicate ? 200 : 201, .content_type = "application/json", .body = &body};
     bool failed = body.failed;
     trib_error err;
+    deals_jobs_freed(ask);
     http->on_cancel = NULL;
     trib_command_deinit(command);
     free(ask);
