@@ -342,13 +342,21 @@ static void in_parts(scratch_s3 *s3, const request *r, const char *key, scratch_
     }
 }
 
+/* What stands behind the bucket, which is in the path or in front of the host; NULL: another bucket. */
+static const char *behind_bucket(const request *r) {
+    static const char in_path[] = "/" SCRATCH_S3_BUCKET, in_host[] = SCRATCH_S3_BUCKET ".";
+    char host[300];
+    HEADER(r, "host", host);
+    if (strncmp(host, in_host, strlen(in_host)) == 0) return strcmp(r->path, "/") == 0 ? "" : r->path;
+    return strncmp(r->path, in_path, strlen(in_path)) == 0 ? r->path + strlen(in_path) : NULL;
+}
+
 static void act(scratch_s3 *s3, const request *r, scratch_s3_fault_kind fault, answer *a) {
-    const char *key = r->path + 1 + strlen(SCRATCH_S3_BUCKET);
+    const char *key = behind_bucket(r);
     if (!is_signed(r)) {
         s3->wrong++;
         refuse(a, 403, "SignatureDoesNotMatch");
-    } else if (strncmp(r->path, "/" SCRATCH_S3_BUCKET, strlen(SCRATCH_S3_BUCKET) + 1) != 0)
-        refuse(a, 404, "NoSuchBucket");
+    } else if (!key) refuse(a, 404, "NoSuchBucket");
     else if (*key == '\0') list(s3, r, a);
     else if (strstr(r->query, "upload")) in_parts(s3, r, key + 1, fault, a);
     else if (strcmp(r->method, "PUT") == 0) put(s3, r, key + 1, fault, a);
