@@ -126,12 +126,24 @@ static trib_code write_event(trib_stream_txn *txn, trib_stream *s, size_t index,
     return code == TRIB_OK ? insert(txn, draft, err) : code;
 }
 
+/* As it was stored. `before`: the stream without what was appended, with a state of its own. */
+static trib_code store(trib_stream_txn *txn, trib_stream *s, const trib_stream *before, trib_error *err) {
+    *s = *before;
+    trib_code code = trib_stream_load_more(txn, s, err);
+    if (code == TRIB_OK) code = trib_stream_store_more(txn, s, before, err);
+    if (code == TRIB_OK) s->folded = s->version;
+    return code;
+}
+
 trib_code trib_stream_append(trib_stream_txn *txn, trib_stream *s, const trib_stream_append_ask *ask, trib_error *err) {
     trib_str last_ts = {0};
+    trib_stream before = *s;
     if (s->is_closed)
         return trib_error_set(err, TRIB_STREAM_CLOSED,
                               "the stream is closed; POST .../continue opens the one that takes what comes later");
     trib_code code = check_expected(ask, s, err);
+    if (code == TRIB_OK && s->count > 0 && s->type)
+        code = trib_deal_state_copy(&s->state, txn->arena, &before.state, err);
     for (size_t i = 0; i < s->count; i++) {
         trib_value ts = s->events[i].values[TRIB_STREAM_COL_TS];
         if (ts.type == TRIB_VALUE_TEXT && trib_str_cmp(ts.bytes, last_ts) > 0) last_ts = ts.bytes;
@@ -140,8 +152,7 @@ trib_code trib_stream_append(trib_stream_txn *txn, trib_stream *s, const trib_st
         trib_stream_draft draft = ask->events[i];
         code = write_event(txn, s, i, &draft, &last_ts, err);
     }
-    if (code == TRIB_OK) code = trib_stream_load(txn, s->id, s, err); /* as it was stored */
-    return code == TRIB_OK ? trib_stream_store_fold(txn, s, err) : code;
+    return code == TRIB_OK ? store(txn, s, &before, err) : code;
 }
 
 /* ---- Idempotency-Keys ---- */

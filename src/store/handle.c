@@ -11,13 +11,19 @@
 #include "store/attach.h"
 #include "store/redo_int.h"
 
-enum { LOOKASIDE_SLOT_BYTES = 512, LOOKASIDE_SLOTS = 40, CACHE_BYTES_DEFAULT = 256 << 10 };
+enum {
+    LOOKASIDE_SLOT_BYTES = 512,
+    LOOKASIDE_SLOTS = 40,
+    CACHE_BYTES_DEFAULT = 256 << 10,
+    CACHE_BYTES_SHARED = 2 << 20 /* of what all tenants share: what is written lies far apart */
+};
 
 /* ---- the connection ---- */
 
 static int set_up(trib_handle *h) {
     trib_store *store = h->db->store;
     size_t cache = store->config.cache_bytes_per_handle ? store->config.cache_bytes_per_handle : CACHE_BYTES_DEFAULT;
+    if (h->db->settings.system && cache < CACHE_BYTES_SHARED) cache = CACHE_BYTES_SHARED;
     char sql[200];
     sqlite3_extended_result_codes(h->sqlite, 1);
     sqlite3_db_config(h->sqlite, SQLITE_DBCONFIG_LOOKASIDE, NULL, LOOKASIDE_SLOT_BYTES, LOOKASIDE_SLOTS);

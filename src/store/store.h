@@ -64,6 +64,9 @@ typedef struct trib_store_config {
      * NULL. */
     void (*on_commit)(void *ctx, const char *db_id, uint64_t commit_no);
     void *on_commit_ctx;
+    /* One sync has made so many commits of `db_id` durable. Thread and rules as of on_commit. May be NULL. */
+    void (*on_sync)(void *ctx, const char *db_id, uint64_t commits);
+    void *on_sync_ctx;
 } trib_store_config;
 
 /* Settings of one database; copied. Zero means the default everywhere. */

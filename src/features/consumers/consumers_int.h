@@ -224,7 +224,7 @@ void consumers_tick(void *module);
 /* ---- hook.c: webhooks ---- */
 
 trib_code consumers_hooks_new(consumers_module *module, trib_error *err);
-/* Waits for deliveries under way, a second or so. */
+/* Nothing is sent any more (trib_senders_stop). */
 void consumers_hooks_free(consumers_hooks *hooks);
 /* A webhook is there, or is other than it was. Thread: any. */
 trib_code consumers_hooks_add(consumers_hooks *hooks, int64_t id, trib_str owner, trib_str owner_name, trib_error *err);

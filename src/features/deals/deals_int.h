@@ -200,6 +200,8 @@ typedef struct deals_run {
 
 /* plan.c */
 trib_code deals_plan(trib_command *command, trib_stream_txn *txn, trib_error *err);
+/* Adds the tenants that the request alone tells, before it is submitted. *ret_all false: a plan must look. */
+trib_code deals_guess(deals_ask *ask, bool *ret_all, trib_error *err);
 /* The tenant of a role as of the state; empty: nobody. */
 trib_str deals_role(const trib_deal_type *type, const trib_deal_state *state, const char *role);
 /* The body's text member; empty if it is not there. */

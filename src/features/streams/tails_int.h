@@ -209,6 +209,7 @@ typedef struct streams_counts {
     const trib_deal_registry *types;
     trib_counter *events[TRIB_DEAL_TYPES_MAX + 1]; /* by type, as in the registry; then those of none */
     _Atomic size_t open[STREAMS_TAIL_KINDS];
+    _Atomic uint64_t database_bytes, log_bytes, free_bytes; /* as of the last look */
 } streams_counts;
 
 /* Thread: the one that starts the server. Errors: NOMEM. Owns: free. */
@@ -234,6 +235,7 @@ struct streams_pump {
     trib_arena arena;
     bool begun;
     trib_hash_key seed;
+    int64_t weigh_ns; /* not before */
     struct streams_look *look;
 };
 
