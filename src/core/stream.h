@@ -156,9 +156,12 @@ typedef struct trib_stream_append_ask {
     size_t count;
 } trib_stream_append_ask;
 
+/* Whether a new stream may be called so: a segment of a path, and no route's own. The database says the same to who
+ * inserts (features/streams/schema.c). Errors: BAD_REQUEST. */
+trib_code trib_stream_check_new_id(trib_str id, trib_error *err);
 /* All events, or with an error none (the caller rolls back). `s` was loaded in this transaction, and is loaded anew.
- * Errors: STREAM_CLOSED, VERSION_CONFLICT, BAD_TRANSITION, BAD_EVENT, FORBIDDEN, SQL_ERROR (an id that is there),
- * NOMEM. */
+ * Errors: STREAM_CLOSED, VERSION_CONFLICT, BAD_TRANSITION, BAD_EVENT, FORBIDDEN, BAD_REQUEST (the id of a new stream),
+ * SQL_ERROR (an id that is there), NOMEM. */
 trib_code trib_stream_append(trib_stream_txn *txn, trib_stream *s, const trib_stream_append_ask *ask, trib_error *err);
 
 /* What was answered to a request with an Idempotency-Key. `request` tells requests apart.

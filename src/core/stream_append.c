@@ -126,6 +126,18 @@ static trib_code write_event(trib_stream_txn *txn, trib_stream *s, size_t index,
     return code == TRIB_OK ? insert(txn, draft, err) : code;
 }
 
+trib_code trib_stream_check_new_id(trib_str id, trib_error *err) {
+    bool fits = id.len > 0 && id.len <= TRIB_STREAM_ID_MAX_BYTES && !trib_str_eq_c(id, ".") &&
+                !trib_str_eq_c(id, "..") && !trib_str_eq_c(id, "live");
+    for (size_t i = 0; i < id.len; i++) fits = fits && id.ptr[i] != '/' && (uint8_t)id.ptr[i] >= 32 && id.ptr[i] != 127;
+    if (fits) return TRIB_OK;
+    return trib_error_set(
+        err, TRIB_BAD_REQUEST,
+        "a stream has an id of 1 to %d bytes, without '/' and control characters, that is not \"live\", "
+        "\".\" or \"..\"; take another one",
+        TRIB_STREAM_ID_MAX_BYTES);
+}
+
 /* As it was stored. `before`: the stream without what was appended, with a state of its own. */
 static trib_code store(trib_stream_txn *txn, trib_stream *s, const trib_stream *before, trib_error *err) {
     *s = *before;
@@ -141,7 +153,8 @@ trib_code trib_stream_append(trib_stream_txn *txn, trib_stream *s, const trib_st
     if (s->is_closed)
         return trib_error_set(err, TRIB_STREAM_CLOSED,
                               "the stream is closed; POST .../continue opens the one that takes what comes later");
-    trib_code code = check_expected(ask, s, err);
+    trib_code code = s->exists ? TRIB_OK : trib_stream_check_new_id(s->id, err);
+    if (code == TRIB_OK) code = check_expected(ask, s, err);
     if (code == TRIB_OK && s->count > 0 && s->type)
         code = trib_deal_state_copy(&s->state, txn->arena, &before.state, err);
     for (size_t i = 0; i < s->count; i++) {

@@ -62,7 +62,9 @@ static void run_lasts(trib_loop *loop) {
 }
 
 static void on_before_sleep(uv_prepare_t *handle) {
-    run_lasts(loop_of((uv_handle_t *)handle));
+    trib_loop *loop = loop_of((uv_handle_t *)handle);
+    loop->bulk_left_bytes = TRIB_LOOP_BULK_BYTES;
+    run_lasts(loop);
 }
 
 /* Before closed connections are freed, so that what a connection left here runs while it still counts as open. */
@@ -151,6 +153,7 @@ trib_code trib_loop_new(const trib_env *env, const char *name, trib_loop **ret, 
     }
     loop->env = env;
     loop->tick_due_ms = INT64_MAX;
+    loop->bulk_left_bytes = TRIB_LOOP_BULK_BYTES;
     loop->deferred.prev = loop->deferred.next = &loop->deferred;
     memcpy(loop->name, name, strnlen(name, sizeof loop->name - 1));
 

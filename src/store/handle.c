@@ -592,6 +592,9 @@ bool trib_handle_has_written(const trib_handle *h) {
 trib_db *trib_handle_db(const trib_handle *h) {
     return h->db;
 }
+const trib_env *trib_handle_env(const trib_handle *h) {
+    return h->env;
+}
 
 void trib_handle_set_lane(trib_handle *h, trib_pace_lane *lane) {
     h->lane = lane;

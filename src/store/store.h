@@ -195,6 +195,7 @@ bool trib_handle_autocommit(const trib_handle *handle);
  * instead of for a time, and its statements have no deadline. Until the handle is given back. Thread: inside. */
 void trib_handle_set_copying(trib_handle *handle);
 trib_db *trib_handle_db(const trib_handle *handle);
+const trib_env *trib_handle_env(const trib_handle *handle);
 /* It had the turn since enter. Thread: inside. */
 bool trib_handle_has_written(const trib_handle *handle);
 /* What the statements that ended since enter, or since the last call, have read and written. The database's own counts
