@@ -207,7 +207,8 @@ typedef struct totals {
 static void print_problems(trib_admin *admin, const trib_json *page, totals *t) {
     const trib_json *row = trib_json_first(trib_json_get(page, "problems"));
     for (; row; row = trib_json_next(row), t->problems++)
-        if (!admin->cli->json)
+        if (admin->cli->json) trib_admin_print_json(admin->cli->out, row);
+        else
             fprintf(admin->cli->out, "%.*s: %.*s\n", TRIB_STR_ARG(trib_admin_text(admin, row, "streamId")),
                     TRIB_STR_ARG(trib_admin_text(admin, row, "why")));
     t->checked += number_of(page, "checked");

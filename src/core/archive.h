@@ -115,6 +115,15 @@ void trib_archive_describe(const trib_app *app, const trib_archive_row *row, tri
 trib_code trib_archive_read_stream(trib_stream_txn *txn, const trib_archive_row *row, trib_str text, trib_stream *ret,
                                    trib_error *err);
 
+/* The three steps of whoever shows an archived stream. In a transaction: its row. Errors: INTERNAL (it has none), the
+ * store's. */
+trib_code trib_archive_find_object(trib_stream_txn *txn, trib_str id, trib_archive_row *ret, trib_error *err);
+/* The task whose run calls trib_archive_load. Errors: as trib_archive_submit; INTERNAL (there is no archive). */
+trib_code trib_archive_submit_for(trib_app *app, trib_archive_task *task, trib_error *err);
+/* Object and stream; `text` must live as long as *ret. Errors: as trib_archive_read and trib_archive_read_stream. */
+trib_code trib_archive_load(trib_stream_txn *txn, const trib_archive_row *row, trib_buf *text, trib_stream *ret,
+                            trib_error *err);
+
 /* Puts the events back. The stream stays closed, the object stays where it is.
  * Errors: as trib_archive_read; STREAM_NOT_FOUND (no archived stream). */
 trib_code trib_archive_restore(trib_archive *archive, trib_str stream_id, trib_error *err);

@@ -29,6 +29,26 @@ trib_code trib_archive_read(trib_archive *archive, const trib_archive_row *row, 
     return TRIB_OK;
 }
 
+trib_code trib_archive_find_object(trib_stream_txn *txn, trib_str id, trib_archive_row *ret, trib_error *err) {
+    bool found = false;
+    trib_code code = trib_archive_find(txn, id, ret, &found, err);
+    if (code == TRIB_OK && (!found || ret->state != TRIB_ARCHIVE_ARCHIVED))
+        code = trib_error_set(err, TRIB_INTERNAL, "a stream is archived, and the archive does not know it");
+    return code;
+}
+
+trib_code trib_archive_load(trib_stream_txn *txn, const trib_archive_row *row, trib_buf *text, trib_stream *ret,
+                            trib_error *err) {
+    trib_code code = trib_archive_read(txn->app->archive, row, text, err);
+    return code == TRIB_OK ? trib_archive_read_stream(txn, row, trib_buf_str(text), ret, err) : code;
+}
+
+trib_code trib_archive_submit_for(trib_app *app, trib_archive_task *task, trib_error *err) {
+    if (app->archive) return trib_archive_submit(app->archive, task, err);
+    return trib_error_set(err, TRIB_INTERNAL,
+                          "the stream is archived, and this server has no archive; set archive to where it is");
+}
+
 void trib_archive_describe(const trib_app *app, const trib_archive_row *row, trib_stream *s) {
     s->type = row->type.len ? trib_deal_registry_get(app->stream_types, row->type) : NULL;
     int status = s->type ? trib_deal_status_find(s->type, row->status) : -1;

@@ -230,6 +230,20 @@ has 'ord-3' "and named"
 call ali GET /ord-3
 has 'CHAIN_BROKEN' "and never shown"
 
+# ---- a long one is followed from its object in pieces ----
+events=$(awk 'BEGIN { for (i = 0; i < 100; i++) printf "%s{\"opcode\":9,\"payload\":{\"text\":\"%01000d\"}}", i ? "," : "", i }')
+for _ in 1 2 3; do append streams long "{\"events\":[$events]}"; done
+call streams POST /long/close
+follow streams long long.before
+t stream archive long
+ok "it is archived"
+follow streams long long.after
+grep -v -i '^date:\|^x-request-id:' "$work/long.before.sse" >"$work/long.1"
+grep -v -i '^date:\|^x-request-id:' "$work/long.after.sse" >"$work/long.2"
+cmp -s "$work/long.1" "$work/long.2" || failed "its events are shown in pieces, each once"
+output=$(grep -c '^id: ' "$work/long.2") status=0
+has 300 "all of them"
+
 # ---- by the command ----
 append streams ord%204%20%C3%B6 '{"events":[{"opcode":9,"payload":{"text":"\u0000 \" \ud83d\ude00"}}]}'
 t stream archive 'ord 4 ö'
@@ -241,4 +255,35 @@ ok "trib archive status"
 has "$data/archive" "says where the archive is"
 t --json archive status
 has '"backlog":0' "and what waits"
+
+# ---- many objects are verified in pages, to the last ----
+output=$(curl -s -m 20 -H "authorization: Bearer $(cat "$work/streams.token")" "${url}streams/v2/pipeline" \
+    -d "{\"requests\":[{\"type\":\"execute\",\"stmt\":{\"sql\":\"WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 250) INSERT INTO events SELECT 'm-' || i, 'many-' || i, 9, NULL, NULL, i, NULL, 't' FROM n\"}},{\"type\":\"close\"}]}")
+has '"affected_row_count":250' "250 streams"
+curl -s -m 60 -o /dev/null -X POST -H "authorization: Bearer $(cat "$work/streams.token")" "${url}streams/api/streams/many-[1-250]/archive"
+for _ in $(seq 1 150); do
+    t --json archive status
+    case $output in *'"backlog":0'*) break ;; esac
+    sleep 0.2
+done
+has '"backlog":0' "all are archived"
+cp "$work/before.ali" "$data/archive/ord-3.json.keep"
+mv "$data/archive/ord-3.json" "$work/ord-3.json" # damaged above
+t archive verify
+fails_with 7 "one is missing"
+has ' objects, ' "the rest is read"
+lacks 'many-' "and whole"
+has 'ord-3: ' "the missing one is named"
+has 'ord-3.json.keep: belongs to no stream' "and what belongs to none"
+rm "$data/archive/ord-3.json.keep"
+for name in many-1 many-250; do
+    chmod 600 "$data/archive/$name.json"
+    printf ' ' >>"$data/archive/$name.json"
+done
+t --json archive verify
+fails_with 7 "damaged ones on several pages are found"
+has '{"streamId":"many-1","key":"many-1.json","why":' "the first"
+has '{"streamId":"many-250","key":"many-250.json","why":' "and the last"
+has '"problems":3,"unknown":0}' "and counted"
+valid_json "each line of it is JSON"
 finish

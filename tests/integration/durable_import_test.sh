@@ -62,19 +62,25 @@ curl -s -m 20 -H "authorization: Bearer $token" -X POST "${url}one/api/streams/o
 "nodeId":"ord-1","delta":46,"payload":{"customer":"one","restaurant":"two","items":[{"qty":2,"price":18},{"qty":1,"price":10}]}},
 {"opcode":203,"nodeId":"ord-1","delta":46}]}' >/dev/null
 wanted=$(curl -s -m 20 -H "authorization: Bearer $token" "${url}one/api/streams/ord-1")
-call one GET deals/ord-1
-has '"opcode":501' "a deal is read as a durable stream"
-has "$wanted [200]" "as by its own face"
-call one GET deals/ord-1?offset=0000000000000000_0000000000000001
-lacks '"opcode":501' "from an offset on"
-has '"opcode":203' "which is the number of an event"
-call one GET deals/ord-1?offset=0000000000000000_0000000000000002
-has '[] [200]' "up to its end"
-call three GET deals/ord-1
-has 'STREAM_NOT_FOUND' "not by who is no member"
+# deal_reads WHERE: as a whole, from an offset, at its end, and not by a stranger.
+deal_reads() {
+    call one GET deals/ord-1
+    has "$wanted [200]" "a deal is read as a durable stream, $1"
+    call one GET deals/ord-1?offset=0000000000000000_0000000000000001
+    lacks '"opcode":501' "from an offset on"
+    has '"opcode":203' "which is the number of an event"
+    call one GET deals/ord-1?offset=0000000000000000_0000000000000002
+    has '[] [200]' "up to its end"
+    call three GET deals/ord-1
+    has 'STREAM_NOT_FOUND' "not by who is no member"
+}
+deal_reads "as by its own face"
 call one POST deals/ord-1 -d 'x'
 has '[405]' "and it is not written there"
 call one GET 'deals/ord-1?offset=now&live=sse'
 has 'followed at /api/streams' "nor followed"
+t stream archive ord-1
+ok "the deal is archived"
+deal_reads "from its object, too"
 
 finish

@@ -18,7 +18,7 @@
 
 #include "crypto/hash.h"
 
-enum { OBJECTS_MAX = 4096, PARTS_MAX = 64, UPLOADS_MAX = 16, HEAD_MAX = 32768, CONNECTIONS_MAX = 256, STALL_MS = 3000 };
+enum { OBJECTS_MAX = 16384, PARTS_MAX = 64, UPLOADS_MAX = 16, HEAD_MAX = 32768, STALL_MS = 3000 };
 
 typedef struct blob {
     char *key, *bytes;
@@ -32,8 +32,9 @@ typedef struct upload {
 
 struct scratch_s3 {
     pthread_mutex_t lock;
-    pthread_t thread, connections[CONNECTIONS_MAX];
-    int connection_count, listen_fd, port, stop_pipe[2];
+    pthread_cond_t ended; /* of a connection */
+    pthread_t thread;
+    int connections, listen_fd, port, stop_pipe[2];
     scratch_s3_condition condition;
     blob objects[OBJECTS_MAX]; /* sorted by key */
     int object_count;
@@ -341,13 +342,21 @@ static void in_parts(scratch_s3 *s3, const request *r, const char *key, scratch_
     }
 }
 
+/* What stands behind the bucket, which is in the path or in front of the host; NULL: another bucket. */
+static const char *behind_bucket(const request *r) {
+    static const char in_path[] = "/" SCRATCH_S3_BUCKET, in_host[] = SCRATCH_S3_BUCKET ".";
+    char host[300];
+    HEADER(r, "host", host);
+    if (strncmp(host, in_host, strlen(in_host)) == 0) return strcmp(r->path, "/") == 0 ? "" : r->path;
+    return strncmp(r->path, in_path, strlen(in_path)) == 0 ? r->path + strlen(in_path) : NULL;
+}
+
 static void act(scratch_s3 *s3, const request *r, scratch_s3_fault_kind fault, answer *a) {
-    const char *key = r->path + 1 + strlen(SCRATCH_S3_BUCKET);
+    const char *key = behind_bucket(r);
     if (!is_signed(r)) {
         s3->wrong++;
         refuse(a, 403, "SignatureDoesNotMatch");
-    } else if (strncmp(r->path, "/" SCRATCH_S3_BUCKET, strlen(SCRATCH_S3_BUCKET) + 1) != 0)
-        refuse(a, 404, "NoSuchBucket");
+    } else if (!key) refuse(a, 404, "NoSuchBucket");
     else if (*key == '\0') list(s3, r, a);
     else if (strstr(r->query, "upload")) in_parts(s3, r, key + 1, fault, a);
     else if (strcmp(r->method, "PUT") == 0) put(s3, r, key + 1, fault, a);
@@ -468,6 +477,10 @@ static void *serve_connection(void *arg) {
     }
     free(r);
     close(c.fd);
+    pthread_mutex_lock(&c.s3->lock);
+    c.s3->connections--;
+    pthread_cond_broadcast(&c.s3->ended);
+    pthread_mutex_unlock(&c.s3->lock);
     return NULL;
 }
 
@@ -484,9 +497,10 @@ static void *serve(void *arg) {
         int on = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         pthread_t thread;
-        if (pthread_create(&thread, NULL, serve_connection, c)) abort();
-        if (s3->connection_count < CONNECTIONS_MAX) s3->connections[s3->connection_count++] = thread;
-        else pthread_detach(thread);
+        pthread_mutex_lock(&s3->lock);
+        s3->connections++;
+        pthread_mutex_unlock(&s3->lock);
+        if (pthread_create(&thread, NULL, serve_connection, c) || pthread_detach(thread)) abort();
     }
 }
 
@@ -498,6 +512,7 @@ scratch_s3 *scratch_s3_start(scratch_s3_condition condition) {
     socklen_t n = sizeof address;
     if (!s3 || pipe(s3->stop_pipe)) abort();
     pthread_mutex_init(&s3->lock, NULL);
+    pthread_cond_init(&s3->ended, NULL);
     s3->condition = condition;
     s3->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (s3->listen_fd < 0 || bind(s3->listen_fd, (struct sockaddr *)&address, n) || listen(s3->listen_fd, 64) ||
@@ -512,7 +527,9 @@ void scratch_s3_stop(scratch_s3 *s3) {
     if (!s3) return;
     if (write(s3->stop_pipe[1], "x", 1) != 1) abort();
     pthread_join(s3->thread, NULL);
-    for (int i = 0; i < s3->connection_count; i++) pthread_join(s3->connections[i], NULL);
+    pthread_mutex_lock(&s3->lock);
+    while (s3->connections > 0) pthread_cond_wait(&s3->ended, &s3->lock);
+    pthread_mutex_unlock(&s3->lock);
     close(s3->listen_fd);
     close(s3->stop_pipe[0]);
     close(s3->stop_pipe[1]);
@@ -521,6 +538,7 @@ void scratch_s3_stop(scratch_s3 *s3) {
         free(s3->objects[i].bytes);
     }
     for (int i = 0; i < UPLOADS_MAX; i++) upload_free(&s3->uploads[i]);
+    pthread_cond_destroy(&s3->ended);
     pthread_mutex_destroy(&s3->lock);
     free(s3);
 }

@@ -104,6 +104,18 @@ static void go_on(durable_ask *ask) {
     else failed(ask, &err);
 }
 
+static void answer(durable_ask *ask) {
+    if (ask->head.live != DURABLE_LIVE_NOT) durable_live_go_on(ask);
+    else durable_answer(ask);
+}
+
+static void fetched(trib_job *job) {
+    durable_ask *ask = TRIB_LIST_ITEM((trib_archive_task *)(void *)job, durable_ask, fetch);
+    trib_error err = ask->fetch.err;
+    if (ask->fetch.code == TRIB_OK) answer(ask);
+    else failed(ask, &err);
+}
+
 static void finished(trib_db_job *job) {
     durable_ask *ask = of_job(job);
     ask->http->on_cancel = NULL;
@@ -119,8 +131,12 @@ static void finished(trib_db_job *job) {
     }
     if (ask->nudges) durable_rounds_nudge(durable_module_rounds(ask->module), ask->tenant);
     if (ask->tells) durable_live_tell(ask);
-    if (ask->head.live != DURABLE_LIVE_NOT) durable_live_go_on(ask);
-    else durable_answer(ask);
+    if (!ask->is_elsewhere) {
+        answer(ask);
+        return;
+    }
+    trib_error err;
+    if (durable_fetch_deal(ask, fetched, &err) != TRIB_OK) failed(ask, &err);
 }
 
 void durable_ask_submit(durable_ask *ask) {

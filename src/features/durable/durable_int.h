@@ -13,6 +13,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "core/app.h"
+#include "core/archive.h"
 #include "core/db_job.h"
 #include "core/http.h"
 #include "core/stream.h"
@@ -135,8 +136,13 @@ struct durable_ask {
     bool is_deal; /* on the database `streams` */
     struct durable_round *round;
     trib_stream_txn deals; /* who asks, there */
-    trib_arena arena;      /* of the transaction */
-    trib_arena json;       /* of the request's messages, which are read once */
+    bool is_elsewhere;     /* the deal's events from deal_from on are in its object: durable_fetch_deal */
+    durable_stream deal;
+    uint64_t deal_from;
+    trib_archive_row row;
+    trib_archive_task fetch;
+    trib_arena arena; /* of the transaction */
+    trib_arena json;  /* of the request's messages, which are read once */
     trib_buf messages;
     bool has_tables, has_subs; /* has_subs: subscriptions may look at what is done */
     bool nudges;               /* they have something to do */
@@ -184,6 +190,9 @@ void durable_ask_start(trib_http_request *http, durable_op op, const durable_hea
                        trib_code (*body)(durable_ask *ask, trib_error *err));
 /* Once more, for a live reader. */
 void durable_ask_submit(durable_ask *ask);
+/* deals.c: behind the transaction that has found a deal elsewhere; `done` gets ask->fetch.job, and its code says how it
+ * went. Errors: as trib_archive_submit_for: nothing has moved. */
+trib_code durable_fetch_deal(durable_ask *ask, void (*done)(trib_job *job), trib_error *err);
 void durable_ask_free(durable_ask *ask);
 
 /* ---- messages.c ---- */

@@ -155,7 +155,7 @@ trib_code streams_news_read(trib_stream_txn *txn, const streams_news_ask *ask, s
     if (!ask->from_end && ask->after < s.version) {
         news->is_elsewhere = s.is_archived;
         if (!s.is_archived) code = read_events(txn, ask, news, err);
-        else if (ask->row) code = streams_find_object(txn, ask->id, ask->row, err);
+        else if (ask->row) code = trib_archive_find_object(txn, ask->id, ask->row, err);
     }
     if (code == TRIB_OK && ask->with_members) code = read_members(txn, ask->id, news, err);
     if (code == TRIB_OK) *ret = news;

@@ -79,17 +79,9 @@ trib_code streams_ask_limit(streams_ask *ask, const trib_query *query, trib_erro
 /* ?after=&limit= into the ask. Errors: BAD_REQUEST, NOMEM. */
 trib_code streams_ask_page(streams_ask *ask, trib_error *err);
 
-/* archived.c: the row of a stream that is archived, in this transaction. Errors: INTERNAL, and the store's. */
-trib_code streams_find_object(trib_stream_txn *txn, trib_str id, trib_archive_row *ret, trib_error *err);
 /* archived.c: shows an archived stream, loaded in this transaction, from its object. show NULL: the object's bytes are
  * the answer. Errors: INTERNAL, NOMEM. */
 trib_code streams_ask_archived(streams_ask *ask, trib_stream *s, streams_show *show, trib_error *err);
-/* archived.c: on a thread of the archive; `text` must live as long as *ret. Errors: as trib_archive_read and
- * trib_archive_read_stream. */
-trib_code streams_load_archived(trib_stream_txn *txn, const trib_archive_row *row, trib_buf *text, trib_stream *ret,
-                                trib_error *err);
-/* archived.c. Errors: as trib_archive_submit; INTERNAL (there is no archive). */
-trib_code streams_submit_fetch(trib_app *app, trib_archive_task *task, trib_error *err);
 /* archived.c: behind the transaction, on the loop; answers in the end. */
 void streams_ask_fetch(streams_ask *ask);
 /* ask.c: the ask's answer; the ask is gone. */

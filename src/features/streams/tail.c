@@ -92,7 +92,7 @@ static void fetch(trib_archive_task *task) {
     trib_stream s;
     trib_buf text;
     trib_buf_init(&text, TRIB_ARCHIVE_BODY_MAX_BYTES);
-    trib_code code = streams_load_archived(&read->txn, &read->row, &text, &s, &task->err);
+    trib_code code = trib_archive_load(&read->txn, &read->row, &text, &s, &task->err);
     if (code == TRIB_OK) code = streams_news_take(read->news, &read->ask, &s, &task->err);
     trib_buf_deinit(&text);
     task->code = code;
@@ -110,7 +110,7 @@ static void finished(trib_db_job *job) {
     if (code == TRIB_OK && !read->tail->is_over && read->news->is_elsewhere) {
         read->fetch = (trib_archive_task){.job = {.home = read->tail->home, .done = fetched}, .run = fetch};
         read->is_fetching = true;
-        code = streams_submit_fetch(read->txn.app, &read->fetch, &err);
+        code = trib_archive_submit_for(read->txn.app, &read->fetch, &err);
         if (code == TRIB_OK) return;
     }
     come_home(read, code, &err);

@@ -3,6 +3,7 @@
  * never in neither, and nothing is overwritten. */
 #include "core/archive.h"
 #include "features/archive/archive_int.h"
+#include "support/ws_app_test.h"
 #include "unit/features/streams/streams_test.h"
 
 /* ---- a store in memory ---- */
@@ -96,6 +97,7 @@ static trib_code list_objects(void *ctx, trib_str after, bool (*take)(void *, tr
 /* ---- an app with both modules ---- */
 
 static void *archive_state;
+static ws_test w;
 
 static int start_archive(void) {
     t.app.objects = (trib_objects){.put = put_object, .get = get_object, .list = list_objects, .where = "memory"};
@@ -393,6 +395,83 @@ static void ended_streams_are_archived_by_themselves(void **state) {
     assert_int_equal(store.count, 1);
 }
 
+static void archive_it(const char *id) {
+    make_stream(id);
+    says(archive_handle_ask, id, "waiting");
+    settle();
+    assert_true(is_archived(id));
+}
+
+static void take_socket(trib_http_request *request) {
+    static trib_principal principal;
+    app_test_principal(&principal, 1);
+    request->tenant = trib_tenant_ref(streams_tenant());
+    request->principal = trib_principal_ref(&principal);
+    request->module_state = module;
+    streams_handle_socket(request);
+    w.ws.tenant = request->tenant;
+    w.ws.principal = request->principal;
+}
+
+static void hears(const char *text) {
+    trib_str said = ws_test_hear(&w);
+    if (!memmem(said.ptr, said.len, text, strlen(text))) fail_msg("wanted %s, got %.*s", text, TRIB_STR_ARG(said));
+}
+
+static void who_follows_an_archived_stream_is_shown_it_and_its_end(void **state) {
+    http_test h;
+    (void)state;
+    archive_it("s");
+    follow(&h, "s", "live=sse&offset=1");
+    until(&h, "event: closed\ndata: {\"offset\":3}\n\n");
+    assert_int_equal(count_in(&h, "id: "), 2);
+    assert_int_equal(count_in(&h, "\"id\":\"s-2\""), 1);
+    http_test_end(&h);
+    follow(&h, "s", "live=sse&offset=3");
+    http_test_wait(&t, &h);
+    assert_int_equal(h.status, 204);
+    http_test_end(&h);
+    follow(&h, "s", "live=long-poll");
+    assert_string_equal(http_test_wait(&t, &h), before);
+    assert_non_null(strstr(h.extra_headers, "Stream-Next-Offset: 3\r\nStream-Up-To-Date: true\r\nStream-Closed: true"));
+    http_test_end(&h);
+    ws_test_open(&t, &w, take_socket, 0);
+    ws_test_say(&w, "{\"type\":\"subscribe\",\"streamId\":\"s\",\"offset\":2}");
+    hears("{\"type\":\"subscribed\",\"streamId\":\"s\",\"offset\":2,\"version\":3}");
+    hears("{\"type\":\"events\",\"streamId\":\"s\",\"first\":3,\"last\":3,\"events\":[{\"id\":\"s-3\"");
+    hears("{\"type\":\"closed\",\"streamId\":\"s\",\"offset\":3}");
+    ws_test_leave(&w);
+}
+
+static void who_follows_a_stream_while_it_is_archived_misses_nothing(void **state) {
+    http_test h;
+    (void)state;
+    make_stream("s");
+    follow(&h, "s", "live=sse&offset=0");
+    until(&h, "id: 3\n");
+    says(archive_handle_ask, "s", "waiting");
+    settle();
+    until(&h, "event: closed\ndata: {\"offset\":3}\n\n");
+    assert_int_equal(count_in(&h, "id: "), 3);
+    http_test_end(&h);
+}
+
+static void an_object_that_cannot_be_shown_ends_a_tail_with_its_reason(void **state) {
+    http_test h;
+    (void)state;
+    archive_it("s");
+    store.objects[0].bytes[3] ^= 1;
+    follow(&h, "s", "live=sse");
+    assert_non_null(strstr(http_test_wait(&t, &h), "CHAIN_BROKEN"));
+    http_test_end(&h);
+    store.objects[0].bytes[3] ^= 1;
+    follow(&h, "s", "live=sse");
+    leave(&h); /* while it is fetched */
+    follow(&h, "s", "live=sse");
+    until(&h, "event: closed");
+    http_test_end(&h);
+}
+
 static void keys_are_unreserved_short_and_of_one_stream_each(void **state) {
     static const char *const ids[][2] = {{"ord-5001", "ord-5001.json"},
                                          {"a/b", "a~2Fb.json"},
@@ -435,6 +514,9 @@ int main(void) {
         TEST(a_restored_stream_is_the_same_and_goes_out_again),
         TEST(what_json_cannot_say_stays_in_the_database),
         TEST(a_stream_that_was_deleted_meanwhile_is_forgotten),
+        TEST(who_follows_an_archived_stream_is_shown_it_and_its_end),
+        TEST(who_follows_a_stream_while_it_is_archived_misses_nothing),
+        TEST(an_object_that_cannot_be_shown_ends_a_tail_with_its_reason),
         TEST(ended_streams_are_archived_by_themselves),
         TEST(keys_are_unreserved_short_and_of_one_stream_each),
     };
