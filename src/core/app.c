@@ -76,6 +76,7 @@ trib_code trib_app_start(trib_app *app, trib_error *err) {
 
 void trib_app_stop(trib_app *app) {
     trib_archive_stop(app->archive); /* its threads wait for jobs of the workers */
+    trib_commands_drain(app->commands);
     trib_workers_stop(app->workers);
     trib_motion_writer_flush(app->motion_writer);
     trib_sessions_free(app->sessions);

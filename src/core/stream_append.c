@@ -8,6 +8,7 @@
 #include "base/ids.h"
 #include "base/time.h"
 #include "core/stream.h"
+#include "deal/continuation.h"
 
 static trib_value text_value(trib_str text) {
     if (!text.ptr) return (trib_value){.type = TRIB_VALUE_NULL};
@@ -54,7 +55,7 @@ static trib_code find_roles(trib_stream_txn *txn, const trib_stream *s, const tr
 static trib_code find_type(trib_stream_txn *txn, trib_stream *s, const trib_deal_event *event, trib_error *err) {
     s->type = trib_deal_registry_opened_by(txn->app->stream_types, event->opcode, event->payload);
     if (s->type) trib_deal_state_init(&s->state, txn->arena);
-    else if (txn->tenant_id.len > 0)
+    else if (txn->tenant_id.len > 0 && event->opcode != TRIB_DEAL_CONTINUES)
         return trib_error_set(err, TRIB_BAD_EVENT,
                               "no stream type begins with opcode %lld; `trib stream types` shows those that there are",
                               (long long)event->opcode);
@@ -69,6 +70,9 @@ static trib_code check_event(trib_stream_txn *txn, trib_stream *s, size_t index,
     bool by_member = txn->tenant_id.len > 0 && !draft->by_platform;
     trib_code code = TRIB_OK;
     trib_stream_deal_event(txn->arena, draft->values, &event);
+    if (event.opcode == TRIB_DEAL_CONTINUES && !draft->by_platform)
+        return trib_error_set(err, TRIB_BAD_EVENT, "events[%zu]: opcode %d is the server's own, for continuations",
+                              index, TRIB_DEAL_CONTINUES);
     if (s->count == 0 && index == 0) code = find_type(txn, s, &event, err);
     if (code != TRIB_OK || !s->type) return code; /* without a type: a stream of the gateway's own, without rules */
     event.actor = (trib_deal_actor){.tenant = txn->tenant_name, .is_trusted = !by_member};
@@ -125,7 +129,8 @@ static trib_code write_event(trib_stream_txn *txn, trib_stream *s, size_t index,
 trib_code trib_stream_append(trib_stream_txn *txn, trib_stream *s, const trib_stream_append_ask *ask, trib_error *err) {
     trib_str last_ts = {0};
     if (s->is_closed)
-        return trib_error_set(err, TRIB_STREAM_CLOSED, "the stream is closed; begin another one that refers to it");
+        return trib_error_set(err, TRIB_STREAM_CLOSED,
+                              "the stream is closed; POST .../continue opens the one that takes what comes later");
     trib_code code = check_expected(ask, s, err);
     for (size_t i = 0; i < s->count; i++) {
         trib_value ts = s->events[i].values[TRIB_STREAM_COL_TS];

@@ -26,7 +26,8 @@ struct trib_defer {
 
 struct trib_loop {
     uv_loop_t uv;
-    uv_async_t wake;
+    uv_poll_t wake;  /* of wake_fd */
+    int wake_fd;     /* an eventfd: who writes to it wakes the loop */
     uv_timer_t tick; /* the only libuv timer: sleeps until the wheel's next event */
     uv_idle_t again; /* runs while `deferred` is not empty */
     uv_prepare_t before_sleep;

@@ -285,6 +285,17 @@ void trib_turn_pass(trib_db *db, const trib_turn_waiter *waiter);
  * number. 0: nothing to wait for. Thread: inside, or its owner before the next enter. */
 uint64_t trib_handle_ticket(const trib_handle *handle);
 
+/* The same told apart: an own commit that is durable has happened, whatever becomes of those that others made since. */
+typedef struct trib_handle_tickets {
+    uint64_t first; /* of the first own commit since enter; 0: none */
+    uint64_t own;   /* of the last step with the turn since enter, and of all that was seen before; 0: there was none */
+    uint64_t seen;  /* of what may have been seen since; 0: nothing was looked at */
+} trib_handle_tickets;
+/* Thread: inside, after the last statement. */
+void trib_handle_get_tickets(const trib_handle *handle, trib_handle_tickets *ret);
+/* As trib_db_get_point, for an answer of this stay. Thread: inside. */
+void trib_handle_get_point(trib_handle *handle, trib_db_point *ret);
+
 typedef struct trib_gate_waiter trib_gate_waiter;
 struct trib_gate_waiter {
     /* OK: durable. NOT_COMMITTED, COMMIT_OUTCOME_UNKNOWN: it is not, or nobody can say. Thread: a sync thread; must

@@ -80,6 +80,13 @@ has '[202]' "the operator has it read anew"
 sleep 1
 as ali GET '/api/search?q=hara'
 [ "$output" = "$before" ] || failed "the same is found ($before)"
+sql discovery "DELETE FROM points"
+sql discovery "DELETE FROM nodes"
+soon "somebody has emptied it by hand" '{"items":[]}' ali '/api/search?q=hara'
+t discovery rebuild
+ok "trib discovery rebuild"
+has 'is read anew' "it says what happens"
+soon "everything is there again" "$before" ali '/api/search?q=hara'
 t tenant set bab-hara publish=false
 ok "the shop goes"
 soon "nobody finds it" '{"items":[]}' ali '/api/search?q=hara'

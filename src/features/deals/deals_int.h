@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Private to features/deals.
  *
+ *   a timer that is due -------timer.c-->
  *   POST /api/orders/:id/accept --ask.c--> command --plan.c--> tenants that take part
  *                                             |
  *                                             └--work.c--> steps of the action (table.c), each one event or more
@@ -26,7 +27,8 @@ enum {
     DEALS_ITEMS_MAX = 50,                /* of one deal: each is a look-up and an update while other tenants wait */
     DEALS_NODE_MAX_BYTES = 256 * 1024,   /* payload of a node */
     DEALS_ANSWER_MAX_BYTES = 128 * 1024, /* of TRIB_STREAM_EVENTS_MAX events */
-    DEALS_JOBS_MAX = 4                   /* roles of a type that somebody is assigned to */
+    DEALS_JOBS_MAX = 4,                  /* roles of a type that somebody is assigned to */
+    DEALS_TIMER_ARENA_BYTES = 4096       /* of an empty body */
 };
 
 /* ---- what can be done (table.c) ---- */
@@ -121,8 +123,10 @@ typedef struct deals_module {
 } deals_module;
 
 typedef struct deals_ask {
-    trib_command command; /* first */
-    trib_http_request *http;
+    trib_command command;                /* first */
+    trib_http_request *http;             /* NULL: a timer asks */
+    struct trib_stream_timer_run *timer; /* NULL: a request asks */
+    trib_arena own;                      /* of a timer: its body */
     deals_module *module;
     const deals_vertical *vertical;
     const deals_action *action; /* NULL: it begins */
@@ -262,6 +266,8 @@ bool deals_payload_asked(const char *template, const trib_json *body);
 /* Whether a member is one that a template takes from the body. */
 bool deals_payload_takes(const char *template, trib_str member);
 
+/* timer.c: timers of deals are commands from here on. False: there is no room. */
+bool deals_timers_join(deals_module *module);
 /* jobs.c: fills the deals' part of core/deal_jobs.h; tells dispatch whom a command that was done may have freed. */
 void deals_jobs_offer(deals_module *module);
 void deals_jobs_freed(const deals_ask *ask);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "core/stream_timer.h"
 #include "features/deals/deals_int.h"
 
 static trib_value text_value(trib_str text) {
@@ -59,7 +60,7 @@ trib_code deals_draft(deals_run *run, int32_t opcode, trib_str node, trib_str po
         return trib_error_set(err, TRIB_BAD_REQUEST, "this would write more than %d events at once",
                               TRIB_STREAM_EVENTS_MAX);
     trib_stream_draft *draft = &run->drafts[run->draft_count];
-    *draft = (trib_stream_draft){.by_platform = by_platform};
+    *draft = (trib_stream_draft){.by_platform = by_platform || run->ask->timer};
     draft->values[TRIB_STREAM_COL_OPCODE] = (trib_value){.type = TRIB_VALUE_INTEGER, .integer = opcode};
     draft->values[TRIB_STREAM_COL_NODE] = text_value(node);
     draft->values[TRIB_STREAM_COL_POINT] = text_value(point);
@@ -135,11 +136,18 @@ static trib_code delta_of(const deals_run *run, const deals_step *step, trib_val
     return code;
 }
 
+/* Nobody did it: neither who confirms nor who has delivered can be told from it. */
+static trib_code timer_payload(const deals_run *run, trib_str *ret, trib_error *err) {
+    *ret = trib_arena_printf(run->txn->arena, "{\"reason\":\"%s\"}", run->ask->timer->name);
+    return ret->ptr ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
+}
+
 static trib_code do_event(deals_run *run, const deals_step *step, trib_error *err) {
     trib_value delta;
     trib_str payload;
     trib_code code = delta_of(run, step, &delta, err);
-    if (code == TRIB_OK) code = deals_payload(run, step->payload, TRIB_DEAL_PAYLOAD_MAX_BYTES, &payload, err);
+    if (code == TRIB_OK && run->ask->timer) code = timer_payload(run, &payload, err);
+    else if (code == TRIB_OK) code = deals_payload(run, step->payload, TRIB_DEAL_PAYLOAD_MAX_BYTES, &payload, err);
     if (code != TRIB_OK) return code;
     return deals_draft(run, step->opcode, run->ask->deal_id, (trib_str){0}, delta, payload, step->by_platform, err);
 }
@@ -293,7 +301,10 @@ trib_code deals_work(trib_command *command, trib_stream_txn *txn, trib_handle *c
     run->txn = txn;
     run->handles = handles;
     if (ask->action) {
+        bool is_due = true;
         code = load(run, err);
+        if (code == TRIB_OK && ask->timer) code = trib_stream_timer_take(txn, ask->timer, &is_due, err);
+        if (code != TRIB_OK || !is_due) return code; /* somebody was quicker */
         for (size_t i = 0; code == TRIB_OK && i < ask->action->step_count; i++)
             code = do_step(run, &ask->action->steps[i], err);
     } else {
