@@ -165,7 +165,7 @@ static void *chauffeur(void *ctx) {
             char path[64];
             snprintf(path, sizeof path, "/w%d/api/offers", i);
             int status = ask(c, "GET", path, false, NULL);
-            if (status != 200) fail("%s: %d", path, status);
+            if (status != 200) fail("%s: %d %s", path, status, c->talk.body ? c->talk.body : "");
             answer_offer(c, i);
             if (atomic_load(&may_finish)) drive(c, i);
         }
