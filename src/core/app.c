@@ -151,6 +151,8 @@ void trib_app_tick(trib_app *app) {
     trib_scrub_tick(app->scrub);
     trib_motion_writer_tick(app->motion_writer);
     trib_store_tick(app->store);
+    /* a timer that fires before the module of its action is there would be lost */
+    if (atomic_load(&app->starting)) return;
     uint32_t count = atomic_load_explicit(&app->ticker_count, memory_order_acquire);
     for (uint32_t i = 0; i < count; i++) app->tickers[i].tick(app->tickers[i].ctx);
 }

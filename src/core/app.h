@@ -134,6 +134,7 @@ struct trib_app {
     struct trib_stream_timers *stream_timers;      /* stream_timer.h; NULL: none run */
     trib_app_ticker tickers[TRIB_APP_TICKERS_MAX]; /* of modules */
     _Atomic uint32_t ticker_count;                 /* written by one thread, modules start one after the other */
+    _Atomic bool starting; /* modules are started one after the other: none of them ticks before all are there */
     /* NULL but in tests: a command has come to a place (trib_command_point) where a stop of the process is of
      * interest */
     void (*on_command_point)(void *ctx, int point);

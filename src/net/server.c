@@ -208,14 +208,16 @@ trib_code trib_server_new(trib_app *app, const trib_server_config *config, trib_
 static trib_code start_modules(trib_server *server, trib_error *err) {
     const trib_server_config *config = &server->config;
     server->module_states = calloc(config->module_count + 1, sizeof *server->module_states);
+    trib_code code = TRIB_OK;
     if (!server->module_states) return trib_error_set(err, TRIB_NOMEM, NULL);
-    for (size_t i = 0; i < config->module_count; i++) {
+    atomic_store(&server->app->starting, true);
+    for (size_t i = 0; i < config->module_count && code == TRIB_OK; i++) {
         const trib_module *module = config->modules[i];
-        trib_code code = module->start ? module->start(server->app, &server->module_states[i], err) : TRIB_OK;
-        if (code) return code;
-        server->started_modules++;
+        if (module->start) code = module->start(server->app, &server->module_states[i], err);
+        server->started_modules += code == TRIB_OK;
     }
-    return TRIB_OK;
+    if (code == TRIB_OK) atomic_store(&server->app->starting, false);
+    return code;
 }
 
 static trib_code make_hubs(trib_server *server, trib_error *err) {

@@ -219,6 +219,9 @@ offer rami ord-5 "and can be read"
 does rami "offers/$offer/accept" '' '"accepted"' "and taken"
 rows rami "$point" en-route0 "he is on his way"
 
+output=$(cat "$work/err")
+lacks timer_action_missing "the timers began when dispatch was there"
+
 # ---- counted ----
 api GET /metrics
 for name in trib_dispatch_offers_total trib_dispatch_assigned_total trib_dispatch_waiting trib_dispatch_oldest_wait_seconds; do

@@ -15,13 +15,6 @@ static const deals_step *claim_of(const deals_action *action) {
     return NULL;
 }
 
-/* Of an action that has one. */
-static const deals_step *claim_in(const deals_action *action) {
-    size_t i = 0;
-    while (i + 1 < action->step_count && action->steps[i].kind != DEALS_CLAIM) i++;
-    return &action->steps[i];
-}
-
 static bool may_follow(const trib_stream *s, int32_t opcode) {
     int32_t allowed[TRIB_DEAL_ALLOWED_MAX];
     size_t count = trib_deal_allowed(s->type, &s->state, UINT32_MAX, allowed);
@@ -32,27 +25,30 @@ static bool may_follow(const trib_stream *s, int32_t opcode) {
 
 /* The action of the role, or the first one whose role nobody has. */
 static trib_code find_action(const trib_stream *s, trib_str role, const deals_vertical **ret_vertical,
-                             const deals_action **ret, trib_error *err) {
+                             const deals_action **ret, const deals_step **ret_step, trib_error *err) {
     const deals_vertical *vertical = s->count ? vertical_of(s) : NULL;
     const deals_action *found = NULL;
-    bool known = false, taken = false;
+    const deals_step *claims = NULL;
+    bool known = false;
     for (size_t i = 0; vertical && i < vertical->action_count && !found; i++) {
         const deals_action *action = &vertical->actions[i];
         const deals_step *step = claim_of(action);
         if (!step || (role.len && !trib_str_eq_c(role, step->job->role))) continue;
         known = true;
-        taken = deals_role(s->type, &s->state, step->job->role).len > 0;
-        if (!taken) found = action;
+        if (deals_role(s->type, &s->state, step->job->role).len > 0) continue; /* taken */
+        found = action;
+        claims = step;
     }
     if (!known)
         return trib_error_set(err, TRIB_BAD_REQUEST, "a deal of this type needs nobody%s%.*s", role.len ? " as " : "",
                               TRIB_STR_ARG(role));
-    if (!found) return trib_error_set(err, TRIB_BAD_TRANSITION, "somebody has the job already");
-    if (!may_follow(s, claim_in(found)->opcode))
+    if (!found || !claims) return trib_error_set(err, TRIB_BAD_TRANSITION, "somebody has the job already");
+    if (!may_follow(s, claims->opcode))
         return trib_error_set(err, TRIB_BAD_TRANSITION, "a deal that is \"%.*s\" needs nobody now",
                               TRIB_STR_ARG(trib_deal_status_name(s->type, s->state.status)));
     *ret_vertical = vertical;
     *ret = found;
+    *ret_step = claims;
     return TRIB_OK;
 }
 
@@ -60,12 +56,13 @@ static trib_code find(void *deals, trib_stream_txn *txn, const trib_stream *s, t
                       trib_error *err) {
     const deals_vertical *vertical;
     const deals_action *action;
+    const deals_step *step;
     deals_facts facts;
     (void)deals;
-    trib_code code = find_action(s, role, &vertical, &action, err);
+    trib_code code = find_action(s, role, &vertical, &action, &step, err);
     if (code == TRIB_OK) code = deals_facts_load(txn, vertical, s->id, &facts, err);
     if (code != TRIB_OK) return code;
-    const deals_job *job = claim_in(action)->job;
+    const deals_job *job = step->job;
     *ret = (trib_deal_job){.role = job->role,
                            .worker = job->worker,
                            .who = action->who,
@@ -81,6 +78,7 @@ typedef struct claim_work {
     deals_ask ask;
     deals_run run;
     trib_stream_txn txn; /* the platform's: the job was given away by who may */
+    const deals_step *step;
     const trib_json *none;
 } claim_work;
 
@@ -89,7 +87,7 @@ static trib_code load(claim_work *w, trib_error *err) {
     const deals_vertical *vertical;
     const deals_action *action;
     trib_code code = trib_stream_load(&w->txn, w->ask.deal_id, &run->s, err);
-    if (code == TRIB_OK) code = find_action(&run->s, run->given.role, &vertical, &action, err);
+    if (code == TRIB_OK) code = find_action(&run->s, run->given.role, &vertical, &action, &w->step, err);
     if (code != TRIB_OK) return code;
     w->ask.vertical = vertical;
     w->ask.action = action;
@@ -125,7 +123,7 @@ static trib_code claim(void *deals, const trib_deal_claim *c, uint64_t *ret_vers
     run->given.point = c->point;
     run->given.availability = c->availability;
     trib_code code = load(w, err);
-    if (code == TRIB_OK) code = deals_claim(run, claim_in(w->ask.action), err);
+    if (code == TRIB_OK) code = deals_claim(run, w->step, err);
     if (code == TRIB_OK) code = deals_flush(run, err);
     if (code == TRIB_OK) *ret_version = run->s.version;
     return code;
@@ -133,8 +131,8 @@ static trib_code claim(void *deals, const trib_deal_claim *c, uint64_t *ret_vers
 
 /* ---- may it be given away? ---- */
 
-static trib_code check_members(const deals_action *action, const trib_json *body, trib_error *err) {
-    const deals_step *step = claim_of(action);
+static trib_code check_members(const deals_action *action, const deals_step *step, const trib_json *body,
+                               trib_error *err) {
     for (const trib_json *m = trib_json_first(body); m; m = trib_json_next(m)) {
         bool known = !trib_str_eq_c(m->key, step->job->role) &&
                      (deals_lists(action->members, m->key) || deals_payload_takes(step->payload, m->key) ||
@@ -149,7 +147,7 @@ static trib_code check_members(const deals_action *action, const trib_json *body
 /* The event as it would be, on a copy of the state. */
 static trib_code try_event(claim_work *w, const trib_stream *s, trib_error *err) {
     deals_run *run = &w->run;
-    const deals_step *step = claim_in(w->ask.action);
+    const deals_step *step = w->step;
     deals_worker worker = {.job = step->job, .tenant = TRIB_STR("somebody")};
     trib_deal_event event;
     trib_deal_state state;
@@ -174,7 +172,7 @@ static trib_code check(void *deals, trib_stream_txn *txn, const trib_stream *s, 
     if (code != TRIB_OK) return code;
     w->run.txn = txn; /* who asks */
     code = deals_check_asker(&w->run, err);
-    if (code == TRIB_OK) code = check_members(w->ask.action, w->ask.body, err);
+    if (code == TRIB_OK) code = check_members(w->ask.action, w->step, w->ask.body, err);
     return code == TRIB_OK ? try_event(w, &w->run.s, err) : code;
 }
 

@@ -139,7 +139,8 @@ static trib_code work_offer(trib_command *command, trib_stream_txn *txn, trib_ha
     trib_code code = look_at_deal(a, txn, &row, &s, &job, &wanted, err);
     if (code != TRIB_OK || !wanted) return code;
     if (is_party(&s, trib_str_c(atomic_load(&a->tenant->name))))
-        return trib_error_set(err, TRIB_NOT_AVAILABLE, "the worker has another part in this deal");
+        return dispatch_row_pass(txn, row.no, trib_str_c(a->tenant_id), (trib_str){0}, INT64_MAX, err);
+    a->keeps = job.one_at_a_time;
     return row.automatic ? assign(a, txn, handles, &row, err) : offer(a, txn, handles[0], &row, &job, err);
 }
 
@@ -256,14 +257,17 @@ static void after_failure(dispatch_attempt *a, trib_str deal, int64_t now_ms) {
     dispatch_module *m = a->module;
     const trib_command *command = &a->command;
     trib_str id = trib_str_c(a->tenant_id), point = trib_str_c(a->point);
-    bool not_idle = command->code == TRIB_NOT_AVAILABLE;
+    /* what is said of a tenant is nothing that the operator must hear of */
+    bool quiet = command->code == TRIB_NOT_AVAILABLE || command->code == TRIB_BLOCKED ||
+                 command->code == TRIB_TENANT_NOT_FOUND || command->code == TRIB_SHUTTING_DOWN ||
+                 command->code == TRIB_CANCELLED;
     if (is_deals_fault(command->code) || a->kind == DISPATCH_PLACE)
         dispatch_hold(m->holds, deal, TRIB_STR(""), (trib_str){0}, now_ms + DISPATCH_IDLE_MS);
     else if (a->kind == DISPATCH_OFFER) (void)dispatch_holds_end(m->holds, deal);
     if (a->kind == DISPATCH_OFFER && is_deals_fault(command->code)) (void)dispatch_holds_end(m->holds, id);
     else if (a->no_worker) dispatch_hold(m->holds, id, point, trib_str_c(a->worker), now_ms + DISPATCH_NO_WORKER_MS);
     else if (a->kind != DISPATCH_PLACE) dispatch_hold(m->holds, id, point, (trib_str){0}, now_ms + DISPATCH_BUSY_MS);
-    if (!not_idle && command->code != TRIB_SHUTTING_DOWN && command->code != TRIB_CANCELLED)
+    if (!quiet)
         trib_log_event(m->app->log, TRIB_LOG_WARN, "dispatch_failed", TRIB_LOG_I("no", a->no),
                        TRIB_LOG_C("worker", a->tenant_id), TRIB_LOG_ERR(&command->err));
 }
@@ -281,7 +285,7 @@ static void after_success(dispatch_attempt *a, trib_str deal, int64_t now_ms) {
         dispatch_count(m->offered, 1);
         dispatch_offer_made(m, a->tenant_id);
     } else if (a->outcome == DISPATCH_ASSIGNED) {
-        dispatch_hold(m->holds, id, point, (trib_str){0}, now_ms + DISPATCH_IDLE_MS);
+        if (a->keeps) dispatch_hold(m->holds, id, point, (trib_str){0}, now_ms + DISPATCH_IDLE_MS);
         dispatch_count(m->assigned, 1);
         dispatch_count(m->waited_ms, a->waited_ms > 0 ? (uint64_t)a->waited_ms : 0);
     } else if (a->outcome == DISPATCH_GONE) {

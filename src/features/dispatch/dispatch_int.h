@@ -27,8 +27,9 @@
 enum {
     DISPATCH_BODY_MAX_BYTES = 16 * 1024, /* kept with each row that waits */
     DISPATCH_ANSWER_MAX_BYTES = 1 << 20,
-    DISPATCH_WAITING_MAX = 100000, /* rows: one tenant's orders must not fill the disk that all deals share */
-    DISPATCH_OFFER_MS = 30 * 1000, /* how long an offer is open, if nobody says */
+    DISPATCH_WAITING_MAX = 100000,  /* rows: one tenant's orders must not fill the disk that all deals share */
+    DISPATCH_OF_TENANT_MAX = 10000, /* of those that one tenant asked for: others wait behind them */
+    DISPATCH_OFFER_MS = 30 * 1000,  /* how long an offer is open, if nobody says */
     DISPATCH_OFFER_MAX_MS = 10 * 60 * 1000,
     DISPATCH_NEAR_M = 20000,          /* how far away a worker may be, if nobody says */
     DISPATCH_NEAR_MAX_M = 200 * 1000, /* each round measures everybody who is nearer */
@@ -41,8 +42,10 @@ enum {
     DISPATCH_NEAR = 16,                    /* workers that a row may choose among */
     DISPATCH_ATTEMPTS_MAX = 32,            /* commands at once: others have work, too */
     DISPATCH_EXPIRE_MAX = 64,              /* offers of one transaction, which keeps the turn that all deals share */
+    DISPATCH_OWED_MAX = 1024,              /* rows looked at by a round */
     DISPATCH_BUSY_MS = 15 * 1000,          /* who was not idle is asked again then, unless it is heard that he is */
     DISPATCH_NO_WORKER_MS = 5 * 60 * 1000, /* who does no such work */
+    DISPATCH_STUCK_MS = 5 * 60 * 1000,     /* whose database kept a command waiting: 32 of them would stop everything */
     DISPATCH_PASSED_MS = 5 * 60 * 1000,    /* who did not answer is not offered the same deal for so long */
     DISPATCH_PASSED_MAX = 64,              /* of a deal, in one round */
     DISPATCH_HOLDS_MAX = 100000,           /* 10 MB */
@@ -59,6 +62,7 @@ typedef struct dispatch_row {
     bool found;
     int64_t no;
     trib_str deal_id, role, worker, body;
+    trib_str asker; /* id of the tenant who asked; only of a row that is added */
     int64_t since_ms, offer_ms;
     bool is_placed; /* it is known where the job begins, or that nobody knows */
     bool has_place;
@@ -81,6 +85,9 @@ trib_code dispatch_row_delete(trib_stream_txn *txn, int64_t no, trib_error *err)
 /* It waits. *ret_duplicate: for this deal and role there is a row already, which stays as it is.
  * Errors: TOO_MANY_REQUESTS. */
 trib_code dispatch_row_add(trib_stream_txn *txn, const dispatch_row *row, bool *ret_duplicate, trib_error *err);
+/* This worker is not offered it until then. */
+trib_code dispatch_row_pass(trib_stream_txn *txn, int64_t no, trib_str tenant_id, trib_str point, int64_t until_ms,
+                            trib_error *err);
 /* The offer is open. Errors: NOT_AVAILABLE (the worker has an offer). */
 trib_code dispatch_row_offer(trib_stream_txn *txn, const dispatch_row *row, trib_str tenant_id, trib_str point,
                              int64_t until_ms, trib_error *err);
@@ -102,6 +109,8 @@ void dispatch_holds_free(dispatch_holds *holds);
 /* Until then (monotonic): `id` and one of its points, for this kind of worker or (empty) any.
  * Without memory nothing happens: it is a hint. Thread: any, as of all of these. */
 void dispatch_hold(dispatch_holds *holds, trib_str id, trib_str point, trib_str worker, int64_t until_ms);
+/* The same, and no holds_end ends it. */
+void dispatch_hold_firmly(dispatch_holds *holds, trib_str id, trib_str point, int64_t until_ms);
 /* False: there were none. */
 bool dispatch_holds_end(dispatch_holds *holds, trib_str id);
 bool dispatch_is_held(dispatch_holds *holds, trib_str id, trib_str point, trib_str worker, int64_t now_ms);
@@ -137,6 +146,7 @@ typedef struct dispatch_attempt {
     /* of the last run of work */
     dispatch_outcome outcome;
     bool no_worker; /* he does no such work */
+    bool keeps;     /* he has it alone: no use to ask him about another one */
     int64_t until_ms, waited_ms;
 } dispatch_attempt;
 

@@ -10,7 +10,7 @@
 
 typedef struct hold {
     trib_list link;
-    int64_t until_ms;
+    int64_t until_ms, firm_ms;                /* firm: nothing ends it before */
     char worker[DISPATCH_ROLE_MAX_BYTES + 1]; /* "": any */
     size_t point_len;
     char point[];
@@ -87,7 +87,8 @@ static hold *find(const owner *o, trib_str point) {
     return NULL;
 }
 
-void dispatch_hold(dispatch_holds *holds, trib_str id, trib_str point, trib_str worker, int64_t until_ms) {
+static void hold_until(dispatch_holds *holds, trib_str id, trib_str point, trib_str worker, int64_t until_ms,
+                       bool firm) {
     trib_mutex_lock(holds->env, holds->lock);
     if (holds->count >= DISPATCH_HOLDS_MAX || holds->owners.count >= DISPATCH_HOLDS_MAX) forget_all(holds);
     owner *o = owner_of(holds, id);
@@ -104,6 +105,7 @@ void dispatch_hold(dispatch_holds *holds, trib_str id, trib_str point, trib_str 
     }
     if (h) {
         h->until_ms = until_ms;
+        if (firm) h->firm_ms = until_ms;
         worker = trib_str_sub(worker, 0, DISPATCH_ROLE_MAX_BYTES);
         if (worker.len) memcpy(h->worker, worker.ptr, worker.len);
         h->worker[worker.len] = '\0';
@@ -112,14 +114,38 @@ void dispatch_hold(dispatch_holds *holds, trib_str id, trib_str point, trib_str 
     trib_mutex_unlock(holds->env, holds->lock);
 }
 
+void dispatch_hold(dispatch_holds *holds, trib_str id, trib_str point, trib_str worker, int64_t until_ms) {
+    hold_until(holds, id, point, worker, until_ms, false);
+}
+
+void dispatch_hold_firmly(dispatch_holds *holds, trib_str id, trib_str point, int64_t until_ms) {
+    hold_until(holds, id, point, (trib_str){0}, until_ms, true);
+}
+
+/* Those that are firm stay. */
+static void end_holds(dispatch_holds *holds, owner *o, int64_t now_ms) {
+    TRIB_LIST_EACH_SAFE(link, &o->holds) {
+        hold *h = TRIB_LIST_ITEM(link, hold, link);
+        if (h->firm_ms > now_ms) continue;
+        trib_list_remove(link);
+        holds->count--;
+        free(h);
+    }
+    if (trib_list_is_empty(&o->holds)) {
+        (void)trib_map_take(&holds->owners, trib_str_c(o->id));
+        free(o);
+    }
+}
+
 bool dispatch_holds_end(dispatch_holds *holds, trib_str id) {
     if (atomic_load(&holds->owner_count) == 0) return false; /* every tenant that writes is asked for */
     trib_mutex_lock(holds->env, holds->lock);
-    owner *o = trib_map_take(&holds->owners, id);
-    if (o) owner_free(holds, o);
+    owner *o = trib_map_get(&holds->owners, id);
+    bool any = o != NULL;
+    if (o) end_holds(holds, o, trib_env_mono_ns(holds->env) / 1000000);
     atomic_store(&holds->owner_count, holds->owners.count);
     trib_mutex_unlock(holds->env, holds->lock);
-    return o != NULL;
+    return any;
 }
 
 bool dispatch_is_held(dispatch_holds *holds, trib_str id, trib_str point, trib_str worker, int64_t now_ms) {

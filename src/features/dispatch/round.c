@@ -226,7 +226,7 @@ static void drop_todos(dispatch_round *round) {
 
 trib_code dispatch_round_run(void *module, trib_error *err) {
     dispatch_module *m = module;
-    trib_arg most = trib_stream_integer(DISPATCH_EXPIRE_MAX);
+    trib_arg most = trib_stream_integer(DISPATCH_OWED_MAX);
     size_t places = m->round.places;
     drop_todos(&m->round); /* of a run before AGAIN */
     m->round = (dispatch_round){.places = places};
@@ -234,7 +234,9 @@ trib_code dispatch_round_run(void *module, trib_error *err) {
     if (code == TRIB_OK)
         code = trib_stmt_run(m->txn.handle, "SELECT tenantId, point FROM _trib_dispatch_owed LIMIT ?1", &most, 1,
                              take_owed, m, err);
-    if (code == TRIB_OK && m->round.count < places) code = serve_waiting(m, err);
+    /* not with the turn that all deals share in hand: the next round does */
+    if (code == TRIB_OK && m->round.count < places && !m->txn.writes) code = serve_waiting(m, err);
+    else m->round.after = m->after;
     return code == TRIB_OK ? look_ahead(m, err) : code;
 }
 

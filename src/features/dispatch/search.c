@@ -138,6 +138,7 @@ static trib_code work(trib_command *command, trib_stream_txn *txn, trib_handle *
     row.deal_id = s.id;
     row.role = trib_str_c(job.role);
     row.worker = trib_str_c(job.worker);
+    row.asker = txn->tenant_id;
     row.since_ms = trib_env_wall_ms(txn->app->env);
     code = dispatch_row_add(txn, &row, &duplicate, err);
     return code == TRIB_OK ? respond(ask, txn->arena, &row, duplicate, err) : code;

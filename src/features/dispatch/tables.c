@@ -17,7 +17,9 @@ static const char *const tables[] = {
     "CREATE TABLE IF NOT EXISTS _trib_dispatch(no INTEGER PRIMARY KEY AUTOINCREMENT, streamId TEXT NOT NULL, "
     "role TEXT NOT NULL, worker TEXT NOT NULL, since_ms INTEGER NOT NULL, placed INTEGER NOT NULL, lat REAL, lng REAL, "
     "max_m REAL NOT NULL, auto INTEGER NOT NULL, offer_ms INTEGER NOT NULL, body TEXT NOT NULL, "
-    "generation INTEGER NOT NULL DEFAULT 0, tenantId TEXT, point TEXT, until_ms INTEGER, UNIQUE(streamId, role))",
+    "generation INTEGER NOT NULL DEFAULT 0, tenantId TEXT, point TEXT, until_ms INTEGER, asker TEXT, "
+    "UNIQUE(streamId, role))",
+    "CREATE INDEX IF NOT EXISTS _trib_dispatch_asker ON _trib_dispatch(asker) WHERE asker IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS _trib_dispatch_waits ON _trib_dispatch(no) WHERE tenantId IS NULL",
     "CREATE INDEX IF NOT EXISTS _trib_dispatch_until ON _trib_dispatch(until_ms) WHERE tenantId IS NOT NULL",
     "CREATE UNIQUE INDEX IF NOT EXISTS _trib_dispatch_offer ON _trib_dispatch(tenantId, point) "
@@ -139,13 +141,24 @@ static trib_arg number(bool there, double value) {
     return (trib_arg){.value = {.type = there ? TRIB_VALUE_REAL : TRIB_VALUE_NULL, .real = value}};
 }
 
+static trib_code check_share(trib_stream_txn *txn, trib_str asker, trib_error *err) {
+    trib_arg args[] = {trib_stream_text(asker), trib_stream_integer(DISPATCH_OF_TENANT_MAX)};
+    int64_t count = 0;
+    if (!asker.len) return TRIB_OK;
+    trib_code code = dispatch_get_integer(
+        txn, "SELECT count(*) FROM (SELECT 1 FROM _trib_dispatch WHERE asker = ?1 LIMIT ?2)", args, 2, &count, err);
+    if (code != TRIB_OK || count < DISPATCH_OF_TENANT_MAX) return code;
+    return trib_error_set(err, TRIB_TOO_MANY_REQUESTS,
+                          "%d deals of this tenant wait for somebody already; try again later", DISPATCH_OF_TENANT_MAX);
+}
+
 trib_code dispatch_row_add(trib_stream_txn *txn, const dispatch_row *row, bool *ret_duplicate, trib_error *err) {
     trib_arg args[] = {trib_stream_text(row->deal_id),      trib_stream_text(row->role),
                        trib_stream_text(row->worker),       trib_stream_integer(row->since_ms),
                        trib_stream_integer(row->is_placed), number(row->has_place, row->lat),
                        number(row->has_place, row->lng),    number(true, row->max_m),
                        trib_stream_integer(row->automatic), trib_stream_integer(row->offer_ms),
-                       trib_stream_text(row->body)};
+                       trib_stream_text(row->body),         trib_stream_text(row->asker)};
     int64_t there = 0, first = 0, last = 0;
     trib_code code = dispatch_get_integer(txn, "SELECT 1 FROM _trib_dispatch WHERE streamId = ?1 AND role = ?2", args,
                                           2, &there, err);
@@ -159,11 +172,12 @@ trib_code dispatch_row_add(trib_stream_txn *txn, const dispatch_row *row, bool *
     if (code == TRIB_OK && there >= DISPATCH_WAITING_MAX)
         return trib_error_set(err, TRIB_TOO_MANY_REQUESTS, "%d deals wait for somebody already; try again later",
                               DISPATCH_WAITING_MAX);
+    if (code == TRIB_OK) code = check_share(txn, row->asker, err);
     if (code != TRIB_OK) return code;
     return dispatch_run(txn,
                         "INSERT INTO _trib_dispatch(streamId, role, worker, since_ms, placed, lat, lng, max_m, auto, "
-                        "offer_ms, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-                        args, 11, err);
+                        "offer_ms, body, asker) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                        args, 12, err);
 }
 
 trib_code dispatch_row_offer(trib_stream_txn *txn, const dispatch_row *row, trib_str tenant_id, trib_str point,
@@ -181,14 +195,20 @@ trib_code dispatch_row_offer(trib_stream_txn *txn, const dispatch_row *row, trib
                         args, 4, err);
 }
 
+trib_code dispatch_row_pass(trib_stream_txn *txn, int64_t no, trib_str tenant_id, trib_str point, int64_t until_ms,
+                            trib_error *err) {
+    trib_arg args[] = {trib_stream_integer(no), trib_stream_text(tenant_id),
+                       trib_stream_text(point.ptr ? point : TRIB_STR("")), trib_stream_integer(until_ms)};
+    return dispatch_run(txn, "INSERT OR REPLACE INTO _trib_dispatch_passed VALUES (?1, ?2, ?3, ?4)", args, 4, err);
+}
+
 trib_code dispatch_row_take_back(trib_stream_txn *txn, const dispatch_row *row, int64_t pass_ms, bool owes,
                                  trib_error *err) {
     trib_arg args[] = {trib_stream_integer(row->no), trib_stream_text(row->tenant_id),
-                       trib_stream_text(row->point.ptr ? row->point : TRIB_STR("")), trib_stream_integer(pass_ms)};
+                       trib_stream_text(row->point.ptr ? row->point : TRIB_STR(""))};
     trib_code code = dispatch_run(
         txn, "UPDATE _trib_dispatch SET tenantId = NULL, point = NULL, until_ms = NULL WHERE no = ?1", args, 1, err);
-    if (code == TRIB_OK)
-        code = dispatch_run(txn, "INSERT OR REPLACE INTO _trib_dispatch_passed VALUES (?1, ?2, ?3, ?4)", args, 4, err);
+    if (code == TRIB_OK) code = dispatch_row_pass(txn, row->no, row->tenant_id, row->point, pass_ms, err);
     if (code == TRIB_OK && owes && row->point.len)
         code = dispatch_run(txn, "INSERT OR IGNORE INTO _trib_dispatch_owed VALUES (?1, ?2)", args + 1, 2, err);
     return code;

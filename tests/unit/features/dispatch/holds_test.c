@@ -55,6 +55,17 @@ static void ends_when_he_is_heard_of(void **state) {
     assert_false(dispatch_is_held(holds, rami, none, none, 1));
 }
 
+static void a_firm_hold_ends_by_its_time_alone(void **state) {
+    (void)state;
+    int64_t now_ms = trib_env_mono_ns(&env.env) / 1000000;
+    dispatch_hold_firmly(holds, rami, none, now_ms + 100);
+    dispatch_hold(holds, rami, point, (trib_str){0}, now_ms + 100);
+    assert_true(dispatch_holds_end(holds, rami));
+    assert_true(dispatch_is_held(holds, rami, none, none, now_ms));
+    assert_false(dispatch_is_held(holds, rami, point, none, now_ms));
+    assert_false(dispatch_is_held(holds, rami, none, none, now_ms + 100));
+}
+
 static void forgets_rather_than_grow(void **state) {
     (void)state;
     char id[24];
@@ -73,6 +84,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(holds_until_its_time, setup, teardown),
         cmocka_unit_test_setup_teardown(holds_for_one_kind_of_work, setup, teardown),
         cmocka_unit_test_setup_teardown(ends_when_he_is_heard_of, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_firm_hold_ends_by_its_time_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(forgets_rather_than_grow, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
