@@ -587,6 +587,7 @@ trib_db *trib_handle_db(const trib_handle *h) {
 
 void trib_handle_set_lane(trib_handle *h, trib_pace_lane *lane) {
     h->lane = lane;
+    h->yields_ns = 0;
 }
 
 void trib_handle_interrupt(trib_handle *h, trib_code why) {
