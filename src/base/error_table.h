@@ -90,6 +90,13 @@
     /* consumers */                                                                                                      \
     X(SUBSCRIPTION_NOT_FOUND, "SUBSCRIPTION_NOT_FOUND", 404, 5, 0, "there is no such subscription")                      \
     X(LEASE_LOST, "LEASE_LOST", 409, 9, 0, "the lease of an event had ended")                                            \
+    X(SUBSCRIPTION_EXISTS, "SUBSCRIPTION_ALREADY_EXISTS", 409, 6, 0, "a subscription with other settings has this id")    \
+    X(WEBHOOK_URL_REJECTED, "WEBHOOK_URL_REJECTED", 400, 3, 0, "a webhook may not be sent there")                       \
+    X(TOKEN_INVALID, "TOKEN_INVALID", 401, 16, 0, "the token is not the one that came with the wake")                    \
+    X(FENCED, "FENCED", 409, 9, 0, "the wake is over")                                                                   \
+    X(ALREADY_CLAIMED, "ALREADY_CLAIMED", 409, 9, 1, "somebody else works on the subscription")                          \
+    X(NO_PENDING_WORK, "NO_PENDING_WORK", 409, 9, 1, "nothing waits to be acknowledged")                                 \
+    X(INVALID_OFFSET, "INVALID_OFFSET", 409, 9, 0, "the offset cannot be acknowledged")                                  \
     /* durability and damage */                                                                                          \
     X(NOT_COMMITTED, "NOT_COMMITTED", 503, 10, 1, "the disk refused the write; it was undone and may be tried again")    \
     X(COMMIT_OUTCOME_UNKNOWN, "COMMIT_OUTCOME_UNKNOWN", 500, 2, 0, "the disk failed while the commit was made durable")  \

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/objects.h"
 #include "core/commits.h"
+#include "core/deal_jobs.h"
 #include "core/http.h"
 #include "core/job.h"
 #include "core/mistakes.h"
@@ -25,6 +26,7 @@ typedef struct trib_archive trib_archive;   /* archive.h: streams that have ende
 typedef struct trib_commands trib_commands; /* commands.h: changes of several databases at once */
 typedef struct trib_outbox trib_outbox;     /* outbox.h: which tenants may have something for discovery */
 typedef struct trib_motion trib_motion;     /* motion.h: who is where now */
+typedef struct trib_senders trib_senders;   /* senders.h: threads that send webhooks */
 
 typedef struct trib_settings {
     const char *data_dir;
@@ -51,9 +53,13 @@ typedef struct trib_settings {
     bool webhook_private;      /* webhooks may go to http:// and to private addresses */
 } trib_settings;
 
+/* Databases whose syncs are counted apart. */
+enum { TRIB_APP_SYNC_STREAMS, TRIB_APP_SYNC_DISCOVERY, TRIB_APP_SYNC_CONTROL, TRIB_APP_SYNC_TENANTS, TRIB_APP_SYNCS };
+
 /* What tenants do, in all; per tenant: tenant.h. NULL without metrics. */
 typedef struct trib_app_counters {
     struct trib_counter *requests, *rows_read, *rows_written;
+    struct trib_counter *syncs[TRIB_APP_SYNCS], *synced_commits[TRIB_APP_SYNCS];
 } trib_app_counters;
 
 enum { TRIB_APP_TICKERS_MAX = 16 };
@@ -77,6 +83,7 @@ typedef struct trib_outbound_request {
     uint32_t timeout_ms;
     bool public_only; /* connect to addresses of the public internet only, looked at after the name's resolution */
     const _Atomic bool *stop; /* true: it ends within about a second, with CANCELLED. NULL: it does not */
+    trib_buf *answer;         /* gets the answer's body, as far as it fits. NULL: it is dropped */
 } trib_outbound_request;
 
 /* What is read from elsewhere and sent there: the server fills it. NULL: nothing is. */
@@ -86,7 +93,7 @@ typedef struct trib_outbound {
      * Errors: BAD_REQUEST (such a URL is not read), CONNECT, REMOTE, IO, CANCELLED, NOMEM. Thread: a worker. */
     trib_code (*get)(void *ctx, const char *url, bool (*take)(void *ctx, trib_str bytes), void *take_ctx,
                      trib_error *err);
-    /* Sends one request; any status is OK, the answer's body is dropped, redirects are not followed. Blocks for up to
+    /* Sends one request; any status is OK, redirects are not followed. Blocks for up to
      * timeout_ms. `session`: keeps connections between the calls of one thread; NULL: none.
      * Errors: CONNECT (also: an address that public_only forbids), REQUEST_TIMEOUT, BAD_REQUEST (such a URL or header
      * is not sent), CANCELLED, NOMEM. Thread: one that may block; never a worker or a loop. */
@@ -109,12 +116,14 @@ struct trib_app {
     trib_motion *motion;
     trib_outbox *outbox;
     struct trib_motion_writer *motion_writer;
+    trib_senders *senders;
     trib_http_ops http;
     trib_ws_ops ws;
     trib_outbound outbound;
-    trib_objects objects;  /* where streams are archived; `put` NULL: nowhere. The server fills it */
-    trib_archive *archive; /* of the module archive; NULL: there is none */
-    trib_metrics *metrics; /* never NULL in the server; made before trib_app_start */
+    trib_objects objects;     /* where streams are archived; `put` NULL: nowhere. The server fills it */
+    trib_archive *archive;    /* of the module archive; NULL: there is none */
+    trib_deal_jobs deal_jobs; /* of the modules deals and dispatch */
+    trib_metrics *metrics;    /* never NULL in the server; made before trib_app_start */
     trib_app_counters counters;
     trib_mistakes mistakes;
     trib_commits commits; /* durable ones, for modules that follow a database */

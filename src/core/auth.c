@@ -427,8 +427,8 @@ static trib_code who_admin(trib_auth *auth, const trib_auth_query *query, trib_p
 static trib_code who(trib_auth *auth, const trib_auth_query *query, trib_principal **ret, trib_error *err) {
     trib_str token;
     if (query->auth_class == TRIB_AUTH_ADMIN) return who_admin(auth, query, ret, err);
-    if (query->auth_class == TRIB_AUTH_NONE || auth->app->settings.no_auth) {
-        *ret = trib_principal_ref(query->auth_class == TRIB_AUTH_NONE ? auth->nobody : auth->open);
+    if (query->auth_class != TRIB_AUTH_TENANT || auth->app->settings.no_auth) {
+        *ret = trib_principal_ref(query->auth_class == TRIB_AUTH_TENANT ? auth->open : auth->nobody);
         return TRIB_OK;
     }
     if (query->authorization.len == 0) {
@@ -453,6 +453,10 @@ trib_code trib_auth_resolve(trib_auth *auth, const trib_auth_query *query, trib_
     trib_str name, rest = query->path;
     trib_code code = who(auth, query, &principal, err);
     if (code != TRIB_OK) return code;
+    if (query->auth_class == TRIB_AUTH_OWN_KEY) {
+        code = where(auth, query, NULL, &scratch, &name, &rest, err);
+        if (code == TRIB_OK) tenant = trib_control_find(auth->app->control, name);
+    }
     if (query->auth_class == TRIB_AUTH_TENANT) {
         code = where(auth, query, principal, &scratch, &name, &rest, err);
         if (code == TRIB_OK) {

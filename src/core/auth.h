@@ -50,7 +50,7 @@ void trib_auth_split_path(trib_str path, trib_str *ret_tenant, trib_str *ret_res
  * these. */
 bool trib_auth_is_own_name(trib_str segment);
 
-/* Names the principal and, for TRIB_AUTH_TENANT, the tenant.
+/* Names the principal and, for TRIB_AUTH_TENANT and OWN_KEY, the tenant.
  * Owns:   *ret_tenant (NULL for other classes) and *ret_principal are references; trib_auth_release gives them back.
  *         *ret_path_rest borrows from query->path: the path without the tenant prefix.
  * Errors: TRIB_AGAIN: use trib_auth_resolve_async. TENANT_MISSING, TENANT_AMBIGUOUS, TENANT_NOT_FOUND,

@@ -14,6 +14,7 @@
 #define TRIB_CORE_DB_JOB_H
 
 #include "core/app.h"
+#include "core/http.h"
 #include "core/job.h"
 #include "core/tenant.h"
 #include "store/stmt.h"
@@ -44,7 +45,8 @@ struct trib_db_job {
      * `handle` is NULL when there is no way in any more; then only trib_stmt_drop. On a worker. */
     void (*stop)(trib_db_job *job, trib_handle *handle);
     /* Home loop, exactly once. code: OK, work's failure, CANCELLED, or why the commit is not durable: then nothing that
-     * work has produced (since the last chunk) may be shown. */
+     * work has produced (since the last chunk) may be shown. NOT_COMMITTED: nothing that it has written has happened;
+     * COMMIT_OUTCOME_UNKNOWN: some of it has, or nobody can say. */
     void (*finished)(trib_db_job *job);
     bool chunk;
     bool unpublished; /* what it writes is never for discovery: no look at the outbox afterwards */
@@ -72,9 +74,11 @@ struct trib_db_job {
     trib_code wait_code;
     trib_turn_waiter turn;
     trib_gate_waiter gate;
-    /* its own database's, then those of what it has read beside it; the answer passes one after the other */
-    trib_gate_need needs[1 + TRIB_ATTACHED_MAX];
-    size_t need_count, need_at;
+    /* its own database's (what it has committed, what it has seen since), then those of what it has read beside it; the
+     * answer passes one after the other */
+    trib_gate_need needs[2 + TRIB_ATTACHED_MAX];
+    size_t need_count, own_need_count, need_at;
+    uint64_t first;  /* the ticket of its first commit; 0: it has made none */
     uint64_t parked; /* the ticket that it had when it left to wait; 0: it did not */
     bool wrote;
     trib_attacher attacher;
@@ -82,6 +86,9 @@ struct trib_db_job {
 
 /* Errors: TOO_MANY_REQUESTS, SHUTTING_DOWN: nothing has moved, `finished` will not be called. Thread: a loop. */
 trib_code trib_db_job_submit(trib_db_job *job, trib_error *err);
+/* The same for a request whose `feature` begins with the job: sets app and home, and the peer's end cancels the job.
+ * `finished` sets http->on_cancel to NULL before anything else; after an error it is NULL. */
+trib_code trib_db_job_submit_for(trib_db_job *job, trib_http_request *http, trib_error *err);
 /* After `handed`: goes on. Thread: the home loop. */
 void trib_db_job_continue(trib_db_job *job);
 /* The peer is gone: the job ends soon, with CANCELLED unless it was past its work. Idempotent. Thread: the home loop,

@@ -26,7 +26,10 @@ typedef struct trib_http_request trib_http_request;
 typedef enum trib_auth_class {
     TRIB_AUTH_NONE,   /* anybody: /health, /version */
     TRIB_AUTH_TENANT, /* a tenant is named and the principal may read it; writes are checked per statement */
-    TRIB_AUTH_ADMIN   /* admin listener: the admin key, a local socket, or --no-auth */
+    /* A tenant is named, and is NULL where there is none: the handler asks for a key of its own, which is in the
+     * request, and says nothing to who has none that would tell whether the tenant is there */
+    TRIB_AUTH_OWN_KEY,
+    TRIB_AUTH_ADMIN /* admin listener: the admin key, a local socket, or --no-auth */
 } trib_auth_class;
 
 typedef enum trib_listener_kind { TRIB_LISTENER_USER = 1, TRIB_LISTENER_ADMIN = 2 } trib_listener_kind;
@@ -52,9 +55,10 @@ struct trib_http_request {
     trib_str body;                /* whole, decoded; lives until the answer */
     trib_str content_type, request_id, host;
     trib_str accept_encoding; /* ptr NULL: no such header */
+    trib_str tenant_named;    /* the segment of the path that names the tenant; empty: it is named otherwise */
     trib_str path_params[TRIB_HTTP_PATH_PARAMS_MAX];
     unsigned path_param_count;
-    trib_tenant *tenant;       /* NULL unless TRIB_AUTH_TENANT; a reference is held until the answer */
+    trib_tenant *tenant;       /* NULL unless TRIB_AUTH_TENANT, OWN_KEY; a reference is held until the answer */
     trib_principal *principal; /* never NULL once handle runs */
     unsigned listener;         /* which kind it came in by */
     bool cancelled;            /* the peer is gone; the answer will be dropped. Loop thread only */

@@ -94,7 +94,7 @@ static trib_code get(void *ctx, const char *url, bool (*take)(void *ctx, trib_st
 
 /* ---- sending ---- */
 
-enum { HEADERS_MAX = 16, ANSWER_MAX_BYTES = 64 << 10 }; /* of an answer, which nobody reads */
+enum { HEADERS_MAX = 16, ANSWER_MAX_BYTES = 64 << 10 }; /* of an answer */
 
 static void *session_new(void *ctx) {
     trib_http_client *client = NULL;
@@ -125,7 +125,10 @@ static trib_code send_with(trib_http_client *client, const trib_outbound_request
                                               .stop = ask->stop,
                                               .public_only = ask->public_only};
     trib_code code = trib_http_client_call(client, &request, &reply, err);
-    if (code == TRIB_OK) *ret_status = reply.status;
+    if (code == TRIB_OK) {
+        *ret_status = reply.status;
+        if (ask->answer) trib_buf_add(ask->answer, trib_buf_str(&reply.body));
+    }
     trib_http_client_reply_deinit(&reply);
     return code == TRIB_USAGE ? trib_error_set(err, TRIB_BAD_REQUEST, "such a request cannot be sent") : code;
 }

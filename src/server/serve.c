@@ -25,6 +25,7 @@
 #include "server/modules.h"
 #include "server/objects.h"
 #include "server/outbound.h"
+#include "server/process.h"
 #include "server/server_file.h"
 #include "server/stream_types.h"
 #include "wire/jwt.h"
@@ -229,6 +230,7 @@ static trib_code start(trib_serving *serving, const trib_serve_options *options,
     app->outbound = trib_outbound_of(config);
     int fds[2];
     trib_code code = trib_metrics_new(&app->metrics, err);
+    if (!code) trib_process_add_metrics(app->metrics);
     if (!code) code = trib_archive_store_open(config, serving->env, &serving->archive_store, err);
     app->objects = serving->archive_store.objects;
     if (!code) code = take_sockets(serving, fds, err);

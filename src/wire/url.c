@@ -101,22 +101,29 @@ static bool is_dot_segment(trib_str segment) {
     return trib_str_eq_c(segment, ".") || trib_str_eq_c(segment, "..");
 }
 
-/* Decodes `path` into the arena, collapses slashes and refuses what hides something. */
-static trib_code clean_path(trib_arena *arena, trib_str path, trib_str *ret, trib_error *err) {
-    char *out = trib_arena_alloc(arena, path.len);
-    size_t n, len = 0;
-    if (!out) return no_memory(err);
-    for (size_t i = 0; i + 2 < path.len; i++) {
-        if (path.ptr[i] == '%' && path.ptr[i + 1] == '2' && (path.ptr[i + 2] | 0x20) == 'f') {
-            return bad(err, "the path has an encoded '/' (%2F), which no name here may have; write it as '/'");
-        }
+/* Where the first "%2F" will be when everything before it is decoded; SIZE_MAX: there is none. */
+static size_t find_encoded_slash(trib_str path) {
+    size_t at = 0;
+    for (size_t i = 0; i < path.len; at++) {
+        bool escape = path.ptr[i] == '%' && i + 2 < path.len;
+        if (escape && path.ptr[i + 1] == '2' && (path.ptr[i + 2] | 0x20) == 'f') return at;
+        i += escape ? 3 : 1;
     }
+    return SIZE_MAX;
+}
+
+/* Decodes `path` into the arena, collapses slashes and refuses what hides something. */
+static trib_code clean_path(trib_arena *arena, trib_str path, trib_str *ret, size_t *ret_slash_at, trib_error *err) {
+    char *out = trib_arena_alloc(arena, path.len);
+    size_t n, len = 0, slash_at = find_encoded_slash(path);
+    if (!out) return no_memory(err);
     if (!trib_percent_decode(path, false, out, &n)) {
         return bad(err, "the path has a '%' that is not followed by two hexadecimal digits; write a plain '%' as %25");
     }
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)out[i];
         if (c < 0x20 || c == 0x7F) return bad(err, "the path has an encoded control character; remove it");
+        if (i == slash_at) *ret_slash_at = len;
         if (c == '/' && len > 0 && out[len - 1] == '/') continue;
         out[len++] = out[i];
     }
@@ -132,7 +139,7 @@ static trib_code clean_path(trib_arena *arena, trib_str path, trib_str *ret, tri
 }
 
 trib_code trib_target_parse(trib_arena *arena, trib_str target, trib_target *ret, trib_error *err) {
-    trib_target t = {0};
+    trib_target t = {.slash_at = SIZE_MAX};
     trib_str rest = target;
     if (has_raw_junk(target)) {
         return bad(err, "the request target has a control, space, '#' or non-ASCII character; write it as %XX");
@@ -149,6 +156,7 @@ trib_code trib_target_parse(trib_arena *arena, trib_str target, trib_target *ret
     } else if (trib_str_eq_c(target, "*")) {
         ret->path = target;
         ret->query = ret->authority = (trib_str){0};
+        ret->slash_at = SIZE_MAX;
         return TRIB_OK;
     } else if (target.len == 0 || target.ptr[0] != '/') {
         return bad(err, "the request target must begin with '/'");
@@ -158,7 +166,7 @@ trib_code trib_target_parse(trib_arena *arena, trib_str target, trib_target *ret
     t.query = trib_str_sub(rest, mark + 1, rest.len);
     if (t.path.len == 0) t.path = TRIB_STR("/");
     if (!path_is_plain(t.path)) {
-        trib_code code = clean_path(arena, t.path, &t.path, err);
+        trib_code code = clean_path(arena, t.path, &t.path, &t.slash_at, err);
         if (code) return code;
     }
     *ret = t;

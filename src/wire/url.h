@@ -32,11 +32,14 @@ typedef struct trib_target {
     trib_str path;      /* decoded, begins with '/', "//" collapsed, no "." or ".." segment; "*" for "OPTIONS *" */
     trib_str query;     /* behind '?', not decoded; empty if there is none */
     trib_str authority; /* host[:port] of an absolute target, overrides Host (RFC 9112 §3.2.2); else empty */
+    /* Where `path` has the first slash that was written as %2F; SIZE_MAX: nowhere. What was meant as part of a name
+     * must not part names: whoever takes segments for names refuses it */
+    size_t slash_at;
 } trib_target;
 
 /* Splits a request target in origin form (/path?query), absolute form (http://host/path?query) or "*".
- * The path is decoded once and never again, so what it would hide is refused: NUL and control characters, an encoded
- * '/', "." and ".." segments in any spelling, bad escapes, bytes that are not UTF-8.
+ * The path is decoded once and never again, so what it would hide is refused: NUL and control characters, "."
+ * and ".." segments in any spelling, bad escapes, bytes that are not UTF-8.
  * Owns:   the path is in `arena` or borrowed from `target`, the rest is borrowed from `target`.
  * Errors: TRIB_BAD_REQUEST; TRIB_NOMEM. */
 trib_code trib_target_parse(trib_arena *arena, trib_str target, trib_target *ret, trib_error *err);

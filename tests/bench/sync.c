@@ -9,8 +9,7 @@
  *
  * The CPU time is that of all threads of the server between the request and its answer (/proc/PID/task/N/schedstat);
  * its timers are in it. Prints the rows of a table. */
-#include <dirent.h>
-
+#include "bench/measure.h"
 #include "integration/sync_client.h"
 
 enum { ROW_BYTES = 3900, BATCH_ROWS = 4000, SAMPLES_MAX = 10000 };
@@ -27,30 +26,6 @@ typedef struct bench {
     unsigned times;
     unsigned long rows;
 } bench;
-
-static double now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
-
-static double cpu_ms(const bench *b) {
-    char path[400];
-    double sum = 0;
-    snprintf(path, sizeof path, "/proc/%d/task", (int)b->server.pid);
-    DIR *dir = opendir(path);
-    if (!dir) die("the server is not there");
-    for (struct dirent *e; (e = readdir(dir));) {
-        unsigned long long ns = 0;
-        if (e->d_name[0] == '.') continue;
-        snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", (int)b->server.pid, e->d_name);
-        FILE *f = fopen(path, "r");
-        if (f && fscanf(f, "%llu", &ns) == 1) sum += (double)ns / 1e6;
-        if (f) fclose(f);
-    }
-    closedir(dir);
-    return sum;
-}
 
 static void fill(bench *b, unsigned long megabytes) {
     for (; b->rows * ROW_BYTES < megabytes << 20; b->rows += BATCH_ROWS) sync_fill(&b->client, BATCH_ROWS, ROW_BYTES);
@@ -73,9 +48,10 @@ static void measure(bench *b, const char *name, void (*sync)(sync_client *), boo
             snprintf(update, sizeof update, "UPDATE item SET n = n + 1 WHERE id = %lu", 1 + (i * 102947UL) % b->rows);
             sync_sql(&b->client, update);
         }
-        double cpu_before = cpu_ms(b), before = now_ms();
+        double cpu_before = measure_cpu_ms(b->server.pid), before = measure_now_ms();
         sync(&b->client);
-        b->samples[i] = (sample){now_ms() - before, cpu_ms(b) - cpu_before, b->client.talk.body_len};
+        b->samples[i] =
+            (sample){measure_now_ms() - before, measure_cpu_ms(b->server.pid) - cpu_before, b->client.talk.body_len};
         cpu += b->samples[i].cpu_ms;
         if (b->samples[i].bytes > bytes) bytes = b->samples[i].bytes;
     }

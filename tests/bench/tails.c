@@ -6,10 +6,10 @@
  * For each kind: a stream with 60 events/s and READERS readers, 10 of which do not read; the same events on a stream
  * that nobody follows are measured first and taken off. The CPU time is that of all threads of the server
  * (/proc/PID/task/N/schedstat). Prints the rows of a table, and fails if a reader has missed an event. */
-#include <dirent.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 
+#include "bench/measure.h"
 #include "integration/talk.h"
 #include "integration/ws_client.h"
 
@@ -33,30 +33,6 @@ typedef struct bench {
     unsigned long delivered;
     double latency_ms, sent_ms[EVENTS_MAX];
 } bench;
-
-static double now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
-
-static double cpu_ms(const bench *b) {
-    char path[400];
-    double sum = 0;
-    snprintf(path, sizeof path, "/proc/%d/task", (int)b->server.pid);
-    DIR *dir = opendir(path);
-    if (!dir) die("the server is not there");
-    for (struct dirent *e; (e = readdir(dir));) {
-        unsigned long long ns = 0;
-        if (e->d_name[0] == '.') continue;
-        snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", (int)b->server.pid, e->d_name);
-        FILE *f = fopen(path, "r");
-        if (f && fscanf(f, "%llu", &ns) == 1) sum += (double)ns / 1e6;
-        if (f) fclose(f);
-    }
-    closedir(dir);
-    return sum;
-}
 
 static void append(bench *b, const char *stream) {
     char path[100];
@@ -98,7 +74,7 @@ static void take(bench *b, reader *r) {
             r->matched = bytes[i] == mark[r->matched] ? r->matched + 1 : bytes[i] == mark[0];
             if (r->matched < sizeof mark - 1) continue;
             r->matched = 0;
-            b->latency_ms += now_ms() - b->sent_ms[r->events++];
+            b->latency_ms += measure_now_ms() - b->sent_ms[r->events++];
             b->delivered++;
         }
     }
@@ -107,7 +83,7 @@ static void take(bench *b, reader *r) {
 /* Takes what comes until then. */
 static void take_until(bench *b, double until_ms) {
     struct epoll_event ready[256];
-    for (double left; (left = until_ms - now_ms()) > 0;) {
+    for (double left; (left = until_ms - measure_now_ms()) > 0;) {
         int n = epoll_wait(b->epoll, ready, 256, left < 1 ? 1 : (int)left);
         for (int i = 0; i < n; i++) take(b, ready[i].data.ptr);
     }
@@ -115,13 +91,13 @@ static void take_until(bench *b, double until_ms) {
 
 /* 60 events a second; the CPU time that they cost, all told. */
 static double play(bench *b, const char *stream, unsigned seconds) {
-    double cpu = cpu_ms(b), begin = now_ms();
+    double cpu = measure_cpu_ms(b->server.pid), begin = measure_now_ms();
     for (unsigned i = 0; i < seconds * EVENTS_PER_S; i++) {
-        b->sent_ms[i] = now_ms();
+        b->sent_ms[i] = measure_now_ms();
         append(b, stream);
         take_until(b, begin + 1000.0 * (i + 1) / EVENTS_PER_S);
     }
-    return cpu_ms(b) - cpu;
+    return measure_cpu_ms(b->server.pid) - cpu;
 }
 
 static void measure(bench *b, const char *name, bool socket, unsigned seconds) {
@@ -134,9 +110,9 @@ static void measure(bench *b, const char *name, bool socket, unsigned seconds) {
     b->latency_ms = 0;
     memset(b->readers, 0, b->count * sizeof *b->readers);
     for (unsigned i = 0; i < b->count; i++) open_reader(b, &b->readers[i], stream, socket, i < SLOW);
-    take_until(b, now_ms() + 1000);
+    take_until(b, measure_now_ms() + 1000);
     double cpu = play(b, stream, seconds);
-    take_until(b, now_ms() + 500);
+    take_until(b, measure_now_ms() + 500);
     for (unsigned i = 0; i < b->count; i++) {
         if (i >= SLOW && b->readers[i].events != seconds * EVENTS_PER_S) die("a reader has missed an event");
         close(b->readers[i].fd);

@@ -57,8 +57,8 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-# debug: the page says which requests each client sent, and the log is where they are seen
-"$bin" serve --log-level debug --test-hooks --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --data "$work/data" >"$work/out" 2>"$work/server.log" &
+# debug: the page says which requests each client sent, and the log is where they are seen; webhooks go to receivers on this machine
+"$bin" serve --log-level debug --test-hooks --webhook-private --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --data "$work/data" >"$work/out" 2>"$work/server.log" &
 server=$!
 url='' admin='' waited=0
 while [ -z "$url" ] || [ -z "$admin" ]; do

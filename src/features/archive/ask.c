@@ -60,8 +60,7 @@ static trib_code prepare(archive_ask *ask, bool writes, trib_error *err) {
         code = trib_error_set(err, TRIB_FORBIDDEN, "the token may read only; the archive needs one of access rw");
     if (code == TRIB_OK && http->path_param_count > 0) {
         ask->stream_id = http->path_params[0];
-        if (ask->stream_id.len == 0 || ask->stream_id.len > TRIB_STREAM_ID_MAX_BYTES)
-            code = trib_error_set(err, TRIB_BAD_REQUEST, "a stream's id has 1 to %d bytes", TRIB_STREAM_ID_MAX_BYTES);
+        code = trib_stream_check_id(ask->stream_id, err);
     }
     return code == TRIB_OK ? read_query(ask, err) : code;
 }

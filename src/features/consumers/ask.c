@@ -31,10 +31,6 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     return code == TRIB_OK ? trib_stream_txn_run(&ask->txn, &ask->begun, body, ask, err) : code;
 }
 
-static void on_cancel(trib_http_request *http) {
-    trib_db_job_cancel(&((consumers_ask *)http->feature)->job);
-}
-
 void consumers_ask_refuse(consumers_ask *ask, const trib_error *err) {
     trib_http_request *http = ask->http;
     trib_error why = *err;
@@ -103,20 +99,15 @@ consumers_ask *consumers_ask_new(trib_http_request *http, bool writes, trib_erro
 }
 
 void consumers_ask_submit(consumers_ask *ask) {
-    trib_http_request *http = ask->http;
     trib_error err;
     memset(&ask->job, 0, sizeof ask->job);
     ask->begun = false;
     ask->seen = atomic_load(&ask->module->head);
-    ask->job.app = http->app;
     ask->job.tenant = ask->module->tenant;
     ask->job.access = TRIB_ACCESS_SYSTEM;
-    ask->job.job.home = http->home;
     ask->job.work = work;
     ask->job.finished = finished;
-    http->feature = ask;
-    http->on_cancel = on_cancel;
-    if (trib_db_job_submit(&ask->job, &err) != TRIB_OK) consumers_ask_refuse(ask, &err);
+    if (trib_db_job_submit_for(&ask->job, ask->http, &err) != TRIB_OK) consumers_ask_refuse(ask, &err);
 }
 
 /* ---- bodies ---- */

@@ -2,11 +2,9 @@
 /* Webhooks: the server is the consumer, and posts each event to a URL.
  *
  *   tick: idle, time has come -> round, a job on `streams`: what became of the last batch, and a new one -> queue
- *   a thread of ours: sends the batch, one event after the other -> tick
+ *   a thread of core/senders.h: sends the batch, one event after the other -> tick
  *
- * A round is one commit for up to HOOK_BATCH events. Threads block in the network, so they are not the workers; there
- * are as many as are needed at once, up to HOOK_THREADS_MAX, and of one tenant's webhooks at most HOOK_PER_OWNER_MAX
- * are sent at once: endpoints that stall cost their owner, not others.
+ * A round is one commit for up to HOOK_BATCH events.
  *
  * A failure puts the event off, longer each time, and after three in a row the webhook as a whole: then one event at a
  * time is tried. Events are parked for failures of their own: a 4xx, or others get through while it does not. An
@@ -28,27 +26,9 @@ static void count(struct trib_counter *counter, uint64_t n) {
     if (counter && n) trib_counter_add(counter, n);
 }
 
-/* ---- threads ---- */
+/* ---- on a thread that sends ---- */
 
-/* Lock held: the first whose owner has not got its share of the threads. */
-static consumers_hook *take_queued(consumers_hooks *hooks) {
-    const char *sending[HOOK_THREADS_MAX];
-    size_t count = 0;
-    TRIB_LIST_EACH(link, &hooks->all) {
-        const consumers_hook *hook = TRIB_LIST_ITEM(link, consumers_hook, link);
-        if (hook->state == HOOK_SENDING && count < HOOK_THREADS_MAX) sending[count++] = hook->owner;
-    }
-    TRIB_LIST_EACH(link, &hooks->all) {
-        consumers_hook *hook = TRIB_LIST_ITEM(link, consumers_hook, link);
-        uint32_t of_owner = 0;
-        if (hook->state != HOOK_QUEUED) continue;
-        for (size_t i = 0; i < count; i++) of_owner += strcmp(sending[i], hook->owner) == 0;
-        if (of_owner < HOOK_PER_OWNER_MAX) return hook;
-    }
-    return NULL;
-}
-
-static void send_batch(consumers_hooks *hooks, consumers_hook *hook, void *session) {
+static void send_batch(consumers_hooks *hooks, consumers_hook *hook, void *session, const _Atomic bool *stop) {
     trib_app *app = hooks->module->app;
     int64_t until_ns = trib_env_mono_ns(app->env) + (int64_t)HOOK_BATCH_MS * 1000000;
     size_t failures = 0;
@@ -58,10 +38,9 @@ static void send_batch(consumers_hooks *hooks, consumers_hook *hook, void *sessi
             .id = d->id, .body = d->body, .url = hook->url, .secret = hook->secret, .timeout_ms = HOOK_TIMEOUT_MS};
         trib_error err = {0};
         d->outcome = HOOK_UNSENT;
-        if (failures >= HOOK_FAILURES_MAX || atomic_load(&hooks->stop) || trib_env_mono_ns(app->env) > until_ns)
-            continue;
+        if (failures >= HOOK_FAILURES_MAX || atomic_load(stop) || trib_env_mono_ns(app->env) > until_ns) continue;
         d->status = 0;
-        trib_code code = consumers_hook_send(app, session, &message, &hooks->stop, &d->status, &err);
+        trib_code code = consumers_hook_send(app, session, &message, stop, &d->status, &err);
         if (code == TRIB_CANCELLED) continue; /* the server ends: nobody knows whether it arrived */
         bool ok = code == TRIB_OK && d->status >= 200 && d->status < 300;
         d->outcome = ok ? HOOK_OK : HOOK_FAILED;
@@ -72,39 +51,17 @@ static void send_batch(consumers_hooks *hooks, consumers_hook *hook, void *sessi
     }
 }
 
-static void thread_main(void *arg) {
-    consumers_hooks *hooks = arg;
-    trib_app *app = hooks->module->app;
-    void *session = app->outbound.session_new ? app->outbound.session_new(app->outbound.ctx) : NULL;
+static void send_queued(trib_send_task *task, void *session, const _Atomic bool *stop) {
+    consumers_hook *hook = TRIB_LIST_ITEM(task, consumers_hook, task);
+    consumers_hooks *hooks = hook->hooks;
     lock(hooks);
-    while (!atomic_load(&hooks->stop)) {
-        consumers_hook *hook = take_queued(hooks);
-        if (!hook) {
-            hooks->idle++;
-            trib_cond_wait(app->env, hooks->cond, hooks->lock, -1);
-            hooks->idle--;
-            continue;
-        }
-        hook->state = HOOK_SENDING;
-        unlock(hooks);
-        send_batch(hooks, hook, session);
-        lock(hooks);
-        hook->state = HOOK_SENT;
-        hook->retrying = false;
-        trib_cond_broadcast(app->env, hooks->cond); /* another one of this owner may go */
-    }
+    hook->state = HOOK_SENDING;
     unlock(hooks);
-    if (session) app->outbound.session_free(app->outbound.ctx, session);
-}
-
-/* Lock held: one more thread if all that are there have something to do. */
-static void need_thread(consumers_hooks *hooks) {
-    const trib_env *env = hooks->module->app->env;
-    if (hooks->idle == 0 && hooks->thread_count < HOOK_THREADS_MAX) {
-        trib_thread *thread = env->thread_start(env->ctx, "trib-hook", thread_main, hooks);
-        if (thread) hooks->threads[hooks->thread_count++] = thread;
-    }
-    trib_cond_broadcast(env, hooks->cond);
+    send_batch(hooks, hook, session, stop);
+    lock(hooks);
+    hook->state = HOOK_SENT;
+    hook->retrying = false;
+    unlock(hooks);
 }
 
 /* ---- rounds ---- */
@@ -155,9 +112,10 @@ static void finished(trib_db_job *job) {
     hook->retrying = job->code != TRIB_OK;
     if (hook->retrying && hook->count > 0) hook->state = HOOK_SENT;
     hook->not_before_ns = now_ns + wait_ms * 1000000;
-    if (hook->state == HOOK_QUEUED) need_thread(hooks);
+    bool sends = hook->state == HOOK_QUEUED;
     if (job->code == TRIB_OK && hook->is_over && hook->state == HOOK_IDLE) hook->removed = true;
     unlock(hooks);
+    if (sends) trib_senders_add(hooks->module->app->senders, &hook->task);
 }
 
 static void submit(consumers_hook *hook) {
@@ -246,6 +204,7 @@ trib_code consumers_hooks_add(consumers_hooks *hooks, int64_t id, trib_str owner
     consumers_hook *hook = calloc(1, sizeof *hook);
     if (!hook) return trib_error_set(err, TRIB_NOMEM, NULL);
     hook->hooks = hooks;
+    hook->task = (trib_send_task){.owner = hook->owner, .run = send_queued};
     hook->id = id;
     snprintf(hook->owner, sizeof hook->owner, "%.*s", (int)owner.len, owner.ptr ? owner.ptr : "");
     snprintf(hook->owner_name, sizeof hook->owner_name, "%.*s", (int)owner_name.len,
@@ -291,24 +250,15 @@ trib_code consumers_hooks_new(consumers_module *module, trib_error *err) {
     hooks->module = module;
     trib_list_init(&hooks->all);
     hooks->lock = trib_mutex_new(module->app->env);
-    hooks->cond = trib_cond_new(module->app->env);
     module->hooks = hooks;
-    if (!hooks->lock || !hooks->cond) return trib_error_set(err, TRIB_NOMEM, NULL);
+    if (!hooks->lock) return trib_error_set(err, TRIB_NOMEM, NULL);
     return consumers_hooks_load(hooks, err);
 }
 
 void consumers_hooks_free(consumers_hooks *hooks) {
     if (!hooks) return;
     const trib_env *env = hooks->module->app->env;
-    if (hooks->lock && hooks->cond) {
-        lock(hooks);
-        atomic_store(&hooks->stop, true);
-        trib_cond_broadcast(env, hooks->cond);
-        unlock(hooks);
-        for (uint32_t i = 0; i < hooks->thread_count; i++) env->thread_join(env->ctx, hooks->threads[i]);
-    }
     TRIB_LIST_EACH_SAFE(link, &hooks->all) hook_free(TRIB_LIST_ITEM(link, consumers_hook, link));
-    trib_cond_free(env, hooks->cond);
     trib_mutex_free(env, hooks->lock);
     free(hooks);
 }

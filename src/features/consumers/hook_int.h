@@ -3,13 +3,12 @@
 #ifndef TRIB_FEATURES_CONSUMERS_HOOK_INT_H
 #define TRIB_FEATURES_CONSUMERS_HOOK_INT_H
 
+#include "core/senders.h"
 #include "features/consumers/consumers_int.h"
 
 enum {
-    HOOK_THREADS_MAX = 16,  /* that send at once */
-    HOOK_PER_OWNER_MAX = 2, /* webhooks of one tenant that are sent at once: stalling ones must not take them all */
-    HOOK_BATCH = 16,        /* events of one round */
-    HOOK_ROUNDS_MAX = 16,   /* begun in one tick: they are in the queue of all requests about streams */
+    HOOK_BATCH = 16,             /* events of one round */
+    HOOK_ROUNDS_MAX = 16,        /* begun in one tick: they are in the queue of all requests about streams */
     HOOK_TIMEOUT_MS = 10 * 1000, /* of one delivery */
     HOOK_BATCH_MS = 30 * 1000,   /* after this, the rest of a batch goes back */
     HOOK_FAILURES_MAX = 3,       /* in a row: the endpoint is down */
@@ -17,8 +16,8 @@ enum {
     HOOK_RETRY_MS = 1000,       /* after a failure of the database */
     HOOK_LOOK_MS = 60 * 1000,   /* a webhook is looked at as often when nothing has come */
     HOOK_ABSENT_MS = 60 * 1000, /* and whether its tenant is there again */
-    HOOK_BACKOFF_MIN_MS = 1000, /* doubled with each failure, up to ... */
     HOOK_BACKOFF_MAX_MS = 5 * 60 * 1000,
+    HOOK_BACKOFF_CHANCE = 50,   /* percent: the events of an endpoint that was down must not come back together */
     HOOK_KEPT_BYTES = 16 << 20, /* of the messages of a batch */
     HOOK_WHY_BYTES = 200
 };
@@ -37,7 +36,8 @@ typedef struct hook_delivery {
 
 /* One webhook. Whoever its state names has it: the tick (IDLE, SENT), a worker (ROUND), a thread (SENDING). */
 typedef struct consumers_hook {
-    trib_list link; /* under lock, as are state, removed and not_before_ns */
+    trib_send_task task; /* first */
+    trib_list link;      /* under lock, as are state, removed and not_before_ns */
     consumers_hooks *hooks;
     int64_t id;
     char owner[TRIB_DB_ID_BYTES + 1], owner_name[TRIB_TENANT_NAME_BYTES + 1];
@@ -66,19 +66,13 @@ typedef struct consumers_hook {
 struct consumers_hooks {
     consumers_module *module;
     trib_mutex *lock;
-    trib_cond *cond;
     trib_list all;
     size_t count;
-    _Atomic bool stop;
-    uint32_t idle, thread_count;
-    trib_thread *threads[HOOK_THREADS_MAX];
 };
 
 /* hook_round.c */
 /* In a transaction: settles `deliveries`, fills `fresh`. Errors: AGAIN, and the database's. Thread: a worker. */
 trib_code consumers_hook_round(void *hook, trib_error *err);
-/* 1 s, 2 s, 4 s ... with jitter, for the n-th failure. */
-int64_t consumers_hook_backoff_ms(const trib_env *env, int64_t n);
 /* Those that there are when the server starts. */
 trib_code consumers_hooks_load(consumers_hooks *hooks, trib_error *err);
 

@@ -6,14 +6,8 @@
 #include "core/db_start.h"
 #include "features/consumers/hook_int.h"
 
-int64_t consumers_hook_backoff_ms(const trib_env *env, int64_t n) {
-    int64_t most_ms = HOOK_BACKOFF_MIN_MS;
-    uint32_t random = 0;
-    for (int64_t i = 1; i < n && most_ms < HOOK_BACKOFF_MAX_MS; i++) most_ms *= 2;
-    if (most_ms > HOOK_BACKOFF_MAX_MS) most_ms = HOOK_BACKOFF_MAX_MS;
-    (void)trib_env_random(env, &random, sizeof random);
-    /* half of it is chance, so that the events of an endpoint that was down do not come back together */
-    return most_ms / 2 + (int64_t)(random % (uint32_t)(most_ms / 2 + 1));
+static int64_t backoff_ms(const trib_env *env, int64_t n) {
+    return trib_send_backoff_ms(env, n, HOOK_BACKOFF_MAX_MS, HOOK_BACKOFF_CHANCE);
 }
 
 /* ---- what became of the last batch ---- */
@@ -39,7 +33,7 @@ static trib_code settle_one(consumers_hook *hook, consumers_sub *sub, const hook
         sub->failures++;
         if (!sub->failing_ms) sub->failing_ms = trib_env_wall_ms(env);
         sub->last_error = trib_str_c(d->why);
-        s.delay_ms = consumers_hook_backoff_ms(env, d->tries);
+        s.delay_ms = backoff_ms(env, d->tries);
         s.reason = trib_str_c(d->why);
         s.keeps = !is_refusal(d->status) && sub->failures >= d->tries; /* nothing has got through since it failed */
     }
@@ -127,7 +121,7 @@ static trib_code claim(consumers_hook *hook, consumers_sub *sub, trib_error *err
     for (size_t i = 0; i < hook->count; i++) has_failed = has_failed || hook->deliveries[i].outcome == HOOK_FAILED;
     hook->backs_off = is_down;
     if (is_down && has_failed) { /* nothing at all for a while */
-        hook->wait_ms = consumers_hook_backoff_ms(hook->txn.app->env, sub->failures);
+        hook->wait_ms = backoff_ms(hook->txn.app->env, sub->failures);
         return TRIB_OK;
     }
     sub->lease_ms = HOOK_LEASE_MS;

@@ -33,10 +33,6 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     return code;
 }
 
-static void on_cancel(trib_http_request *http) {
-    trib_db_job_cancel(&((discovery_ask *)http->feature)->job);
-}
-
 static void refuse(discovery_ask *ask, const trib_error *err) {
     trib_http_request *http = ask->http;
     http->on_cancel = NULL;
@@ -71,17 +67,13 @@ void discovery_ask_run(trib_http_request *http, trib_code (*read)(discovery_ask 
     ask->module = http->module_state;
     ask->body = body;
     trib_buf_init(&ask->out, DISCOVERY_ANSWER_MAX_BYTES);
-    ask->job.app = http->app;
     ask->job.tenant = ask->module->tenant;
     ask->job.access = TRIB_ACCESS_SYSTEM;
-    ask->job.job.home = http->home;
     ask->job.work = work;
     ask->job.finished = finished;
     trib_code code = trib_query_parse(http->arena, http->query, &ask->query, &err);
     if (code == TRIB_OK) code = read(ask, &err);
-    http->feature = ask;
-    http->on_cancel = on_cancel;
-    if (code == TRIB_OK) code = trib_db_job_submit(&ask->job, &err);
+    if (code == TRIB_OK) code = trib_db_job_submit_for(&ask->job, http, &err);
     if (code != TRIB_OK) refuse(ask, &err);
 }
 

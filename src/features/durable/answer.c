@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "features/durable/durable_int.h"
+#include "features/durable/sub_int.h"
 
 /* A stream has whatever its writers send: no browser guesses its type, runs it, or embeds it with our rights. */
 #define SAFE_HEADERS                                                                                                   \
@@ -38,9 +38,17 @@ static void add_common(const trib_http_request *http, trib_buf *headers) {
     if (trib_http_header(http, "origin").ptr) trib_buf_add(headers, TRIB_STR(EXPOSE_HEADERS));
 }
 
+/* What is asked below __ds/ is answered in the form that the protocol gives errors there. */
+static void reshape(const trib_http_request *http, const trib_error *err, const durable_call *call, trib_buf *body) {
+    if (!trib_str_starts(trib_str_c(http->route->path), TRIB_STR("/v1/stream/__ds/"))) return;
+    trib_buf_clear(body);
+    durable_call_error_body(body, err, call, http->request_id);
+}
+
 void durable_refuse(trib_http_request *http, const trib_error *err) {
     trib_buf body, headers;
     trib_http_answer answer = trib_http_error_answer(http, err, trib_code_http(err->code), &body);
+    reshape(http, err, NULL, &body);
     trib_buf_init(&headers, DURABLE_HEADERS_MAX_BYTES);
     add_common(http, &headers);
     if (trib_code_retry(err->code)) trib_buf_add(&headers, TRIB_STR("retry-after: 1\r\n"));
@@ -56,6 +64,7 @@ void durable_answer_error(durable_ask *ask, const trib_error *err) {
     trib_http_request *http = ask->http;
     trib_buf body;
     trib_http_answer answer = trib_http_error_answer(http, &copy, trib_code_http(copy.code), &body);
+    reshape(http, &copy, ask->head.call, &body);
     durable_live_leave(ask);
     add_common(http, &ask->headers);
     if (trib_code_retry(copy.code)) trib_buf_add(&ask->headers, TRIB_STR("retry-after: 1\r\n"));

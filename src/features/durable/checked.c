@@ -9,7 +9,7 @@
 
 typedef struct seen {
     int64_t version;
-    bool has_tables;
+    unsigned has;
     size_t id_len;
     char id[];
 } seen;
@@ -50,16 +50,16 @@ void durable_checked_free(durable_checked *checked) {
     free(checked);
 }
 
-bool durable_checked_get(durable_checked *checked, trib_str id, int64_t version, bool *ret_has_tables) {
+bool durable_checked_get(durable_checked *checked, trib_str id, int64_t version, unsigned *ret_has) {
     trib_mutex_lock(checked->env, checked->lock);
     const seen *known = trib_map_get(&checked->by_id, id);
     bool fine = known && known->version == version;
-    if (fine) *ret_has_tables = known->has_tables;
+    if (fine) *ret_has = known->has;
     trib_mutex_unlock(checked->env, checked->lock);
     return fine;
 }
 
-void durable_checked_set(durable_checked *checked, trib_str id, int64_t version, bool has_tables) {
+void durable_checked_set(durable_checked *checked, trib_str id, int64_t version, unsigned has) {
     trib_mutex_lock(checked->env, checked->lock);
     seen *known = trib_map_get(&checked->by_id, id);
     if (!known) {
@@ -73,7 +73,7 @@ void durable_checked_set(durable_checked *checked, trib_str id, int64_t version,
     }
     if (known) {
         known->version = version;
-        known->has_tables = has_tables;
+        known->has = has;
         known->id_len = id.len;
     }
     trib_mutex_unlock(checked->env, checked->lock);

@@ -31,7 +31,6 @@ enum {
     DURABLE_TYPE_MAX_BYTES = 200,            /* of a content type, which is kept and told */
     DURABLE_SEQ_MAX_BYTES = 512,             /* of Stream-Seq, which is kept */
     DURABLE_PRODUCER_MAX_BYTES = 256,        /* of Producer-Id, which is kept */
-    DURABLE_TTL_MAX_S = 3153600000,          /* a hundred years: sums of milliseconds stay far from their end */
     DURABLE_READ_BYTES = 1 << 20,            /* of one answer; a longer stream is read in pieces */
     DURABLE_SSE_READ_BYTES = 64 << 10,       /* of one event: six times as many of the worst text are under way */
     DURABLE_OUT_MAX_BYTES = 3 * DURABLE_BODY_MAX_BYTES, /* one JSON message goes out whole */
@@ -49,12 +48,26 @@ enum {
     DURABLE_HEADERS_MAX_BYTES = 4096
 };
 
+/* Of a stream's time to live, a hundred years: sums of milliseconds stay far from their end. */
+#define DURABLE_TTL_MAX_S UINT64_C(3153600000)
 /* Where the shared log of deals is read. */
 #define DURABLE_DEALS "deals/"
 
-typedef enum durable_op { DURABLE_CREATE, DURABLE_APPEND, DURABLE_REMOVE, DURABLE_READ } durable_op;
+typedef enum durable_op { DURABLE_CREATE, DURABLE_APPEND, DURABLE_REMOVE, DURABLE_READ, DURABLE_CALL } durable_op;
 typedef enum durable_live { DURABLE_LIVE_NOT, DURABLE_LIVE_POLL, DURABLE_LIVE_SSE } durable_live;
 typedef enum durable_from { DURABLE_FROM_START, DURABLE_FROM_NOW, DURABLE_FROM_POSITION } durable_from;
+/* What is counted about wakes. */
+typedef enum durable_counted {
+    DURABLE_COUNT_NOTHING,
+    DURABLE_COUNT_CLAIMED,
+    DURABLE_COUNT_ACKED,
+    DURABLE_COUNT_FENCED,
+    DURABLE_COUNT_SENT,
+    DURABLE_COUNT_FAILED,
+    DURABLE_COUNT_ANNOUNCED,
+    DURABLE_COUNT_EXPIRED,
+    DURABLE_COUNTS
+} durable_counted;
 
 /* What a request says; texts are in its arena. */
 typedef struct durable_head {
@@ -79,6 +92,7 @@ typedef struct durable_head {
     uint64_t position, cursor;
     uint32_t timeout_ms;
     trib_str if_none_match;
+    struct durable_call *call; /* about a subscription: sub_int.h; NULL: about a stream */
 } durable_head;
 
 /* A row of _trib_ds_stream; texts are in the transaction's arena. */
@@ -103,23 +117,32 @@ typedef struct durable_news {
 
 typedef struct durable_module durable_module;
 typedef struct durable_ask durable_ask;
+typedef struct durable_rounds durable_rounds;
 
 struct durable_ask {
-    trib_db_job job; /* first */
-    trib_http_request *http;
+    trib_db_job job;         /* first */
+    trib_http_request *http; /* NULL: a round (sub_rounds.c) */
+    trib_tenant *tenant;     /* whose streams they are; borrowed */
+    trib_str bytes;          /* to append */
     durable_module *module;
     durable_op op;
     durable_head head;
     /* ---- the transaction, on a worker ---- */
     trib_code (*body)(durable_ask *ask, trib_error *err);
+    trib_code (*next)(durable_ask *ask,
+                      trib_error *err); /* what comes when body is durable, on the tenant; NULL: none */
     trib_handle *handle;
-    bool is_deal;          /* on the database `streams` */
+    bool is_deal; /* on the database `streams` */
+    struct durable_round *round;
     trib_stream_txn deals; /* who asks, there */
     trib_arena arena;      /* of the transaction */
     trib_arena json;       /* of the request's messages, which are read once */
     trib_buf messages;
-    bool has_tables, has_messages, writes, done; /* done: the transaction has ended, what follows is housekeeping */
-    uint64_t units;                              /* of the body: bytes, or messages */
+    bool has_tables, has_subs; /* has_subs: subscriptions may look at what is done */
+    bool nudges;               /* they have something to do */
+    durable_counted counted;
+    bool has_messages, writes, done; /* done: the transaction has ended, what follows is housekeeping */
+    uint64_t units;                  /* of the body: bytes, or messages */
     int64_t now_ms;
     unsigned slices;  /* of sweeping to do */
     int64_t touch_id; /* a stream whose time to live begins anew; 0: none */
@@ -152,6 +175,10 @@ bool durable_path_is_deal(trib_str path);
 trib_code durable_head_path(trib_http_request *http, durable_head *ret, trib_error *err);
 
 /* ---- ask.c ---- */
+/* An ask without a request, or with one. NULL: no memory. */
+durable_ask *durable_ask_new(durable_module *module, trib_http_request *http, trib_tenant *tenant);
+/* trib_db_job.work of every ask. */
+trib_code durable_ask_work(trib_db_job *job, trib_handle *handle, trib_error *err);
 /* A job with a transaction; answers and frees itself, whatever happens. Thread: the request's loop. */
 void durable_ask_start(trib_http_request *http, durable_op op, const durable_head *head,
                        trib_code (*body)(durable_ask *ask, trib_error *err));
@@ -176,6 +203,8 @@ void durable_event_control(const char *offset, uint64_t cursor, bool up_to_date,
 /* First in a transaction: ask->has_tables. Errors: INTERNAL (they are not ours). */
 trib_code durable_tables_check(durable_ask *ask, trib_error *err);
 trib_code durable_tables_make(durable_ask *ask, trib_error *err);
+/* The same of subscriptions; sets has_subs. */
+trib_code durable_sub_tables_make(durable_ask *ask, trib_error *err);
 /* A stream of the tenant. One whose time is over does not exist (but has an id), or is `gone` where it has forks. */
 trib_code durable_load(durable_ask *ask, trib_str path, durable_stream *ret, trib_error *err);
 trib_code durable_load_by_id(durable_ask *ask, int64_t id, durable_stream *ret, trib_error *err);
@@ -198,6 +227,16 @@ trib_code durable_sweep(durable_ask *ask, bool *ret_more, trib_error *err);
 trib_code durable_touch(durable_ask *ask, trib_error *err);
 /* When a stream that is used now dies; -1: it does not. */
 int64_t durable_dies_ms(const durable_stream *s, int64_t now_ms);
+
+/* ---- sub_rows.c: what streams tell subscriptions, where ask->has_subs ---- */
+enum { DURABLE_SUB_TABLES = 4 };
+extern const char *const durable_sub_tables[DURABLE_SUB_TABLES];
+/* Something was appended behind `before`; sets ask->nudges. */
+trib_code durable_link_note(durable_ask *ask, trib_str path, uint64_t before, trib_error *err);
+/* A stream begins with `tail`: a fork. */
+trib_code durable_link_made(durable_ask *ask, trib_str path, uint64_t tail, trib_error *err);
+/* A stream ends. */
+trib_code durable_link_forget(durable_ask *ask, int64_t stream, trib_error *err);
 
 /* ---- pieces.c ---- */
 /* What `s` and those it is a fork of have from `position` on, into ask->out, at most `limit` bytes; *ret_end: up to
@@ -237,6 +276,8 @@ uint64_t durable_next_cursor(const durable_ask *ask);
 trib_code durable_live_start(trib_app *app, void **ret_state, trib_error *err);
 void durable_live_stop(void *state);
 durable_checked *durable_module_checked(const durable_module *module);
+durable_rounds *durable_module_rounds(const durable_module *module);
+void durable_module_count(const durable_module *module, durable_counted what, uint64_t n);
 trib_tenant *durable_module_deals(const durable_module *module);
 /* Before the first read of a live reader: from now on nothing is missed. Errors: TOO_MANY_REQUESTS, NOMEM. */
 trib_code durable_live_join(durable_ask *ask, trib_error *err);
@@ -245,7 +286,23 @@ void durable_live_go_on(durable_ask *ask);
 /* It has failed. */
 void durable_live_failed(durable_ask *ask, const trib_error *err);
 void durable_live_leave(durable_ask *ask);
-/* What ask has done is durable. Home loop. */
+/* What ask has done is durable. Thread: any, the owner of ask. */
 void durable_live_tell(durable_ask *ask);
+
+/* ---- sub_rounds.c: when subscriptions have something to do ---- */
+/* Errors: NOMEM, and those of the database `streams`, where the tenants are noted that have any. Thread: the one that
+ * starts. */
+trib_code durable_rounds_new(durable_module *module, trib_app *app, const trib_tenant *streams, durable_rounds **ret,
+                             trib_error *err);
+void durable_rounds_free(durable_rounds *rounds);
+/* Whether the tenant may have subscriptions: it is noted. Thread: any. */
+bool durable_rounds_knows(durable_rounds *rounds, const trib_tenant *tenant);
+/* It is noted by now. Errors: NOMEM. Thread: any. */
+trib_code durable_rounds_add(durable_rounds *rounds, const trib_tenant *tenant, trib_error *err);
+/* Its subscriptions have something to do. Thread: any. */
+void durable_rounds_nudge(durable_rounds *rounds, const trib_tenant *tenant);
+void durable_rounds_tick(durable_rounds *rounds);
+/* Tenants that are noted. */
+size_t durable_rounds_count(durable_rounds *rounds);
 
 #endif

@@ -28,8 +28,7 @@ trib_code durable_head_path(trib_http_request *http, durable_head *ret, trib_err
     ret->path = http->path_param_count > 0 ? http->path_params[0] : (trib_str){0};
     if (trib_str_starts(ret->path, TRIB_STR("__ds/")))
         return trib_error_set(err, TRIB_NOT_FOUND,
-                              "paths that begin with __ds/ are the protocol's own; subscriptions are "
-                              "not served here");
+                              "paths that begin with __ds/ are the protocol's own, and this is none of them");
     bool reads = trib_str_eq_c(http->method, "GET") || trib_str_eq_c(http->method, "HEAD");
     if (!reads && durable_path_is_deal(ret->path))
         return trib_error_set(err, TRIB_METHOD_NOT_ALLOWED,
@@ -57,7 +56,7 @@ static trib_code read_expiry(trib_http_request *http, durable_head *ret, trib_er
     ret->has_expires = at.ptr != NULL;
     if (ret->has_ttl && ret->has_expires)
         return bad(err, "Stream-TTL and Stream-Expires-At exclude each other; send one of them");
-    if (ret->has_ttl && !durable_number_read(ttl, (uint64_t)DURABLE_TTL_MAX_S, &ret->ttl_s))
+    if (ret->has_ttl && !durable_number_read(ttl, DURABLE_TTL_MAX_S, &ret->ttl_s))
         return bad(err,
                    "Stream-TTL must be seconds, a number without sign, point or leading zeros, of at most a hundred "
                    "years");

@@ -13,6 +13,7 @@
 
 #include "core/auth.h"
 #include "core/control.h"
+#include "core/metrics.h"
 #include "features/durable/durable_int.h"
 
 enum {
@@ -36,12 +37,14 @@ typedef struct tenant_count {
 struct durable_module {
     trib_app *app;
     durable_checked *checked;
+    durable_rounds *rounds;
+    struct trib_counter *counters[DURABLE_COUNTS];
     trib_tenant *deals; /* the system database `streams`; the registry's */
     trib_mutex *lock;
-    trib_map entries; /* by tenant and path: durable_entry */
-    trib_map tenants; /* by id: tenant_count */
-    uint32_t readers;
-    int64_t slot; /* up to where time was looked at */
+    trib_map entries;         /* by tenant and path: durable_entry */
+    trib_map tenants;         /* by id: tenant_count */
+    _Atomic uint32_t readers; /* written under lock */
+    int64_t slot;             /* up to where time was looked at */
     trib_list slots[SLOTS];
 };
 
@@ -79,7 +82,7 @@ static durable_news *news_of(const durable_ask *ask) {
     trib_buf_init(&news->sse, DURABLE_BODY_MAX_BYTES);
     if (news->end == news->position) return news;
     if (ask->json_mode) durable_messages_add(trib_buf_str(&ask->messages), 0, ask->units, SIZE_MAX, &news->raw);
-    else trib_buf_add(&news->raw, ask->http->body);
+    else trib_buf_add(&news->raw, ask->bytes);
     if (news->raw.len <= DURABLE_SSE_READ_BYTES) encode(ask, trib_buf_str(&news->raw), &news->sse);
     if (!news->raw.failed && !news->sse.failed) return news;
     news_unref(news);
@@ -89,8 +92,8 @@ static durable_news *news_of(const durable_ask *ask) {
 /* ---- the module ---- */
 
 static size_t write_key(const durable_ask *ask, char key[KEY_MAX_BYTES]) {
-    size_t n = strlen(ask->http->tenant->id);
-    memcpy(key, ask->http->tenant->id, n);
+    size_t n = strlen(ask->tenant->id);
+    memcpy(key, ask->tenant->id, n);
     key[n++] = '/';
     memcpy(key + n, ask->head.path.ptr, ask->head.path.len);
     return n + ask->head.path.len;
@@ -110,6 +113,7 @@ static void post_all(trib_list *slot) {
 
 static void tick(void *ctx) {
     durable_module *module = ctx;
+    durable_rounds_tick(module->rounds);
     int64_t now = trib_env_mono_ns(module->app->env) / SLOT_NS;
     bool all = atomic_load(&module->app->draining);
     trib_mutex_lock(module->app->env, module->lock);
@@ -119,6 +123,33 @@ static void tick(void *ctx) {
     }
     while (module->slot < now) post_all(&module->slots[++module->slot % SLOTS]);
     trib_mutex_unlock(module->app->env, module->lock);
+}
+
+static double read_live(void *ctx) {
+    return (double)atomic_load(&((durable_module *)ctx)->readers);
+}
+static double read_homes(void *ctx) {
+    return (double)durable_rounds_count(((durable_module *)ctx)->rounds);
+}
+
+/* Of all tenants together: their names and paths are not ours. */
+static void add_metrics(durable_module *module) {
+    static const char *const names[DURABLE_COUNTS] = {
+        [DURABLE_COUNT_CLAIMED] = "what=\"claimed\"",   [DURABLE_COUNT_ACKED] = "what=\"acknowledged\"",
+        [DURABLE_COUNT_FENCED] = "what=\"fenced\"",     [DURABLE_COUNT_SENT] = "what=\"sent\"",
+        [DURABLE_COUNT_FAILED] = "what=\"not_sent\"",   [DURABLE_COUNT_ANNOUNCED] = "what=\"announced\"",
+        [DURABLE_COUNT_EXPIRED] = "what=\"lease_over\""};
+    trib_metrics *metrics = module->app->metrics;
+    if (!metrics) return;
+    for (size_t i = 0; i < DURABLE_COUNTS; i++)
+        if (names[i])
+            module->counters[i] =
+                trib_metrics_add_counter(metrics, "trib_durable_wakes",
+                                         "Wakes of subscriptions to durable streams, by what became of them", names[i]);
+    trib_metrics_add_gauge(metrics, "trib_durable_live_reads", "Live reads of durable streams that are open", NULL,
+                           read_live, module);
+    trib_metrics_add_gauge(metrics, "trib_durable_subscribers",
+                           "Tenants that have had subscriptions to durable streams", NULL, read_homes, module);
 }
 
 trib_code durable_live_start(trib_app *app, void **ret_state, trib_error *err) {
@@ -135,9 +166,15 @@ trib_code durable_live_start(trib_app *app, void **ret_state, trib_error *err) {
         module->checked = durable_checked_new(app->env);
         module->lock = trib_mutex_new(app->env);
     }
-    if (!fine || !module->lock || !module->checked || !module->deals || !trib_app_add_ticker(app, tick, module)) {
+    trib_code code = TRIB_OK;
+    if (!fine || !module->lock || !module->checked || !module->deals) code = trib_error_set(err, TRIB_NOMEM, NULL);
+    if (code == TRIB_OK) code = durable_rounds_new(module, app, module->deals, &module->rounds, err);
+    if (code == TRIB_OK) add_metrics(module);
+    if (code == TRIB_OK && !trib_app_add_ticker(app, tick, module))
+        code = trib_error_set(err, TRIB_INTERNAL, "there are more modules that tick than there is room for");
+    if (code != TRIB_OK) {
         durable_live_stop(module);
-        return trib_error_set(err, TRIB_NOMEM, NULL);
+        return code;
     }
     *ret_state = module;
     return TRIB_OK;
@@ -147,6 +184,7 @@ void durable_live_stop(void *state) {
     durable_module *module = state;
     if (!module) return;
     if (module->lock) trib_mutex_free(module->app->env, module->lock);
+    durable_rounds_free(module->rounds);
     durable_checked_free(module->checked);
     trib_map_deinit(&module->entries);
     trib_map_deinit(&module->tenants);
@@ -155,6 +193,14 @@ void durable_live_stop(void *state) {
 
 durable_checked *durable_module_checked(const durable_module *module) {
     return module->checked;
+}
+
+durable_rounds *durable_module_rounds(const durable_module *module) {
+    return module->rounds;
+}
+
+void durable_module_count(const durable_module *module, durable_counted what, uint64_t n) {
+    if (module->counters[what] && n > 0) trib_counter_add(module->counters[what], n);
 }
 
 trib_tenant *durable_module_deals(const durable_module *module) {
@@ -204,7 +250,7 @@ trib_code durable_live_join(durable_ask *ask, trib_error *err) {
     size_t n = write_key(ask, key);
     trib_code code = TRIB_OK;
     trib_mutex_lock(module->app->env, module->lock);
-    tenant_count *count = count_of(module, ask->http->tenant->id);
+    tenant_count *count = count_of(module, ask->tenant->id);
     durable_entry *entry = count ? entry_of(module, trib_str_make(key, n)) : NULL;
     if (!entry) {
         code = trib_error_set(err, TRIB_NOMEM, NULL);
@@ -227,7 +273,7 @@ void durable_live_leave(durable_ask *ask) {
     durable_module *module = ask->module;
     if (!ask->entry) return;
     trib_mutex_lock(module->app->env, module->lock);
-    tenant_count *count = trib_map_get(&module->tenants, trib_str_c(ask->http->tenant->id));
+    tenant_count *count = trib_map_get(&module->tenants, trib_str_c(ask->tenant->id));
     trib_list_remove(&ask->in_entry);
     trib_list_remove(&ask->in_slot);
     module->readers--;

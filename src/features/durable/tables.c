@@ -32,18 +32,8 @@ static const char *const tables[] = {
     "id, type, tail, closed, gone, created_ms, touched_ms, ttl_s, expires_ms, dies_ms, seq, source, fork_position, "   \
     "depth"
 
-static trib_arg integer(int64_t value) {
-    return (trib_arg){.value = {.type = TRIB_VALUE_INTEGER, .integer = value}};
-}
-
 static trib_arg maybe(int64_t value, int64_t none) {
-    return value == none ? (trib_arg){.value = {.type = TRIB_VALUE_NULL}} : integer(value);
-}
-
-static trib_arg text(trib_str value) {
-    trib_arg arg = {.value = {.type = value.ptr ? TRIB_VALUE_TEXT : TRIB_VALUE_NULL}};
-    if (value.ptr) arg.value.bytes = value;
-    return arg;
+    return value == none ? (trib_arg){.value = {.type = TRIB_VALUE_NULL}} : trib_stream_integer(value);
 }
 
 static trib_code run(durable_ask *ask, const char *sql, const trib_arg *args, size_t count, trib_error *err) {
@@ -63,11 +53,11 @@ static trib_code ask_integer(durable_ask *ask, const char *sql, const trib_arg *
     return trib_stmt_run(ask->handle, sql, args, count, take_integer, ret, err);
 }
 
-/* The row of sqlite_schema is one that `tables` makes. SQLite keeps the text from the name on. */
-static bool is_ours(trib_str name, trib_str sql) {
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+/* The row of sqlite_schema is one that `made` makes. SQLite keeps the text from the name on. */
+static bool is_one_of(const char *const *made, size_t count, trib_str name, trib_str sql) {
+    for (size_t i = 0; i < count; i++) {
         static const char words[] = " IF NOT EXISTS ";
-        trib_str kind = trib_str_c(tables[i]), rest = kind;
+        trib_str kind = trib_str_c(made[i]), rest = kind;
         while (!trib_str_starts(rest, trib_str_c(words))) rest = trib_str_sub(rest, 1, rest.len);
         kind.len -= rest.len;
         rest = trib_str_sub(rest, sizeof words - 1, rest.len);
@@ -77,35 +67,56 @@ static bool is_ours(trib_str name, trib_str sql) {
     return false;
 }
 
+typedef struct objects {
+    size_t tables, subs;
+} objects;
+
 static trib_code take_object(void *ctx, const trib_stmt *stmt, trib_error *err) {
-    size_t *count = ctx;
+    objects *count = ctx;
+    trib_str name = trib_stmt_col_value(stmt, 0).bytes;
     trib_value sql = trib_stmt_col_value(stmt, 1);
     if (sql.type == TRIB_VALUE_NULL) return TRIB_OK; /* the index of a UNIQUE */
-    if (!is_ours(trib_stmt_col_value(stmt, 0).bytes, sql.bytes))
+    bool of_stream = is_one_of(tables, sizeof tables / sizeof *tables, name, sql.bytes);
+    bool of_sub = !of_stream && is_one_of(durable_sub_tables, DURABLE_SUB_TABLES, name, sql.bytes);
+    if (!of_stream && !of_sub)
         return trib_error_set(err, TRIB_INTERNAL,
                               "the database came with tables or triggers of its own under names that begin with "
                               "_trib_ds_; import it without them");
-    ++*count;
+    count->tables += of_stream;
+    count->subs += of_sub;
     return TRIB_OK;
+}
+
+/* Subscriptions of a tenant that is not noted are of the database that this one is a copy of. */
+static void set_has(durable_ask *ask, unsigned has) {
+    ask->has_tables = has & DURABLE_HAS_STREAMS;
+    ask->has_subs = (has & DURABLE_HAS_SUBS) && durable_rounds_knows(durable_module_rounds(ask->module), ask->tenant);
 }
 
 /* A database that was imported may hold anything under these names, and what we run on them no policy holds back. */
 trib_code durable_tables_check(durable_ask *ask, trib_error *err) {
     int64_t version;
-    size_t count = 0;
-    trib_str id = trib_str_c(ask->http->tenant->id);
+    objects count = {0};
+    unsigned has = 0;
+    trib_str id = trib_str_c(ask->tenant->id);
     trib_code code = ask_integer(ask, "PRAGMA schema_version", NULL, 0, &version, err);
-    if (code != TRIB_OK || durable_checked_get(durable_module_checked(ask->module), id, version, &ask->has_tables))
+    if (code != TRIB_OK) return code;
+    if (durable_checked_get(durable_module_checked(ask->module), id, version, &has)) {
+        set_has(ask, has);
         return code;
+    }
     code = trib_stmt_run(ask->handle,
                          "SELECT name, sql FROM sqlite_schema WHERE lower(substr(name, 1, 9)) = '_trib_ds_' OR "
                          "lower(substr(tbl_name, 1, 9)) = '_trib_ds_'",
                          NULL, 0, take_object, &count, err);
     if (code != TRIB_OK) return code;
-    ask->has_tables = count == sizeof tables / sizeof *tables;
-    if (count > 0 && !ask->has_tables)
+    if (count.tables == sizeof tables / sizeof *tables) has |= DURABLE_HAS_STREAMS;
+    if (count.subs == DURABLE_SUB_TABLES && has) has |= DURABLE_HAS_SUBS;
+    if (count.tables + count.subs > 0 &&
+        has != (count.subs ? DURABLE_HAS_STREAMS | DURABLE_HAS_SUBS : DURABLE_HAS_STREAMS))
         return trib_error_set(err, TRIB_INTERNAL, "the tables of the durable streams are not complete");
-    durable_checked_set(durable_module_checked(ask->module), id, version, ask->has_tables);
+    durable_checked_set(durable_module_checked(ask->module), id, version, has);
+    set_has(ask, has);
     return code;
 }
 
@@ -114,6 +125,14 @@ trib_code durable_tables_make(durable_ask *ask, trib_error *err) {
     for (size_t i = 0; code == TRIB_OK && !ask->has_tables && i < sizeof tables / sizeof *tables; i++)
         code = run(ask, tables[i], NULL, 0, err);
     ask->has_tables = code == TRIB_OK;
+    return code;
+}
+
+trib_code durable_sub_tables_make(durable_ask *ask, trib_error *err) {
+    trib_code code = TRIB_OK;
+    for (size_t i = 0; code == TRIB_OK && !ask->has_subs && i < DURABLE_SUB_TABLES; i++)
+        code = run(ask, durable_sub_tables[i], NULL, 0, err);
+    ask->has_subs = code == TRIB_OK;
     return code;
 }
 
@@ -153,7 +172,7 @@ static trib_code take_stream(void *ctx, const trib_stmt *stmt, trib_error *err) 
 }
 
 trib_code durable_load_by_id(durable_ask *ask, int64_t id, durable_stream *ret, trib_error *err) {
-    trib_arg arg = integer(id);
+    trib_arg arg = trib_stream_integer(id);
     *ret = (durable_stream){0};
     taking t = {&ask->arena, ret};
     return trib_stmt_run(ask->handle, "SELECT " COLUMNS " FROM _trib_ds_stream WHERE id = ?1", &arg, 1, take_stream, &t,
@@ -163,14 +182,14 @@ trib_code durable_load_by_id(durable_ask *ask, int64_t id, durable_stream *ret, 
 /* Forks that need what it has. */
 static trib_code has_forks(durable_ask *ask, int64_t id, bool *ret, trib_error *err) {
     int64_t found;
-    trib_arg arg = integer(id);
+    trib_arg arg = trib_stream_integer(id);
     trib_code code = ask_integer(ask, "SELECT 1 FROM _trib_ds_stream WHERE source = ?1 LIMIT 1", &arg, 1, &found, err);
     *ret = found != 0;
     return code;
 }
 
 trib_code durable_load(durable_ask *ask, trib_str path, durable_stream *ret, trib_error *err) {
-    trib_arg arg = text(path);
+    trib_arg arg = trib_stream_text(path);
     *ret = (durable_stream){0};
     taking t = {&ask->arena, ret};
     if (!ask->has_tables) return TRIB_OK;
@@ -207,21 +226,22 @@ int64_t durable_dies_ms(const durable_stream *s, int64_t now_ms) {
 
 trib_code durable_insert(durable_ask *ask, trib_str path, durable_stream *ret, trib_error *err) {
     trib_code code = ask_integer(ask, "SELECT max(id) FROM _trib_ds_stream", NULL, 0, &ret->id, err);
+    if (code == TRIB_OK && ask->has_subs && ret->tail > 0) code = durable_link_made(ask, path, ret->tail, err);
     ret->id++;
     ret->created_ms = ret->touched_ms = ask->now_ms;
     ret->dies_ms = durable_dies_ms(ret, ask->now_ms);
-    trib_arg args[] = {integer(ret->id),
-                       text(path),
-                       text(ret->type),
-                       integer((int64_t)ret->tail),
-                       integer(ret->closed),
-                       integer(ret->created_ms),
+    trib_arg args[] = {trib_stream_integer(ret->id),
+                       trib_stream_text(path),
+                       trib_stream_text(ret->type),
+                       trib_stream_integer((int64_t)ret->tail),
+                       trib_stream_integer(ret->closed),
+                       trib_stream_integer(ret->created_ms),
                        maybe(ret->ttl_s, -1),
                        maybe(ret->expires_ms, -1),
                        maybe(ret->dies_ms, -1),
                        maybe(ret->source, 0),
-                       integer((int64_t)ret->fork_position),
-                       integer(ret->depth)};
+                       trib_stream_integer((int64_t)ret->fork_position),
+                       trib_stream_integer(ret->depth)};
     if (code != TRIB_OK) return code;
     return run(ask,
                "INSERT INTO _trib_ds_stream(id, path, type, tail, closed, gone, created_ms, touched_ms, ttl_s, "
@@ -233,14 +253,14 @@ trib_code durable_insert(durable_ask *ask, trib_str path, durable_stream *ret, t
 /* ---- what is appended ---- */
 
 trib_code durable_add(durable_ask *ask, durable_stream *s, trib_error *err) {
-    trib_str bytes = s->json ? trib_buf_str(&ask->messages) : ask->http->body;
+    trib_str bytes = s->json ? trib_buf_str(&ask->messages) : ask->bytes;
     trib_code code = TRIB_OK;
     if (ask->units > DURABLE_POSITION_MAX - s->tail)
         return trib_error_set(err, TRIB_BODY_TOO_LARGE, "the stream has reached the end of its offsets");
     if (ask->units > 0) {
-        trib_arg part[] = {integer(s->id),
-                           integer((int64_t)s->tail),
-                           integer((int64_t)ask->units),
+        trib_arg part[] = {trib_stream_integer(s->id),
+                           trib_stream_integer((int64_t)s->tail),
+                           trib_stream_integer((int64_t)ask->units),
                            {.value = {.type = TRIB_VALUE_BLOB, .bytes = bytes}}};
         code =
             run(ask, "INSERT INTO _trib_ds_part(stream, position, length, data) VALUES (?1, ?2, ?3, ?4)", part, 4, err);
@@ -253,8 +273,13 @@ trib_code durable_add(durable_ask *ask, durable_stream *s, trib_error *err) {
     s->touched_ms = ask->now_ms;
     s->dies_ms = durable_dies_ms(s, ask->now_ms);
     if (ask->head.seq.ptr) s->seq = ask->head.seq;
-    trib_arg args[] = {integer(s->id),         integer((int64_t)s->tail), integer(s->closed),
-                       integer(s->touched_ms), maybe(s->dies_ms, -1),     text(s->seq)};
+    if (ask->has_subs && ask->units > 0) {
+        code = durable_link_note(ask, ask->head.path, ask->told_from, err);
+        if (code != TRIB_OK) return code;
+    }
+    trib_arg args[] = {trib_stream_integer(s->id),     trib_stream_integer((int64_t)s->tail),
+                       trib_stream_integer(s->closed), trib_stream_integer(s->touched_ms),
+                       maybe(s->dies_ms, -1),          trib_stream_text(s->seq)};
     return run(ask,
                "UPDATE _trib_ds_stream SET tail = ?2, closed = ?3, touched_ms = ?4, dies_ms = ?5, seq = ?6 WHERE id = "
                "?1",
@@ -269,15 +294,16 @@ static trib_code take_producer(void *ctx, const trib_stmt *stmt, trib_error *err
 }
 
 trib_code durable_producer_load(durable_ask *ask, const durable_stream *s, durable_producer *ret, trib_error *err) {
-    trib_arg args[] = {integer(s->id), text(ask->head.producer)};
+    trib_arg args[] = {trib_stream_integer(s->id), trib_stream_text(ask->head.producer)};
     *ret = (durable_producer){0};
     return trib_stmt_run(ask->handle, "SELECT epoch, seq FROM _trib_ds_producer WHERE stream = ?1 AND producer = ?2",
                          args, 2, take_producer, ret, err);
 }
 
 trib_code durable_producer_store(durable_ask *ask, const durable_stream *s, trib_error *err) {
-    trib_arg args[] = {integer(s->id), text(ask->head.producer), integer((int64_t)ask->head.epoch),
-                       integer((int64_t)ask->head.producer_seq)};
+    trib_arg args[] = {trib_stream_integer(s->id), trib_stream_text(ask->head.producer),
+                       trib_stream_integer((int64_t)ask->head.epoch),
+                       trib_stream_integer((int64_t)ask->head.producer_seq)};
     return run(ask,
                "INSERT INTO _trib_ds_producer VALUES (?1, ?2, ?3, ?4) ON CONFLICT(stream, producer) "
                "DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq",
@@ -290,8 +316,9 @@ trib_code durable_kill(durable_ask *ask, durable_stream *s, trib_error *err) {
     bool needed = false;
     int64_t id = s->id, source = s->source;
     for (;;) {
-        trib_arg arg = integer(id);
+        trib_arg arg = trib_stream_integer(id);
         trib_code code = has_forks(ask, id, &needed, err);
+        if (code == TRIB_OK && ask->has_subs) code = durable_link_forget(ask, id, err);
         if (code != TRIB_OK) return code;
         code = run(ask,
                    needed ? "UPDATE _trib_ds_stream SET gone = 1, dies_ms = NULL WHERE id = ?1"
@@ -309,10 +336,10 @@ trib_code durable_kill(durable_ask *ask, durable_stream *s, trib_error *err) {
 
 trib_code durable_kill_expired(durable_ask *ask, trib_error *err) {
     trib_code code = TRIB_OK;
-    for (int i = 0; code == TRIB_OK && i < DURABLE_EXPIRED_MAX; i++) {
+    for (size_t i = 0; code == TRIB_OK && i < DURABLE_EXPIRED_MAX; i++) {
         int64_t id;
         durable_stream s;
-        trib_arg arg = integer(ask->now_ms);
+        trib_arg arg = trib_stream_integer(ask->now_ms);
         code = ask_integer(ask, "SELECT id FROM _trib_ds_stream WHERE dies_ms <= ?1 LIMIT 1", &arg, 1, &id, err);
         if (code != TRIB_OK || id == 0) return code;
         code = durable_load_by_id(ask, id, &s, err);
@@ -326,7 +353,7 @@ trib_code durable_sweep(durable_ask *ask, bool *ret_more, trib_error *err) {
     *ret_more = false;
     trib_code code = ask_integer(ask, "SELECT id FROM _trib_ds_stream WHERE path IS NULL LIMIT 1", NULL, 0, &id, err);
     if (code != TRIB_OK || id == 0) return code;
-    trib_arg args[] = {integer(id), integer(DURABLE_SWEEP_PARTS)};
+    trib_arg args[] = {trib_stream_integer(id), trib_stream_integer(DURABLE_SWEEP_PARTS)};
     *ret_more = true;
     code = ask_integer(ask, "SELECT 1 FROM _trib_ds_part WHERE stream = ?1 LIMIT 1", args, 1, &part, err);
     if (code == TRIB_OK && part)
@@ -339,7 +366,7 @@ trib_code durable_sweep(durable_ask *ask, bool *ret_more, trib_error *err) {
 }
 
 trib_code durable_touch(durable_ask *ask, trib_error *err) {
-    trib_arg args[] = {integer(ask->touch_id), integer(ask->now_ms)};
+    trib_arg args[] = {trib_stream_integer(ask->touch_id), trib_stream_integer(ask->now_ms)};
     return run(ask,
                "UPDATE _trib_ds_stream SET touched_ms = ?2, dies_ms = ?2 + ttl_s * 1000 + ttl_s * 1000 / 16 "
                "WHERE id = ?1 AND path IS NOT NULL AND gone = 0 AND touched_ms < ?2 AND ttl_s IS NOT NULL",
@@ -356,7 +383,7 @@ trib_code durable_length_at(durable_ask *ask, const durable_stream *s, uint64_t 
         trib_code code = durable_load_by_id(ask, at.source, &at, err);
         if (code != TRIB_OK || !at.exists) return code;
     }
-    trib_arg args[] = {integer(at.id), integer((int64_t)position)};
+    trib_arg args[] = {trib_stream_integer(at.id), trib_stream_integer((int64_t)position)};
     trib_code code = ask_integer(ask,
                                  "SELECT position + length FROM _trib_ds_part WHERE stream = ?1 AND position <= ?2 "
                                  "ORDER BY position DESC LIMIT 1",

@@ -184,11 +184,6 @@ static void stop(trib_db_job *job, trib_handle *handle) {
 }
 
 /* The connection is gone while the job waits or runs. */
-static void on_cancel(trib_http_request *http) {
-    hrana_exec *x = http->feature;
-    trib_db_job_cancel(&x->job);
-}
-
 void hrana_exec_init(hrana_exec *x, trib_app *app, trib_home *home, trib_tenant *tenant, trib_principal *principal,
                      trib_arena *arena) {
     const trib_settings *settings = &app->settings;
@@ -259,14 +254,10 @@ trib_code hrana_exec_open(hrana_exec *x, trib_str baton, trib_error *err) {
 
 void hrana_exec_submit(hrana_exec *x, trib_code (*work)(trib_db_job *, trib_handle *, trib_error *),
                        void (*finished)(trib_db_job *)) {
-    trib_http_request *http = x->http;
     trib_error err;
     x->job.work = work;
     x->job.finished = finished;
-    http->feature = x;
-    http->on_cancel = on_cancel;
-    trib_code code = trib_db_job_submit(&x->job, &err);
-    if (code != TRIB_OK) hrana_exec_fail(x, &err);
+    if (trib_db_job_submit_for(&x->job, x->http, &err) != TRIB_OK) hrana_exec_fail(x, &err);
 }
 
 /* ---- from the body to the job ---- */

@@ -53,7 +53,7 @@ replica_feed *replica_feed_new(trib_http_request *http) {
 /* AGAIN: reads are held back for a moment. */
 static trib_code begin(replica_feed *feed, trib_handle *handle, trib_error *err) {
     trib_code code = trib_db_get_generation(trib_handle_db(handle), &feed->generation, err);
-    trib_db_get_point(trib_handle_db(handle), &feed->point);
+    trib_handle_get_point(handle, &feed->point);
     if (code == TRIB_OK && feed->is_current && feed->point.page_count > 0 && feed->is_current(feed)) {
         feed->planned = true;
         return code;
@@ -142,10 +142,6 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
 
 /* ---- on the loop ---- */
 
-static void on_cancel(trib_http_request *http) {
-    trib_db_job_cancel(&((replica_feed *)http->feature)->job);
-}
-
 /* It goes on at once: what was read is on its way to disk, not to the client. */
 static void handed(trib_db_job *job) {
     trib_db_job_continue(job);
@@ -191,10 +187,7 @@ void replica_feed_submit(replica_feed *feed) {
     feed->job.work = work;
     feed->job.handed = handed;
     feed->job.finished = finished;
-    http->feature = feed;
-    http->on_cancel = on_cancel;
-    if (trib_db_job_submit(&feed->job, &err) == TRIB_OK) return;
-    http->on_cancel = NULL;
+    if (trib_db_job_submit_for(&feed->job, http, &err) == TRIB_OK) return;
     replica_feed_free(feed);
     trib_http_answer_error(http, &err);
 }

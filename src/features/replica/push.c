@@ -59,7 +59,7 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     trib_code code = trib_db_job_take_pending(job, err);
     if (code == TRIB_OK) code = trib_db_get_generation(db, &p->generation, err);
     if (code != TRIB_OK) return code;
-    trib_db_get_point(db, &p->point);
+    trib_handle_get_point(handle, &p->point);
     uint32_t generation = 0; /* the point's: an epoch may have begun since the first look */
     code = trib_db_get_generation(db, &generation, err);
     if (code != TRIB_OK) return code;
@@ -75,7 +75,7 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
                              .count = p->frames.page_count,
                              .page_count = p->frames.size_after};
     code = trib_pages_apply(handle, &pages, &p->outcome, err);
-    if (code == TRIB_OK) trib_db_get_point(db, &p->point);
+    if (code == TRIB_OK) trib_handle_get_point(handle, &p->point);
     return code;
 }
 
@@ -88,10 +88,6 @@ static void finished(trib_db_job *job) {
         return;
     }
     answer(p, ok, ok ? p->end - 1 : p->point.frame_no, NULL);
-}
-
-static void on_cancel(trib_http_request *http) {
-    trib_db_job_cancel(&((push *)http->feature)->job);
 }
 
 /* The transaction goes on in the next request. */
@@ -158,13 +154,9 @@ void replica_handle_push(trib_http_request *http) {
         keep(p, frames);
         return;
     }
-    p->job.app = http->app;
     p->job.tenant = http->tenant;
     p->job.access = TRIB_ACCESS_SYSTEM;
-    p->job.job.home = http->home;
     p->job.work = work;
     p->job.finished = finished;
-    http->feature = p;
-    http->on_cancel = on_cancel;
-    if (trib_db_job_submit(&p->job, &err) != TRIB_OK) fail(p, &err);
+    if (trib_db_job_submit_for(&p->job, http, &err) != TRIB_OK) fail(p, &err);
 }

@@ -217,8 +217,7 @@ void streams_handle_live(trib_http_request *http, trib_str live, const trib_quer
                              .id = http->path_params[0]};
     if (!trib_str_eq_c(live, "sse") && !trib_str_eq_c(live, "long-poll"))
         code = trib_error_set(&err, TRIB_BAD_REQUEST, "\"live\" must be sse or long-poll");
-    else if (t->tail.id.len == 0 || t->tail.id.len > TRIB_STREAM_ID_MAX_BYTES)
-        code = trib_error_set(&err, TRIB_BAD_REQUEST, "a stream's id has 1 to %d bytes", TRIB_STREAM_ID_MAX_BYTES);
+    else code = trib_stream_check_id(t->tail.id, &err);
     if (code == TRIB_OK) code = parse(t, query, &err);
     http->feature = &t->tail;
     http->on_cancel = on_cancel;

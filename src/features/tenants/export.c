@@ -43,10 +43,6 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     return done ? TRIB_OK : TRIB_AGAIN;
 }
 
-static void on_cancel(trib_http_request *http) {
-    trib_db_job_cancel(&((export_call *)http->feature)->job);
-}
-
 static void handed(trib_db_job *job) {
     trib_db_job_continue(job);
 }
@@ -87,16 +83,12 @@ void tenants_handle_export(trib_http_request *http) {
     if (code == TRIB_OK) {
         trib_buf_init(&call->out, TRIB_SPOOLED_OUT_MAX_BYTES);
         call->http = http;
-        call->job.app = http->app;
         call->job.tenant = tenant;
         call->job.access = TRIB_ACCESS_SYSTEM;
-        call->job.job.home = http->home;
         call->job.work = work;
         call->job.handed = handed;
         call->job.finished = finished;
-        http->feature = call;
-        http->on_cancel = on_cancel;
-        code = trib_db_job_submit(&call->job, &err);
+        code = trib_db_job_submit_for(&call->job, http, &err);
         if (code != TRIB_OK) http->on_cancel = NULL;
     }
     trib_tenant_unref(tenant);

@@ -20,10 +20,6 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     return code == TRIB_OK ? trib_db_get_generation(trib_handle_db(handle), &call->generation, err) : code;
 }
 
-static void on_cancel(trib_http_request *http) {
-    trib_db_job_cancel(&((reset_call *)http->feature)->job);
-}
-
 static void finished(trib_db_job *job) {
     reset_call *call = (reset_call *)(void *)job;
     trib_http_request *http = call->http;
@@ -51,15 +47,11 @@ void tenants_handle_reset_replicas(trib_http_request *http) {
     if (code == TRIB_OK && !call) code = trib_error_set(&err, TRIB_NOMEM, NULL);
     if (call) {
         call->http = http;
-        call->job.app = http->app;
         call->job.tenant = tenant;
         call->job.access = TRIB_ACCESS_SYSTEM;
-        call->job.job.home = http->home;
         call->job.work = work;
         call->job.finished = finished;
-        http->feature = call;
-        http->on_cancel = on_cancel;
-        code = trib_db_job_submit(&call->job, &err);
+        code = trib_db_job_submit_for(&call->job, http, &err);
         if (code != TRIB_OK) http->on_cancel = NULL;
     }
     trib_tenant_unref(tenant);

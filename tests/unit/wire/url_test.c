@@ -105,8 +105,8 @@ static const target_row targets[] = {
     {TRIB_STR("/a%00"), NULL, "", ""},
     {TRIB_STR("/a%0A"), NULL, "", ""},
     {TRIB_STR("/a%7f"), NULL, "", ""},
-    {TRIB_STR("/a%2Fb"), NULL, "", ""},
-    {TRIB_STR("/a%2fb"), NULL, "", ""},
+    {TRIB_STR("/a%2F../b"), NULL, "", ""},
+    {TRIB_STR("/a%2f%2E%2e%2fb"), NULL, "", ""},
     {TRIB_STR("/%"), NULL, "", ""},
     {TRIB_STR("/%zz"), NULL, "", ""},
     {TRIB_STR("/%C3"), NULL, "", ""},
@@ -123,6 +123,25 @@ static const target_row targets[] = {
     {TRIB_STR("/a/%2e"), NULL, "", ""},
     {TRIB_STR("http://h/../a"), NULL, "", ""},
 };
+
+static void encoded_slashes_are_told(void **state) {
+    static const struct {
+        const char *target, *path;
+        size_t at;
+    } rows[] = {{"/a/b", "/a/b", SIZE_MAX},    {"/a%2Fb", "/a/b", 2},       {"/a%2fb%2fc", "/a/b/c", 2},
+                {"//x//%41%2Fb", "/x/A/b", 4}, {"/a/%2F", "/a/", 3},        {"/a%252Fb", "/a%2Fb", SIZE_MAX},
+                {"http://h/%2fa", "/a", 1},    {"/a?b=%2F", "/a", SIZE_MAX}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        trib_arena arena;
+        trib_target t;
+        trib_arena_init(&arena, 8192);
+        assert_int_equal(trib_target_parse(&arena, trib_str_c(rows[i].target), &t, NULL), TRIB_OK);
+        assert_true(trib_str_eq_c(t.path, rows[i].path));
+        if (t.slash_at != rows[i].at) fail_msg("%s: %zu", rows[i].target, t.slash_at);
+        trib_arena_deinit(&arena);
+    }
+}
 
 static void targets_are_split_cleaned_or_refused(void **state) {
     (void)state;
@@ -300,6 +319,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(escapes_decode_and_bad_ones_are_refused),
         cmocka_unit_test(what_was_encoded_decodes_to_the_same),
+        cmocka_unit_test(encoded_slashes_are_told),
         cmocka_unit_test(targets_are_split_cleaned_or_refused),
         cmocka_unit_test(a_plain_path_takes_no_memory_and_others_report_its_lack),
         cmocka_unit_test(segments_come_off_a_path_one_by_one),

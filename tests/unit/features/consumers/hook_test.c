@@ -187,19 +187,6 @@ static void a_tenant_that_is_deleted_is_sent_nothing_and_one_that_is_renamed_is(
     assert_string_equal(got, " 1");
 }
 
-static void waits_grow_and_have_chance_in_them(void **state) {
-    (void)state;
-    int64_t last = 0;
-    for (int64_t n = 1; n <= 12; n++) {
-        int64_t ms = consumers_hook_backoff_ms(&t.env.env, n), most = (int64_t)HOOK_BACKOFF_MIN_MS << (n - 1);
-        if (most > HOOK_BACKOFF_MAX_MS) most = HOOK_BACKOFF_MAX_MS;
-        assert_in_range(ms, most / 2, most);
-        if (n < 8) assert_true(ms >= last);
-        last = ms;
-    }
-    assert_true(consumers_hook_backoff_ms(&t.env.env, 1000000) <= HOOK_BACKOFF_MAX_MS);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, consumers_teardown)
 
 int main(void) {
@@ -212,7 +199,6 @@ int main(void) {
         TEST(what_was_in_hand_when_the_server_ended_is_sent_again),
         TEST(a_deleted_webhook_sends_nothing_more),
         TEST(a_tenant_that_is_deleted_is_sent_nothing_and_one_that_is_renamed_is),
-        TEST(waits_grow_and_have_chance_in_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
