@@ -35,6 +35,7 @@ void trib_pace_yield(const trib_pace_lane *lane, int64_t *yields_ns) {
     const trib_env *env = lane->pace->env;
     int64_t now_ns = trib_env_mono_ns(env);
     if (now_ns < *yields_ns) return;
+    bool begins = *yields_ns == 0;
     *yields_ns = now_ns + (int64_t)TRIB_PACE_YIELD_US * 1000;
-    trib_env_yield(env);
+    if (!begins) trib_env_yield(env);
 }

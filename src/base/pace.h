@@ -56,7 +56,8 @@ static inline bool trib_pace_is_heavy(const trib_pace_lane *lane) {
 static inline bool trib_pace_must_give_way(const trib_pace_lane *lane) {
     return trib_pace_is_heavy(lane) && atomic_load_explicit(&lane->pace->urgent, memory_order_relaxed) > 0;
 }
-/* Heavy work that runs calls it for every few machine steps; *yields_ns belongs to the work, 0 at its start. */
+/* Heavy work that runs calls it for every few machine steps; *yields_ns belongs to the work, 0 at its start. Shorter
+ * work than TRIB_PACE_YIELD_US never yields. */
 void trib_pace_yield(const trib_pace_lane *lane, int64_t *yields_ns);
 /* Sleeps as told above; never much longer than TRIB_PACE_WAIT_US. Returns how long, in ns: a time limit of the work is
  * not about that. *runs_until_ns belongs to the work, 0 at its start. Thread: one that may block. */

@@ -47,6 +47,7 @@ typedef struct worker {
     bool heavy;             /* counted in pool->heavy: its job is a heavy tenant's */
     int64_t used_from_ns;   /* what it ran before was counted as its queue's use */
     int64_t runs_until_ns;  /* of trib_pace_give_way, before a job */
+    int64_t yields_ns;      /* of trib_pace_yield, the same */
     trib_job *inside;       /* the job that is inside of `handle` */
     trib_handle *handle;
 } worker;
@@ -281,6 +282,7 @@ static void worker_run_one(worker *self, trib_job *job, bool wakes) {
     if (runs_in_background(self, queue) && !self->background)
         self->background = pool->env->thread_set_background(pool->env->ctx, self->thread, true);
     bool counted, gives_way = trib_pace_must_give_way(&queue->lane) && pool->base > 1;
+    bool yields = self->heavy && pool->contended; /* thousands of short jobs are as bad as a long one */
     int64_t began_ns = trib_env_mono_ns(pool->env);
     note_taken(queue, job, began_ns);
     self->since_ns = self->used_from_ns = gives_way ? INT64_MAX : began_ns;
@@ -292,6 +294,7 @@ static void worker_run_one(worker *self, trib_job *job, bool wakes) {
         self->since_ns = self->used_from_ns = trib_env_mono_ns(pool->env);
         unlock(pool);
     }
+    if (yields) trib_pace_yield(&queue->lane, &self->yields_ns);
     trib_home *home = run_job(job, &counted);
     int64_t now_ns = trib_env_mono_ns(pool->env);
     lock(pool);

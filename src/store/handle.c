@@ -598,6 +598,7 @@ const trib_env *trib_handle_env(const trib_handle *h) {
 
 void trib_handle_set_lane(trib_handle *h, trib_pace_lane *lane) {
     h->lane = lane;
+    h->yields_ns = 0;
 }
 
 void trib_handle_interrupt(trib_handle *h, trib_code why) {
