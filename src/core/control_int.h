@@ -23,9 +23,9 @@ struct trib_control {
     trib_control_op purge;
     bool purging;
     _Atomic uint64_t gone; /* tenants that were purged since the start */
-    uint32_t forks;     /* under way */
-    trib_list removals; /* files that must go */
-    trib_tenant *self;  /* the database `control` itself; in no map */
+    uint32_t forks;        /* under way */
+    trib_list removals;    /* files that must go */
+    trib_tenant *self;     /* the database `control` itself; in no map */
     trib_control_keys *keys;
     bool keys_changing; /* one change of the keys at a time, so that memory and file have them in the same order */
     _Atomic bool tenant_keys; /* some tenant has, or had, a jwt_key */

@@ -39,7 +39,7 @@ static const refused_row rows[] = {
      TRIB_BAD_TRANSITION,
      TRIB_DEAL_REFUSED_TRANSITION,
      "",
-     "may not follow in status placed; here are allowed: 203 204 301 311 504"},
+     "may not follow in status placed; here are allowed: 203 204 208 301 311 504"},
     {2,
      {502, "o", NULL, "0", NULL, NULL, NULL, NULL},
      TRIB_BAD_TRANSITION,
