@@ -15,6 +15,12 @@ static const deals_step *claim_of(const deals_action *action) {
     return NULL;
 }
 
+/* Of an action that was found by it. */
+static const deals_step *claim_in(const deals_action *action) {
+    const deals_step *step = claim_of(action);
+    return step ? step : action->steps;
+}
+
 static bool may_follow(const trib_stream *s, int32_t opcode) {
     int32_t allowed[TRIB_DEAL_ALLOWED_MAX];
     size_t count = trib_deal_allowed(s->type, &s->state, UINT32_MAX, allowed);
@@ -41,7 +47,7 @@ static trib_code find_action(const trib_stream *s, trib_str role, const deals_ve
         return trib_error_set(err, TRIB_BAD_REQUEST, "a deal of this type needs nobody%s%.*s", role.len ? " as " : "",
                               TRIB_STR_ARG(role));
     if (!found) return trib_error_set(err, TRIB_BAD_TRANSITION, "somebody has the job already");
-    if (!may_follow(s, claim_of(found)->opcode))
+    if (!may_follow(s, claim_in(found)->opcode))
         return trib_error_set(err, TRIB_BAD_TRANSITION, "a deal that is \"%.*s\" needs nobody now",
                               TRIB_STR_ARG(trib_deal_status_name(s->type, s->state.status)));
     *ret_vertical = vertical;
@@ -58,7 +64,7 @@ static trib_code find(void *deals, trib_stream_txn *txn, const trib_stream *s, t
     trib_code code = find_action(s, role, &vertical, &action, err);
     if (code == TRIB_OK) code = deals_facts_load(txn, vertical, s->id, &facts, err);
     if (code != TRIB_OK) return code;
-    const deals_job *job = claim_of(action)->job;
+    const deals_job *job = claim_in(action)->job;
     *ret = (trib_deal_job){.role = job->role,
                            .worker = job->worker,
                            .who = action->who,
@@ -142,7 +148,7 @@ static trib_code check_members(const deals_action *action, const trib_json *body
 /* The event as it would be, on a copy of the state. */
 static trib_code try_event(claim_work *w, const trib_stream *s, trib_error *err) {
     deals_run *run = &w->run;
-    const deals_step *step = claim_of(w->ask.action);
+    const deals_step *step = claim_in(w->ask.action);
     deals_worker worker = {.job = step->job, .tenant = TRIB_STR("somebody")};
     trib_deal_event event;
     trib_deal_state state;
