@@ -193,12 +193,12 @@ static void answered(trib_http_many_call *call, const trib_http_many_answer *ans
         succeeded(deal, answer);
         return;
     }
-    bool sold_out = deal->scarce && step->need == CITY_TAKES_STOCK && answer->status == 409 &&
-                    trib_str_eq_c(code_of(c, answer), "OUT_OF_STOCK");
-    if (sold_out) {
+    bool may_run_out = deal->scarce && (deal->step == 0 || step->need == CITY_TAKES_STOCK);
+    if (may_run_out && answer->status == 409 && trib_str_eq_c(code_of(c, answer), "OUT_OF_STOCK")) {
         c->counts.sold_out++;
         deal->cancelled = true;
         deal->state = CITY_WAITS;
+        if (deal->step == 0) end_deal(deal); /* it has not even begun */
         return;
     }
     city_note_answer(c, answer, step->action[0] ? step->action : "begin");

