@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The short way to everything; the work is done by tools/ and by CMake's presets. `make help` lists the targets.
 # Missing packages are installed with apt-get (as root or with sudo); TRIB_NO_INSTALL=1 only names them.
-.PHONY: all run test soak bench bench-fleet bench-isolation bench-limits bench-sync bench-tails deb deb-test deb-boot-test fuzz tsan \
+.PHONY: all run test swift-test soak bench bench-fleet bench-isolation bench-limits bench-sync bench-tails deb deb-test deb-boot-test fuzz tsan \
 	analyze tidy format check clean help
 
 all: ## build the release into build/trib (the default)
@@ -14,6 +14,10 @@ run: all ## build, start a server and play the food order against it
 test: ## the whole CI set; TRIB_TEST_STAGES="rules unit" selects stages
 	@tools/setup.sh test
 	@tools/test.sh
+
+swift-test: ## the archive in OpenStack Swift, which judges every signature
+	@tools/setup.sh swift-test
+	@TRIB_TEST_STAGES=swift tools/test.sh
 
 soak: ## the long harnesses with their full figures, resumable
 	@tools/setup.sh soak

@@ -16,7 +16,8 @@ die() {
 groups_of() {
     case $1 in
     build | run | analyze) echo build ;;
-    test | soak) echo build unit clang http shells node browser ;;
+    test | soak) echo build unit clang http shells node browser swift ;;
+    swift-test) echo build unit http swift ;;
     tsan) echo build unit ;;
     fuzz) echo build clang ;;
     tidy) echo build unit clang tidy ;;
@@ -25,7 +26,7 @@ groups_of() {
     deb) echo build deb ;;
     deb-test) echo build deb deb-test ;;
     deb-boot-test) echo build deb deb-test boot ;;
-    *) die "unknown goal '$1' (known: build run test soak bench deb deb-test deb-boot-test tsan fuzz analyze tidy format)" ;;
+    *) die "unknown goal '$1' (known: build run test swift-test soak bench deb deb-test deb-boot-test tsan fuzz analyze tidy format)" ;;
     esac
 }
 

@@ -20,7 +20,7 @@ commit=$(git rev-parse --short HEAD)
 
 row() { grep "^$1 " "$state/done" | tail -n 1; }
 
-for stage in rules release unit fault integration tsan clang fuzz compat; do
+for stage in rules release unit fault integration tsan clang fuzz swift compat; do
     case "$(row $stage)" in "$stage $commit "*) echo "$stage: passed already at $commit" && continue ;; esac
     begin=$(date +%s)
     status=passed

@@ -10,7 +10,7 @@
 # Logs are kept in build/test-logs. A stage for which nothing is written yet says so and counts nothing.
 set -u
 cd "$(dirname "$0")/.." || exit 2
-ALL="rules release unit fault integration tsan clang fuzz compat"
+ALL="rules release unit fault integration tsan clang fuzz swift compat"
 export TRIB_TEST_FUZZ_SECONDS="${TRIB_TEST_FUZZ_SECONDS:-20}"
 export TRIB_TEST_CRASH_CYCLES="${TRIB_TEST_CRASH_CYCLES:-50}"
 export TRIB_TEST_POWER_CUTS="${TRIB_TEST_POWER_CUTS:-5000}"
@@ -141,6 +141,15 @@ stage_integration() {
     run_ctest dev -L integration -LE soak
 }
 
+stage_swift() {
+    build dev || return
+    if [ ! -e /usr/lib/python3/dist-packages/swift/proxy/server.py ]; then
+        note="python3-swift is not installed"
+        return
+    fi
+    TRIB_BIN="$PWD/build/dev/trib" run_one tests/swift/run.sh
+}
+
 stage_compat() {
     [ -x tests/compat/run.sh ] && [ -f src/server/main.c ] || return
     build dev || return
@@ -165,7 +174,7 @@ run_stage() {
         if [ -s "$log.ends" ]; then cat "$log.ends"; else tail -n 60 "$log"; fi
         printf '%s\n' ----
     elif [ $passed -eq 0 ]; then
-        result="nothing yet"
+        result="${note:-nothing yet}"
     else
         result=ok
     fi

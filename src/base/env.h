@@ -47,6 +47,8 @@ typedef struct trib_env {
     bool (*thread_may_come_back)(void *ctx);
     /* The processor time that a thread which runs has used. Optional; NULL: not known. Thread: any. */
     int64_t (*thread_cpu_ns)(void *ctx, trib_thread *t);
+    /* Lets other threads that wait for this core go first, if there are any. Optional. */
+    void (*thread_yield)(void *ctx);
 } trib_env;
 
 static inline int64_t trib_env_mono_ns(const trib_env *env) {
@@ -57,6 +59,9 @@ static inline int64_t trib_env_wall_ms(const trib_env *env) {
 }
 static inline bool trib_env_random(const trib_env *env, void *out, size_t n) {
     return env->random(env->ctx, out, n);
+}
+static inline void trib_env_yield(const trib_env *env) {
+    if (env->thread_yield) env->thread_yield(env->ctx);
 }
 static inline trib_mutex *trib_mutex_new(const trib_env *env) {
     return env->mutex_new(env->ctx);

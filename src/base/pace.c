@@ -30,3 +30,11 @@ int64_t trib_pace_give_way(trib_pace_lane *lane, int64_t *runs_until_ns) {
     *runs_until_ns = now_ns + (int64_t)TRIB_PACE_RUN_US * 1000;
     return now_ns - began_ns;
 }
+
+void trib_pace_yield(const trib_pace_lane *lane, int64_t *yields_ns) {
+    const trib_env *env = lane->pace->env;
+    int64_t now_ns = trib_env_mono_ns(env);
+    if (now_ns < *yields_ns) return;
+    *yields_ns = now_ns + (int64_t)TRIB_PACE_YIELD_US * 1000;
+    trib_env_yield(env);
+}

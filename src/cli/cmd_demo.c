@@ -13,6 +13,8 @@
 
 extern const trib_cli_command trib_cmd_demo;
 
+#define CITY_ARCHIVE_AFTER "10s"
+
 enum { ARENA_BYTES = 64 << 20, PORT_FREE_TRIES = 2 };
 
 /* Where the demo's server is. */
@@ -27,13 +29,16 @@ static bool is_default(const trib_config *config, trib_config_id id) {
 }
 
 /* A server of our own, quiet unless asked; on other ports when the usual ones are taken and nobody asked for them. */
-static trib_code start_server(demo_server *place, trib_error *err) {
+static trib_code start_server(demo_server *place, bool city, trib_error *err) {
     trib_config *config = &place->config;
     trib_serve_options options = {.config = config};
     bool may_move = is_default(config, TRIB_CONFIG_ID_listen) && is_default(config, TRIB_CONFIG_ID_admin_listen);
     trib_code code = TRIB_OK;
     if (is_default(config, TRIB_CONFIG_ID_log_level))
         code = trib_config_add_flag(config, TRIB_STR("log-level"), "warn", err);
+    /* a city plays a day in minutes: what has ended leaves as quickly */
+    if (code == TRIB_OK && city && is_default(config, TRIB_CONFIG_ID_archive_after))
+        code = trib_config_add_flag(config, TRIB_STR("archive-after"), CITY_ARCHIVE_AFTER, err);
     if (code == TRIB_OK) code = trib_config_finish(config, err);
     if (code != TRIB_OK) return code;
     code = trib_serve_start(&options, &place->serving, err);
@@ -59,7 +64,7 @@ static trib_code find_server(demo_state *demo, demo_server *place, trib_error *e
     if (!named || !url || !url[0] || !admin_url || !admin_url[0]) {
         code = trib_server_file_read(place->config.data, &place->file, err);
         if (code == TRIB_CONNECT && !named) {
-            code = start_server(place, err);
+            code = start_server(place, trib_cli_has(cli, "city"), err);
             if (code == TRIB_OK) code = trib_server_file_read(place->config.data, &place->file, err);
         }
         if (code != TRIB_OK) return code;
@@ -83,6 +88,7 @@ static trib_code run_food(demo_state *demo, trib_error *err) {
 }
 
 static trib_code run(demo_state *demo, trib_error *err) {
+    if (trib_cli_has(demo->cli, "city")) return demo_play_city(demo, &demo->city_ok, err);
     const char *vertical = pick(trib_cli_get(demo->cli, "vertical"), "food");
     bool all = strcmp(vertical, "all") == 0, any = all;
     demo->food = all || strcmp(vertical, "food") == 0;
@@ -192,19 +198,21 @@ static int run_demo(trib_cli *cli) {
     if (code == TRIB_OK) {
         trib_remote_set_pin(&demo.admin.remote, place.file.admin_tls_pin);
         demo.tls_pin = place.file.tls_pin;
+        demo.own_server = place.serving != NULL;
         snprintf(archive_dir, sizeof archive_dir, "%s/archive", place.config.data);
         demo.url = place.file.url;
         demo.archive_dir = pick(trib_cli_get(cli, "archive"), archive_dir);
         code = run(&demo, &err);
     }
-    if (code == TRIB_OK) ok = !demo.food || demo.food_ok;
+    bool city = trib_cli_has(cli, "city");
+    if (code == TRIB_OK) ok = city ? demo.city_ok : !demo.food || demo.food_ok;
     if (code == TRIB_OK && demo.outcome_count) demo_say(&demo, "\nThe deals\n\n");
     if (code == TRIB_OK) ok = judge_kinds(&demo) && ok;
-    if (code == TRIB_OK && cli->json) print_json(&demo, &place, ok);
+    if (code == TRIB_OK && cli->json && !city) print_json(&demo, &place, ok);
     if (code == TRIB_OK && !ok) code = trib_error_set(&err, TRIB_INTERNAL, "the demo's numbers are wrong; see above");
     close_demo(&demo);
     int status = code == TRIB_OK ? TRIB_EXIT_OK : trib_cli_fail(cli, &err);
-    bool stays = place.serving && ok && !trib_cli_has(cli, "exit");
+    bool stays = place.serving && ok && !city && !trib_cli_has(cli, "exit");
     if (ok) print_end(&demo, &place, stays);
     if (place.serving) {
         bool clean = stays ? trib_serve_wait(place.serving) : trib_serve_stop(place.serving);
@@ -221,6 +229,9 @@ static const trib_cli_option options[] = {
     {"archive", "FOLDER",
      "where step 11 puts the stream: FOLDER/streams-archive/ord-5001.json (the data folder's archive/)"},
     {"vertical", "NAME", "the kind of deal: food (the default), ride, grocery, parcel, booking, rental, or all"},
+    {"city", "N", "play a city instead: N deals of all kinds at once, and drivers that move"},
+    {"duration", "SECONDS", "of the city (30)"},
+    {"rate", "X", "of the city: X times 12 deals, 116 events and 2,000 positions a second (1)"},
     {"exit", NULL, "end when the order has been played, and stop the server if the demo started it"},
 };
 
@@ -228,6 +239,7 @@ static const trib_cli_example examples[] = {
     {"trib demo", "starts a server on ./data, plays the order, stays up with the URLs printed"},
     {"trib demo --exit --data /tmp/order", "plays it once and ends"},
     {"trib demo --vertical ride --exit", "plays a taxi ride instead"},
+    {"trib demo --city 200 --duration 60 --exit", "plays 720 deals of all kinds within a minute"},
     {"TRIB_ADMIN_KEY=... trib demo --url http://10.0.0.5:8080/ --admin-url http://10.0.0.5:8081/",
      "against a server elsewhere"},
 };
@@ -242,7 +254,10 @@ const trib_cli_command trib_cmd_demo = {
         "over HTTP, printed with what it has written. Then the three read the stream with three read-only tokens, it "
         "is\n"
         "archived, and the rows are compared with what the order must write. Any difference: exit status 1.\n"
-        "It can be played again: what an earlier run left of the order is removed in step 0.",
+        "It can be played again: what an earlier run left of the order is removed in step 0.\n"
+        "\n"
+        "With --city it plays many deals at once, shows how fast the server is and what it needs for that, and checks\n"
+        "what must hold in the end: ledgers of zero, no driver with two jobs, no stock below zero, no error.",
     .options = options,
     .option_count = sizeof options / sizeof *options,
     .examples = examples,

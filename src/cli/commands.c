@@ -38,6 +38,7 @@ extern const trib_cli_command trib_cmd_stream_archive;
 extern const trib_cli_command trib_cmd_stream_restore;
 extern const trib_cli_command trib_cmd_archive_status;
 extern const trib_cli_command trib_cmd_archive_verify;
+extern const trib_cli_command trib_cmd_discovery_rebuild;
 extern const trib_cli_command trib_cmd_config_show;
 extern const trib_cli_command trib_cmd_version;
 extern const trib_cli_command trib_cmd_help;
@@ -80,6 +81,7 @@ const trib_cli_command *const trib_cli_commands[] = {
     &trib_cmd_stream_restore,
     &trib_cmd_archive_status,
     &trib_cmd_archive_verify,
+    &trib_cmd_discovery_rebuild,
     &trib_cmd_config_show,
     &trib_cmd_completion,
     &trib_cmd_version,

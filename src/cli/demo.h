@@ -5,7 +5,8 @@
  *   demo_data.c    what there is before, and the requests of each step
  *   demo_steps.c   plays the steps
  *   demo_check.c   three readers, the archive, what the answers counted
- *   demo_kinds.c   the other kinds of deals: --vertical */
+ *   demo_kinds.c   the other kinds of deals: --vertical
+ *   demo_city.c    many deals at once: --city (city.h) */
 #ifndef TRIB_CLI_DEMO_H
 #define TRIB_CLI_DEMO_H
 
@@ -20,6 +21,8 @@ enum {
     DEMO_READERS = 3,
     DEMO_STEPS = 11,
     DEMO_ARGS_MAX = 8,
+    DEMO_NEWS_MS = 10000, /* for discovery to hear of something; it takes some tens of milliseconds */
+    DEMO_NEWS_LOOK_MS = 20,
     DEMO_PATH_BYTES = 4096
 };
 
@@ -54,13 +57,17 @@ typedef struct demo_post {
     const char *tenant, *path, *body;
 } demo_post;
 
-/* First the request, then what the application writes beside it. */
+/* What discovery hears of a step, from the tenant whose rows have changed: the statement then finds a row. */
+typedef struct demo_news {
+    const char *what, *sql;
+} demo_news;
+
+/* First the request, then what discovery hears of it. */
 typedef struct demo_step {
     int number;
     const char *title, *time;
     demo_post post; /* path NULL: none */
-    const demo_call *calls;
-    unsigned count;
+    demo_news news; /* sql NULL: none */
 } demo_step;
 
 /* Steps 1 to 10, 6's look-up and the pings of 7 and 9 apart. */
@@ -69,6 +76,7 @@ extern const unsigned demo_step_count;
 /* Step 0: schema, then rows; rows of an earlier run of the same order are removed. */
 extern const demo_call demo_setup[];
 extern const unsigned demo_setup_count;
+extern const demo_news demo_first_news;
 
 /* What the stream must hold in the end. */
 typedef struct demo_event {
@@ -118,6 +126,7 @@ typedef struct demo_state {
     const char *url;
     const char *tls_pin; /* of url; see trib_remote_set_pin */
     const char *archive_dir;
+    bool own_server;          /* it runs in this process */
     trib_remote db[DEMO_DBS]; /* the application's token: all tenants */
     trib_http_client *reader_http[DEMO_READERS];
     trib_remote reader[DEMO_READERS];
@@ -126,6 +135,7 @@ typedef struct demo_state {
     uint64_t food_counted[DEMO_DBS];
     uint64_t pings, events; /* events: of all answers */
     bool food, food_ok;     /* is played; is as it must be */
+    bool city_ok;
     demo_outcome outcomes[DEMO_KINDS_MAX];
     unsigned outcome_count;
     char archive_path[DEMO_PATH_BYTES];
@@ -157,5 +167,9 @@ bool demo_judge(demo_state *demo);
 bool demo_events_match(const trib_sql_rows *rows);
 /* "2026-02-20T12:30:00.000Z" -> "12:30:00". Pure. */
 trib_str demo_clock(trib_str ts);
+
+/* demo_city.c: many deals at once. *ret_ok: no error, and nothing was wrong. Errors: USAGE, CONNECT, and others that
+ * ended it. */
+trib_code demo_play_city(demo_state *demo, bool *ret_ok, trib_error *err);
 
 #endif

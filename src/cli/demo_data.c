@@ -8,8 +8,6 @@
     {                                                                                                                  \
         .type = TRIB_VALUE_TEXT, .bytes = { text, sizeof(text) - 1 }                                                   \
     }
-#define R(number)                                                                                                      \
-    { .type = TRIB_VALUE_REAL, .real = (number) }
 #define ORDER T(DEMO_ORDER)
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -65,22 +63,6 @@ const char *const demo_tenant_schema[2] = {NODES_SQL, POINTS_SQL};
         "", POINTS_SQL, {{0}}, 0                                                                                       \
     }
 
-#define DISCOVERY_SCHEMA                                                                                               \
-    {"schema: nodes, points with workspaceId",                                                                         \
-     "CREATE TABLE IF NOT EXISTS nodes (workspaceId TEXT NOT NULL, id TEXT NOT NULL, "                                 \
-     "parentId TEXT, nodeType TEXT NOT NULL, title TEXT, createdAt TEXT, payload TEXT, PRIMARY KEY (workspaceId, "     \
-     "id))",                                                                                                           \
-     {{0}},                                                                                                            \
-     0},                                                                                                               \
-    {                                                                                                                  \
-        "",                                                                                                            \
-            "CREATE TABLE IF NOT EXISTS points (workspaceId TEXT NOT NULL, id TEXT NOT NULL, nodeId TEXT NOT NULL, "   \
-            "qty REAL, "                                                                                               \
-            "price REAL, currency TEXT, availability TEXT, locationText TEXT, lat REAL, lng REAL, openNow BOOLEAN, "   \
-            "PRIMARY KEY (workspaceId, id))",                                                                          \
-            {{0}}, 0                                                                                                   \
-    }
-
 #define NODE "INSERT OR REPLACE INTO nodes (id, parentId, nodeType, title, payload) VALUES "
 #define POINT                                                                                                          \
     "INSERT OR REPLACE INTO points (id, nodeId, qty, price, currency, availability, lat, lng, openNow) VALUES "
@@ -124,29 +106,20 @@ static const demo_stmt setup_shop[] = {
 static const demo_stmt setup_rami[] = {
     TENANT_SCHEMA,
     {"", "DELETE FROM nodes WHERE id = ?", {ORDER}, 1},
-    {"node  rami      driver", NODE "('rami', NULL, 'driver', 'Rami', '{\"vehicle\":\"Motorcycle\"}')", {{0}}, 0},
+    {"node  rami      driver",
+     NODE "('rami', NULL, 'driver', 'Rami', '{\"vehicle\":\"Motorcycle\",\"published\":true}')",
+     {{0}},
+     0},
     {"point pt-rami-loc  25.2640, 55.3310, idle",
      POINT "('pt-rami-loc', 'rami', NULL, NULL, NULL, 'idle', 25.2640, 55.3310, true)",
      {{0}},
      0},
 };
-static const demo_stmt setup_discovery[] = {
-    DISCOVERY_SCHEMA,
-    {"node  rami      driver (of workspace rami)",
-     "INSERT OR REPLACE INTO nodes (workspaceId, id, nodeType, title) VALUES ('rami', 'rami', 'driver', 'Rami')",
-     {{0}},
-     0},
-    {"point pt-rami-loc  25.2640, 55.3310, idle (of workspace rami)",
-     "INSERT OR REPLACE INTO points (workspaceId, id, nodeId, availability, lat, lng, openNow) "
-     "VALUES ('rami', 'pt-rami-loc', 'rami', 'idle', 25.2640, 55.3310, true)",
-     {{0}},
-     0},
-};
-
 const demo_call demo_setup[] = {
-    CALL(DEMO_STREAMS, setup_streams),     CALL(DEMO_ALI, setup_ali),
-    CALL(DEMO_SHOP, setup_shop),           CALL(DEMO_RAMI, setup_rami),
-    CALL(DEMO_DISCOVERY, setup_discovery),
+    CALL(DEMO_STREAMS, setup_streams),
+    CALL(DEMO_ALI, setup_ali),
+    CALL(DEMO_SHOP, setup_shop),
+    CALL(DEMO_RAMI, setup_rami),
 };
 const unsigned demo_setup_count = COUNT(demo_setup);
 
@@ -158,21 +131,10 @@ const unsigned demo_setup_count = COUNT(demo_setup);
 #define ID(n)              "\"evt-5001-" n "\""
 #define AT(time)           "\"" DAY time ".000Z\""
 
-static const demo_stmt step6_discovery[] = {
-    {"~ point pt-rami-loc  not to be found any more",
-     "UPDATE points SET openNow = false WHERE id = 'pt-rami-loc' AND workspaceId = ?",
-     {T("rami")},
-     1},
-};
-static const demo_stmt step10_discovery[] = {
-    {"~ point pt-rami-loc  to be found again",
-     "UPDATE points SET openNow = true, availability = 'idle', lat = ?, lng = ? WHERE id = 'pt-rami-loc' AND "
-     "workspaceId = ?",
-     {R(25.0780), R(55.1350), T("rami")},
-     3},
-};
-static const demo_call step6[] = {CALL(DEMO_DISCOVERY, step6_discovery)};
-static const demo_call step10[] = {CALL(DEMO_DISCOVERY, step10_discovery)};
+#define NEWS(what, where)                                                                                              \
+    { what, "SELECT 1 FROM points WHERE workspaceId = 'rami' AND id = 'pt-rami-loc' AND " where }
+const demo_news demo_first_news =
+    NEWS("node and point of rami, who publishes himself", "abs(lat - 25.2640) + abs(lng - 55.3310) < 0.0001");
 
 const demo_step demo_steps[] = {
     {1, "Ali orders two Chicken Shawarma and a Laban", "12:30:00",
@@ -196,7 +158,7 @@ const demo_step demo_steps[] = {
      POST("bab-hara", "/" DEMO_ORDER "/assign",
           "{\"driver\":\"rami\",\"vehicle\":\"Motorcycle\",\"eta\":20,\"fee\":12,"
           "\"pickupAddress\":\"Al Rigga St\"," EVENTS(ID("08"), AT("12:43:30")) "}"),
-     step6, COUNT(step6)},
+     .news = NEWS("~ point pt-rami-loc  not to be found any more", "NOT openNow")},
     {.number = 7, .title = "Rami drives to the restaurant", .time = "12:43:30"},
     {8, "Rami picks up", "12:49:00", POST("rami", "/" DEMO_ORDER "/pickup", "{" EVENTS(ID("09"), AT("12:49:00")) "}")},
     {.number = 9, .title = "Rami drives to Ali", .time = "12:49:00"},
@@ -204,7 +166,8 @@ const demo_step demo_steps[] = {
      POST("rami", "/" DEMO_ORDER "/deliver",
           "{\"lat\":25.0780,\"lng\":55.1350,\"totalMinutes\":35," EVENTS(
               ID("10") "," ID("11") "," ID("12"), AT("13:05:30") "," AT("13:06:00") "," AT("13:06:00")) "}"),
-     step10, COUNT(step10)},
+     .news = NEWS("~ point pt-rami-loc  to be found again, at Ali's",
+                  "openNow AND availability = 'idle' AND abs(lat - 25.0780) + abs(lng - 55.1350) < 0.0001")},
 };
 const unsigned demo_step_count = COUNT(demo_steps);
 

@@ -2,6 +2,9 @@
 /* Starts and stops the parts of the running server in order; see app.h. */
 #include "core/app.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "core/archive.h"
 #include "core/auth.h"
 #include "core/commands.h"
@@ -33,6 +36,31 @@ static double read_stuck(void *ctx) {
     return app->workers ? (double)trib_workers_count_stuck(app->workers) : 0;
 }
 
+static const char *const sync_kinds[TRIB_APP_SYNCS] = {"streams", "discovery", "control", "tenants"};
+
+static void add_sync_metrics(trib_app *app) {
+    char labels[48];
+    for (size_t i = 0; i < TRIB_APP_SYNCS; i++) {
+        snprintf(labels, sizeof labels, "database=\"%s\"", sync_kinds[i]);
+        app->counters.syncs[i] =
+            trib_metrics_add_counter(app->metrics, "trib_syncs", "Syncs of logs to the disk that went well", labels);
+    }
+    for (size_t i = 0; i < TRIB_APP_SYNCS; i++) {
+        snprintf(labels, sizeof labels, "database=\"%s\"", sync_kinds[i]);
+        app->counters.synced_commits[i] =
+            trib_metrics_add_counter(app->metrics, "trib_synced_commits", "Commits that these made durable", labels);
+    }
+}
+
+static void count_sync(void *ctx, const char *db_id, uint64_t commits) {
+    const trib_app *app = ctx;
+    size_t i = 0;
+    while (i < TRIB_APP_SYNC_TENANTS && strcmp(db_id, sync_kinds[i]) != 0) i++;
+    if (!app->counters.syncs[i]) return;
+    trib_counter_add(app->counters.syncs[i], 1);
+    trib_counter_add(app->counters.synced_commits[i], commits);
+}
+
 /* Of all tenants together: a label per tenant would be a series per tenant, and there may be 220,000. */
 static void add_metrics(trib_app *app) {
     trib_metrics *m = app->metrics;
@@ -41,6 +69,7 @@ static void add_metrics(trib_app *app) {
         .rows_read = trib_metrics_add_counter(m, "trib_rows_read", "Rows read by tenants' statements", NULL),
         .rows_written = trib_metrics_add_counter(
             m, "trib_rows_written", "Rows changed by tenants' INSERT, UPDATE and DELETE, triggers apart", NULL)};
+    add_sync_metrics(app);
     trib_mistakes_init(&app->mistakes, m);
     trib_metrics_add_gauge(m, "trib_tenants", "Tenants, with the system databases", NULL, read_tenants, app);
     trib_metrics_add_gauge(m, "trib_sessions", "Sessions that a baton can find", NULL, read_sessions, app);
@@ -54,7 +83,9 @@ trib_code trib_app_start(trib_app *app, trib_error *err) {
                                 .base_vfs = app->settings.base_vfs,
                                 .disk = app->settings.disk,
                                 .on_commit = trib_commits_tell,
-                                .on_commit_ctx = &app->commits};
+                                .on_commit_ctx = &app->commits,
+                                .on_sync = count_sync,
+                                .on_sync_ctx = app};
     trib_code code = app->stream_types ? TRIB_OK : trib_deal_registry_init(&app->built_in_types, err);
     if (!app->stream_types) app->stream_types = &app->built_in_types;
     if (code == TRIB_OK) code = trib_commits_init(&app->commits, app->env, err);
@@ -78,6 +109,7 @@ trib_code trib_app_start(trib_app *app, trib_error *err) {
 
 void trib_app_stop(trib_app *app) {
     trib_archive_stop(app->archive); /* its threads wait for jobs of the workers */
+    trib_commands_drain(app->commands);
     trib_senders_stop(app->senders);
     trib_workers_stop(app->workers);
     trib_motion_writer_flush(app->motion_writer);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/objects.h"
 #include "core/commits.h"
+#include "core/deal_jobs.h"
 #include "core/http.h"
 #include "core/job.h"
 #include "core/mistakes.h"
@@ -52,9 +53,13 @@ typedef struct trib_settings {
     bool webhook_private;      /* webhooks may go to http:// and to private addresses */
 } trib_settings;
 
+/* Databases whose syncs are counted apart. */
+enum { TRIB_APP_SYNC_STREAMS, TRIB_APP_SYNC_DISCOVERY, TRIB_APP_SYNC_CONTROL, TRIB_APP_SYNC_TENANTS, TRIB_APP_SYNCS };
+
 /* What tenants do, in all; per tenant: tenant.h. NULL without metrics. */
 typedef struct trib_app_counters {
     struct trib_counter *requests, *rows_read, *rows_written;
+    struct trib_counter *syncs[TRIB_APP_SYNCS], *synced_commits[TRIB_APP_SYNCS];
 } trib_app_counters;
 
 enum { TRIB_APP_TICKERS_MAX = 16 };
@@ -115,9 +120,10 @@ struct trib_app {
     trib_http_ops http;
     trib_ws_ops ws;
     trib_outbound outbound;
-    trib_objects objects;  /* where streams are archived; `put` NULL: nowhere. The server fills it */
-    trib_archive *archive; /* of the module archive; NULL: there is none */
-    trib_metrics *metrics; /* never NULL in the server; made before trib_app_start */
+    trib_objects objects;     /* where streams are archived; `put` NULL: nowhere. The server fills it */
+    trib_archive *archive;    /* of the module archive; NULL: there is none */
+    trib_deal_jobs deal_jobs; /* of the modules deals and dispatch */
+    trib_metrics *metrics;    /* never NULL in the server; made before trib_app_start */
     trib_app_counters counters;
     trib_mistakes mistakes;
     trib_commits commits; /* durable ones, for modules that follow a database */

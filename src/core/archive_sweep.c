@@ -45,11 +45,15 @@ static trib_code find(trib_stream_txn *txn, void *ctx, trib_error *err) {
     page *p = ctx;
     trib_arg args[] = {trib_stream_text(p->after), trib_stream_integer(TRIB_ARCHIVE_PAGE)};
     p->seen = p->due_count = 0;
+    /* from one stream that has events to the next, not over all that were ever archived */
     return trib_stmt_run(txn->handle,
+                         "WITH RECURSIVE live(id) AS (SELECT min(streamId) FROM _trib_ev WHERE streamId > ?1 UNION ALL "
+                         "SELECT (SELECT min(v.streamId) FROM _trib_ev v WHERE v.streamId > live.id) FROM live "
+                         "WHERE live.id IS NOT NULL) "
                          "SELECT s.streamId, s.type, s.status, s.folded < s.version, s.closed_ms IS NOT NULL, "
                          "(SELECT v.at_ms FROM _trib_ev v WHERE v.streamId = s.streamId ORDER BY v.seq DESC LIMIT 1) "
-                         "FROM _trib_stream s WHERE s.count > 0 AND s.streamId > ?1 AND NOT EXISTS "
-                         "(SELECT 1 FROM _trib_archive a WHERE a.streamId = s.streamId) ORDER BY s.streamId LIMIT ?2",
+                         "FROM live CROSS JOIN _trib_stream s ON s.streamId = live.id WHERE s.count > 0 AND NOT EXISTS "
+                         "(SELECT 1 FROM _trib_archive a WHERE a.streamId = s.streamId) LIMIT ?2",
                          args, 2, take_stream, p, err);
 }
 

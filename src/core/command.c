@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "core/command_int.h"
+#include "core/commands.h"
 #include "core/control.h"
 
 static trib_command_run *of_job(trib_job *job) {
@@ -442,6 +443,13 @@ static trib_code step_gate(trib_command_run *run, trib_error *err) {
     return TRIB_OK;
 }
 
+static void ended(trib_commands *commands) {
+    trib_mutex_lock(commands->app->env, commands->lock);
+    commands->working--;
+    if (commands->working == 0) trib_cond_signal(commands->app->env, commands->idle);
+    trib_mutex_unlock(commands->app->env, commands->lock);
+}
+
 static trib_job_verdict run_steps(trib_job *job) {
     trib_command_run *run = of_job(job);
     trib_command *command = run->command;
@@ -450,6 +458,7 @@ static trib_job_verdict run_steps(trib_job *job) {
     if (code == TRIB_AGAIN) return TRIB_JOB_WAIT;
     command->code = code;
     let_go(run);
+    ended(run->commands);
     return TRIB_JOB_DONE;
 }
 
@@ -481,15 +490,18 @@ trib_code trib_command_submit(trib_command *command, trib_error *err) {
     command->run = run;
     command->job.run = run_steps;
     command->job.done = done;
-    command->job.queue = commands->streams->queue;
+    command->job.queue = commands->streams ? commands->streams->queue : NULL; /* NULL: draining */
     trib_mutex_lock(commands->app->env, commands->lock);
-    trib_list_push_back(&commands->runs, &run->link);
+    bool draining = commands->draining;
+    if (!draining) trib_list_push_back(&commands->runs, &run->link);
+    if (!draining) commands->working++;
     trib_mutex_unlock(commands->app->env, commands->lock);
-    trib_code code = trib_job_submit(&command->job, err);
+    trib_code code = draining ? trib_error_set(err, TRIB_SHUTTING_DOWN, NULL) : trib_job_submit(&command->job, err);
     if (code == TRIB_OK) return code;
     trib_mutex_lock(commands->app->env, commands->lock);
     trib_list_remove(&run->link);
     trib_mutex_unlock(commands->app->env, commands->lock);
+    if (!draining) ended(commands);
     command->run = NULL;
     free(run);
     return code;
@@ -509,6 +521,20 @@ void trib_command_cancel(trib_command *command) {
 void trib_command_deinit(trib_command *command) {
     trib_command_forget(command);
     trib_arena_deinit(&command->arena);
+}
+
+void trib_commands_drain(trib_commands *commands) {
+    if (!commands) return;
+    const trib_env *env = commands->app->env;
+    trib_mutex_lock(env, commands->lock);
+    commands->draining = true;
+    TRIB_LIST_EACH(link, &commands->runs) {
+        trib_command_run *run = TRIB_LIST_ITEM(link, trib_command_run, link);
+        atomic_store(&run->command->job.cancelled, true);
+        if (withdraw_locked(run)) trib_job_resume(&run->command->job);
+    }
+    while (commands->working > 0) trib_cond_wait(env, commands->idle, commands->lock, -1);
+    trib_mutex_unlock(env, commands->lock);
 }
 
 void trib_commands_expire(trib_commands *commands) {

@@ -63,7 +63,10 @@ struct trib_commands {
     trib_tenant *streams;
     trib_mender mender;
     trib_mutex *lock;
+    trib_cond *idle; /* no run needs a worker any more */
     trib_list intents, runs;
+    size_t working; /* runs that do */
+    bool draining;
     size_t intent_count;
     int64_t next_no;
     _Atomic bool has_table; /* of the intents, durably */

@@ -150,8 +150,10 @@ trib_code trib_commands_open(trib_app *app, trib_commands **ret, trib_error *err
     trib_list_init(&commands->intents);
     trib_list_init(&commands->runs);
     commands->lock = trib_mutex_new(app->env);
+    commands->idle = trib_cond_new(app->env);
     commands->streams = trib_control_find(app->control, TRIB_STR("streams"));
-    trib_code code = commands->lock && commands->streams ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
+    trib_code code =
+        commands->lock && commands->idle && commands->streams ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
     if (code == TRIB_OK) code = trib_intents_load(commands, err);
     if (code != TRIB_OK) {
         trib_commands_free(commands);
@@ -180,6 +182,7 @@ void trib_commands_free(trib_commands *commands) {
     if (!commands) return;
     TRIB_LIST_EACH_SAFE(link, &commands->intents) free(TRIB_LIST_ITEM(link, trib_intent, link));
     trib_tenant_unref(commands->streams);
+    trib_cond_free(commands->app->env, commands->idle);
     trib_mutex_free(commands->app->env, commands->lock);
     free(commands);
 }

@@ -9,6 +9,9 @@
 /* Reads what a stop has left; the databases that are owed something do it before their next job (store/seal.h). Blocks:
  * called before the loops run. Errors: as trib_db_start's. */
 trib_code trib_commands_open(trib_app *app, trib_commands **ret, trib_error *err);
+/* None begins from here on; returns when those that are under way (timers have begun them) have done all that needs a
+ * worker: they end before their commit point, or behind it. Blocks; before the workers stop. Takes NULL. */
+void trib_commands_drain(trib_commands *commands);
 /* No command is under way any more, nor will one come. Before control is closed. Takes NULL. */
 void trib_commands_stop(trib_commands *commands);
 /* After control is closed and the store is freed: nobody asks us any more. Takes NULL. */

@@ -36,6 +36,24 @@ trib_tenant *trib_control_find_id(trib_control *control, trib_str id) {
     return found;
 }
 
+bool trib_control_knows_id(trib_control *control, trib_str id) {
+    size_t cursor = 0;
+    void *value;
+    bool known = false;
+    trib_control_lock(control); /* once: it may be on its way from one to the other */
+    while (!known && trib_map_next(&control->by_name, &cursor, NULL, &value))
+        known = trib_str_eq_c(id, ((const trib_tenant *)value)->id);
+    TRIB_LIST_EACH(link, &control->deleted) {
+        if (trib_str_eq_c(id, TRIB_LIST_ITEM(link, trib_tenant, link)->id)) known = true;
+    }
+    trib_control_unlock(control);
+    return known;
+}
+
+uint64_t trib_control_count_gone(const trib_control *control) {
+    return atomic_load(&control->gone);
+}
+
 size_t trib_control_count(trib_control *control) {
     trib_control_lock(control);
     size_t count = control->by_name.count;

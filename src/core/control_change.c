@@ -251,7 +251,10 @@ static trib_tenant *apply_delete(trib_control *control, const trib_control_op *o
     if (known) (void)trib_map_take(&control->by_name, trib_str_c(tenant->name));
     else trib_list_remove(&tenant->link);
     atomic_store(&tenant->deleted, true);
-    if (op->type == TRIB_CONTROL_PURGE || for_good(op)) return tenant;
+    if (op->type == TRIB_CONTROL_PURGE || for_good(op)) {
+        atomic_fetch_add(&control->gone, 1);
+        return tenant;
+    }
     atomic_store(&tenant->deleted_ms, op->now_ms);
     atomic_store(&tenant->purge_ms, purge_ms(op));
     trib_list_push_back(&control->deleted, &tenant->link);

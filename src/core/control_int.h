@@ -22,6 +22,7 @@ struct trib_control {
     uint32_t tick_jobs; /* under way */
     trib_control_op purge;
     bool purging;
+    _Atomic uint64_t gone; /* tenants that were purged since the start */
     uint32_t forks;     /* under way */
     trib_list removals; /* files that must go */
     trib_tenant *self;  /* the database `control` itself; in no map */

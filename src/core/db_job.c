@@ -37,18 +37,38 @@ static void on_handle(trib_handle_waiter *waiter, trib_code code) {
 
 /* ---- the gates ---- */
 
-/* What of the answer depends on whom; before leave. */
-static void note_gates(trib_db_job *job) {
-    job->needs[0] = (trib_gate_need){job->db, trib_handle_ticket(job->handle)};
-    job->need_count = 1 + trib_handle_take_needs(job->handle, job->needs + 1);
-    job->need_at = 0;
+static void note_writes(trib_db_job *job, const trib_handle_tickets *tickets) {
     job->wrote = job->wrote || trib_handle_has_written(job->handle);
+    if (job->first == 0) job->first = tickets->first;
+}
+
+/* What of the answer depends on whom; before leave. Its own commits stand first and alone: a later one of somebody else
+ * may be lost without them. */
+static void note_gates(trib_db_job *job) {
+    trib_handle_tickets tickets;
+    trib_handle_get_tickets(job->handle, &tickets);
+    note_writes(job, &tickets);
+    job->need_at = job->need_count = 0;
+    if (tickets.own) job->needs[job->need_count++] = (trib_gate_need){job->db, tickets.own};
+    if (tickets.seen) job->needs[job->need_count++] = (trib_gate_need){job->db, tickets.seen};
+    job->own_need_count = job->need_count;
+    job->need_count += trib_handle_take_needs(job->handle, job->needs + job->need_count);
 }
 
 /* Leaves to wait, with answers of earlier statements in hand. Before leave. */
 static void note_parked(trib_db_job *job) {
+    trib_handle_tickets tickets;
+    trib_handle_get_tickets(job->handle, &tickets);
+    note_writes(job, &tickets);
     job->parked = trib_handle_ticket(job->handle);
-    job->wrote = job->wrote || trib_handle_has_written(job->handle);
+}
+
+/* Why the answer cannot be given: NOT_COMMITTED says that the request may be sent again, which is so only if none of
+ * the job's own commits has happened. */
+static trib_code why_not(const trib_db_job *job, trib_code code) {
+    trib_code first = trib_gate_look(job->db, job->first);
+    bool happened = job->first && (first == TRIB_OK || first == TRIB_COMMIT_OUTCOME_UNKNOWN);
+    return happened ? TRIB_COMMIT_OUTCOME_UNKNOWN : code;
 }
 
 /* What it had in hand when it left to wait was undone meanwhile by a failed sync: the ticket that it has at its end is
@@ -56,19 +76,20 @@ static void note_parked(trib_db_job *job) {
  * failed, and the ticket at the end covers it). */
 static trib_code lost_while_parked(const trib_db_job *job) {
     trib_code code = trib_gate_look(job->db, job->parked);
-    if (code == TRIB_OK || code == TRIB_AGAIN) return TRIB_OK;
-    return job->wrote ? TRIB_COMMIT_OUTCOME_UNKNOWN : code;
+    return code == TRIB_OK || code == TRIB_AGAIN ? TRIB_OK : why_not(job, code);
+}
+
+static void unref_needs(trib_db_job *job, size_t until) {
+    for (; job->need_at < until; job->need_at++)
+        if (job->need_at >= job->own_need_count) trib_db_unref(job->needs[job->need_at].db);
 }
 
 /* The gate at need_at has spoken. */
 static trib_code pass_gate(trib_db_job *job, trib_code code) {
-    bool own = job->need_at == 0;
-    if (!own) trib_db_unref(job->needs[job->need_at].db);
-    job->need_at++;
+    unref_needs(job, job->need_at + 1);
     if (code == TRIB_OK) return code;
-    for (; job->need_at < job->need_count; job->need_at++) trib_db_unref(job->needs[job->need_at].db);
-    /* what this job wrote to its own database is durable by now; nobody may think that it can send it again */
-    return !own && job->wrote ? TRIB_COMMIT_OUTCOME_UNKNOWN : code;
+    unref_needs(job, job->need_count);
+    return why_not(job, code);
 }
 
 /* AGAIN: it waits, and another thread may have changed the job already. */
@@ -415,6 +436,8 @@ static void done(trib_job *base) {
     trib_principal *principal = job->principal;
     if (job->wrote && !job->unpublished && job->app->outbox && trib_tenant_get(tenant, TRIB_TENANT_PUBLISH))
         trib_outbox_mark(job->app->outbox, tenant);
+    if (job->wrote && !job->unpublished && job->app->deal_jobs.dispatch)
+        job->app->deal_jobs.freed(job->app->deal_jobs.dispatch, tenant);
     job->finished(job);
     trib_principal_unref(principal);
     trib_tenant_unref(tenant);
@@ -444,7 +467,7 @@ trib_code trib_db_job_submit(trib_db_job *job, trib_error *err) {
     job->pending = TRIB_OK;
     job->code = TRIB_OK;
     job->doomed = TRIB_OK;
-    job->parked = 0;
+    job->parked = job->first = 0;
     job->wrote = false;
     job->chunk = job->handing = job->resting = job->parting = job->has_parted = false;
     job->db = NULL;

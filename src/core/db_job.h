@@ -45,7 +45,8 @@ struct trib_db_job {
      * `handle` is NULL when there is no way in any more; then only trib_stmt_drop. On a worker. */
     void (*stop)(trib_db_job *job, trib_handle *handle);
     /* Home loop, exactly once. code: OK, work's failure, CANCELLED, or why the commit is not durable: then nothing that
-     * work has produced (since the last chunk) may be shown. */
+     * work has produced (since the last chunk) may be shown. NOT_COMMITTED: nothing that it has written has happened;
+     * COMMIT_OUTCOME_UNKNOWN: some of it has, or nobody can say. */
     void (*finished)(trib_db_job *job);
     bool chunk;
     bool unpublished; /* what it writes is never for discovery: no look at the outbox afterwards */
@@ -73,9 +74,11 @@ struct trib_db_job {
     trib_code wait_code;
     trib_turn_waiter turn;
     trib_gate_waiter gate;
-    /* its own database's, then those of what it has read beside it; the answer passes one after the other */
-    trib_gate_need needs[1 + TRIB_ATTACHED_MAX];
-    size_t need_count, need_at;
+    /* its own database's (what it has committed, what it has seen since), then those of what it has read beside it; the
+     * answer passes one after the other */
+    trib_gate_need needs[2 + TRIB_ATTACHED_MAX];
+    size_t need_count, own_need_count, need_at;
+    uint64_t first;  /* the ticket of its first commit; 0: it has made none */
     uint64_t parked; /* the ticket that it had when it left to wait; 0: it did not */
     bool wrote;
     trib_attacher attacher;

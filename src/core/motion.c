@@ -257,6 +257,8 @@ typedef struct question {
     double max_m; /* of what is kept: falls when all places are taken */
     int64_t oldest_ms;
     size_t max, count;
+    bool (*wants)(void *ctx, const trib_tenant *tenant, trib_str point); /* NULL: all */
+    void *ctx;
     struct {
         double m;
         entry *e;
@@ -272,6 +274,7 @@ static void look_at(question *q, entry *e) {
     if (e->heard_ms < q->oldest_ms || e->missing || atomic_load(&e->tenant->deleted)) return;
     double m = trib_geo_distance_m(q->from.lat, q->from.lng, e->lat, e->lng);
     if (m > q->max_m || (q->count == q->max && m >= q->best[q->count - 1].m)) return;
+    if (q->wants && !q->wants(q->ctx, e->tenant, point_of(e))) return;
     size_t at = q->count < q->max ? q->count++ : q->count - 1;
     for (; at > 0 && q->best[at - 1].m > m; at--) q->best[at] = q->best[at - 1];
     q->best[at].m = m;
@@ -332,12 +335,16 @@ static void tell(const entry *e, int64_t now, trib_motion_found *ret) {
     ret->point[point.len] = '\0';
 }
 
-size_t trib_motion_nearest(trib_motion *m, double lat, double lng, double max_m, size_t max, trib_motion_found *ret) {
+size_t trib_motion_nearest_of(trib_motion *m, double lat, double lng, double max_m, size_t max,
+                              bool (*wants)(void *ctx, const trib_tenant *tenant, trib_str point), void *ctx,
+                              trib_motion_found *ret) {
     int64_t now = now_ms(m);
     question q = {.from = trib_geo_from_make(lat, lng),
                   .max_m = max_m < 0 ? HUGE_VAL : max_m,
                   .oldest_ms = now - TRIB_MOTION_SILENT_MS,
-                  .max = max < TRIB_MOTION_FOUND_MAX ? max : TRIB_MOTION_FOUND_MAX};
+                  .max = max < TRIB_MOTION_FOUND_MAX ? max : TRIB_MOTION_FOUND_MAX,
+                  .wants = wants,
+                  .ctx = ctx};
     if (q.max == 0) return 0;
     trib_mutex_lock(m->env, m->lock);
     look_around(m, &q);
@@ -348,6 +355,10 @@ size_t trib_motion_nearest(trib_motion *m, double lat, double lng, double max_m,
     }
     trib_mutex_unlock(m->env, m->lock);
     return q.count;
+}
+
+size_t trib_motion_nearest(trib_motion *m, double lat, double lng, double max_m, size_t max, trib_motion_found *ret) {
+    return trib_motion_nearest_of(m, lat, lng, max_m, max, NULL, NULL, ret);
 }
 
 void trib_motion_found_release(trib_motion_found *found, size_t count) {

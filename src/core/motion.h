@@ -54,6 +54,10 @@ typedef struct trib_motion_found {
  * many. Owns: the caller gives the tenants back (trib_motion_found_release). */
 size_t trib_motion_nearest(trib_motion *motion, double lat, double lng, double max_m, size_t max,
                            trib_motion_found *ret);
+/* Only those that `wants` takes, which runs under a lock: it must be quick, and must not call motion. */
+size_t trib_motion_nearest_of(trib_motion *motion, double lat, double lng, double max_m, size_t max,
+                              bool (*wants)(void *ctx, const trib_tenant *tenant, trib_str point), void *ctx,
+                              trib_motion_found *ret);
 void trib_motion_found_release(trib_motion_found *found, size_t count);
 /* The position of one point; false: it is silent, or unknown. No reference is taken: ret->tenant is NULL. */
 bool trib_motion_get(trib_motion *motion, const trib_tenant *tenant, trib_str point, trib_motion_found *ret);

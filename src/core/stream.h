@@ -109,6 +109,13 @@ trib_code trib_stream_look(trib_stream_txn *txn, trib_str id, trib_stream *ret, 
 trib_code trib_stream_open(trib_stream_txn *txn, trib_str id, trib_stream *ret, trib_error *err);
 /* Writes type, status and members as of the state. */
 trib_code trib_stream_store_fold(trib_stream_txn *txn, const trib_stream *s, trib_error *err);
+/* The same where `before` is the stream as it was before its last events, in this transaction: what is as it was then
+ * is not written again. NULL: all of it is. */
+trib_code trib_stream_store_more(trib_stream_txn *txn, const trib_stream *s, const trib_stream *before,
+                                 trib_error *err);
+/* `s` is as of an earlier moment of this transaction, and its state is its alone: reads and folds what came since.
+ * Errors: as trib_stream_load. */
+trib_code trib_stream_load_more(trib_stream_txn *txn, trib_stream *s, trib_error *err);
 /* Fills type and state from s->events. Errors: NOMEM. */
 trib_code trib_stream_fold(trib_stream_txn *txn, trib_stream *s, trib_error *err);
 /* The object of eight members, as JSON.stringify writes the row that a client gets by SQL. */
@@ -149,9 +156,12 @@ typedef struct trib_stream_append_ask {
     size_t count;
 } trib_stream_append_ask;
 
+/* Whether a new stream may be called so: a segment of a path, and no route's own. The database says the same to who
+ * inserts (features/streams/schema.c). Errors: BAD_REQUEST. */
+trib_code trib_stream_check_new_id(trib_str id, trib_error *err);
 /* All events, or with an error none (the caller rolls back). `s` was loaded in this transaction, and is loaded anew.
- * Errors: STREAM_CLOSED, VERSION_CONFLICT, BAD_TRANSITION, BAD_EVENT, FORBIDDEN, SQL_ERROR (an id that is there),
- * NOMEM. */
+ * Errors: STREAM_CLOSED, VERSION_CONFLICT, BAD_TRANSITION, BAD_EVENT, FORBIDDEN, BAD_REQUEST (the id of a new stream),
+ * SQL_ERROR (an id that is there), NOMEM. */
 trib_code trib_stream_append(trib_stream_txn *txn, trib_stream *s, const trib_stream_append_ask *ask, trib_error *err);
 
 /* What was answered to a request with an Idempotency-Key. `request` tells requests apart.

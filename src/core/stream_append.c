@@ -8,6 +8,7 @@
 #include "base/ids.h"
 #include "base/time.h"
 #include "core/stream.h"
+#include "deal/continuation.h"
 
 static trib_value text_value(trib_str text) {
     if (!text.ptr) return (trib_value){.type = TRIB_VALUE_NULL};
@@ -54,7 +55,7 @@ static trib_code find_roles(trib_stream_txn *txn, const trib_stream *s, const tr
 static trib_code find_type(trib_stream_txn *txn, trib_stream *s, const trib_deal_event *event, trib_error *err) {
     s->type = trib_deal_registry_opened_by(txn->app->stream_types, event->opcode, event->payload);
     if (s->type) trib_deal_state_init(&s->state, txn->arena);
-    else if (txn->tenant_id.len > 0)
+    else if (txn->tenant_id.len > 0 && event->opcode != TRIB_DEAL_CONTINUES)
         return trib_error_set(err, TRIB_BAD_EVENT,
                               "no stream type begins with opcode %lld; `trib stream types` shows those that there are",
                               (long long)event->opcode);
@@ -69,6 +70,9 @@ static trib_code check_event(trib_stream_txn *txn, trib_stream *s, size_t index,
     bool by_member = txn->tenant_id.len > 0 && !draft->by_platform;
     trib_code code = TRIB_OK;
     trib_stream_deal_event(txn->arena, draft->values, &event);
+    if (event.opcode == TRIB_DEAL_CONTINUES && !draft->by_platform)
+        return trib_error_set(err, TRIB_BAD_EVENT, "events[%zu]: opcode %d is the server's own, for continuations",
+                              index, TRIB_DEAL_CONTINUES);
     if (s->count == 0 && index == 0) code = find_type(txn, s, &event, err);
     if (code != TRIB_OK || !s->type) return code; /* without a type: a stream of the gateway's own, without rules */
     event.actor = (trib_deal_actor){.tenant = txn->tenant_name, .is_trusted = !by_member};
@@ -122,11 +126,37 @@ static trib_code write_event(trib_stream_txn *txn, trib_stream *s, size_t index,
     return code == TRIB_OK ? insert(txn, draft, err) : code;
 }
 
+trib_code trib_stream_check_new_id(trib_str id, trib_error *err) {
+    bool fits = id.len > 0 && id.len <= TRIB_STREAM_ID_MAX_BYTES && !trib_str_eq_c(id, ".") &&
+                !trib_str_eq_c(id, "..") && !trib_str_eq_c(id, "live");
+    for (size_t i = 0; i < id.len; i++) fits = fits && id.ptr[i] != '/' && (uint8_t)id.ptr[i] >= 32 && id.ptr[i] != 127;
+    if (fits) return TRIB_OK;
+    return trib_error_set(
+        err, TRIB_BAD_REQUEST,
+        "a stream has an id of 1 to %d bytes, without '/' and control characters, that is not \"live\", "
+        "\".\" or \"..\"; take another one",
+        TRIB_STREAM_ID_MAX_BYTES);
+}
+
+/* As it was stored. `before`: the stream without what was appended, with a state of its own. */
+static trib_code store(trib_stream_txn *txn, trib_stream *s, const trib_stream *before, trib_error *err) {
+    *s = *before;
+    trib_code code = trib_stream_load_more(txn, s, err);
+    if (code == TRIB_OK) code = trib_stream_store_more(txn, s, before, err);
+    if (code == TRIB_OK) s->folded = s->version;
+    return code;
+}
+
 trib_code trib_stream_append(trib_stream_txn *txn, trib_stream *s, const trib_stream_append_ask *ask, trib_error *err) {
     trib_str last_ts = {0};
+    trib_stream before = *s;
     if (s->is_closed)
-        return trib_error_set(err, TRIB_STREAM_CLOSED, "the stream is closed; begin another one that refers to it");
-    trib_code code = check_expected(ask, s, err);
+        return trib_error_set(err, TRIB_STREAM_CLOSED,
+                              "the stream is closed; POST .../continue opens the one that takes what comes later");
+    trib_code code = s->exists ? TRIB_OK : trib_stream_check_new_id(s->id, err);
+    if (code == TRIB_OK) code = check_expected(ask, s, err);
+    if (code == TRIB_OK && s->count > 0 && s->type)
+        code = trib_deal_state_copy(&s->state, txn->arena, &before.state, err);
     for (size_t i = 0; i < s->count; i++) {
         trib_value ts = s->events[i].values[TRIB_STREAM_COL_TS];
         if (ts.type == TRIB_VALUE_TEXT && trib_str_cmp(ts.bytes, last_ts) > 0) last_ts = ts.bytes;
@@ -135,8 +165,7 @@ trib_code trib_stream_append(trib_stream_txn *txn, trib_stream *s, const trib_st
         trib_stream_draft draft = ask->events[i];
         code = write_event(txn, s, i, &draft, &last_ts, err);
     }
-    if (code == TRIB_OK) code = trib_stream_load(txn, s->id, s, err); /* as it was stored */
-    return code == TRIB_OK ? trib_stream_store_fold(txn, s, err) : code;
+    return code == TRIB_OK ? store(txn, s, &before, err) : code;
 }
 
 /* ---- Idempotency-Keys ---- */

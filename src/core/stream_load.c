@@ -106,16 +106,12 @@ static void note_roles(trib_stream *s, const trib_str before[TRIB_DEAL_ROLES_MAX
         if (s->state.role_tenants[i].ptr != before[i].ptr) s->role_ms[i] = at_ms;
 }
 
-trib_code trib_stream_fold(trib_stream_txn *txn, trib_stream *s, trib_error *err) {
+/* From events[first] on; the state is that of the events before. */
+static trib_code fold_from(trib_stream_txn *txn, trib_stream *s, size_t first, trib_error *err) {
     trib_str before[TRIB_DEAL_ROLES_MAX];
     trib_deal_event event;
-    if (s->count == 0) return TRIB_OK;
-    trib_stream_deal_event(txn->arena, s->events[0].values, &event);
-    s->type = trib_deal_registry_opened_by(txn->app->stream_types, event.opcode, event.payload);
-    if (!s->type) return TRIB_OK;
-    trib_deal_state_init(&s->state, txn->arena);
     trib_code code = TRIB_OK;
-    for (size_t i = 0; code == TRIB_OK && i < s->count; i++) {
+    for (size_t i = first; code == TRIB_OK && i < s->count; i++) {
         int status = s->state.status;
         memcpy(before, s->state.role_tenants, sizeof before);
         trib_stream_deal_event(txn->arena, s->events[i].values, &event);
@@ -128,6 +124,16 @@ trib_code trib_stream_fold(trib_stream_txn *txn, trib_stream *s, trib_error *err
     return code;
 }
 
+trib_code trib_stream_fold(trib_stream_txn *txn, trib_stream *s, trib_error *err) {
+    trib_deal_event event;
+    if (s->count == 0) return TRIB_OK;
+    trib_stream_deal_event(txn->arena, s->events[0].values, &event);
+    s->type = trib_deal_registry_opened_by(txn->app->stream_types, event.opcode, event.payload);
+    if (!s->type) return TRIB_OK;
+    trib_deal_state_init(&s->state, txn->arena);
+    return fold_from(txn, s, 0, err);
+}
+
 static trib_code load_head(trib_stream_txn *txn, trib_str id, trib_stream *ret, trib_error *err) {
     trib_arg arg = trib_stream_text(id);
     *ret = (trib_stream){.id = id};
@@ -137,9 +143,10 @@ static trib_code load_head(trib_stream_txn *txn, trib_str id, trib_stream *ret, 
                          &arg, 1, take_head, ret, err);
 }
 
-static trib_code load_events(trib_stream_txn *txn, trib_stream *ret, trib_error *err) {
-    trib_arg arg = trib_stream_text(ret->id);
-    event_rows rows = {txn->arena, ret, 0};
+/* Those behind number `after`, from events[first] on. */
+static trib_code load_events(trib_stream_txn *txn, trib_stream *ret, uint64_t after, size_t first, trib_error *err) {
+    trib_arg args[] = {trib_stream_text(ret->id), trib_stream_integer((int64_t)after)};
+    event_rows rows = {txn->arena, ret, first};
     ret->events = trib_arena_zalloc(txn->arena, ret->count, sizeof *ret->events);
     if (!ret->events)
         return trib_error_set(err, TRIB_RESPONSE_TOO_LARGE, "the stream is too large to be folded (%zu events)",
@@ -147,22 +154,46 @@ static trib_code load_events(trib_stream_txn *txn, trib_stream *ret, trib_error 
     trib_code code = trib_stmt_run(
         txn->handle,
         "SELECT e.id, e.streamId, e.opcode, e.nodeId, e.pointId, e.delta, e.payload, e.ts, v.seq, "
-        "v.at_ms, v.link FROM _trib_ev v JOIN events e ON e.id = v.id WHERE v.streamId = ?1 ORDER BY v.seq",
-        &arg, 1, take_event, &rows, err);
+        "v.at_ms, v.link FROM _trib_ev v JOIN events e ON e.id = v.id WHERE v.streamId = ?1 AND v.seq > ?2 "
+        "ORDER BY v.seq",
+        args, 2, take_event, &rows, err);
     if (code == TRIB_OK && rows.at != ret->count)
         code = trib_error_set(err, TRIB_CHAIN_BROKEN, "the stream has fewer events than it says");
+    return code;
+}
+
+static trib_code load_all(trib_stream_txn *txn, trib_stream *ret, trib_error *err) {
+    trib_code code = load_events(txn, ret, 0, 0, err);
     return code == TRIB_OK ? trib_stream_fold(txn, ret, err) : code;
+}
+
+trib_code trib_stream_load_more(trib_stream_txn *txn, trib_stream *s, trib_error *err) {
+    trib_stream before = *s, now;
+    trib_code code = load_head(txn, before.id, &now, err);
+    if (code != TRIB_OK || now.count < before.count || now.base_version != before.base_version || !before.type) {
+        if (code == TRIB_OK) code = trib_stream_load(txn, before.id, s, err);
+        return code;
+    }
+    s->version = now.version;
+    s->folded = now.folded;
+    s->count = now.count;
+    s->is_closed = now.is_closed;
+    memcpy(s->head, now.head, sizeof s->head);
+    code = load_events(txn, s, before.version, before.count, err);
+    if (code != TRIB_OK) return code;
+    memcpy(s->events, before.events, before.count * sizeof *s->events);
+    return fold_from(txn, s, before.count, err);
 }
 
 trib_code trib_stream_load(trib_stream_txn *txn, trib_str id, trib_stream *ret, trib_error *err) {
     trib_code code = load_head(txn, id, ret, err);
-    return code == TRIB_OK && ret->count > 0 ? load_events(txn, ret, err) : code;
+    return code == TRIB_OK && ret->count > 0 ? load_all(txn, ret, err) : code;
 }
 
 trib_code trib_stream_look(trib_stream_txn *txn, trib_str id, trib_stream *ret, bool *ret_whole, trib_error *err) {
     trib_code code = load_head(txn, id, ret, err);
     *ret_whole = code == TRIB_OK && ret->count > 0 && ret->folded < ret->version;
-    return *ret_whole ? load_events(txn, ret, err) : code;
+    return *ret_whole ? load_all(txn, ret, err) : code;
 }
 
 static const char *const columns[TRIB_STREAM_COLUMNS] = {"id",      "streamId", "opcode",  "nodeId",
@@ -202,19 +233,32 @@ static trib_code add_member(trib_stream_txn *txn, const trib_stream *s, size_t r
     return code;
 }
 
-trib_code trib_stream_store_fold(trib_stream_txn *txn, const trib_stream *s, trib_error *err) {
+static bool has_same_roles(const trib_stream *a, const trib_stream *b) {
+    for (size_t i = 0; i < a->type->role_count; i++)
+        if (!trib_str_eq(a->state.role_tenants[i], b->state.role_tenants[i])) return false;
+    return true;
+}
+
+trib_code trib_stream_store_more(trib_stream_txn *txn, const trib_stream *s, const trib_stream *before,
+                                 trib_error *err) {
     trib_str none = {0};
     trib_arg args[] = {trib_stream_text(s->id), trib_stream_integer((int64_t)s->version),
                        trib_stream_text(s->type ? s->type->name : none),
                        trib_stream_text(s->type ? trib_deal_status_name(s->type, s->state.status) : none)};
+    bool known = before && before->type && before->type == s->type && before->folded == before->version;
+    bool same_members = known && has_same_roles(s, before), same_timers = known && before->status_seq == s->status_seq;
     trib_code code =
         trib_stmt_run(txn->handle, "UPDATE _trib_stream SET folded = ?2, type = ?3, status = ?4 WHERE streamId = ?1",
                       args, 4, NULL, NULL, err);
-    if (code == TRIB_OK)
+    if (code == TRIB_OK && !same_members)
         code = trib_stmt_run(txn->handle, "DELETE FROM _trib_member WHERE streamId = ?1", args, 1, NULL, NULL, err);
-    for (size_t i = 0; code == TRIB_OK && s->type && i < s->type->role_count; i++)
+    for (size_t i = 0; code == TRIB_OK && !same_members && s->type && i < s->type->role_count; i++)
         if (s->state.role_tenants[i].len) code = add_member(txn, s, i, err);
-    return code == TRIB_OK ? trib_stream_timers_set(txn, s, err) : code;
+    return code == TRIB_OK && !same_timers ? trib_stream_timers_set(txn, s, err) : code;
+}
+
+trib_code trib_stream_store_fold(trib_stream_txn *txn, const trib_stream *s, trib_error *err) {
+    return trib_stream_store_more(txn, s, NULL, err);
 }
 
 static trib_code note_row(void *ctx, const trib_stmt *stmt, trib_error *err) {

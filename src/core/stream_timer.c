@@ -53,7 +53,36 @@ bool trib_stream_timers_add_action(trib_app *app, const char *name, trib_stream_
     return true;
 }
 
+bool trib_stream_timers_add_performer(trib_app *app, const trib_stream_performer *performer) {
+    trib_stream_timers *timers = app->stream_timers;
+    if (!timers) return true;
+    uint32_t count = atomic_load(&timers->performer_count);
+    if (count == TRIB_STREAM_PERFORMERS_MAX) return false;
+    timers->performers[count] = *performer;
+    atomic_store_explicit(&timers->performer_count, count + 1, memory_order_release);
+    return true;
+}
+
+const trib_stream_performer *trib_stream_timers_performer(const trib_stream_timers *timers, const trib_deal_type *type,
+                                                          int32_t opcode) {
+    uint32_t count = atomic_load_explicit(&timers->performer_count, memory_order_acquire);
+    for (uint32_t i = 0; i < count; i++)
+        if (timers->performers[i].does(timers->performers[i].ctx, type, opcode)) return &timers->performers[i];
+    return NULL;
+}
+
 /* ---- rows ---- */
+
+trib_code trib_stream_timer_take(trib_stream_txn *txn, const trib_stream_timer_run *run, bool *ret_due,
+                                 trib_error *err) {
+    trib_arg args[] = {trib_stream_text(trib_str_c(run->stream_id)), trib_stream_text(trib_str_c(run->name)),
+                       trib_stream_integer(run->generation), trib_stream_integer(trib_env_wall_ms(txn->app->env))};
+    *ret_due = false;
+    return trib_stmt_run(txn->handle,
+                         "UPDATE _trib_timer SET fired_ms = ?4, outcome = 'fired' WHERE streamId = ?1 AND name = ?2 "
+                         "AND generation = ?3 AND fired_ms IS NULL RETURNING 1",
+                         args, 4, note, ret_due, err);
+}
 
 /* An event of the future (the clock went back since) counts as one of now: else its timers would come too late by as
  * much. */

@@ -299,6 +299,10 @@ static trib_code check_ledger(check *c, int64_t delta) {
         if (delta > balance) return too_much(c, "this is more than may be paid out", balance);
         fits = trib_deal_amount_add(plan->paid_out, delta, &plan->paid_out);
         break;
+    case TRIB_DEAL_LEDGER_PAYBACK:
+        if (delta > plan->paid_out) return too_much(c, "this is more than was paid out", plan->paid_out);
+        plan->paid_out -= delta;
+        break;
     }
     if (!fits) return refuse(c, TRIB_DEAL_REFUSED_MONEY, "delta", "the stream's sums would have more than 15 digits");
     return check_currency(c);

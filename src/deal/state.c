@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "deal/continuation.h"
 #include "deal/state_int.h"
 
 void trib_deal_state_init(trib_deal_state *state, trib_arena *arena) {
@@ -144,6 +145,8 @@ trib_code trib_deal_apply(const trib_deal_type *type, trib_deal_state *state, co
                           trib_deal_refusal *ret, trib_error *err) {
     trib_deal_plan plan;
     trib_deal_refusal refusal;
+    if (event->opcode == TRIB_DEAL_CONTINUES && state->version == 0 && event->actor.is_trusted)
+        return trib_deal_continuation_begin(type, state, event->payload, err);
     trib_code code = trib_deal_plan_make(type, state, event, &plan, ret ? ret : &refusal, err);
     if (code == TRIB_OK) {
         if (take_memory(type, state, &plan)) carry_out(type, state, &plan);

@@ -126,5 +126,8 @@ size_t trib_deal_allowed(const trib_deal_type *type, const trib_deal_state *stat
 /* {"type","status","final","version","misfits","currency","charged","paid","refunded","paidOut","balance","members":{},
  * "tasks":[],"stock":[],"allowed":[]}; money as decimals. (state_write.c) */
 void trib_deal_state_write(const trib_deal_type *type, const trib_deal_state *state, trib_json_writer *w);
+/* Its parts that others write too: a member of money or quantity, as JavaScript prints the number; and "members". */
+void trib_deal_write_amount(trib_json_writer *w, const char *key, int64_t amount, unsigned decimals);
+void trib_deal_write_members(const trib_deal_type *type, const trib_deal_state *state, trib_json_writer *w);
 
 #endif

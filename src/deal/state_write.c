@@ -2,13 +2,13 @@
 /* A state as JSON; see state.h. Money and quantities are decimals, written as JavaScript prints them. */
 #include "deal/state.h"
 
-static void write_amount(trib_json_writer *w, const char *key, int64_t amount, unsigned decimals) {
+void trib_deal_write_amount(trib_json_writer *w, const char *key, int64_t amount, unsigned decimals) {
     char text[TRIB_DEAL_AMOUNT_BYTES];
     trib_jw_key_c(w, key);
     trib_jw_raw(w, trib_str_make(text, trib_deal_amount_format(amount, decimals, text)));
 }
 
-static void write_members(const trib_deal_type *type, const trib_deal_state *state, trib_json_writer *w) {
+void trib_deal_write_members(const trib_deal_type *type, const trib_deal_state *state, trib_json_writer *w) {
     trib_jw_key_c(w, "members");
     trib_jw_object_begin(w);
     for (size_t i = 0; i < type->role_count; i++) {
@@ -39,7 +39,7 @@ static void write_stock(const trib_deal_state *state, trib_json_writer *w) {
     for (size_t i = 0; i < state->stock_count; i++) {
         trib_jw_object_begin(w);
         trib_jw_member_str(w, "id", state->stock[i].id);
-        write_amount(w, "moved", state->stock[i].balance, TRIB_DEAL_QTY_DECIMALS);
+        trib_deal_write_amount(w, "moved", state->stock[i].balance, TRIB_DEAL_QTY_DECIMALS);
         trib_jw_object_end(w);
     }
     trib_jw_array_end(w);
@@ -56,12 +56,12 @@ void trib_deal_state_write(const trib_deal_type *type, const trib_deal_state *st
     trib_jw_member_i64(w, "misfits", (int64_t)state->misfits);
     if (state->currency[0]) trib_jw_member_str(w, "currency", trib_str_c(state->currency));
     else trib_jw_member_null(w, "currency");
-    write_amount(w, "charged", state->charged, type->decimals);
-    write_amount(w, "paid", state->paid, type->decimals);
-    write_amount(w, "refunded", state->refunded, type->decimals);
-    write_amount(w, "paidOut", state->paid_out, type->decimals);
-    write_amount(w, "balance", trib_deal_balance(state), type->decimals);
-    write_members(type, state, w);
+    trib_deal_write_amount(w, "charged", state->charged, type->decimals);
+    trib_deal_write_amount(w, "paid", state->paid, type->decimals);
+    trib_deal_write_amount(w, "refunded", state->refunded, type->decimals);
+    trib_deal_write_amount(w, "paidOut", state->paid_out, type->decimals);
+    trib_deal_write_amount(w, "balance", trib_deal_balance(state), type->decimals);
+    trib_deal_write_members(type, state, w);
     write_tasks(state, w);
     write_stock(state, w);
     trib_jw_key_c(w, "allowed");

@@ -45,7 +45,8 @@ enum {
     X(CHARGE, "charge", "raises what is to be paid")                                                                   \
     X(PAYMENT, "payment", "money comes in; not above what is to be paid")                                              \
     X(REFUND, "refund", "money goes back to who paid; not above what is left")                                         \
-    X(PAYOUT, "payout", "money goes out to who earned it; not above what is left")
+    X(PAYOUT, "payout", "money goes out to who earned it; not above what is left")                                     \
+    X(PAYBACK, "payback", "money that was paid out comes back; not above what was")
 
 #define TRIB_DEAL_WHENS(X)                                                                                             \
     X(ALWAYS, "always", "always")                                                                                      \
@@ -60,6 +61,13 @@ enum {
     X(DONE, "done")                                                                                                    \
     X(FAILED, "failed")                                                                                                \
     X(VOID, "void")
+
+/* What a timer's "action" may be: X(id, word, writes, meaning). `writes`: the timer's "opcode" is the event that comes
+ * of it. Whoever does one registers it (core/stream_timer.h). */
+#define TRIB_DEAL_ACTIONS(X)                                                                                           \
+    X(REMIND_PAYMENT, "remind-payment", true,                                                                          \
+      "where something is left to pay, writes the opcode, with `left` and `currency` in its payload")                  \
+    X(LOOK_FOR_DRIVER, "look-for-driver", false, "offers the job to drivers who are near")
 
 typedef enum trib_deal_delta {
 #define X(id, word, meaning) TRIB_DEAL_DELTA_##id,
@@ -129,8 +137,8 @@ typedef struct trib_deal_timer {
     trib_str name;
     int status;
     int64_t after_ms;
-    int32_t opcode;  /* 0: an action */
-    trib_str action; /* a name for whoever runs timers; empty: an opcode */
+    int32_t opcode;  /* 0: none; with an action, what that writes */
+    trib_str action; /* of TRIB_DEAL_ACTIONS; empty: the opcode is written */
 } trib_deal_timer;
 
 typedef struct trib_deal_type {

@@ -155,7 +155,7 @@ static void check_timers(trib_deal_reading *r) {
 
 /* Money that comes in must be able to be asked for, and to go out again. */
 static void check_ledger(trib_deal_reading *r) {
-    bool has[5] = {0};
+    bool has[TRIB_DEAL_LEDGER_PAYBACK + 1] = {0};
     const trib_json *ops = trib_json_get(r->root, "opcodes");
     for (size_t i = 0; i < r->type->op_count; i++) has[r->type->ops[i].ledger] = true;
     if (has[TRIB_DEAL_LEDGER_PAYMENT] && !has[TRIB_DEAL_LEDGER_CHARGE])
@@ -165,6 +165,8 @@ static void check_ledger(trib_deal_reading *r) {
     if ((has[TRIB_DEAL_LEDGER_PAYOUT] || has[TRIB_DEAL_LEDGER_REFUND]) && !has[TRIB_DEAL_LEDGER_PAYMENT])
         trib_deal_problems_add_key(r->problems, ops,
                                    "payouts and refunds need an opcode with \"ledger\": \"payment\" before them");
+    if (has[TRIB_DEAL_LEDGER_PAYBACK] && !has[TRIB_DEAL_LEDGER_PAYOUT])
+        trib_deal_problems_add_key(r->problems, ops, "a payback needs an opcode with \"ledger\": \"payout\" before it");
     if (has[TRIB_DEAL_LEDGER_PAYMENT] && !has[TRIB_DEAL_LEDGER_PAYOUT] && !has[TRIB_DEAL_LEDGER_REFUND])
         trib_deal_problems_add_key(r->problems, ops,
                                    "what is paid must go out again: add a \"payout\" or a \"refund\"");

@@ -3,6 +3,7 @@
  * in type_check.c. It goes on after a problem, so that one run shows them all. */
 #include "deal/type.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/suggest.h"
@@ -235,6 +236,44 @@ static void read_statuses(trib_deal_reading *r, const trib_json *value, const tr
     }
 }
 
+typedef struct known_action {
+    const char *word;
+    bool writes;
+} known_action;
+
+static const known_action known_actions[] = {
+#define X(id, word, writes, meaning) {word, writes},
+    TRIB_DEAL_ACTIONS(X)
+#undef X
+};
+
+/* An action that nobody does would be a timer that fires without effect. */
+static void read_action(trib_deal_reading *r, const trib_json *timer_at, const trib_json *action, bool has_opcode,
+                        trib_deal_timer *timer) {
+    const known_action *known = NULL;
+    trib_suggest suggest = {.word = timer->action = trib_deal_read_text(r, action, "action")};
+    char words[200];
+    int len = 0;
+    for (size_t i = 0; i < sizeof known_actions / sizeof *known_actions; i++) {
+        const char *word = known_actions[i].word;
+        if (trib_str_eq_c(timer->action, word)) known = &known_actions[i];
+        trib_suggest_offer(&suggest, trib_str_c(word));
+        if (len >= 0 && len < (int)sizeof words)
+            len += snprintf(words + len, sizeof words - (size_t)len, "%s%s", i ? ", " : "", word);
+    }
+    if (!known && suggest.best.len)
+        trib_deal_problems_add(r->problems, action, "the server has no action \"%.*s\" (did you mean %.*s?)",
+                               TRIB_STR_ARG(timer->action), TRIB_STR_ARG(suggest.best));
+    else if (!known)
+        trib_deal_problems_add(r->problems, action, "the server has no action \"%.*s\"; there are: %s",
+                               TRIB_STR_ARG(timer->action), words);
+    else if (known->writes && !has_opcode)
+        trib_deal_problems_add(r->problems, timer_at, "the action %s needs the \"opcode\" that it writes", known->word);
+    else if (!known->writes && has_opcode)
+        trib_deal_problems_add(r->problems, timer_at, "the action %s writes no \"opcode\"; remove one of them",
+                               known->word);
+}
+
 static void read_timer(trib_deal_reading *r, const trib_json *value, trib_deal_timer *timer) {
     static const char *const known[] = {"name", "status", "after", "opcode", "action", NULL};
     const trib_json *after = trib_json_get(value, "after"), *opcode = trib_json_get(value, "opcode"),
@@ -256,15 +295,12 @@ static void read_timer(trib_deal_reading *r, const trib_json *value, trib_deal_t
         timer->after_ms > TRIB_DEAL_TIMER_MAX_MS)
         trib_deal_problems_add(r->problems, after ? after : value,
                                "a timer needs \"after\", a time as in \"15m\", \"24h\", \"7d\", at most 400 days");
-    if (!opcode == !action)
-        trib_deal_problems_add(r->problems, value, "a timer needs either an \"opcode\" or an \"action\"");
+    if (!opcode && !action) trib_deal_problems_add(r->problems, value, "a timer needs an \"opcode\" or an \"action\"");
     if (opcode && (!trib_json_i64(opcode, &number) || number < 1 || number > TRIB_DEAL_OPCODE_MAX))
         trib_deal_problems_add(r->problems, opcode, "\"opcode\" must be a whole number from 1 to %d",
                                TRIB_DEAL_OPCODE_MAX);
     else timer->opcode = (int32_t)number;
-    if (action) timer->action = trib_deal_read_text(r, action, "action");
-    if (action && !trib_deal_is_name(timer->action, false))
-        trib_deal_problems_add(r->problems, action, "\"action\" must be lower-case letters, digits and dashes");
+    if (action) read_action(r, value, action, opcode != NULL, timer);
 }
 
 static void read_timers(trib_deal_reading *r, const trib_json *value) {

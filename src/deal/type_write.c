@@ -164,8 +164,11 @@ static void add_timer_rows(const trib_deal_type *type, trib_buf *out) {
         trib_buf_printf(out, "| %.*s | %.*s | ", TRIB_STR_ARG(timer->name),
                         TRIB_STR_ARG(trib_deal_status_name(type, timer->status)));
         add_duration(out, timer->after_ms);
-        if (timer->opcode) trib_buf_printf(out, " | opcode %" PRId32 " |\n", timer->opcode);
-        else trib_buf_printf(out, " | action %.*s |\n", TRIB_STR_ARG(timer->action));
+        trib_buf_add_c(out, " | ");
+        if (timer->action.len) trib_buf_printf(out, "action %.*s", TRIB_STR_ARG(timer->action));
+        if (timer->action.len && timer->opcode) trib_buf_add_c(out, ": ");
+        if (timer->opcode) trib_buf_printf(out, "opcode %" PRId32, timer->opcode);
+        trib_buf_add_c(out, " |\n");
     }
 }
 
@@ -310,7 +313,7 @@ static void write_timers(const trib_deal_type *type, trib_json_writer *w) {
         trib_jw_member_str(w, "status", trib_deal_status_name(type, timer->status));
         trib_jw_member_i64(w, "after_ms", timer->after_ms);
         if (timer->opcode) trib_jw_member_i64(w, "opcode", timer->opcode);
-        else trib_jw_member_str(w, "action", timer->action);
+        if (timer->action.len) trib_jw_member_str(w, "action", timer->action);
         trib_jw_object_end(w);
     }
     trib_jw_array_end(w);

@@ -153,6 +153,7 @@ void trib_conn_abort(trib_conn *conn, trib_code why) {
     trib_loop_timer_clear(conn->loop, &conn->timer);
     trib_loop_undefer(conn->loop, &conn->redeliver);
     trib_loop_undefer(conn->loop, &conn->more);
+    trib_loop_undefer(conn->loop, &conn->turn);
     uv_close(&conn->uv.handle, on_closed);
 }
 

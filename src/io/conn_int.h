@@ -54,11 +54,12 @@ struct trib_conn {
     uint32_t discarded_bytes;
     trib_defer redeliver;
     trib_defer more; /* reading goes on when others had their turn */
+    trib_defer turn; /* sending goes on when others had theirs */
 
     conn_chunk *out, *out_tail;
     size_t unsent_bytes;
     size_t seen_unsent_bytes; /* of libuv's queue, when the timer last looked: progress without a callback */
-    uint32_t in_flight;       /* chunks that libuv holds */
+    uint32_t in_flight;       /* chunks that libuv holds: the kernel was full */
     size_t in_flight_bytes;   /* of these; the last one perhaps only in part */
 
     uint8_t state; /* conn_state */

@@ -1,18 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writing side of a connection; see conn.h.
  *
- * The usual write is one system call and no memory. What the kernel refuses goes into a list of chunks; libuv holds the
- * first few of them at a time (`in_flight`), small writes join the last one. One turn of the loop moves at most
- * TURN_BYTES of a connection: over loopback and in large socket buffers the kernel would take megabytes at once, while
- * everybody else of the loop waits for that copy. Everything that leaves for the socket passes through send_now and
- * send_queued, and everything that ends it through trib_conn_flushed. */
+ * The usual write is one system call and no memory. What the kernel refuses goes into a list of chunks; small writes
+ * join the last one. The list goes out in turns, one connection after the other, because over loopback and in large
+ * socket buffers the kernel would take megabytes at once while everybody else of the loop waits for that copy:
+ *
+ *   write --at most TURN_BYTES--> socket        the rest: chunks, and the connection stands in the loop's ring
+ *   turn  --at most TURN_BYTES, and TRIB_LOOP_BULK_BYTES of all connections in one iteration--> socket
+ *             all taken  -> to the end of the ring
+ *             kernel full -> libuv holds a small part (`in_flight`); when that is gone, to the end of the ring
+ *
+ * Everything that leaves for the socket passes through send_now, send_turn and wait_for_room, and everything that ends
+ * it through trib_conn_flushed. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "io/conn_int.h"
 
-enum { CHUNK_BYTES = 4096, IN_FLIGHT_MAX = 8, TURN_BYTES = 64 * 1024 };
+enum {
+    CHUNK_BYTES = 4096,
+    GATHERED_MAX = 8, /* chunks of one system call */
+    TURN_BYTES = 64 * 1024,
+    WAITING_BYTES = 16 * 1024 /* what libuv holds while the kernel is full */
+};
 
 static void chunk_free(conn_chunk *chunk) {
     if (chunk->moved) free(chunk->bytes);
@@ -56,30 +67,20 @@ static bool queue_copy(trib_conn *conn, const char *bytes, size_t n) {
     return true;
 }
 
-static void on_written(uv_write_t *write, int status);
-
-static void send_queued(trib_conn *conn) {
-    if (conn->in_flight || !conn->out) return;
-    uv_buf_t bufs[IN_FLIGHT_MAX];
-    uint32_t n = 0;
-    size_t room = TURN_BYTES;
-    for (conn_chunk *c = conn->out; c && n < IN_FLIGHT_MAX && room; c = c->next) {
+/* The front of the queue, at most so many bytes of it. */
+static unsigned gather(const trib_conn *conn, uv_buf_t bufs[GATHERED_MAX], size_t most, size_t *ret_bytes) {
+    unsigned n = 0;
+    size_t room = most;
+    for (conn_chunk *c = conn->out; c && n < GATHERED_MAX && room; c = c->next) {
         size_t part = c->to - c->from < room ? c->to - c->from : room;
         bufs[n++] = uv_buf_init(c->bytes + c->from, (unsigned)part);
         room -= part;
     }
-    conn->in_flight = n;
-    conn->in_flight_bytes = TURN_BYTES - room;
-    int failed = uv_write(&conn->write, &conn->uv.stream, bufs, n, on_written);
-    if (failed) {
-        conn->in_flight = 0;
-        trib_conn_abort(conn, failed == UV_ENOMEM ? TRIB_NOMEM : TRIB_CANCELLED);
-    }
+    *ret_bytes = most - room;
+    return n;
 }
 
-/* What libuv held is gone, from the last of these chunks perhaps only a part. */
-static void chunks_sent(trib_conn *conn) {
-    size_t sent = conn->in_flight_bytes;
+static void chunks_sent(trib_conn *conn, size_t sent) {
     conn->unsent_bytes -= sent;
     for (conn_chunk *first; sent && (first = conn->out) != NULL;) {
         size_t part = first->to - first->from < sent ? first->to - first->from : sent;
@@ -90,26 +91,69 @@ static void chunks_sent(trib_conn *conn) {
         if (!conn->out) conn->out_tail = NULL;
         chunk_free(first);
     }
-    conn->in_flight = 0;
-    conn->in_flight_bytes = 0;
 }
 
-static void on_written(uv_write_t *write, int status) {
-    trib_conn *conn = write->handle->data;
-    chunks_sent(conn);
-    if (conn->state == CONN_CLOSED) return;
-    if (status < 0) {
-        trib_conn_abort(conn, TRIB_CANCELLED);
-        return;
-    }
+static void send_turn(trib_defer *defer);
+
+static void send_queued(trib_conn *conn) {
+    if (conn->in_flight || !conn->out || conn->state == CONN_CLOSED) return;
+    conn->turn.run = send_turn;
+    trib_loop_defer(conn->loop, &conn->turn);
+}
+
+/* Bytes of the queue are gone: what waited for that. */
+static void progressed(trib_conn *conn) {
     trib_conn_touch(conn);
     send_queued(conn);
-    if (conn->state == CONN_CLOSED) return;
     if (conn->unsent_bytes == 0) trib_conn_flushed(conn);
     if (conn->blocked && conn->unsent_bytes <= trib_conn_get_limits(conn)->unsent_high_bytes / 2) {
         conn->blocked = false;
         if (conn->state == CONN_OPEN && conn->handler->on_drained) conn->handler->on_drained(conn);
     }
+}
+
+static void on_written(uv_write_t *write, int status) {
+    trib_conn *conn = write->handle->data;
+    size_t sent = conn->in_flight_bytes;
+    conn->in_flight = 0;
+    conn->in_flight_bytes = 0;
+    chunks_sent(conn, sent);
+    if (conn->state == CONN_CLOSED) return;
+    if (status < 0) trib_conn_abort(conn, TRIB_CANCELLED);
+    else progressed(conn);
+}
+
+static void wait_for_room(trib_conn *conn) {
+    uv_buf_t bufs[GATHERED_MAX];
+    conn->in_flight = gather(conn, bufs, WAITING_BYTES, &conn->in_flight_bytes);
+    int failed = uv_write(&conn->write, &conn->uv.stream, bufs, conn->in_flight, on_written);
+    if (!failed) return;
+    conn->in_flight = 0;
+    conn->in_flight_bytes = 0;
+    trib_conn_abort(conn, failed == UV_ENOMEM ? TRIB_NOMEM : TRIB_CANCELLED);
+}
+
+/* This connection's turn. */
+static void send_turn(trib_defer *defer) {
+    trib_conn *conn = TRIB_OWNER_OF(defer, trib_conn, turn);
+    size_t left = conn->loop->bulk_left_bytes, offered;
+    uv_buf_t bufs[GATHERED_MAX];
+    if (conn->in_flight || !conn->out) return;
+    if (left == 0) {
+        send_queued(conn);
+        return;
+    }
+    unsigned n = gather(conn, bufs, left < TURN_BYTES ? left : TURN_BYTES, &offered);
+    int sent = uv_try_write(&conn->uv.stream, bufs, n);
+    if (sent == UV_EAGAIN) sent = 0;
+    if (sent < 0) {
+        trib_conn_abort(conn, TRIB_CANCELLED);
+        return;
+    }
+    conn->loop->bulk_left_bytes -= (size_t)sent;
+    chunks_sent(conn, (size_t)sent);
+    if ((size_t)sent < offered) wait_for_room(conn);
+    if (sent > 0 && conn->state != CONN_CLOSED) progressed(conn);
 }
 
 /* Gives the kernel what it takes of a turn's bytes without waiting; false: the connection is lost. */

@@ -17,6 +17,7 @@
 #include <linux/capability.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -207,6 +208,11 @@ static int64_t thread_cpu_ns(void *ctx, trib_thread *t) {
     return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
 }
 
+static void thread_yield(void *ctx) {
+    (void)ctx;
+    sched_yield();
+}
+
 const trib_env *trib_env_native(void) {
     static const trib_env native = {
         .mono_ns = mono_ns,
@@ -226,6 +232,7 @@ const trib_env *trib_env_native(void) {
         .thread_set_background = thread_set_background,
         .thread_may_come_back = thread_may_come_back,
         .thread_cpu_ns = thread_cpu_ns,
+        .thread_yield = thread_yield,
     };
     return &native;
 }

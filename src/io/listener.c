@@ -26,8 +26,9 @@
 #include "io/listener_int.h"
 
 enum {
-    ACCEPT_BATCH = 64,    /* accepted in one go before other sockets get their turn */
-    ACCEPT_RETRY_MS = 100 /* pause when the process has no descriptor left */
+    ACCEPT_BATCH = 64,               /* accepted in one go before other sockets get their turn */
+    ACCEPT_RETRY_MS = 100,           /* pause when the process has no descriptor left */
+    KERNEL_UNSENT_BYTES = 128 * 1024 /* of a connection, that wait inside of the kernel: a peer that does not read */
 };
 
 /* ---- connections come and go ---- */
@@ -91,6 +92,14 @@ static void set_peer(trib_conn *conn, const struct sockaddr_storage *peer) {
     }
 }
 
+/* The kernel would take megabytes of an answer for a peer that may never read them; each connection of an attacker who
+ * asks for much and reads little would cost us the making of all that. What it takes is enough for any path: bytes on
+ * the way are not counted. */
+static void set_tcp(int fd) {
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &(int){KERNEL_UNSENT_BYTES}, sizeof(int));
+}
+
 static void take_socket(trib_listener *listener, int fd, const struct sockaddr_storage *peer) {
     trib_conn *conn = NULL;
     if (atomic_load_explicit(&listener->open, memory_order_relaxed) < listener->max_connections) {
@@ -101,7 +110,7 @@ static void take_socket(trib_listener *listener, int fd, const struct sockaddr_s
         close(fd);
         return;
     }
-    if (!listener->unix_socket) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    if (!listener->unix_socket) set_tcp(fd);
     trib_listener_lane *lane = emptiest_lane(listener);
     conn->fd = fd;
     conn->lane = lane;

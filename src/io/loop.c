@@ -5,9 +5,11 @@
  * Only who pushes onto the empty stack wakes the loop: a batch of any size costs one wake-up. */
 #include "io/loop.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -23,6 +25,12 @@ static uintptr_t this_thread(void) {
 
 static trib_loop *loop_of(const uv_handle_t *handle) {
     return handle->loop->data;
+}
+
+/* Not uv_async: in libuv 1.44 its receiver spins while a sender is between two steps. One at low priority, put off its
+ * core right there by the wake that it sent, may stay so for milliseconds, while the loop spins in its place. */
+static void wake_up(trib_loop *loop) {
+    (void)!write(loop->wake_fd, &(uint64_t){1}, sizeof(uint64_t)); /* it fails only when full, hence awake */
 }
 
 /* Runs a stack of tasks from its bottom. */
@@ -54,7 +62,9 @@ static void run_lasts(trib_loop *loop) {
 }
 
 static void on_before_sleep(uv_prepare_t *handle) {
-    run_lasts(loop_of((uv_handle_t *)handle));
+    trib_loop *loop = loop_of((uv_handle_t *)handle);
+    loop->bulk_left_bytes = TRIB_LOOP_BULK_BYTES;
+    run_lasts(loop);
 }
 
 /* Before closed connections are freed, so that what a connection left here runs while it still counts as open. */
@@ -62,8 +72,12 @@ static void on_after_sockets(uv_check_t *handle) {
     run_lasts(loop_of((uv_handle_t *)handle));
 }
 
-static void on_wake(uv_async_t *wake) {
+static void on_wake(uv_poll_t *wake, int status, int events) {
     trib_loop *loop = loop_of((uv_handle_t *)wake);
+    uint64_t times;
+    (void)status;
+    (void)events;
+    (void)!read(loop->wake_fd, &times, sizeof times); /* first: what is posted from here on wakes again */
     run_posted(loop);
     if (atomic_load_explicit(&loop->stop, memory_order_acquire)) uv_stop(&loop->uv);
 }
@@ -119,6 +133,16 @@ void trib_loop_undefer(trib_loop *loop, trib_defer *defer) {
     defer->prev = defer->next = NULL;
 }
 
+/* libuv's error. */
+static int wake_init(trib_loop *loop) {
+    loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (loop->wake_fd < 0) return -errno;
+    int failed = uv_poll_init(&loop->uv, &loop->wake, loop->wake_fd);
+    if (!failed) failed = uv_poll_start(&loop->wake, UV_READABLE, on_wake);
+    if (failed) close(loop->wake_fd);
+    return failed;
+}
+
 trib_code trib_loop_new(const trib_env *env, const char *name, trib_loop **ret, trib_error *err) {
     trib_loop *loop = calloc(1, sizeof *loop);
     if (!loop) return trib_error_set(err, TRIB_NOMEM, NULL);
@@ -129,13 +153,14 @@ trib_code trib_loop_new(const trib_env *env, const char *name, trib_loop **ret, 
     }
     loop->env = env;
     loop->tick_due_ms = INT64_MAX;
+    loop->bulk_left_bytes = TRIB_LOOP_BULK_BYTES;
     loop->deferred.prev = loop->deferred.next = &loop->deferred;
     memcpy(loop->name, name, strnlen(name, sizeof loop->name - 1));
 
     int failed = uv_loop_init(&loop->uv);
     if (!failed) {
         loop->uv.data = loop;
-        failed = uv_async_init(&loop->uv, &loop->wake, on_wake);
+        failed = wake_init(loop);
         if (failed) uv_loop_close(&loop->uv);
     }
     if (failed) {
@@ -202,7 +227,7 @@ trib_code trib_loop_start(trib_loop *loop, trib_error *err) {
 
 void trib_loop_stop(trib_loop *loop) {
     atomic_store_explicit(&loop->stop, true, memory_order_release);
-    uv_async_send(&loop->wake);
+    wake_up(loop);
 }
 
 void trib_loop_join(trib_loop *loop) {
@@ -227,6 +252,7 @@ void trib_loop_free(trib_loop *loop) {
     uv_close((uv_handle_t *)&loop->after_sockets, NULL);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     uv_loop_close(&loop->uv);
+    close(loop->wake_fd);
     free(loop->read_bytes);
     free(loop->tls_bytes);
     free(loop);
@@ -238,7 +264,7 @@ void trib_loop_post(trib_loop *loop, trib_task *task) {
         task->next = head;
     } while (
         !atomic_compare_exchange_weak_explicit(&loop->posted, &head, task, memory_order_release, memory_order_relaxed));
-    if (!head) uv_async_send(&loop->wake);
+    if (!head) wake_up(loop);
 }
 
 void trib_loop_run_last(trib_loop *loop, trib_task *task) {

@@ -13,8 +13,9 @@
 #define TRIB_OWNER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 enum {
-    TRIB_LOOP_READ_BYTES = 64 * 1024, /* one buffer a loop for all reads: an idle connection needs none of its own */
-    TRIB_LOOP_TLS_BYTES = 32 * 1024,  /* the same for what is still encrypted */
+    TRIB_LOOP_READ_BYTES = 64 * 1024,  /* one buffer a loop for all reads: an idle connection needs none of its own */
+    TRIB_LOOP_TLS_BYTES = 32 * 1024,   /* the same for what is still encrypted */
+    TRIB_LOOP_BULK_BYTES = 256 * 1024, /* what one iteration sends of large answers, of all connections together */
 };
 
 /* Something that wants to be called again soon on the same loop, and can take that back. */
@@ -26,7 +27,8 @@ struct trib_defer {
 
 struct trib_loop {
     uv_loop_t uv;
-    uv_async_t wake;
+    uv_poll_t wake;  /* of wake_fd */
+    int wake_fd;     /* an eventfd: who writes to it wakes the loop */
     uv_timer_t tick; /* the only libuv timer: sleeps until the wheel's next event */
     uv_idle_t again; /* runs while `deferred` is not empty */
     uv_prepare_t before_sleep;
@@ -40,6 +42,7 @@ struct trib_loop {
     trib_task *lasts;            /* newest first; the loop's thread only */
     char *read_bytes;            /* TRIB_LOOP_READ_BYTES; valid during one read callback */
     char *tls_bytes;             /* TRIB_LOOP_TLS_BYTES, the same; NULL until a TLS connection came */
+    size_t bulk_left_bytes;      /* of TRIB_LOOP_BULK_BYTES in this iteration */
     _Atomic(trib_task *) posted; /* newest first */
     atomic_bool stop;
     atomic_uintptr_t runner; /* the thread that runs it; 0: none */

@@ -139,6 +139,17 @@ static trib_code get(void *ctx, trib_str key, trib_buf *ret, bool *ret_found, tr
     return code;
 }
 
+/* An answer to HEAD has no body that says why: the same question by GET has. */
+static void ask_why(trib_object_s3 *s3, trib_str key, trib_http_client_reply *reply) {
+    trib_http_client_reply again = {0};
+    const s3_call call = {.method = "GET", .key = key, .max_body_bytes = S3_XML_MAX_BYTES};
+    if (trib_s3_once(s3, &call, &again, NULL) != TRIB_OK) return;
+    if (again.status == reply->status) {
+        trib_http_client_reply_deinit(reply);
+        *reply = again;
+    } else trib_http_client_reply_deinit(&again);
+}
+
 trib_code trib_s3_head(void *ctx, trib_str key, uint64_t *ret_size, bool *ret_found, trib_error *err) {
     trib_http_client_reply reply = {0};
     const s3_call call = {.method = "HEAD", .key = key, .max_body_bytes = S3_XML_MAX_BYTES};
@@ -147,7 +158,10 @@ trib_code trib_s3_head(void *ctx, trib_str key, uint64_t *ret_size, bool *ret_fo
     *ret_found = reply.status == 200;
     if (reply.status == 200) {
         if (!trib_str_u64(trib_http_client_reply_header(&reply, "content-length"), ret_size)) *ret_size = UINT64_MAX;
-    } else if (reply.status != 404) code = trib_s3_refused(&call, &reply, err);
+    } else if (reply.status != 404) {
+        if (reply.status < 500) ask_why(ctx, key, &reply);
+        code = trib_s3_refused(&call, &reply, err);
+    }
     trib_http_client_reply_deinit(&reply);
     return code;
 }

@@ -25,11 +25,19 @@
 #include "server/modules.h"
 #include "server/objects.h"
 #include "server/outbound.h"
+#include "server/process.h"
 #include "server/server_file.h"
 #include "server/stream_types.h"
 #include "wire/jwt.h"
 
-enum { URL_BYTES = 192, WORKERS_MIN = 4, HEAPS_MAX = 4, KEY_FILE_MAX_BYTES = 16 << 10 };
+enum {
+    URL_BYTES = 192,
+    WORKERS_MIN = 4,
+    HEAPS_MAX = 4,
+    OWN_MEMORY_BYTES = 128 << 10, /* blocks from here on are mapped one by one */
+    HEAP_SPARE_BYTES = 4 << 20,   /* free memory at the end of a heap that it keeps */
+    KEY_FILE_MAX_BYTES = 16 << 10
+};
 
 struct trib_serving {
     const trib_config *config;
@@ -222,6 +230,7 @@ static trib_code start(trib_serving *serving, const trib_serve_options *options,
     app->outbound = trib_outbound_of(config);
     int fds[2];
     trib_code code = trib_metrics_new(&app->metrics, err);
+    if (!code) trib_process_add_metrics(app->metrics);
     if (!code) code = trib_archive_store_open(config, serving->env, &serving->archive_store, err);
     app->objects = serving->archive_store.objects;
     if (!code) code = take_sockets(serving, fds, err);
@@ -271,10 +280,16 @@ static void end(trib_serving *serving) {
 }
 
 /* glibc would keep 8 heaps a core, each as large as its threads ever needed together: with a thousand databases open
- * that was half as much memory again as they use, and it grew for half an hour. */
-static void limit_heaps(void) {
+ * that was half as much memory again as they use, and it grew for half an hour.
+ *
+ * Large blocks get memory of their own, always: after the first that is freed glibc would take larger and larger ones
+ * from the heaps, and copy megabytes under a heap's lock when such a block grows. A thread at low priority that is put
+ * off its core meanwhile would keep every other thread of that heap waiting. */
+static void tune_heaps(void) {
 #ifdef M_ARENA_MAX
     mallopt(M_ARENA_MAX, HEAPS_MAX);
+    mallopt(M_MMAP_THRESHOLD, OWN_MEMORY_BYTES);
+    mallopt(M_TRIM_THRESHOLD, HEAP_SPARE_BYTES);
 #endif
 }
 
@@ -284,7 +299,7 @@ trib_code trib_serve_start(const trib_serve_options *options, trib_serving **ret
     serving->config = options->config;
     serving->env = trib_env_native();
     serving->as_service = options->as_service;
-    limit_heaps();
+    tune_heaps();
     umask(0077); /* control.db holds the signing keys; whoever made the data folder may have left it open */
     /* before any thread exists, so that all inherit it: only sigtimedwait below takes these */
     sigemptyset(&serving->signals);

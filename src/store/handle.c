@@ -11,13 +11,19 @@
 #include "store/attach.h"
 #include "store/redo_int.h"
 
-enum { LOOKASIDE_SLOT_BYTES = 512, LOOKASIDE_SLOTS = 40, CACHE_BYTES_DEFAULT = 256 << 10 };
+enum {
+    LOOKASIDE_SLOT_BYTES = 512,
+    LOOKASIDE_SLOTS = 40,
+    CACHE_BYTES_DEFAULT = 256 << 10,
+    CACHE_BYTES_SHARED = 2 << 20 /* of what all tenants share: what is written lies far apart */
+};
 
 /* ---- the connection ---- */
 
 static int set_up(trib_handle *h) {
     trib_store *store = h->db->store;
     size_t cache = store->config.cache_bytes_per_handle ? store->config.cache_bytes_per_handle : CACHE_BYTES_DEFAULT;
+    if (h->db->settings.system && cache < CACHE_BYTES_SHARED) cache = CACHE_BYTES_SHARED;
     char sql[200];
     sqlite3_extended_result_codes(h->sqlite, 1);
     sqlite3_db_config(h->sqlite, SQLITE_DBCONFIG_LOOKASIDE, NULL, LOOKASIDE_SLOT_BYTES, LOOKASIDE_SLOTS);
@@ -497,8 +503,9 @@ trib_code trib_handle_enter(trib_handle *h, trib_access access, trib_session_var
     }
     h->access = access;
     h->vars = vars;
-    h->ticket = 0;
+    h->ticket = h->first_ticket = 0;
     h->wrote = false;
+    h->looked = true;
     h->rows_read = h->rows_written = 0;
     h->entered = true;
     trib_stmt_enter(h);
@@ -572,6 +579,7 @@ trib_code trib_handle_renew(trib_handle *h, trib_error *err) {
     trib_handle_disconnect(h);
     trib_code code = trib_handle_connect(h, err);
     if (code == TRIB_OK) trib_stmt_enter(h);
+    h->looked = true;
     return code;
 }
 
@@ -583,6 +591,9 @@ bool trib_handle_has_written(const trib_handle *h) {
 }
 trib_db *trib_handle_db(const trib_handle *h) {
     return h->db;
+}
+const trib_env *trib_handle_env(const trib_handle *h) {
+    return h->env;
 }
 
 void trib_handle_set_lane(trib_handle *h, trib_pace_lane *lane) {
@@ -638,6 +649,7 @@ trib_code trib_handle_before_step(trib_handle *h, bool needs_turn, trib_error *e
     trib_handle_take_interrupts(h);
     if (atomic_load(&h->interrupted)) return interrupted_now(h, err);
     if (h->bound && sqlite3_get_autocommit(h->sqlite)) return trib_error_set(err, TRIB_TRANSACTION_TIMEOUT, NULL);
+    h->looked = true;
     h->waits_read = false;
     h->commit_failed = false;
     trib_guests_before_step(h);
@@ -648,6 +660,7 @@ trib_code trib_handle_before_step(trib_handle *h, bool needs_turn, trib_error *e
     if (code == TRIB_OK && !trib_turn_try_locked(h)) code = trib_error_set(err, TRIB_AGAIN, NULL);
     trib_db_unlock(db);
     if (code != TRIB_OK) return code;
+    if (!h->wrote) h->base_ticket = atomic_load(&db->raised);
     if (atomic_load(&db->log.bytes) >= TRIB_LOG_MAX_BYTES && sqlite3_txn_state(h->sqlite, "main") != SQLITE_TXN_WRITE)
         code = trib_error_set(err, TRIB_TOO_MANY_REQUESTS,
                               "the log of this database is full because of long reads; end them or try again later");
@@ -666,6 +679,8 @@ void trib_handle_after_step(trib_handle *h, int rc) {
     if (had_turn) {
         bool known = trib_log_harvest(h);
         h->own_ticket = atomic_load(&db->raised); /* before the turn goes on */
+        if (h->first_ticket == 0 && h->own_ticket != h->base_ticket) h->first_ticket = h->own_ticket;
+        h->looked = false;
         if (!known || db->log.in_doubt || atomic_load(&db->log.sync_failed)) trib_fail_begin(db);
     }
     if (had_turn) h->wrote = true;

@@ -127,7 +127,7 @@ void trib_log_local_sync(trib_task *task) {
     trib_db *db = (trib_db *)(void *)((char *)task - offsetof(trib_db, sync_task));
     trib_db_lock(db);
     wait_for_company_locked(db);
-    uint64_t target = db->appended_no;
+    uint64_t target = db->appended_no, from = db->durable_no;
     uint64_t ticket = trib_ticket(db->incarnation, target);
     bool live = db->state == TRIB_DB_READY;
     trib_db_unlock(db);
@@ -136,6 +136,8 @@ void trib_log_local_sync(trib_task *task) {
     int rc =
         live ? db->sync_file->pMethods->xSync(db->sync_file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY) : SQLITE_OK;
     int64_t took_ns = trib_env_mono_ns(db->store->env) - began_ns;
+    const trib_store_config *config = &db->store->config;
+    if (live && rc == SQLITE_OK && config->on_sync) config->on_sync(config->on_sync_ctx, db->id, target - from);
     if (live && rc == SQLITE_OK) trib_log_durable(db, ticket);
     trib_db_lock(db);
     db->log.sync_took_ns = took_ns;

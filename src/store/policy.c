@@ -355,11 +355,19 @@ trib_code trib_sqlite_error(trib_handle *handle, int rc, trib_error *err) {
 
 /* ---- deadline ---- */
 
+/* A heavy tenant's work: sleeps or yields now and then (base/pace.h). Returns how long it slept, in ns. */
+static int64_t let_others_go_first(trib_handle *handle) {
+    if (!trib_pace_is_heavy(handle->lane)) return 0;
+    bool sleeps = trib_pace_must_give_way(handle->lane);
+    int64_t slept_ns = sleeps ? trib_pace_give_way(handle->lane, &handle->runs_until_ns) : 0;
+    trib_pace_yield(handle->lane, &handle->yields_ns);
+    return slept_ns;
+}
+
 bool trib_policy_must_stop(trib_policy *policy) {
     if (policy->stop_code != TRIB_OK) return true;
     trib_handle *handle = policy->handle;
-    if (trib_pace_must_give_way(handle->lane))
-        policy->deadline_ns += trib_pace_give_way(handle->lane, &handle->runs_until_ns);
+    policy->deadline_ns += let_others_go_first(handle);
     if (handle->guests) trib_handle_take_interrupts(handle);
     if (atomic_load_explicit(&handle->interrupted, memory_order_acquire))
         policy->stop_code = handle->interrupt_code == TRIB_OK ? TRIB_CANCELLED : handle->interrupt_code;
@@ -383,6 +391,7 @@ static int progress(void *ctx) {
 void trib_policy_arm(trib_policy *policy, int64_t limit_ns) {
     if (policy->armed++ > 0) return;
     policy->stop_code = TRIB_OK;
+    (void)let_others_go_first(policy->handle); /* thousands of short statements never meet the progress handler */
     policy->denial = TRIB_DENIED_NOT;
     policy->stack_base = __builtin_frame_address(0);
     policy->too_deep = false;

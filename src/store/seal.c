@@ -21,6 +21,18 @@ uint64_t trib_handle_own_ticket(const trib_handle *h) {
     return h->own_ticket;
 }
 
+void trib_handle_get_tickets(const trib_handle *h, trib_handle_tickets *ret) {
+    uint64_t newest = trib_handle_ticket(h);
+    bool waits = newest != 0 && h->wrote;
+    *ret = (trib_handle_tickets){.first = waits ? h->first_ticket : 0, .own = waits ? h->own_ticket : 0};
+    if (h->looked && newest != ret->own) ret->seen = newest;
+}
+
+void trib_handle_get_point(trib_handle *h, trib_db_point *ret) {
+    h->looked = true;
+    trib_db_get_point(h->db, ret);
+}
+
 enum { TRIB_MEND_WAIT_MS = 200 };
 
 /* ---- promises ---- */

@@ -303,6 +303,7 @@ static trib_code prepare_new(trib_handle *handle, trib_str sql, size_t from, tri
                              trib_error *err) {
     trib_stmt *stmt = trib_stmt_cache_add(handle, sql);
     if (!stmt) return trib_error_set(err, TRIB_NOMEM, NULL);
+    handle->looked = true; /* at the schema */
     trib_policy_arm(handle->policy, timeout_ns(handle));
     trib_code code = prepare_text(stmt, from, ret_used, err);
     trib_policy_disarm(handle->policy);

@@ -64,6 +64,9 @@ typedef struct trib_store_config {
      * NULL. */
     void (*on_commit)(void *ctx, const char *db_id, uint64_t commit_no);
     void *on_commit_ctx;
+    /* One sync has made so many commits of `db_id` durable. Thread and rules as of on_commit. May be NULL. */
+    void (*on_sync)(void *ctx, const char *db_id, uint64_t commits);
+    void *on_sync_ctx;
 } trib_store_config;
 
 /* Settings of one database; copied. Zero means the default everywhere. */
@@ -192,6 +195,7 @@ bool trib_handle_autocommit(const trib_handle *handle);
  * instead of for a time, and its statements have no deadline. Until the handle is given back. Thread: inside. */
 void trib_handle_set_copying(trib_handle *handle);
 trib_db *trib_handle_db(const trib_handle *handle);
+const trib_env *trib_handle_env(const trib_handle *handle);
 /* It had the turn since enter. Thread: inside. */
 bool trib_handle_has_written(const trib_handle *handle);
 /* What the statements that ended since enter, or since the last call, have read and written. The database's own counts
@@ -284,6 +288,17 @@ void trib_turn_pass(trib_db *db, const trib_turn_waiter *waiter);
 /* The newest commit that anything this handle has shown since enter may depend on, for trib_gate_wait; not a commit
  * number. 0: nothing to wait for. Thread: inside, or its owner before the next enter. */
 uint64_t trib_handle_ticket(const trib_handle *handle);
+
+/* The same told apart: an own commit that is durable has happened, whatever becomes of those that others made since. */
+typedef struct trib_handle_tickets {
+    uint64_t first; /* of the first own commit since enter; 0: none */
+    uint64_t own;   /* of the last step with the turn since enter, and of all that was seen before; 0: there was none */
+    uint64_t seen;  /* of what may have been seen since; 0: nothing was looked at */
+} trib_handle_tickets;
+/* Thread: inside, after the last statement. */
+void trib_handle_get_tickets(const trib_handle *handle, trib_handle_tickets *ret);
+/* As trib_db_get_point, for an answer of this stay. Thread: inside. */
+void trib_handle_get_point(trib_handle *handle, trib_db_point *ret);
 
 typedef struct trib_gate_waiter trib_gate_waiter;
 struct trib_gate_waiter {

@@ -29,11 +29,13 @@ struct trib_handle {
     _Atomic bool interrupted;
     trib_pace_lane *lane;             /* statements give way as it says; NULL: never */
     int64_t runs_until_ns;            /* of trib_pace_give_way */
+    int64_t yields_ns;                /* of trib_pace_yield */
     uint64_t rows_read, rows_written; /* since enter or the last trib_handle_take_rows */
 
     uint64_t ticket;       /* trib_handle_ticket of the last stay, set by leave */
     bool entered;          /* between enter and leave; touched by the owner only */
     bool wrote;            /* had the turn since enter */
+    bool looked;           /* may have seen commits of others since its last step with the turn */
     bool has_turn;         /* guarded by the db's lock */
     bool inside;           /* guarded by the db's lock */
     bool waits_read;       /* the last before_step answered AGAIN for a read that a log reset holds back */
@@ -64,6 +66,8 @@ struct trib_handle {
     trib_redo *redo;       /* kept for the next time; goes with the connection */
     bool recording;        /* row changes are noted; part of the statement cache's key */
     uint64_t own_ticket;   /* trib_handle_own_ticket */
+    uint64_t base_ticket;  /* before its first step with the turn since enter */
+    uint64_t first_ticket; /* behind the first one that has committed since enter; 0: none has */
     bool bound;            /* trib_handle_bind: no statement outside of the transaction that is open */
     _Atomic bool promised; /* trib_handle_promise: if the open transaction is lost, the database is sealed */
 

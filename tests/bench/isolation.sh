@@ -5,6 +5,8 @@
 #   bombs       two bystanders' SELECT and INSERT of one row, at even intervals (open loop), alone and beside every bomb of
 #               tests/hostile/bombs.txt on 64 connections; each bomb has a tenant of its own. Two, because a SELECT waits
 #               until the commits that it sees are durable: on one tenant both figures would be the disk's
+#   disk        what the disk does by itself: a sync of 4 KiB 100 times a second, beside threads that write and sync
+#               megabytes. What an INSERT waits more than that beside a tenant that writes is the server's
 #   overload    a statement of about a millisecond, the server on one core and the generator on the other: the peak of a
 #               closed loop, then an open loop at 0.5 to 5 times that on 2,000 connections: what was answered (goodput),
 #               how soon the rest was refused, and how a modest load fares from 2 seconds after the overload on
@@ -12,15 +14,16 @@
 #               peers that read one byte at a time or nothing, and bodies in chunks of one byte
 #
 # The bystander's generators run above the server's priority, and the attackers take only what nobody else wants of the
-# cores (SCHED_IDLE), where the system lets them: on machines of their own neither would take the server's cores. BOMB... or TRIB_TEST_BENCH_PARTS="bombs overload
-# peers" choose.
+# cores (SCHED_IDLE), where the system lets them: on machines of their own neither would take the server's cores.
+# BOMB... or TRIB_TEST_BENCH_PARTS="bombs disk overload peers" choose: bombs by name, or parts.
 # Prints tables and writes build/bench/isolation.json, and isolation.md with the rows of docs/benchmarks.md.
 set -eu
 cd "$(dirname "$0")/../.."
 . tests/bench/lib.sh
 hostile=build/release/tests/bench/bench_hostile
 catalogue=tests/hostile/bombs.txt
-parts=${TRIB_TEST_BENCH_PARTS:-bombs overload peers}
+parts=${TRIB_TEST_BENCH_PARTS:-bombs disk overload peers}
+disk=build/release/tests/bench/bench_disk
 peers=build/release/tests/bench/bench_peers
 seconds=${TRIB_TEST_BENCH_SECONDS:-3}
 select_rate=400 insert_rate=100
@@ -97,6 +100,21 @@ measure_bombs() {
     sleep 1
     bystand idle_again
     show idle_again
+}
+
+# ---- the disk ----
+
+measure_disk() {
+    printf '\n%-24s %26s %12s\n' 'the disk by itself' '4 KiB p50  p99  max, ms' 'bulk MB/s'
+    for load in "0 4" "1 1024" "1 5120" "2 5120"; do
+        name=disk_$(echo "$load" | tr ' ' _)
+        # shellcheck disable=SC2086
+        $first "$disk" "$work" $load "$seconds" >"$work/$name.json"
+        printf '%-24s' "${load%% *} x ${load##* } KiB"
+        for key in p50 p99 max; do printf ' %8s' "$(ms "$work/$name.json" $key)"; done
+        printf ' %12s\n' "$(number "$work/$name.json" bulk_mb_per_s)"
+        printf '"%s": %s\n' "$name" "$(cat "$work/$name.json")" >>"$work/facts"
+    done
 }
 
 # ---- overload ----
@@ -216,6 +234,7 @@ printf '"affected_row_count":1' >"$work/by_insert.expect"
 for part in $parts; do
     case $part in
         bombs) measure_bombs "$@" ;;
+        disk) measure_disk ;;
         overload) measure_overload ;;
         peers) measure_peers ;;
         *) die "there is no part $part" ;;

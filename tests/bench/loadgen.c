@@ -39,7 +39,7 @@
 #include <unistd.h>
 
 #include "answer.h"
-#include "histogram.h"
+#include "base/latency.h"
 #include "request.h"
 #include "ws.h"
 
@@ -94,7 +94,7 @@ typedef struct run {
     client *clients, *free;
     int epoll;
     char *bytes;
-    histogram latency, shed_latency;
+    trib_latency latency, shed_latency;
     uint64_t started, finished, non_2xx, shed, wrong, broken, received_bytes;
     uint64_t first_due_ns, due; /* open loop */
     bool measuring, over;
@@ -222,7 +222,7 @@ static void ws_client_readable(run *r, client *c) {
         fprintf(stderr, "the first answer without what was expected: %.*s\n", (int)got, r->bytes);
     c->answered += (unsigned)ended;
     for (uint64_t now = now_ns(); c->answered >= r->o.steps; c->answered -= r->o.steps) {
-        if (r->measuring) histogram_add(&r->latency, now - c->starts_ns[c->first_start]);
+        if (r->measuring) trib_latency_add(&r->latency, now - c->starts_ns[c->first_start]);
         c->first_start = (c->first_start + 1) % PIPELINE_MAX;
         c->under_way--;
         r->finished++;
@@ -262,7 +262,7 @@ static void client_done(run *r, client *c, size_t got) {
         r->wrong++;
     }
     if (r->measuring) {
-        histogram_add(shed ? &r->shed_latency : &r->latency, now_ns() - c->start_ns);
+        trib_latency_add(shed ? &r->shed_latency : &r->latency, now_ns() - c->start_ns);
         if (shed) r->shed++;
         else if (!good) r->non_2xx++;
     }
@@ -350,9 +350,9 @@ static double run_all(run *r) {
     return (double)(now_ns() - measured_from) / 1e9;
 }
 
-static void report_latency(const char *name, const histogram *h) {
+static void report_latency(const char *name, const trib_latency *h) {
     printf(", \"%s\": {\"mean\": %.1f, \"p50\": %.1f, \"p99\": %.1f, \"p999\": %.1f, \"max\": %.1f}", name,
-           histogram_mean_us(h), histogram_us(h, 50), histogram_us(h, 99), histogram_us(h, 99.9),
+           trib_latency_mean_us(h), trib_latency_us(h, 50), trib_latency_us(h, 99), trib_latency_us(h, 99.9),
            (double)h->max_ns / 1000.0);
 }
 

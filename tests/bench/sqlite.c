@@ -14,7 +14,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include "histogram.h"
+#include "base/latency.h"
 
 typedef struct work {
     const char *name, *sql;
@@ -61,7 +61,7 @@ static void run_once(sqlite3 *db, sqlite3_stmt *stmt, int statements) {
 }
 
 int main(int argc, char **argv) {
-    static histogram latency;
+    static trib_latency latency;
     const work *what = NULL;
     for (size_t i = 0; argc == 4 && i < sizeof works / sizeof *works; i++) {
         if (strcmp(works[i].name, argv[1]) == 0) what = &works[i];
@@ -85,14 +85,14 @@ int main(int argc, char **argv) {
         uint64_t before = at;
         run_once(db, stmt, what->statements);
         at = now_ns();
-        histogram_add(&latency, at - before);
+        trib_latency_add(&latency, at - before);
     }
     double seconds = (double)(at - begin) / 1e9, rounds = (double)latency.count;
     printf("{\"seconds\": %.3f, \"requests\": %.0f, \"requests_per_s\": %.0f, \"latency_us\": {\"mean\": %.1f, "
            "\"p50\": %.1f, "
            "\"p99\": %.1f, \"max\": %.1f}, \"cpu_us_per_request\": %.2f}\n",
-           seconds, rounds, rounds / seconds, histogram_mean_us(&latency), histogram_us(&latency, 50),
-           histogram_us(&latency, 99), (double)latency.max_ns / 1000.0, (cpu_us() - cpu_before) / rounds);
+           seconds, rounds, rounds / seconds, trib_latency_mean_us(&latency), trib_latency_us(&latency, 50),
+           trib_latency_us(&latency, 99), (double)latency.max_ns / 1000.0, (cpu_us() - cpu_before) / rounds);
     sqlite3_finalize(stmt);
     sqlite3_close(db);
     return 0;

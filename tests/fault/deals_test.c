@@ -4,7 +4,7 @@
  *
  *   client: begin -> step -> step ... -> settled        at each step perhaps: cancel -> cancelled
  *           a request without an answer is sent again, with the same Idempotency-Key, until there is one
- *   main:   SIGKILL -> start -> SIGKILL ...
+ *   main:   SIGKILL after some more requests -> start -> SIGKILL ...
  *
  * In the end: each deal is settled or cancelled, at the version that its client was told, with a ledger of zero and a
  * chain that holds; its node is in both databases, or in none where it was refused; stock is what it was plus what the
@@ -18,7 +18,17 @@
 
 #include "integration/talk.h"
 
-enum { CLIENTS = 3, SELLERS = 2, WORKERS = 3, SLOTS = 40, STOCK = 100000, STEPS_MAX = 12, DEALS_MAX = 20000 };
+enum {
+    CLIENTS = 3,
+    SELLERS = 2,
+    WORKERS = 3,
+    SLOTS = 40,
+    STOCK = 100000,
+    STEPS_MAX = 12,
+    DEALS_MAX = 20000,
+    KILL_EVERY = 60,
+    KILL_OFTEN = 24
+};
 
 /* who: b the buyer, s the seller, d driver, p picker, c courier, P the platform. `job`: the body names a worker. */
 typedef struct step {
@@ -93,7 +103,7 @@ typedef struct deal {
 } deal;
 
 static deal deals[DEALS_MAX];
-static atomic_int next_deal, port, busy, lost, repeated, refused;
+static atomic_int next_deal, port, busy, lost, repeated, refused, asked;
 static atomic_bool failed;
 static int wanted = 20;
 static uint64_t seed;
@@ -135,6 +145,7 @@ static int post(client *c, const char *path, const char *body) {
     bool again = false;
     snprintf(key, sizeof key, "Idempotency-Key: k-%d-%ld\r\n", c->no, c->requests++);
     c->talk.extra = key;
+    atomic_fetch_add(&asked, 1);
     for (int tries = 0; tries < 3000 && !atomic_load(&failed); tries++) {
         if (c->talk.port != atomic_load(&port)) talk_hang_up(&c->talk);
         c->talk.port = atomic_load(&port);
@@ -400,12 +411,21 @@ static void make_tenants(const server *s, talk *t) {
     }
 }
 
+/* False: all is asked for that will be. By requests, not by time: how long they take is the machine's. */
+static bool go_on_until(int request) {
+    while (atomic_load(&asked) < request) {
+        if (atomic_load(&next_deal) >= wanted + CLIENTS || atomic_load(&failed)) return false;
+        usleep(500);
+    }
+    return true;
+}
+
 int main(int argc, char **argv) {
     server s = {0};
     talk t;
     static client clients[CLIENTS];
     bool kills = true;
-    int lives = 1;
+    int lives = 1, every = KILL_EVERY;
     const char *count = getenv("TRIB_TEST_DEALS");
     if (count) wanted = (int)strtol(count, NULL, 10);
     seed = (uint64_t)time(NULL);
@@ -415,6 +435,7 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[i], "--kills") == 0) kills = argv[i + 1][0] != '0';
     }
     if (wanted < 1 || wanted > DEALS_MAX) die("--deals");
+    if (wanted < KILL_EVERY) every = KILL_OFTEN; /* also a short run is to see some */
     signal(SIGPIPE, SIG_IGN);
     server_make_folder(&s);
     server_start_again(&s, options);
@@ -427,8 +448,8 @@ int main(int argc, char **argv) {
         talk_init(&clients[i].talk, s.port);
         if (pthread_create(&clients[i].thread, NULL, run_client, &clients[i])) die("no thread");
     }
-    while (kills && atomic_load(&next_deal) < wanted && !atomic_load(&failed)) {
-        usleep((useconds_t)(100000 + below(&random, 700000)));
+    while (kills && go_on_until(atomic_load(&asked) + 1 + below(&random, every))) {
+        usleep((useconds_t)below(&random, 3000)); /* anywhere in a request */
         kill(s.pid, SIGKILL);
         waitpid(s.pid, NULL, 0);
         server_start_again(&s, options);
@@ -447,6 +468,8 @@ int main(int argc, char **argv) {
            ": %d deals, %d lives of the server, %d requests without an answer, %d told to wait, %d done "
            "before their answer was lost, %d refused\n",
            seed, wanted, lives, atomic_load(&lost), atomic_load(&busy), atomic_load(&repeated), atomic_load(&refused));
+    /* a quick machine must not be done before the first kill */
+    if (kills && wanted >= 20 && lives < 3) fail("it was killed %d times only", lives - 1);
     if (atomic_load(&failed)) {
         kill(s.pid, SIGKILL);
         fprintf(stderr, "the folder %s is kept\n", s.folder);

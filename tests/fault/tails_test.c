@@ -311,10 +311,17 @@ static void check_all(torture *all, unsigned long version) {
     if (won != acked) fail(all, "%lu appends won %lu versions", won, acked);
 }
 
+/* Until some more events are there, and anywhere in the next one; where nothing moves, not for ever. */
+static void wait_for_events(torture *all) {
+    unsigned long until = atomic_load(&all->version) + 1 + (unsigned long)random() % 30;
+    for (int i = 0; i < 800 && atomic_load(&all->version) < until; i++) usleep(1000);
+    usleep((useconds_t)(random() % 20000));
+}
+
 static void run_round(torture *all, int round, int kills, int mutation, const char *const *extra) {
     start_all(all, round, mutation);
     for (int i = 0; i < kills; i++) {
-        usleep(300000 + 1000 * (unsigned)(random() % 500));
+        wait_for_events(all);
         kill_and_start(all, extra);
     }
     usleep(kills > 0 ? 600000 : 2000000);

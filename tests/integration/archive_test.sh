@@ -4,20 +4,12 @@
 # a damaged and a foreign object; back into the database; streams that are archived by themselves.
 . "$(dirname "$0")/lib.sh"
 start_server
-t tenant create ali bab-hara rami stranger
-ok "tenants"
-for who in ali bab-hara rami stranger streams; do
-    if [ $who = streams ]; then t token create --all; else t token create $who; fi
-    ok "a token"
-    printf '%s' "$output" >"$work/$who.token"
-done
-# call WHO METHOD PATH [CURL ARGUMENT...]: the answer and [STATUS] in $output, the head in $work/head.
+people ali bab-hara rami stranger streams
+# call WHO METHOD PATH [CURL ARGUMENT...]
 call() {
     who=$1 method=$2 path=$3
     shift 3
-    status=0
-    output=$(curl -s -m 20 -D "$work/head" -w ' [%{http_code}]' -X "$method" -H "authorization: Bearer $(cat "$work/$who.token")" \
-        "$url$who/api/streams$path" "$@") || status=$?
+    as "$who" "$method" "/api/streams$path" "$@"
 }
 append() {
     call "$1" POST "/$2/events" -d "$3"
@@ -56,6 +48,14 @@ call ali POST /ord-2/archive
 has 'BAD_TRANSITION' "a member cannot archive a deal that goes on"
 call streams POST /ord-1/close
 has '"closed":true' "the order is closed"
+# follow WHO STREAM NAME: over server-sent events, and by long polls from the first event and behind the last.
+follow() {
+    for part in 'sse&offset=0' 'long-poll&offset=0' 'long-poll&offset=10'; do
+        case $part in sse*) file=sse ;; *=0) file=poll ;; *) file=poll2 ;; esac
+        curl -sNi -m 20 -H "authorization: Bearer $(cat "$work/$1.token")" "$url$1/api/streams/$2?live=$part" >"$work/$3.$file"
+    done
+}
+follow ali ord-1 before
 for who in ali bab-hara rami; do
     keep "$work/before.$who" $who /ord-1
     keep "$work/before.$who.page" $who '/ord-1?after=2&limit=3'
@@ -110,18 +110,87 @@ has '"value":"0"' "its events have left the database"
 call ali POST /ord-1/archive
 has '[200]' "it is archived once"
 
-call ali GET '/ord-1?live=long-poll&offset=0'
-has 'STREAM_CLOSED' "it is read, not followed"
+follow ali ord-1 after
+for part in sse poll poll2; do
+    sed '/^date:/Id; /^x-request-id:/Id' "$work/before.$part" >"$work/before.$part.clean"
+    sed '/^date:/Id; /^x-request-id:/Id' "$work/after.$part" >"$work/after.$part.clean"
+    checks=$((checks + 1))
+    cmp -s "$work/before.$part.clean" "$work/after.$part.clean" ||
+        failed "whoever follows it hears the same ($part): $(diff "$work/before.$part.clean" "$work/after.$part.clean")"
+done
+output=$(cat "$work/after.sse")
+has 'id: 10' "all events"
+has 'event: closed' "and the end"
+call streams GET '/ord-1?live=sse&offset=8'
+has 'id: 9' "who sees all is shown them, too"
+has 'event: closed' "to the end"
 call stranger GET '/ord-1?live=long-poll&offset=0'
 has '[404]' "and a stranger hears nothing"
 call ali GET '/ord-1?live=long-poll&offset=10'
 has '[204]' "who has all of it is at the end"
 
+# ---- what comes after the end: a continuation ----
+call stranger POST /ord-1/continue
+has '[404]' "a stranger continues nothing"
+call ali POST /ord-1/continue
+has '[201]' "a member opens what takes a late event"
+has '{"streamId":"ord-1~2","continues":"ord-1","version":1}' "a stream of its own"
+call bab-hara POST /ord-1/continue
+has '[200]' "once"
+has '{"streamId":"ord-1~2","continues":"ord-1","version":1}' "and says which"
+call ali POST /ord-1~2/continue
+has '"streamId":"ord-1~2"' "an open one takes it itself"
+keep "$work/continued.ali" ali /ord-1
+cmp -s "$work/before.ali" "$work/continued.ali" || failed "the archived stream stays as it was"
+output=$(cat "$work/continued.ali.head")
+has 'Stream-Continued-By: ord-1~2' "and says where it goes on"
+call ali GET /ord-1~2/state
+has '"status":"settled","final":true,"version":1,"misfits":0,"currency":null,"charged":46,"paid":46,"refunded":0,"paidOut":46,"balance":0,"members":{"customer":"ali","merchant":"bab-hara","driver":"rami"}' "which begins where it ended"
+for who in bab-hara rami; do
+    call $who GET /ord-1~2
+    has '"opcode":1000000,"nodeId":"ord-1"' "$who is a member of it"
+done
+call stranger GET /ord-1~2
+has '[404]' "a stranger is not"
+call ali POST /ord-1~2/events -d '{"events":[{"opcode":1000000,"payload":{}}]}'
+has 'BAD_EVENT' "nobody writes the server's event"
+call ali POST /ord-9/events -d '{"events":[{"opcode":1000000,"payload":{"streamType":"food"}}]}'
+has 'BAD_EVENT' "nor begins with it"
+call streams POST /ord-1~2/events -d '{"events":[{"opcode":207,"delta":10}]}'
+has 'more than may be refunded' "nothing is refunded that was paid out"
+append streams ord-1~2 '{"events":[{"opcode":405,"nodeId":"rest-01","delta":10},{"opcode":207,"delta":10}]}'
+call ali GET /ord-1~2/state
+has '"refunded":10,"paidOut":36,"balance":0' "a late refund, and the ledger is zero"
+call ali GET /ord-1~2/verify
+has '{"ok":true,"events":3,"version":3,"continues":"ord-1"}' "its chain holds, to the head of the other"
+call ali GET /ord-1/verify
+has '"ok":true,"events":10,"version":10,"continuedBy":"ord-1~2"}' "and that one's, too"
+keep "$work/open.ali" ali /ord-1~2
+call ali POST /ord-1~2/archive
+until_state ord-1~2 archived
+[ -f "$data/archive/ord-1~7E2.json" ] || failed "it has an object of its own: $(ls "$data/archive")"
+keep "$work/gone.ali" ali /ord-1~2
+cmp -s "$work/open.ali" "$work/gone.ali" || failed "it reads the same from the archive"
+call ali GET /ord-1~2/verify
+has '"ok":true,"events":3,"version":3,"continues":"ord-1"}' "and verifies from there"
+call ali POST /ord-1/continue
+has '{"streamId":"ord-1~3","continues":"ord-1~2","version":1}' "what comes then goes behind it"
+call ali GET /ord-1~3/state
+has '"refunded":10,"paidOut":36' "with all that has happened"
+t archive verify
+ok "both objects are whole, and fit each other"
+output=$(curl -s -m 20 -H "authorization: Bearer $(cat "$work/streams.token")" "${url}streams/v2/pipeline" \
+    -d "{\"requests\":[{\"type\":\"execute\",\"stmt\":{\"sql\":\"DELETE FROM events WHERE streamId = 'ord-1~3'\"}},{\"type\":\"close\"}]}")
+has '"affected_row_count":1' "the operator deletes one"
+call ali POST /ord-1/continue
+has '[201]' "and another one takes its place"
+has '{"streamId":"ord-1~4","continues":"ord-1~2","version":1}' "behind the one before"
+
 # ---- a restart ----
 stop_server
 start_server
 keep "$work/again.ali" ali /ord-1
-same "$work/before.ali" "$work/again.ali" "after a restart"
+same "$work/continued.ali" "$work/again.ali" "after a restart"
 
 # ---- back ----
 call ali POST /ord-1/restore
@@ -129,14 +198,14 @@ has 'FORBIDDEN' "a member does not restore"
 call streams POST /ord-1/restore
 has '"state":"restored"' "the operator does"
 keep "$work/restored.ali" ali /ord-1
-same "$work/before.ali" "$work/restored.ali" "restored"
+same "$work/continued.ali" "$work/restored.ali" "restored"
 call stranger GET /ord-1
 has '[404]' "restored, still its members' only"
 call streams POST /ord-1/archive
 has '[202]' "archived again"
 until_state ord-1 archived
 keep "$work/twice.ali" ali /ord-1
-same "$work/before.ali" "$work/twice.ali" "archived twice"
+same "$work/continued.ali" "$work/twice.ali" "archived twice"
 
 # ---- another object, and a damaged one ----
 printf '[]' >"$data/archive/ord-3.json"
@@ -152,7 +221,7 @@ call streams POST /ord-3/archive
 until_state ord-3 archived
 t archive verify
 ok "all objects are whole"
-has '2 objects' "and as many as there are archived streams"
+has '3 objects' "and as many as there are archived streams"
 chmod 600 "$data/archive/ord-3.json"
 printf ' ' >>"$data/archive/ord-3.json"
 t archive verify

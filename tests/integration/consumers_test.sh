@@ -3,13 +3,7 @@
 # Subscriptions over sockets: what a tenant gets, claims that wait, what is refused, metrics.
 . "$(dirname "$0")/lib.sh"
 start_server
-t tenant create ali bab-hara stranger
-ok "tenants"
-for who in ali bab-hara stranger streams; do
-    if [ $who = streams ]; then t token create --all; else t token create $who; fi
-    ok "a token"
-    printf '%s' "$output" >"$work/$who.token"
-done
+people ali bab-hara stranger streams
 t token create ali --read-only
 ok "a token that only reads"
 printf '%s' "$output" >"$work/reader.token"

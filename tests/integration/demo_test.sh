@@ -97,6 +97,8 @@ ok "a server that runs on the data folder is used"
 [ -s "$work/elsewhere/streams-archive/ord-5001.json" ] || failed "the archive goes where it is told"
 kill -0 "$server_pid" || failed "and the server is left up"
 cmp -s "$work/first.json" "$work/elsewhere/streams-archive/ord-5001.json" || failed "with the same bytes"
+t shell discovery --mode csv --sql "SELECT n.title, p.availability, p.openNow, p.lat, p.lng FROM points p JOIN nodes n ON n.workspaceId = p.workspaceId AND n.id = p.nodeId WHERE p.workspaceId = 'rami'"
+has "Rami,idle,1,25.078,55.135" "which discovery has heard from his database"
 t shell rami --mode csv --sql "SELECT availability, openNow, lat, lng FROM points; SELECT count(*) AS n FROM nodes WHERE id = 'ord-5001'"
 has "idle,1,25.078,55.135" "the driver stands where he delivered"
 t shell streams --mode csv --sql "SELECT count(*) AS n FROM events"
@@ -112,9 +114,9 @@ status=0
 output=$(TRIB_ADMIN_KEY=wrong "$TRIB" demo --url "$url" --admin-url "$admin_url" --archive "$work/third" --exit 2>&1) || status=$?
 fails_with 5 "a wrong admin key is told apart"
 
-# a driver who goes home at once: the demo must notice
-t shell rami --sql "CREATE TRIGGER home AFTER INSERT ON points BEGIN UPDATE points SET openNow = false; END"
-ok "he does"
+# a driver who can be found and is not to be had: the demo must notice
+t shell rami --sql "CREATE TRIGGER home BEFORE UPDATE OF availability ON points BEGIN SELECT RAISE(IGNORE); END"
+ok "he does not take it"
 demo
 fails_with 6 "a driver who is taken meanwhile"
 has "NOT_AVAILABLE" "is told"

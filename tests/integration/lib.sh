@@ -57,6 +57,33 @@ api() {
         "$admin_url$path" "$@" 2>&1) || status=$?
 }
 
+# people NAME...: tenants, and a token of each in $work/NAME.token. The server's own databases are there; who acts in the
+# name of one has a token for all.
+people() {
+    for who in "$@"; do
+        case $who in
+        streams | discovery) t token create --all ;;
+        *)
+            t tenant create "$who"
+            ok "the tenant $who"
+            t token create "$who"
+            ;;
+        esac
+        ok "a token of $who"
+        printf '%s' "$output" >"$work/$who.token"
+    done
+}
+
+# as WHO METHOD PATH [CURL ARGUMENT...]: a request by one of them to its own database; the answer and [STATUS] in $output,
+# the head in $work/head.
+as() {
+    who=$1 method=$2 path=$3
+    shift 3
+    status=0
+    output=$(curl -sN -m 40 -D "$work/head" -w ' [%{http_code}]' -X "$method" \
+        -H "authorization: Bearer $(cat "$work/$who.token")" "$url$who$path" "$@") || status=$?
+}
+
 failed() {
     echo "FAILED: $1"
     echo "  status ${status:-}; output:"

@@ -4,13 +4,7 @@
 # tests/fault/tails_test.c.)
 . "$(dirname "$0")/lib.sh"
 start_server
-t tenant create ali bab-hara stranger
-ok "tenants"
-for who in ali bab-hara stranger; do
-    t token create $who
-    ok "a token"
-    printf '%s' "$output" >"$work/$who.token"
-done
+people ali bab-hara stranger
 # call WHO PATH [CURL ARGUMENT...]: the answer and [STATUS] in $output.
 call() {
     who=$1 path=$2

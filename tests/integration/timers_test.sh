@@ -15,9 +15,14 @@ cat >"$data/stream-types/quick.json" <<'END'
     {"opcode": 9003, "name": "END", "roles": ["platform"], "delta": "0", "moves": [{"from": "open", "to": "over"}]}
   ],
   "timers": [{"name": "nobody", "status": "open", "after": "2s", "opcode": 9003},
-             {"name": "remind", "status": "open", "after": "1s", "action": "no-such-action"}]
+             {"name": "look", "status": "open", "after": "1s", "action": "look-for-driver"}]
 }
 END
+sed 's/look-for-driver/no-such-action/' "$data/stream-types/quick.json" >"$data/wrong.json"
+status=0
+output=$("$TRIB" stream check "$data/wrong.json" 2>&1) || status=$?
+fails_with 1 "an action that nobody does is told"
+has 'the server has no action "no-such-action"' "and which one"
 status=0
 output=$("$TRIB" stream check "$data/stream-types/quick.json" 2>&1) || status=$?
 ok "the type is fine"

@@ -2,6 +2,7 @@
 /* Many streams: all that have ended, what has stopped, and whether the objects are what their rows say. */
 #include <string.h>
 
+#include "core/stream_continue.h"
 #include "features/archive/archive_int.h"
 
 static void member_u64(trib_json_writer *w, const char *key, uint64_t value) {
@@ -149,11 +150,13 @@ typedef struct one {
     trib_str id;
     trib_archive_row row;
     bool found;
+    trib_stream_links links;
 } one;
 
 static trib_code find_one(trib_stream_txn *txn, void *ctx, trib_error *err) {
     one *o = ctx;
-    return trib_archive_find(txn, o->id, &o->row, &o->found, err);
+    trib_code code = trib_stream_find_links(txn, o->id, &o->links, err);
+    return code == TRIB_OK ? trib_archive_find(txn, o->id, &o->row, &o->found, err) : code;
 }
 
 /* *ret_why stays empty where all is well. Errors: the database's; the store's, when it is not to be reached. */
@@ -172,6 +175,7 @@ static trib_code look_at(archive_ask *ask, trib_str id, uint64_t *bytes, trib_er
         trib_code found = trib_archive_read(ask->module->archive, &o.row, &text, ret_why);
         *bytes += text.len;
         if (found == TRIB_OK) found = trib_archive_read_stream(&who, &o.row, trib_buf_str(&text), &s, ret_why);
+        if (found == TRIB_OK) found = trib_stream_check_origin(&arena, &s, &o.links, ret_why);
         if (found != TRIB_OK && found != TRIB_CHAIN_BROKEN && found != TRIB_BAD_JSON) {
             code = found;
             if (err) *err = *ret_why;

@@ -49,7 +49,8 @@ enum {
     CONSUMERS_LOOK_MS = 1000,          /* a waiting claim is looked at as often: leases end without a commit */
     CONSUMERS_WATCH_MS = 50,           /* at most so often the log is looked at while somebody waits */
     CONSUMERS_STATS_MS = 5000,
-    CONSUMERS_PAGE_MAX = 1000, /* parked events of one answer, of one replay */
+    CONSUMERS_ORPHANS_CHUNK = 256, /* subscriptions whose tenants are looked for at once */
+    CONSUMERS_PAGE_MAX = 1000,     /* parked events of one answer, of one replay */
     CONSUMERS_URL_MAX_BYTES = 1000,
     CONSUMERS_SECRET_BYTES = 32, /* of one that the server makes */
     CONSUMERS_SECRET_MIN_BYTES = 24,
@@ -57,6 +58,19 @@ enum {
 };
 
 typedef struct consumers_hooks consumers_hooks;
+
+/* orphans.c: looks for subscriptions whose tenants are gone. The tick's; a worker's while under way. */
+typedef struct consumers_orphans {
+    trib_db_job job; /* first */
+    struct consumers_module *module;
+    trib_stream_txn txn;
+    trib_arena arena;
+    bool under_way, begun;
+    uint64_t seen, wanted; /* of trib_control_count_gone, and one more */
+    int64_t not_before_ns, after, last;
+    size_t looked, count;
+    int64_t ids[CONSUMERS_ORPHANS_CHUNK];
+} consumers_orphans;
 
 /* One for the process. */
 typedef struct consumers_module {
@@ -82,7 +96,11 @@ typedef struct consumers_module {
     trib_arena watch_arena;
     bool watch_begun, watch_stats;
     int64_t seen[4];
+    consumers_orphans orphans;
 } consumers_module;
+
+/* orphans.c */
+void consumers_orphans_tick(consumers_module *m);
 
 /* ---- sub.c: subscriptions ---- */
 

@@ -158,6 +158,7 @@ void consumers_tick(void *module) {
     trib_mutex_unlock(m->app->env, m->lock);
     if (waited_for) wake(m, now_ns);
     consumers_hooks_tick(m->hooks);
+    consumers_orphans_tick(m);
     if (m->watching || now_ns < m->watch_ns || atomic_load(&m->app->draining)) return;
     bool stats = now_ns >= m->stats_ns && atomic_load(&m->stats_news) && atomic_load(&m->subs) > 0;
     bool brief = atomic_load(&m->news) && (waited_for || !consumers_hooks_is_empty(m->hooks));

@@ -37,6 +37,7 @@ static void finished(trib_command *command) {
         .status = ask->action || ask->is_duplicate ? 200 : 201, .content_type = "application/json", .body = &body};
     bool failed = body.failed;
     trib_error err;
+    deals_jobs_freed(ask);
     http->on_cancel = NULL;
     trib_command_deinit(command);
     free(ask);
@@ -157,9 +158,14 @@ static trib_code no_action(const deals_ask *ask, trib_error *err) {
 static void submit(deals_ask *ask) {
     trib_http_request *http = ask->http;
     trib_error err;
+    bool all = false;
     ask->command.app = http->app;
     ask->command.job.home = http->home;
-    ask->command.plan = deals_plan;
+    if (deals_guess(ask, &all, &err) != TRIB_OK) {
+        refuse(ask, &err);
+        return;
+    }
+    ask->command.plan = all ? NULL : deals_plan;
     ask->command.work = deals_work;
     ask->command.finished = finished;
     http->feature = ask;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Private to features/deals.
  *
+ *   a timer that is due -------timer.c-->
  *   POST /api/orders/:id/accept --ask.c--> command --plan.c--> tenants that take part
  *                                             |
  *                                             └--work.c--> steps of the action (table.c), each one event or more
@@ -8,12 +9,14 @@
  *                                                           rows.c     stock, workers and days in the tenants' rows
  *                                                           settle.c   payouts, and what a cancellation gives back
  *                                                           payload.c  payloads by their templates
- *                                                           facts.c    what a deal must remember beside its events */
+ *                                                           facts.c    what a deal must remember beside its events
+ *   core/deal_jobs.h --jobs.c--> one claim, as a part of somebody else's command */
 #ifndef TRIB_FEATURES_DEALS_DEALS_INT_H
 #define TRIB_FEATURES_DEALS_DEALS_INT_H
 
 #include "core/app.h"
 #include "core/command.h"
+#include "core/deal_jobs.h"
 #include "core/stream.h"
 #include "deal/amount.h"
 #include "features/deals/deals.h"
@@ -24,7 +27,8 @@ enum {
     DEALS_ITEMS_MAX = 50,                /* of one deal: each is a look-up and an update while other tenants wait */
     DEALS_NODE_MAX_BYTES = 256 * 1024,   /* payload of a node */
     DEALS_ANSWER_MAX_BYTES = 128 * 1024, /* of TRIB_STREAM_EVENTS_MAX events */
-    DEALS_JOBS_MAX = 4                   /* roles of a type that somebody is assigned to */
+    DEALS_JOBS_MAX = 4,                  /* roles of a type that somebody is assigned to */
+    DEALS_TIMER_ARENA_BYTES = 4096       /* of an empty body */
 };
 
 /* ---- what can be done (table.c) ---- */
@@ -119,8 +123,10 @@ typedef struct deals_module {
 } deals_module;
 
 typedef struct deals_ask {
-    trib_command command; /* first */
-    trib_http_request *http;
+    trib_command command;                /* first */
+    trib_http_request *http;             /* NULL: a timer asks */
+    struct trib_stream_timer_run *timer; /* NULL: a request asks */
+    trib_arena own;                      /* of a timer: its body */
     deals_module *module;
     const deals_vertical *vertical;
     const deals_action *action; /* NULL: it begins */
@@ -168,6 +174,7 @@ typedef struct deals_item {
 
 typedef struct deals_run {
     deals_ask *ask;
+    trib_command *command; /* ask->command, or that of who claims (jobs.c) */
     trib_stream_txn *txn;
     trib_handle *const *handles; /* of ask->command.tenants */
     const trib_deal_type *type;
@@ -181,7 +188,11 @@ typedef struct deals_run {
     int64_t total;
     trib_str start, end, node, point, parent;
     const deals_worker *claimed; /* by the step at hand */
-    bool asked;                  /* an if_asked step was done */
+    struct {
+        trib_str role, worker, point; /* worker empty: the body says who; point empty: the first that is free */
+        const char *availability;     /* NULL: "idle" */
+    } given;
+    bool asked; /* an if_asked step was done */
     trib_stream_draft drafts[TRIB_STREAM_EVENTS_MAX];
     size_t draft_count, flushed_count;
     uint64_t rows[TRIB_COMMAND_TENANTS_MAX]; /* changed, by tenant */
@@ -189,6 +200,8 @@ typedef struct deals_run {
 
 /* plan.c */
 trib_code deals_plan(trib_command *command, trib_stream_txn *txn, trib_error *err);
+/* Adds the tenants that the request alone tells, before it is submitted. *ret_all false: a plan must look. */
+trib_code deals_guess(deals_ask *ask, bool *ret_all, trib_error *err);
 /* The tenant of a role as of the state; empty: nobody. */
 trib_str deals_role(const trib_deal_type *type, const trib_deal_state *state, const char *role);
 /* The body's text member; empty if it is not there. */
@@ -209,6 +222,10 @@ trib_value deals_amount(int64_t amount, unsigned decimals);
 trib_code deals_body_amount(const deals_run *run, const char *member, int64_t *ret, bool *ret_there, trib_error *err);
 /* The time that rows of this command get: that of its first event. */
 trib_code deals_now(deals_run *run, trib_str *ret, trib_error *err);
+/* What the first event, the items and the facts say of a deal whose s and type are there. */
+trib_code deals_load_opening(deals_run *run, trib_error *err);
+/* Errors: FORBIDDEN. */
+trib_code deals_check_asker(const deals_run *run, trib_error *err);
 
 /* open.c */
 trib_code deals_open(deals_run *run, trib_error *err);
@@ -230,6 +247,8 @@ trib_code deals_insert_node(deals_run *run, size_t at, const char *node_type, tr
 /* Errors: OUT_OF_STOCK. */
 trib_code deals_take_stock(deals_run *run, trib_error *err);
 trib_code deals_claim(deals_run *run, const deals_step *step, trib_error *err);
+/* What the worker gets, from the body. Errors: FORBIDDEN, BAD_REQUEST. */
+trib_code deals_fee_of(const deals_run *run, deals_worker *worker, trib_error *err);
 /* The worker is idle; undo: his node goes, too. A tenant that is gone is left out. */
 trib_code deals_free(deals_run *run, const deals_worker *worker, bool undo, trib_error *err);
 /* Errors: NOT_AVAILABLE (confirmed: somebody has some of the days). */
@@ -248,6 +267,12 @@ trib_code deals_payload(const deals_run *run, const char *template, size_t max_b
 bool deals_payload_asked(const char *template, const trib_json *body);
 /* Whether a member is one that a template takes from the body. */
 bool deals_payload_takes(const char *template, trib_str member);
+
+/* timer.c: timers of deals are commands from here on. False: there is no room. */
+bool deals_timers_join(deals_module *module);
+/* jobs.c: fills the deals' part of core/deal_jobs.h; tells dispatch whom a command that was done may have freed. */
+void deals_jobs_offer(deals_module *module);
+void deals_jobs_freed(const deals_ask *ask);
 
 /* ask.c: handlers of routes.c */
 void deals_handle_open(trib_http_request *http);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which tenants' databases an action writes, found out before their turns are taken. What it misses, work names again
- * (deals_tenant); what may not be done, work refuses. */
+/* Which tenants' databases an action writes, found out before their turns are taken: from the request alone, or where
+ * that does not say it by a look at the stream. What is missed, work names again (deals_tenant); what may not be done,
+ * work refuses. */
 #include "features/deals/deals_int.h"
 
 trib_str deals_role(const trib_deal_type *type, const trib_deal_state *state, const char *role) {
@@ -19,12 +20,13 @@ trib_str deals_member(const trib_deal_type *type, const char *role) {
     return index < 0 || !type->roles[index].payload.len ? trib_str_c(role) : type->roles[index].payload;
 }
 
-/* One that is not there is work's to refuse, or to do without. */
+/* One that is not there, or blocked, is work's to refuse, or to do without. */
 static trib_code add(trib_command *command, trib_str name, trib_error *err) {
     size_t at;
     if (name.len == 0) return TRIB_OK;
     trib_code code = trib_command_add(command, name, &at, err);
-    return code == TRIB_TENANT_NOT_FOUND || code == TRIB_BAD_REQUEST ? TRIB_OK : code;
+    bool is_works = code == TRIB_TENANT_NOT_FOUND || code == TRIB_BAD_REQUEST || code == TRIB_BLOCKED;
+    return is_works ? TRIB_OK : code;
 }
 
 static trib_code plan_opening(deals_ask *ask, trib_error *err) {
@@ -68,6 +70,41 @@ static trib_code plan_step(deals_ask *ask, const deals_step *step, const trib_st
     return code;
 }
 
+/* What a step writes can be told from the request alone: nothing but events, the worker that the body names, or the
+ * asker's own rows, where he is the one whose rows they are. A driver who delivers is most likely he; where the
+ * customer says so, work names the driver. */
+static bool step_is_plain(const deals_ask *ask, const deals_step *step) {
+    bool by_tenant = ask->command.tenant_name.len > 0;
+    const char *seller = ask->vertical->seller;
+    switch (step->kind) {
+    case DEALS_EVENT:
+    case DEALS_PAID:
+    case DEALS_PAYOUT:
+    case DEALS_CLAIM: return true;
+    case DEALS_STOCK:
+    case DEALS_DAYS: return by_tenant && seller && trib_str_eq_c(trib_str_c(seller), ask->action->who);
+    case DEALS_FREE: return by_tenant && deals_lists(ask->action->who, trib_str_c(step->job->role));
+    case DEALS_UNDO: return false;
+    }
+    return false;
+}
+
+trib_code deals_guess(deals_ask *ask, bool *ret_all, trib_error *err) {
+    trib_command *command = &ask->command;
+    const deals_action *action = ask->action;
+    trib_code code = TRIB_OK;
+    *ret_all = true;
+    if (!action) return plan_opening(ask, err);
+    for (size_t i = 0; i < action->step_count; i++) *ret_all = *ret_all && step_is_plain(ask, &action->steps[i]);
+    for (size_t i = 0; code == TRIB_OK && *ret_all && i < action->step_count; i++) {
+        const deals_step *step = &action->steps[i];
+        if (step->kind == DEALS_CLAIM) code = add(command, deals_text(ask->body, trib_str_c(step->job->role)), err);
+        bool own = step->kind == DEALS_STOCK || step->kind == DEALS_DAYS || step->kind == DEALS_FREE;
+        if (code == TRIB_OK && own) code = add(command, command->tenant_name, err);
+    }
+    return code;
+}
+
 trib_code deals_plan(trib_command *command, trib_stream_txn *txn, trib_error *err) {
     deals_ask *ask = (deals_ask *)(void *)command;
     trib_stream s;
@@ -77,7 +114,6 @@ trib_code deals_plan(trib_command *command, trib_stream_txn *txn, trib_error *er
     trib_code code = TRIB_OK;
     if (ask->key.len) code = trib_stream_recall(txn, ask->key, ask->request, &response, &found, err);
     if (code != TRIB_OK || found) return code; /* nothing will be written */
-    if (!ask->action) return plan_opening(ask, err);
     code = trib_stream_load(txn, ask->deal_id, &s, err);
     if (code != TRIB_OK) return code;
     for (size_t i = 0; s.type && i < s.type->role_count; i++)

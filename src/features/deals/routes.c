@@ -33,10 +33,13 @@ static trib_code start(trib_app *app, void **ret_state, trib_error *err) {
     module->app = app;
     trib_code code = trib_control_find_system(app->control, "streams", &module->tenant, err);
     if (code == TRIB_OK) code = deals_facts_prepare(app, module->tenant, err);
+    if (code == TRIB_OK && !deals_timers_join(module))
+        code = trib_error_set(err, TRIB_INTERNAL, "there are more modules that do timers than there is room for");
     if (code != TRIB_OK) {
         stop(module);
         return code;
     }
+    deals_jobs_offer(module);
     *ret_state = module;
     return TRIB_OK;
 }

@@ -24,7 +24,7 @@ static bool is_meant(const deals_run *run, const trib_tenant *tenant, trib_str n
 }
 
 trib_code deals_tenant(deals_run *run, trib_str name, size_t *ret_at, bool *ret_there, trib_error *err) {
-    trib_command *command = &run->ask->command;
+    trib_command *command = run->command;
     size_t before = command->tenant_count;
     *ret_there = false;
     if (name.len == 0) return TRIB_OK;
@@ -60,7 +60,7 @@ static bool lacks_tables(const trib_error *err) {
 
 /* Who asks hears all about its own database, and about others' only that they refused. */
 static trib_code explain(const deals_run *run, size_t at, const trib_error *why, trib_error *err) {
-    const trib_tenant *tenant = run->ask->command.tenants[at];
+    const trib_tenant *tenant = run->command->tenants[at];
     const char *name = atomic_load(&tenant->name);
     bool own = run->txn->tenant_id.len == 0 || trib_str_eq_c(run->txn->tenant_id, tenant->id);
     if (why->code != TRIB_SQL_ERROR && why->code != TRIB_SQL_INPUT_ERROR && why->code != TRIB_SQL_PARSE_ERROR) {
@@ -111,7 +111,7 @@ trib_code deals_insert_node(deals_run *run, size_t at, const char *node_type, tr
     if (code == TRIB_OK && there)
         return trib_error_set(err, TRIB_VERSION_CONFLICT,
                               "tenant \"%s\" has a node \"%.*s\" already; give the deal another id",
-                              atomic_load(&run->ask->command.tenants[at]->name), TRIB_STR_ARG(id));
+                              atomic_load(&run->command->tenants[at]->name), TRIB_STR_ARG(id));
     if (code != TRIB_OK) return code;
     if (!parent.len)
         return change(run, at,
@@ -201,7 +201,8 @@ static trib_code take_worker(deals_run *run, size_t at, deals_worker *worker, tr
     const deals_job *job = worker->job;
     first_text found = {.arena = run->txn->arena};
     uint64_t taken = 0;
-    trib_arg args[] = {text(trib_str_c(job->worker))};
+    trib_str free_word = trib_str_c(run->given.availability ? run->given.availability : "idle");
+    trib_arg args[] = {text(trib_str_c(job->worker)), text(free_word), text(run->given.point)};
     trib_code code = TRIB_OK;
     if (!job->word) {
         code = deals_sql(run, at, "SELECT id FROM nodes WHERE nodeType = ?1 LIMIT 1", args, 1, NULL, NULL, &taken, err);
@@ -209,20 +210,21 @@ static trib_code take_worker(deals_run *run, size_t at, deals_worker *worker, tr
     }
     code = deals_sql(run, at,
                      "SELECT p.id FROM nodes n JOIN points p ON p.nodeId = n.id WHERE n.nodeType = ?1 "
-                     "AND p.availability = 'idle' AND p.openNow ORDER BY p.id LIMIT 1",
-                     args, 1, take_text, &found, NULL, err);
+                     "AND p.availability = ?2 AND (p.openNow OR ?2 <> 'idle') AND (?3 IS NULL OR p.id = ?3) "
+                     "ORDER BY p.id LIMIT 1",
+                     args, 3, take_text, &found, NULL, err);
     worker->point = found.text;
-    trib_arg take[] = {text(found.text), text(trib_str_c(job->word))};
+    trib_arg take[] = {text(found.text), text(trib_str_c(job->word)), text(free_word)};
     if (code == TRIB_OK && found.text.len)
         code = change(run, at,
                       "UPDATE points SET availability = ?2, openNow = false "
-                      "WHERE id = ?1 AND availability = 'idle' AND openNow RETURNING 1",
-                      take, 2, &taken, err);
+                      "WHERE id = ?1 AND availability = ?3 AND (openNow OR ?3 <> 'idle') RETURNING 1",
+                      take, 3, &taken, err);
     return code == TRIB_OK && taken != 1 ? nobody(job, worker->tenant, err) : code;
 }
 
 /* What the worker gets; of a ride: what the platform gets, which only `streams` may say. */
-static trib_code fee_of(const deals_run *run, deals_worker *worker, trib_error *err) {
+trib_code deals_fee_of(const deals_run *run, deals_worker *worker, trib_error *err) {
     const char *member = run->ask->vertical->seller ? "fee" : "commission";
     bool there;
     trib_code code = deals_body_amount(run, member, &worker->fee, &there, err);
@@ -238,10 +240,11 @@ static trib_code fee_of(const deals_run *run, deals_worker *worker, trib_error *
 
 trib_code deals_claim(deals_run *run, const deals_step *step, trib_error *err) {
     const deals_vertical *vertical = run->ask->vertical;
-    deals_worker worker = {.job = step->job, .tenant = deals_text(run->ask->body, trib_str_c(step->job->role))};
+    deals_worker worker = {.job = step->job, .tenant = run->given.worker};
     trib_str title, node_payload, payload;
     size_t at = 0;
     bool there;
+    if (!worker.tenant.len) worker.tenant = deals_text(run->ask->body, trib_str_c(step->job->role));
     if (worker.tenant.len == 0)
         return trib_error_set(err, TRIB_BAD_REQUEST, "\"%s\" must name the tenant who gets the job", step->job->role);
     if (trib_str_eq(worker.tenant, deals_role(run->type, &run->s.state, vertical->buyer)) ||
@@ -250,7 +253,7 @@ trib_code deals_claim(deals_run *run, const deals_step *step, trib_error *err) {
                               step->job->role);
     trib_code code = deals_tenant(run, worker.tenant, &at, &there, err);
     if (code == TRIB_OK && !there) code = nobody(step->job, worker.tenant, err);
-    if (code == TRIB_OK) code = fee_of(run, &worker, err);
+    if (code == TRIB_OK) code = deals_fee_of(run, &worker, err);
     run->claimed = &worker;
     if (code == TRIB_OK) code = deals_payload(run, step->payload, TRIB_DEAL_PAYLOAD_MAX_BYTES, &payload, err);
     if (code == TRIB_OK) code = deals_payload(run, step->job->payload, DEALS_NODE_MAX_BYTES, &node_payload, err);

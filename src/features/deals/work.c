@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "core/stream_timer.h"
 #include "features/deals/deals_int.h"
 
 static trib_value text_value(trib_str text) {
@@ -59,7 +60,7 @@ trib_code deals_draft(deals_run *run, int32_t opcode, trib_str node, trib_str po
         return trib_error_set(err, TRIB_BAD_REQUEST, "this would write more than %d events at once",
                               TRIB_STREAM_EVENTS_MAX);
     trib_stream_draft *draft = &run->drafts[run->draft_count];
-    *draft = (trib_stream_draft){.by_platform = by_platform};
+    *draft = (trib_stream_draft){.by_platform = by_platform || run->ask->timer};
     draft->values[TRIB_STREAM_COL_OPCODE] = (trib_value){.type = TRIB_VALUE_INTEGER, .integer = opcode};
     draft->values[TRIB_STREAM_COL_NODE] = text_value(node);
     draft->values[TRIB_STREAM_COL_POINT] = text_value(point);
@@ -135,11 +136,18 @@ static trib_code delta_of(const deals_run *run, const deals_step *step, trib_val
     return code;
 }
 
+/* Nobody did it: neither who confirms nor who has delivered can be told from it. */
+static trib_code timer_payload(const deals_run *run, trib_str *ret, trib_error *err) {
+    *ret = trib_arena_printf(run->txn->arena, "{\"reason\":\"%s\"}", run->ask->timer->name);
+    return ret->ptr ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
+}
+
 static trib_code do_event(deals_run *run, const deals_step *step, trib_error *err) {
     trib_value delta;
     trib_str payload;
     trib_code code = delta_of(run, step, &delta, err);
-    if (code == TRIB_OK) code = deals_payload(run, step->payload, TRIB_DEAL_PAYLOAD_MAX_BYTES, &payload, err);
+    if (code == TRIB_OK && run->ask->timer) code = timer_payload(run, &payload, err);
+    else if (code == TRIB_OK) code = deals_payload(run, step->payload, TRIB_DEAL_PAYLOAD_MAX_BYTES, &payload, err);
     if (code != TRIB_OK) return code;
     return deals_draft(run, step->opcode, run->ask->deal_id, (trib_str){0}, delta, payload, step->by_platform, err);
 }
@@ -183,7 +191,7 @@ static trib_code do_step(deals_run *run, const deals_step *step, trib_error *err
 /* ---- who asks ---- */
 
 /* A member that may not is told so; who is no member has been told that there is no such stream. */
-static trib_code check_asker(const deals_run *run, trib_error *err) {
+trib_code deals_check_asker(const deals_run *run, trib_error *err) {
     const deals_action *action = run->ask->action;
     trib_str me = run->txn->tenant_name;
     if (run->txn->tenant_id.len == 0 || deals_lists(action->who, TRIB_STR("any"))) return TRIB_OK;
@@ -194,19 +202,24 @@ static trib_code check_asker(const deals_run *run, trib_error *err) {
                           action->who, TRIB_STR_ARG(me));
 }
 
+trib_code deals_load_opening(deals_run *run, trib_error *err) {
+    const deals_ask *ask = run->ask;
+    trib_value payload = run->s.events[0].values[TRIB_STREAM_COL_PAYLOAD];
+    trib_str text = payload.type == TRIB_VALUE_TEXT ? payload.bytes : TRIB_STR("{}");
+    trib_code code = trib_json_parse(run->txn->arena, text, &run->opening, err);
+    if (code == TRIB_OK) code = deals_read_items(run->opening, run->items, &run->item_count, err);
+    return code == TRIB_OK ? deals_facts_load(run->txn, ask->vertical, ask->deal_id, &run->facts, err) : code;
+}
+
 static trib_code load(deals_run *run, trib_error *err) {
-    deals_ask *ask = run->ask;
+    const deals_ask *ask = run->ask;
     trib_code code = trib_stream_open(run->txn, ask->deal_id, &run->s, err);
     if (code != TRIB_OK) return code;
     if (run->s.count == 0 || !run->s.type || !trib_str_eq_c(run->s.type->name, ask->vertical->type))
         return trib_stream_not_found(ask->deal_id, err);
     run->type = run->s.type;
-    trib_value payload = run->s.events[0].values[TRIB_STREAM_COL_PAYLOAD];
-    trib_str text = payload.type == TRIB_VALUE_TEXT ? payload.bytes : TRIB_STR("{}");
-    code = trib_json_parse(run->txn->arena, text, &run->opening, err);
-    if (code == TRIB_OK) code = check_asker(run, err);
-    if (code == TRIB_OK) code = deals_read_items(run->opening, run->items, &run->item_count, err);
-    return code == TRIB_OK ? deals_facts_load(run->txn, ask->vertical, ask->deal_id, &run->facts, err) : code;
+    code = deals_check_asker(run, err);
+    return code == TRIB_OK ? deals_load_opening(run, err) : code;
 }
 
 /* ---- the answer ---- */
@@ -236,7 +249,7 @@ static void write_money(const deals_run *run, trib_json_writer *w, const char *k
 }
 
 static void write_answer(const deals_run *run, bool duplicate, trib_buf *out) {
-    const trib_command *command = &run->ask->command;
+    const trib_command *command = run->command;
     const trib_deal_state *state = &run->s.state;
     trib_json_writer w;
     trib_jw_init(&w, out);
@@ -284,10 +297,14 @@ trib_code deals_work(trib_command *command, trib_stream_txn *txn, trib_handle *c
     deals_run *run = trib_arena_zalloc(txn->arena, 1, sizeof *run);
     if (!run) return trib_error_set(err, TRIB_NOMEM, NULL);
     run->ask = ask;
+    run->command = command;
     run->txn = txn;
     run->handles = handles;
     if (ask->action) {
+        bool is_due = true;
         code = load(run, err);
+        if (code == TRIB_OK && ask->timer) code = trib_stream_timer_take(txn, ask->timer, &is_due, err);
+        if (code != TRIB_OK || !is_due) return code; /* somebody was quicker */
         for (size_t i = 0; code == TRIB_OK && i < ask->action->step_count; i++)
             code = do_step(run, &ask->action->steps[i], err);
     } else {

@@ -30,6 +30,7 @@ typedef struct slot {
     bool publishes, failed;
     int64_t seq;
     discovery_batch batch;
+    bool more_gone; /* than one round removes */
 } slot;
 
 typedef enum phase { IDLE, LOOKING, READING, APPLYING } phase;
@@ -69,7 +70,9 @@ static void end_round(discovery_carrier *c, trib_code code) {
     for (int i = 0; i < c->used; i++) {
         slot *s = &c->slots[i];
         failed = failed || s->failed;
-        if (code != TRIB_OK || s->failed || s->batch.more) trib_outbox_mark(app->outbox, s->tenant);
+        /* once more for what is gone, when it has been carried */
+        bool again = s->batch.more || s->more_gone || s->batch.gone >= DISCOVERY_PRUNE_MIN;
+        if (code != TRIB_OK || s->failed || again) trib_outbox_mark(app->outbox, s->tenant);
         trib_arena_deinit(&s->batch.arena);
         trib_tenant_unref(s->tenant);
     }
@@ -198,6 +201,8 @@ static trib_code read_tenant(trib_db_job *job, trib_handle *handle, trib_error *
     s->publishes = false;
     if (code == TRIB_OK && !wants) return discovery_outbox_remove(handle, err);
     if (code == TRIB_OK) code = discovery_outbox_install(handle, &s->publishes, err);
+    if (code == TRIB_OK && s->publishes && s->seq > 0)
+        code = discovery_outbox_prune(handle, s->seq, &s->more_gone, err);
     if (code == TRIB_OK && s->publishes) code = discovery_outbox_read(handle, s->seq, &s->batch, err);
     return code;
 }

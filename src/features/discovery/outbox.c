@@ -4,7 +4,8 @@
  *
  *   _trib_outbox   one row for each node that is published and for each point, as it was when it changed last in a way
  *                  that the public is told of (not: a driver's position alone, or stock that is still enough); `gone`
- *                  for those that are no more. A change takes the next number (seq), and the row before goes.
+ *                  for those that are no more, until discovery has heard of it. A change takes the next number (seq),
+ *                  and the row before goes.
  *
  * So the table is both the queue (what is behind a number) and the state (all of it): to rebuild is to read it from 0,
  * and gives what the changes one by one have given. A point is public while its node is; readers join the two.
@@ -29,7 +30,10 @@ static const char make_sql[] = "CREATE TABLE IF NOT EXISTS _trib_outbox(seq INTE
                                "parentId, nodeType, title, createdAt, payload, nodeId, qty, price, currency, "
                                "availability, locationText, lat, lng, "
                                "openNow)";
+/* Compared with what is there as the triggers are: tables of an older version get it, too. */
+#define GONE_INDEX "CREATE INDEX _trib_outbox_gone ON _trib_outbox(seq) WHERE gone AND kind >= 0"
 static const char *const index_sql[] = {
+    GONE_INDEX,
     "CREATE INDEX IF NOT EXISTS _trib_outbox_of ON _trib_outbox(kind, id)",
     "CREATE INDEX IF NOT EXISTS _trib_outbox_points ON _trib_outbox(nodeId) WHERE kind = 1",
 };
@@ -166,7 +170,7 @@ static void add_trigger(trib_buf *sql, const shape *s, int number) {
 /* ---- installing ---- */
 
 typedef struct compare {
-    const trib_buf *wanted; /* TRIGGERS of them */
+    const trib_buf *wanted; /* TRIGGERS of them, and the index */
     int same, seen;
 } compare;
 
@@ -176,13 +180,16 @@ static trib_code take_trigger(void *ctx, const trib_stmt *stmt, trib_error *err)
     c->seen++;
     for (int i = 0; i < TRIGGERS; i++)
         c->same += trib_str_eq(trib_stmt_col_value(stmt, 0).bytes, trib_buf_str(&c->wanted[i]));
+    c->same += trib_str_eq_c(trib_stmt_col_value(stmt, 0).bytes, GONE_INDEX);
     return TRIB_OK;
 }
 
 static trib_code compare_triggers(trib_handle *handle, compare *c, trib_error *err) {
-    return trib_stmt_run(handle,
-                         "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND substr(name, 1, 10) = '_trib_out_'",
-                         NULL, 0, take_trigger, c, err);
+    return trib_stmt_run(
+        handle,
+        "SELECT sql FROM sqlite_schema WHERE (type = 'trigger' AND substr(name, 1, 10) = '_trib_out_') "
+        "OR (type = 'index' AND name = '_trib_outbox_gone')",
+        NULL, 0, take_trigger, c, err);
 }
 
 static trib_code drop_triggers(trib_handle *handle, trib_error *err) {
@@ -192,7 +199,7 @@ static trib_code drop_triggers(trib_handle *handle, trib_error *err) {
         snprintf(sql, sizeof sql, "DROP TRIGGER IF EXISTS _trib_out_%d", i);
         code = run(handle, sql, err);
     }
-    return code;
+    return code == TRIB_OK ? run(handle, "DROP INDEX IF EXISTS _trib_outbox_gone", err) : code;
 }
 
 /* Everything as it is now, behind the numbers of before; and what was there and is no more. */
@@ -260,7 +267,7 @@ trib_code discovery_outbox_install(trib_handle *handle, bool *ret_publishes, tri
     }
     compare c = {.wanted = wanted};
     code = failed ? trib_error_set(err, TRIB_NOMEM, NULL) : compare_triggers(handle, &c, err);
-    if (code == TRIB_OK && (c.same != TRIGGERS || c.seen != TRIGGERS)) {
+    if (code == TRIB_OK && (c.same != TRIGGERS + 1 || c.seen != TRIGGERS + 1)) {
         code = run(handle, "BEGIN IMMEDIATE", err);
         if (code == TRIB_OK) code = end(handle, make(handle, &s, wanted, err), err);
     }
@@ -286,6 +293,30 @@ trib_code discovery_outbox_remove(trib_handle *handle, trib_error *err) {
     return code;
 }
 
+/* ---- pruning ---- */
+
+static trib_code take_count(void *ctx, const trib_stmt *stmt, trib_error *err) {
+    (void)err;
+    *(int64_t *)ctx = trib_stmt_col_value(stmt, 0).integer;
+    return TRIB_OK;
+}
+
+trib_code discovery_outbox_prune(trib_handle *handle, int64_t carried, bool *ret_more, trib_error *err) {
+    trib_arg args[] = {trib_stream_integer(carried), trib_stream_integer(DISCOVERY_PRUNE_ROWS)};
+    int64_t count = 0;
+    trib_code code = trib_stmt_run(handle,
+                                   "SELECT count(*) FROM (SELECT 1 FROM _trib_outbox WHERE gone AND kind >= 0 AND "
+                                   "seq <= ?1 LIMIT ?2)",
+                                   args, 2, take_count, &count, err);
+    *ret_more = count == DISCOVERY_PRUNE_ROWS;
+    if (code != TRIB_OK || count < DISCOVERY_PRUNE_MIN) return code;
+    /* the newest row stays: numbers never come again */
+    return trib_stmt_run(handle,
+                         "DELETE FROM _trib_outbox WHERE seq IN (SELECT seq FROM _trib_outbox WHERE gone AND kind >= 0 "
+                         "AND seq <= ?1 ORDER BY seq LIMIT ?2) AND seq < (SELECT max(seq) FROM _trib_outbox)",
+                         args, 2, NULL, NULL, err);
+}
+
 /* ---- reading ---- */
 
 static bool copy_value(trib_arena *arena, trib_value value, trib_arg *ret) {
@@ -302,6 +333,7 @@ static trib_code take_change(void *ctx, const trib_stmt *stmt, trib_error *err) 
     if (!c) return trib_error_set(err, TRIB_NOMEM, NULL);
     c->is_point = trib_stmt_col_value(stmt, 0).integer == POINTS;
     c->gone = trib_stmt_col_value(stmt, 1).integer != 0;
+    batch->gone += c->gone;
     int count = c->is_point ? DISCOVERY_POINT_COLUMNS : DISCOVERY_NODE_COLUMNS, from = c->is_point ? 8 : 3;
     ok = copy_value(&batch->arena, trib_stmt_col_value(stmt, 2), &c->values[0]);
     for (int i = 1; ok && i < count; i++)

@@ -7,6 +7,8 @@
 
 enum {
     DISCOVERY_BATCH_ROWS = 1000,          /* of a tenant's outbox at once; a node brings its points with it */
+    DISCOVERY_PRUNE_MIN = 64,             /* rows of what is gone are removed so many at a time, at least ... */
+    DISCOVERY_PRUNE_ROWS = 1000,          /* ... and at most, since it is a write beside the tenant's own */
     DISCOVERY_BATCH_MAX_BYTES = 32 << 20, /* of what they hold: a node with more cannot be published */
     DISCOVERY_SLOTS = 8                   /* tenants that are read at the same time, and applied in one commit */
 };
@@ -24,6 +26,7 @@ typedef struct discovery_batch {
     trib_arena arena;
     discovery_change *first, *last;
     int64_t seq; /* how far it goes */
+    int gone;    /* changes that are not to be seen any more */
     bool more;
 } discovery_batch;
 
@@ -36,6 +39,10 @@ trib_code discovery_outbox_install(trib_handle *handle, bool *ret_publishes, tri
 trib_code discovery_outbox_remove(trib_handle *handle, trib_error *err);
 /* What comes behind `after`. Owns: batch->arena is initialised by the caller. */
 trib_code discovery_outbox_read(trib_handle *handle, int64_t after, discovery_batch *batch, trib_error *err);
+
+/* Removes rows of what is gone that discovery has heard of, up to number `carried`, which is durable there; where there
+ * are few of them they stay for now. *ret_more: there may be more. */
+trib_code discovery_outbox_prune(trib_handle *handle, int64_t carried, bool *ret_more, trib_error *err);
 
 /* carrier.c. Errors: NOMEM, and the database's. */
 trib_code discovery_carrier_new(discovery_module *module, discovery_carrier **ret, trib_error *err);

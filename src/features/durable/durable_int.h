@@ -31,7 +31,6 @@ enum {
     DURABLE_TYPE_MAX_BYTES = 200,            /* of a content type, which is kept and told */
     DURABLE_SEQ_MAX_BYTES = 512,             /* of Stream-Seq, which is kept */
     DURABLE_PRODUCER_MAX_BYTES = 256,        /* of Producer-Id, which is kept */
-    DURABLE_TTL_MAX_S = 3153600000,          /* a hundred years: sums of milliseconds stay far from their end */
     DURABLE_READ_BYTES = 1 << 20,            /* of one answer; a longer stream is read in pieces */
     DURABLE_SSE_READ_BYTES = 64 << 10,       /* of one event: six times as many of the worst text are under way */
     DURABLE_OUT_MAX_BYTES = 3 * DURABLE_BODY_MAX_BYTES, /* one JSON message goes out whole */
@@ -49,6 +48,8 @@ enum {
     DURABLE_HEADERS_MAX_BYTES = 4096
 };
 
+/* Of a stream's time to live, a hundred years: sums of milliseconds stay far from their end. */
+#define DURABLE_TTL_MAX_S UINT64_C(3153600000)
 /* Where the shared log of deals is read. */
 #define DURABLE_DEALS "deals/"
 

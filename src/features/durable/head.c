@@ -56,7 +56,7 @@ static trib_code read_expiry(trib_http_request *http, durable_head *ret, trib_er
     ret->has_expires = at.ptr != NULL;
     if (ret->has_ttl && ret->has_expires)
         return bad(err, "Stream-TTL and Stream-Expires-At exclude each other; send one of them");
-    if (ret->has_ttl && !durable_number_read(ttl, (uint64_t)DURABLE_TTL_MAX_S, &ret->ttl_s))
+    if (ret->has_ttl && !durable_number_read(ttl, DURABLE_TTL_MAX_S, &ret->ttl_s))
         return bad(err,
                    "Stream-TTL must be seconds, a number without sign, point or leading zeros, of at most a hundred "
                    "years");

@@ -336,7 +336,7 @@ trib_code durable_kill(durable_ask *ask, durable_stream *s, trib_error *err) {
 
 trib_code durable_kill_expired(durable_ask *ask, trib_error *err) {
     trib_code code = TRIB_OK;
-    for (int i = 0; code == TRIB_OK && i < DURABLE_EXPIRED_MAX; i++) {
+    for (size_t i = 0; code == TRIB_OK && i < DURABLE_EXPIRED_MAX; i++) {
         int64_t id;
         durable_stream s;
         trib_arg arg = trib_stream_integer(ask->now_ms);

@@ -65,7 +65,7 @@ static trib_code work_execute(trib_db_job *job, trib_handle *handle, trib_error 
     trib_db_point point;
     trib_code code = hrana_run_batch(x, handle, &x->proxy.program, err);
     if (code != TRIB_OK) return code;
-    trib_db_get_point(trib_handle_db(handle), &point);
+    trib_handle_get_point(handle, &point);
     uint64_t frame_no = point.page_count ? trib_replica_newest_frame(point.frame_no, point.page_count) : 0;
     trib_proxy_end(&x->pw, trib_handle_autocommit(handle) ? TRIB_PROXY_AUTOCOMMIT : TRIB_PROXY_IN_TRANSACTION,
                    point.page_count ? &frame_no : NULL);

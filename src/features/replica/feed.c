@@ -53,7 +53,7 @@ replica_feed *replica_feed_new(trib_http_request *http) {
 /* AGAIN: reads are held back for a moment. */
 static trib_code begin(replica_feed *feed, trib_handle *handle, trib_error *err) {
     trib_code code = trib_db_get_generation(trib_handle_db(handle), &feed->generation, err);
-    trib_db_get_point(trib_handle_db(handle), &feed->point);
+    trib_handle_get_point(handle, &feed->point);
     if (code == TRIB_OK && feed->is_current && feed->point.page_count > 0 && feed->is_current(feed)) {
         feed->planned = true;
         return code;

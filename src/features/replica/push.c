@@ -59,7 +59,7 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     trib_code code = trib_db_job_take_pending(job, err);
     if (code == TRIB_OK) code = trib_db_get_generation(db, &p->generation, err);
     if (code != TRIB_OK) return code;
-    trib_db_get_point(db, &p->point);
+    trib_handle_get_point(handle, &p->point);
     uint32_t generation = 0; /* the point's: an epoch may have begun since the first look */
     code = trib_db_get_generation(db, &generation, err);
     if (code != TRIB_OK) return code;
@@ -75,7 +75,7 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
                              .count = p->frames.page_count,
                              .page_count = p->frames.size_after};
     code = trib_pages_apply(handle, &pages, &p->outcome, err);
-    if (code == TRIB_OK) trib_db_get_point(db, &p->point);
+    if (code == TRIB_OK) trib_handle_get_point(handle, &p->point);
     return code;
 }
 

@@ -8,12 +8,16 @@
 #include "core/tenant.h"
 #include "features/streams/streams_int.h"
 
+/* Two ids, each byte of them as %XX, and what fits into headers. */
+enum { LINKS_MAX_BYTES = 2 * 3 * TRIB_STREAM_ID_MAX_BYTES + 1024 };
+
 static streams_ask *of_job(trib_db_job *job) {
     return (streams_ask *)(void *)job;
 }
 
 static void ask_free(streams_ask *ask) {
     trib_buf_deinit(&ask->out);
+    trib_buf_deinit(&ask->links);
     trib_arena_deinit(&ask->arena);
     free(ask);
 }
@@ -23,6 +27,7 @@ static void ask_free(streams_ask *ask) {
 static trib_code body(void *ctx, trib_error *err) {
     streams_ask *ask = ctx;
     trib_buf_clear(&ask->out);
+    trib_buf_clear(&ask->links);
     ask->is_archived = false;
     trib_code code = ask->body(ask, err);
     return code == TRIB_OK && ask->out.failed ? trib_error_set(err, TRIB_RESPONSE_TOO_LARGE, NULL) : code;
@@ -59,10 +64,11 @@ static void finished(trib_db_job *job) {
 
 void streams_ask_answer(streams_ask *ask) {
     trib_http_request *http = ask->http;
+    trib_buf_add_c(&ask->links, ask->headers);
     trib_http_answer answer = {.status = ask->status,
                                .content_type = ask->out.len ? "application/json" : NULL,
                                .body = &ask->out,
-                               .extra_headers = trib_str_c(ask->headers)};
+                               .extra_headers = trib_buf_str(&ask->links)};
     trib_http_answer_send(http, &answer);
     ask_free(ask);
 }
@@ -79,6 +85,7 @@ streams_ask *streams_ask_new(trib_http_request *http, trib_error *err) {
     ask->txn = (trib_stream_txn){.app = http->app, .arena = &ask->arena};
     ask->status = 200;
     trib_buf_init(&ask->out, STREAMS_ANSWER_MAX_BYTES);
+    trib_buf_init(&ask->links, LINKS_MAX_BYTES);
     trib_arena_init(&ask->arena, TRIB_STREAM_ARENA_MAX_BYTES);
     trib_code code = trib_stream_txn_name_asker(&ask->txn, http, &ask->may_write, err);
     if (code == TRIB_OK && http->path_param_count > 0) {
@@ -108,6 +115,27 @@ void streams_ask_describe(streams_ask *ask, const trib_stream *s, uint64_t next)
              (unsigned long long)s->version, (unsigned long long)next,
              next >= s->version ? "Stream-Up-To-Date: true\r\n" : "", status.len ? "X-Stream-Status: " : "",
              TRIB_STR_ARG(status), status.len ? "\r\n" : "", s->is_closed ? "Stream-Closed: true\r\n" : "");
+}
+
+static void add_link(trib_buf *out, const char *name, trib_str id) {
+    if (!id.len) return;
+    trib_buf_add_c(out, name);
+    trib_percent_encode(id, out); /* an id may have any byte */
+    trib_buf_add_c(out, "\r\n");
+}
+
+void streams_ask_link(streams_ask *ask, const trib_stream_links *links) {
+    ask->neighbours = *links;
+    trib_buf_clear(&ask->links);
+    add_link(&ask->links, "Stream-Continues: ", links->origin.stream_id);
+    add_link(&ask->links, "Stream-Continued-By: ", links->continued_by);
+}
+
+trib_code streams_ask_find_links(streams_ask *ask, trib_str id, trib_error *err) {
+    trib_stream_links links;
+    trib_code code = trib_stream_find_links(&ask->txn, id, &links, err);
+    if (code == TRIB_OK) streams_ask_link(ask, &links);
+    return code;
 }
 
 trib_code streams_ask_limit(streams_ask *ask, const trib_query *query, trib_error *err) {

@@ -49,6 +49,21 @@ static void add_ends(streams_counts *counts, trib_metrics *metrics) {
             add(counts, metrics, "trib_stream_tails_ended", "Followed streams that ended", "why", trib_str_c(ends[i]));
 }
 
+static double read_bytes(void *ctx) {
+    const _Atomic uint64_t *bytes = ctx;
+    return (double)atomic_load_explicit(bytes, memory_order_relaxed);
+}
+
+static void add_sizes(streams_counts *counts, trib_metrics *metrics) {
+    if (!metrics) return;
+    trib_metrics_add_gauge(metrics, "trib_stream_database_bytes", "Size of the database of the streams", NULL,
+                           read_bytes, &counts->database_bytes);
+    trib_metrics_add_gauge(metrics, "trib_stream_free_bytes", "What of it is free for new events", NULL, read_bytes,
+                           &counts->free_bytes);
+    trib_metrics_add_gauge(metrics, "trib_stream_log_bytes", "Size of its log, which is written over again and again",
+                           NULL, read_bytes, &counts->log_bytes);
+}
+
 trib_code streams_counts_new(trib_app *app, streams_counts **ret, trib_error *err) {
     trib_metrics *metrics = app->metrics;
     streams_counts *counts = calloc(1, sizeof *counts);
@@ -60,6 +75,7 @@ trib_code streams_counts_new(trib_app *app, streams_counts **ret, trib_error *er
                 i < counts->types->count ? counts->types->entries[i]->type->name : (trib_str){0});
     add_kinds(counts, metrics);
     add_ends(counts, metrics);
+    add_sizes(counts, metrics);
     counts->reads = add(counts, metrics, "trib_stream_tail_reads",
                         "Reads of the database for one reader, at its beginning or behind", "", (trib_str){0});
     counts->looks =

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GET /api/streams: the streams of who asks, by id, filtered by type, status and opcode; of any tenant for who may see
- * all. Those whose events came by SQL are
- * brought up to date first, some at a time. */
+ * all. Those whose events came by SQL are brought up to date first, some at a time. One that cannot be (it is too
+ * large, or broken) is shown as it was, and says so. */
 #include <string.h>
 
 #include "core/control.h"
@@ -26,24 +26,37 @@ static trib_code take_name(void *ctx, const trib_stmt *stmt, trib_error *err) {
     return to->names[to->count++].ptr ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
 }
 
+/* In memory of its own: one that is too large must not take it from the others. */
+static trib_code fold_one(streams_ask *ask, trib_str id, trib_error *err) {
+    trib_stream_txn txn = ask->txn;
+    trib_arena arena;
+    trib_stream s;
+    trib_arena_init(&arena, TRIB_STREAM_ARENA_MAX_BYTES);
+    txn.arena = &arena;
+    trib_code code = trib_stream_load(&txn, id, &s, err);
+    if (code == TRIB_OK && arena.failed) code = TRIB_RESPONSE_TOO_LARGE;
+    bool stays = code == TRIB_RESPONSE_TOO_LARGE || code == TRIB_CHAIN_BROKEN;
+    if (code == TRIB_OK) code = trib_stream_store_fold(&txn, &s, err);
+    trib_arena_deinit(&arena);
+    return stays ? TRIB_OK : code;
+}
+
 static trib_code fold_some(streams_ask *ask, trib_error *err) {
     names *due = trib_arena_zalloc(&ask->arena, 1, sizeof *due);
-    trib_arg most = trib_stream_integer(STREAMS_FOLDS_MAX);
+    trib_arg args[] = {trib_stream_integer(STREAMS_FOLDS_MAX), trib_stream_integer(sizeof(trib_stream_event)),
+                       trib_stream_integer(TRIB_STREAM_ARENA_MAX_BYTES)};
     if (!due) return trib_error_set(err, TRIB_NOMEM, NULL);
     due->arena = &ask->arena;
     trib_code code = trib_stmt_run(ask->txn.handle,
-                                   "SELECT streamId FROM _trib_stream WHERE folded < version AND count > 0 LIMIT ?1",
-                                   &most, 1, take_name, due, err);
+                                   "SELECT streamId FROM _trib_stream WHERE folded < version AND count > 0 AND "
+                                   "bytes + count * ?2 < ?3 LIMIT ?1",
+                                   args, 3, take_name, due, err);
     if (code != TRIB_OK || due->count == 0) return code;
     if (!ask->txn.writes) {
         ask->txn.writes = true;
         return TRIB_AGAIN;
     }
-    for (size_t i = 0; code == TRIB_OK && i < due->count; i++) {
-        trib_stream s;
-        code = trib_stream_load(&ask->txn, due->names[i], &s, err);
-        if (code == TRIB_OK) code = trib_stream_store_fold(&ask->txn, &s, err);
-    }
+    for (size_t i = 0; code == TRIB_OK && i < due->count; i++) code = fold_one(ask, due->names[i], err);
     return code;
 }
 
@@ -68,6 +81,8 @@ static trib_code take_stream(void *ctx, const trib_stmt *stmt, trib_error *err) 
     trib_jw_object_begin(rows->w);
     for (int i = 0; i < (int)(sizeof members / sizeof *members); i++)
         write_member(rows->w, members[i], trib_stmt_col_value(stmt, i));
+    if (trib_stmt_col_value(stmt, (int)(sizeof members / sizeof *members)).integer)
+        trib_jw_member_bool(rows->w, "behind", true);
     trib_jw_object_end(rows->w);
     trib_buf_clear(&rows->last);
     trib_buf_add(&rows->last, trib_stmt_col_value(stmt, 0).bytes);
@@ -78,10 +93,12 @@ static trib_code take_stream(void *ctx, const trib_stmt *stmt, trib_error *err) 
     " AND deleted_ms IS NULL AND (?2 IS NULL OR type = ?2) AND (?3 IS NULL OR status = ?3) AND (?6 IS NULL OR EXISTS " \
     "(SELECT 1 FROM events e WHERE e.streamId = s.streamId AND e.opcode = ?6)) "
 
-static const char all_sql[] = "SELECT streamId, type, status, version, version - base_version, opened_ms, closed_ms "
-                              "FROM _trib_stream s WHERE streamId > ?1" FILTERS "ORDER BY streamId LIMIT ?4";
+#define BEHIND "folded < version AND count > 0 "
+static const char all_sql[] =
+    "SELECT streamId, type, status, version, version - base_version, opened_ms, closed_ms, " BEHIND
+    "FROM _trib_stream s WHERE streamId > ?1" FILTERS "ORDER BY streamId LIMIT ?4";
 static const char own_sql[] =
-    "SELECT DISTINCT s.streamId, type, status, version, version - base_version, opened_ms, closed_ms "
+    "SELECT DISTINCT s.streamId, type, status, version, version - base_version, opened_ms, closed_ms, " BEHIND
     "FROM _trib_member m JOIN _trib_stream s ON s.streamId = m.streamId "
     "WHERE m.tenant = ?5 AND m.streamId > ?1" FILTERS "ORDER BY m.streamId LIMIT ?4";
 

@@ -56,15 +56,12 @@ typedef struct news_rows {
     bool full;
 } news_rows;
 
-static trib_code take_event(void *ctx, const trib_stmt *stmt, trib_error *err) {
-    news_rows *rows = ctx;
+static trib_code add_event(news_rows *rows, const trib_value values[TRIB_STREAM_COLUMNS], uint64_t seq,
+                           trib_error *err) {
     streams_news *news = rows->news;
-    trib_value values[TRIB_STREAM_COLUMNS];
     trib_json_writer w;
-    uint64_t seq = (uint64_t)trib_stmt_col_value(stmt, TRIB_STREAM_COLUMNS).integer;
     rows->full = news->count > 0 && news->json.len >= rows->max_bytes;
     if (rows->full) return trib_error_set(err, TRIB_CANCELLED, NULL); /* the rest another time */
-    for (int i = 0; i < TRIB_STREAM_COLUMNS; i++) values[i] = trib_stmt_col_value(stmt, i);
     if (news->count > 0) trib_buf_add_char(&news->json, ',');
     news_place place = {news->json.len, news->sse.len};
     trib_buf_add_bytes(&news->at, &place, sizeof place);
@@ -80,6 +77,20 @@ static trib_code take_event(void *ctx, const trib_stmt *stmt, trib_error *err) {
     return TRIB_OK;
 }
 
+static trib_code take_event(void *ctx, const trib_stmt *stmt, trib_error *err) {
+    trib_value values[TRIB_STREAM_COLUMNS];
+    for (int i = 0; i < TRIB_STREAM_COLUMNS; i++) values[i] = trib_stmt_col_value(stmt, i);
+    return add_event(ctx, values, (uint64_t)trib_stmt_col_value(stmt, TRIB_STREAM_COLUMNS).integer, err);
+}
+
+static trib_code finish_events(const news_rows *rows, trib_code code, trib_error *err) {
+    streams_news *news = rows->news;
+    if (rows->full) code = TRIB_OK;
+    if (code != TRIB_OK || news->count == 0) return code;
+    streams_news_write_ws(news, 0, &news->ws);
+    return news->ws.failed ? trib_error_set(err, TRIB_NOMEM, NULL) : TRIB_OK;
+}
+
 static trib_code read_events(trib_stream_txn *txn, const streams_news_ask *ask, streams_news *news, trib_error *err) {
     news_rows rows = {.news = news, .max_bytes = ask->max_bytes};
     trib_arg args[] = {trib_stream_text(ask->id), trib_stream_integer((int64_t)ask->after),
@@ -89,10 +100,17 @@ static trib_code read_events(trib_stream_txn *txn, const streams_news_ask *ask, 
         "SELECT e.id, e.streamId, e.opcode, e.nodeId, e.pointId, e.delta, e.payload, e.ts, v.seq "
         "FROM _trib_ev v JOIN events e ON e.id = v.id WHERE v.streamId = ?1 AND v.seq > ?2 ORDER BY v.seq LIMIT ?3",
         args, 3, take_event, &rows, err);
-    if (rows.full) code = TRIB_OK;
-    if (code != TRIB_OK || news->count == 0) return code;
-    streams_news_write_ws(news, 0, &news->ws);
-    return news->ws.failed ? trib_error_set(err, TRIB_NOMEM, NULL) : TRIB_OK;
+    return finish_events(&rows, code, err);
+}
+
+trib_code streams_news_take(streams_news *news, const streams_news_ask *ask, const trib_stream *s, trib_error *err) {
+    uint64_t share = ask->row->size / STREAMS_READ_FETCHES;
+    news_rows rows = {.news = news, .max_bytes = share > ask->max_bytes ? (size_t)share : ask->max_bytes};
+    trib_code code = TRIB_OK;
+    news->is_elsewhere = false;
+    for (size_t i = 0; code == TRIB_OK && i < s->count; i++)
+        if (s->events[i].seq > ask->after) code = add_event(&rows, s->events[i].values, s->events[i].seq, err);
+    return finish_events(&rows, code, err);
 }
 
 static trib_code take_member(void *ctx, const trib_stmt *stmt, trib_error *err) {
@@ -126,9 +144,6 @@ static trib_code look(trib_stream_txn *txn, const streams_news_ask *ask, trib_st
 trib_code streams_news_read(trib_stream_txn *txn, const streams_news_ask *ask, streams_news **ret, trib_error *err) {
     trib_stream s;
     trib_code code = look(txn, ask, &s, err);
-    if (code == TRIB_OK && s.is_archived && ask->admit && !ask->from_end && ask->after < s.version)
-        return trib_error_set(err, TRIB_STREAM_CLOSED,
-                              "the stream is archived and cannot be followed; read it as a whole, or in pages");
     streams_news *news = code == TRIB_OK ? news_new(ask->id) : NULL;
     if (code != TRIB_OK) return code;
     if (!news) return trib_error_set(err, TRIB_NOMEM, NULL);
@@ -137,7 +152,11 @@ trib_code streams_news_read(trib_stream_txn *txn, const streams_news_ask *ask, s
     news->is_closed = s.is_closed;
     news->is_deleted = s.exists && s.count == 0 && !s.is_archived;
     for (size_t i = 0; i < sizeof s.head; i++) snprintf(news->etag + 2 * i, 3, "%02x", s.head[i]);
-    if (!ask->from_end && ask->after < s.version) code = read_events(txn, ask, news, err);
+    if (!ask->from_end && ask->after < s.version) {
+        news->is_elsewhere = s.is_archived;
+        if (!s.is_archived) code = read_events(txn, ask, news, err);
+        else if (ask->row) code = streams_find_object(txn, ask->id, ask->row, err);
+    }
     if (code == TRIB_OK && ask->with_members) code = read_members(txn, ask->id, news, err);
     if (code == TRIB_OK) *ret = news;
     else streams_news_unref(news);

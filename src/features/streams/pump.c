@@ -11,6 +11,7 @@
 
 #include "core/db_start.h"
 #include "features/streams/tails_int.h"
+#include "store/pages.h"
 
 static const char *const tables[] = {
     "CREATE TABLE IF NOT EXISTS _trib_tail_mark(no INTEGER PRIMARY KEY AUTOINCREMENT, streamId TEXT NOT NULL)",
@@ -113,6 +114,28 @@ static trib_code read_news(struct streams_look *look, trib_error *err) {
     return code;
 }
 
+static trib_code take_integer(void *ctx, const trib_stmt *stmt, trib_error *err) {
+    (void)err;
+    *(int64_t *)ctx = trib_stmt_col_value(stmt, 0).integer;
+    return TRIB_OK;
+}
+
+/* How large the database is; now and then. */
+static trib_code weigh(streams_pump *pump, trib_error *err) {
+    streams_counts *counts = pump->module->counts;
+    int64_t now_ns = trib_env_mono_ns(pump->module->app->env), pages = 0;
+    trib_db_stats stats;
+    if (now_ns < pump->weigh_ns) return TRIB_OK;
+    pump->weigh_ns = now_ns + STREAMS_CENSUS_MS * INT64_C(1000000);
+    trib_code code = trib_stmt_run(pump->txn.handle, "PRAGMA freelist_count", NULL, 0, take_integer, &pages, err);
+    if (code != TRIB_OK) return code;
+    trib_db_get_stats(trib_handle_db(pump->txn.handle), &stats);
+    atomic_store(&counts->database_bytes, stats.database_bytes);
+    atomic_store(&counts->log_bytes, stats.log_bytes);
+    atomic_store(&counts->free_bytes, (uint64_t)pages * TRIB_PAGE_BYTES);
+    return TRIB_OK;
+}
+
 static trib_code body(void *ctx, trib_error *err) {
     streams_pump *pump = ctx;
     struct streams_look *look = pump->look;
@@ -130,6 +153,7 @@ static trib_code body(void *ctx, trib_error *err) {
                              "SELECT no, streamId FROM _trib_tail_mark WHERE no > ?1 ORDER BY no LIMIT ?2", args, 2,
                              take_mark, look, err);
     if (code == TRIB_OK) code = read_news(look, err);
+    if (code == TRIB_OK) code = weigh(pump, err);
     trib_map_deinit(&look->seen);
     return code;
 }
@@ -166,12 +190,6 @@ trib_code streams_pump_submit(streams_pump *pump, trib_error *err) {
 }
 
 /* ---- the beginning ---- */
-
-static trib_code take_integer(void *ctx, const trib_stmt *stmt, trib_error *err) {
-    (void)err;
-    *(int64_t *)ctx = trib_stmt_col_value(stmt, 0).integer;
-    return TRIB_OK;
-}
 
 static trib_code prepare(void *ctx, trib_handle *handle, trib_error *err) {
     streams_pump *pump = ctx;

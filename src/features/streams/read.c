@@ -37,6 +37,7 @@ static trib_code show_events(streams_ask *ask, const trib_stream *s, trib_error 
 static trib_code read_events(streams_ask *ask, trib_error *err) {
     trib_stream s;
     trib_code code = trib_stream_open(&ask->txn, ask->stream_id, &s, err);
+    if (code == TRIB_OK) code = streams_ask_find_links(ask, ask->stream_id, err);
     if (code != TRIB_OK) return code;
     if (s.exists) streams_ask_describe(ask, &s, s.version);
     bool is_whole = ask->limit == 0 && ask->after == 0;
@@ -102,6 +103,7 @@ static trib_code read_state(streams_ask *ask, trib_error *err) {
     trib_stream s;
     trib_code code = trib_stream_open(&ask->txn, ask->stream_id, &s, err);
     if (code == TRIB_OK) code = must_exist(ask, &s, err);
+    if (code == TRIB_OK) code = streams_ask_find_links(ask, ask->stream_id, err);
     if (code != TRIB_OK) return code;
     if (s.is_archived) return streams_ask_archived(ask, &s, show_state, err);
     streams_ask_describe(ask, &s, s.version);
@@ -163,6 +165,8 @@ static void write_verdict(streams_ask *ask, const trib_stream *s, trib_code chai
     trib_jw_member_bool(&w, "ok", chain == TRIB_OK);
     trib_jw_member_i64(&w, "events", (int64_t)s->count);
     trib_jw_member_i64(&w, "version", (int64_t)s->version);
+    if (ask->neighbours.origin.stream_id.len) trib_jw_member_str(&w, "continues", ask->neighbours.origin.stream_id);
+    if (ask->neighbours.continued_by.len) trib_jw_member_str(&w, "continuedBy", ask->neighbours.continued_by);
     if (chain != TRIB_OK) trib_jw_member_str(&w, "why", trib_str_c(why->message));
     trib_jw_object_end(&w);
 }
@@ -170,6 +174,7 @@ static void write_verdict(streams_ask *ask, const trib_stream *s, trib_code chai
 static trib_code show_verify(streams_ask *ask, const trib_stream *s, trib_error *err) {
     trib_error why;
     trib_code chain = check_chain(s, &why);
+    if (chain == TRIB_OK) chain = trib_stream_check_origin(&ask->arena, s, &ask->neighbours, &why);
     if (chain != TRIB_OK && chain != TRIB_CHAIN_BROKEN) return trib_error_set(err, chain, NULL);
     write_verdict(ask, s, chain, &why);
     return TRIB_OK;
@@ -179,6 +184,7 @@ static trib_code read_verify(streams_ask *ask, trib_error *err) {
     trib_stream s;
     trib_code code = trib_stream_open(&ask->txn, ask->stream_id, &s, err);
     if (code == TRIB_OK) code = must_exist(ask, &s, err);
+    if (code == TRIB_OK) code = streams_ask_find_links(ask, ask->stream_id, err);
     if (code != TRIB_OK && code != TRIB_CHAIN_BROKEN) return code;
     if (code == TRIB_OK && s.is_archived) return streams_ask_archived(ask, &s, show_verify, err);
     streams_ask_describe(ask, &s, s.version);

@@ -20,6 +20,8 @@ static const trib_route routes[] = {
      streams_handle_append, "append events, all or nothing"},
     {"POST", "/api/streams/:id/close", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, STREAMS_BODY_MAX_BYTES,
      streams_handle_close, "no event comes any more"},
+    {"POST", "/api/streams/:id/continue", TRIB_LISTENER_USER, TRIB_AUTH_TENANT, STREAMS_BODY_MAX_BYTES,
+     streams_handle_continue, "the stream that takes what comes after the end, opened where there is none"},
 };
 
 static void stop(void *state) {
@@ -36,6 +38,7 @@ static trib_code start(trib_app *app, void **ret_state, trib_error *err) {
     module->app = app;
     trib_code code = trib_control_find_system(app->control, "streams", &module->tenant, err);
     if (code == TRIB_OK) code = streams_prepare(app, module->tenant, err);
+    if (code == TRIB_OK) code = trib_stream_continue_prepare(app, module->tenant, err);
     if (code == TRIB_OK) code = streams_counts_new(app, &module->counts, err);
     if (code == TRIB_OK) code = streams_hub_new(module, &module->hub, err);
     if (code != TRIB_OK) {

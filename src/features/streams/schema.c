@@ -84,6 +84,16 @@ static const char *const triggers[] = {
                "AND EXISTS (SELECT 1 FROM _trib_stream WHERE streamId = OLD.streamId AND count = 0); END",
 };
 
+/* Whatever a new stream is called must be a segment of a path (trib_stream_check_new_id); what is there by then stays.
+ * Made at each start: behind what is taken over, and in databases of earlier versions. */
+static const char name_trigger[] =
+    "CREATE TRIGGER IF NOT EXISTS _trib_event_name BEFORE INSERT ON events "
+    "WHEN NEW.streamId IN ('', '.', '..', 'live') OR octet_length(NEW.streamId) > 200 OR instr(NEW.streamId, '/') "
+    "OR NEW.streamId GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*' BEGIN "
+    "SELECT RAISE(ABORT, 'a stream has an id of 1 to 200 bytes, without / and control characters, that is not live, . "
+    "or ..: no URL could name it') "
+    "WHERE NOT EXISTS (SELECT 1 FROM _trib_stream WHERE streamId = NEW.streamId); END";
+
 /* Events of before, which an application kept in a table of its own making: they get their places in the order in which
  * they came. The columns are copied by position, as the application inserts them. */
 static const char *const take_over[] = {
@@ -125,6 +135,10 @@ static trib_code make(trib_handle *handle, bool had_events, trib_error *err) {
     return code == TRIB_OK ? trib_db_start_run(handle, "COMMIT", NULL, 0, NULL, NULL, err) : code;
 }
 
+static trib_code name(trib_handle *handle, trib_error *err) {
+    return trib_db_start_run(handle, name_trigger, NULL, 0, NULL, NULL, err);
+}
+
 static trib_code prepare(void *ctx, trib_handle *handle, trib_error *err) {
     int64_t has_format, columns, version = 0;
     (void)ctx;
@@ -135,14 +149,15 @@ static trib_code prepare(void *ctx, trib_handle *handle, trib_error *err) {
                               "the database of the streams was used by a newer version of trib (format %lld, this one "
                               "knows %d); start that version",
                               (long long)version, STREAMS_FORMAT);
-    if (code != TRIB_OK || version == STREAMS_FORMAT) return code;
+    if (code != TRIB_OK || version == STREAMS_FORMAT) return code == TRIB_OK ? name(handle, err) : code;
     code = ask(handle, "SELECT count(*) FROM pragma_table_info('events')", &columns, err);
     if (code == TRIB_OK && columns != 0 && columns != TRIB_STREAM_COLUMNS)
         return trib_error_set(err, TRIB_CONFIG,
                               "the database streams has a table events of %lld columns, the shared log has %d; rename "
                               "it with the version of trib that made it",
                               (long long)columns, TRIB_STREAM_COLUMNS);
-    return code == TRIB_OK ? make(handle, columns != 0, err) : code;
+    if (code == TRIB_OK) code = make(handle, columns != 0, err);
+    return code == TRIB_OK ? name(handle, err) : code;
 }
 
 trib_code streams_prepare(trib_app *app, const trib_tenant *tenant, trib_error *err) {

@@ -9,7 +9,7 @@
 #include "core/app.h"
 #include "core/archive.h"
 #include "core/db_job.h"
-#include "core/stream.h"
+#include "core/stream_continue.h"
 #include "features/streams/streams.h"
 #include "wire/url.h"
 
@@ -54,6 +54,8 @@ struct streams_ask {
     trib_buf out;
     int status;
     char headers[400];
+    trib_buf links; /* headers that name the stream's neighbours, as of the transaction */
+    trib_stream_links neighbours;
 };
 
 /* schema.c: makes the tables, or takes over those of an application. Errors: CONFIG (of a newer version, or of another
@@ -68,14 +70,26 @@ void streams_ask_submit(streams_ask *ask);
 void streams_ask_refuse(streams_ask *ask, const trib_error *err);
 /* X-Stream-Version and its kin. next: the last event of the answer, or what was before it. */
 void streams_ask_describe(streams_ask *ask, const trib_stream *s, uint64_t next);
+/* Has what continues the stream and what it continues in all answers to come. Borrows their ids. */
+void streams_ask_link(streams_ask *ask, const trib_stream_links *links);
+/* The same of a stream, in this transaction. Errors: the store's. */
+trib_code streams_ask_find_links(streams_ask *ask, trib_str id, trib_error *err);
 /* ?limit= into the ask, which stays as it is without it. Errors: BAD_REQUEST. */
 trib_code streams_ask_limit(streams_ask *ask, const trib_query *query, trib_error *err);
 /* ?after=&limit= into the ask. Errors: BAD_REQUEST, NOMEM. */
 trib_code streams_ask_page(streams_ask *ask, trib_error *err);
 
+/* archived.c: the row of a stream that is archived, in this transaction. Errors: INTERNAL, and the store's. */
+trib_code streams_find_object(trib_stream_txn *txn, trib_str id, trib_archive_row *ret, trib_error *err);
 /* archived.c: shows an archived stream, loaded in this transaction, from its object. show NULL: the object's bytes are
  * the answer. Errors: INTERNAL, NOMEM. */
 trib_code streams_ask_archived(streams_ask *ask, trib_stream *s, streams_show *show, trib_error *err);
+/* archived.c: on a thread of the archive; `text` must live as long as *ret. Errors: as trib_archive_read and
+ * trib_archive_read_stream. */
+trib_code streams_load_archived(trib_stream_txn *txn, const trib_archive_row *row, trib_buf *text, trib_stream *ret,
+                                trib_error *err);
+/* archived.c. Errors: as trib_archive_submit; INTERNAL (there is no archive). */
+trib_code streams_submit_fetch(trib_app *app, trib_archive_task *task, trib_error *err);
 /* archived.c: behind the transaction, on the loop; answers in the end. */
 void streams_ask_fetch(streams_ask *ask);
 /* ask.c: the ask's answer; the ask is gone. */
@@ -91,5 +105,6 @@ void streams_handle_verify(trib_http_request *http);
 void streams_handle_close(trib_http_request *http);
 void streams_handle_list(trib_http_request *http);
 void streams_handle_append(trib_http_request *http);
+void streams_handle_continue(trib_http_request *http); /* continue.c */
 
 #endif

@@ -22,6 +22,9 @@ typedef struct streams_read {
     trib_arena arena;
     bool begun;
     streams_news *news;
+    trib_archive_row row; /* of a stream whose events are in an object: a thread of the archive fetches them */
+    trib_archive_task fetch;
+    bool is_fetching;
 } streams_read;
 
 static bool is_of_tenant(const streams_tail *tail) {
@@ -46,7 +49,7 @@ void streams_tail_finish(streams_tail *tail, streams_tail_end why, const trib_er
     tail->why = why;
     if (err) tail->err = *err;
     streams_hub_remove(tail->module->hub, tail);
-    if (tail->read) trib_db_job_cancel(&tail->read->job);
+    if (tail->read && !tail->read->is_fetching) trib_db_job_cancel(&tail->read->job);
     settle(tail);
 }
 
@@ -68,17 +71,49 @@ static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
 
 static void read_came(streams_tail *tail, trib_code code, const trib_error *err, const streams_news *news);
 
-static void finished(trib_db_job *job) {
-    streams_read *read = (streams_read *)(void *)job;
+static void come_home(streams_read *read, trib_code code, const trib_error *err) {
     streams_tail *tail = read->tail;
     tail->read = NULL;
     tail->is_busy = true;
-    if (!tail->is_over) read_came(tail, job->code, &job->err, read->news);
+    if (!tail->is_over) read_came(tail, code, err, read->news);
     tail->is_busy = false;
     settle(tail);
     streams_news_unref(read->news);
     trib_arena_deinit(&read->arena);
     free(read);
+}
+
+static streams_read *of_task(trib_archive_task *task) {
+    return TRIB_LIST_ITEM(task, streams_read, fetch);
+}
+
+static void fetch(trib_archive_task *task) {
+    streams_read *read = of_task(task);
+    trib_stream s;
+    trib_buf text;
+    trib_buf_init(&text, TRIB_ARCHIVE_BODY_MAX_BYTES);
+    trib_code code = streams_load_archived(&read->txn, &read->row, &text, &s, &task->err);
+    if (code == TRIB_OK) code = streams_news_take(read->news, &read->ask, &s, &task->err);
+    trib_buf_deinit(&text);
+    task->code = code;
+}
+
+static void fetched(trib_job *job) {
+    streams_read *read = of_task((trib_archive_task *)(void *)job);
+    come_home(read, read->fetch.code, &read->fetch.err);
+}
+
+static void finished(trib_db_job *job) {
+    streams_read *read = (streams_read *)(void *)job;
+    trib_code code = job->code;
+    trib_error err = job->err;
+    if (code == TRIB_OK && !read->tail->is_over && read->news->is_elsewhere) {
+        read->fetch = (trib_archive_task){.job = {.home = read->tail->home, .done = fetched}, .run = fetch};
+        read->is_fetching = true;
+        code = streams_submit_fetch(read->txn.app, &read->fetch, &err);
+        if (code == TRIB_OK) return;
+    }
+    come_home(read, code, &err);
 }
 
 static streams_read *read_new(streams_tail *tail) {
@@ -93,7 +128,8 @@ static streams_read *read_new(streams_tail *tail) {
                                    .from_end = tail->from_end,
                                    .admit = is_of_tenant(tail),
                                    .max_bytes = STREAMS_READ_BYTES,
-                                   .max_events = STREAMS_READ_EVENTS};
+                                   .max_events = STREAMS_READ_EVENTS,
+                                   .row = &read->row};
     read->job.app = tail->module->app;
     read->job.tenant = tail->module->tenant;
     read->job.access = TRIB_ACCESS_SYSTEM;

@@ -30,11 +30,12 @@ enum {
     STREAMS_MESSAGE_MAX_BYTES = 4096,    /* from a WebSocket's peer: a name and a number */
     STREAMS_READ_EVENTS = 500,           /* that one read of a tail takes: others want the database too */
     STREAMS_READ_BYTES = 64 << 10,       /* the same: what a peer that does not read can make us keep more */
-    STREAMS_NEWS_BYTES = 256 << 10,      /* of one stream in one look; each tail reads the rest itself */
-    STREAMS_PUMP_EVENTS = 1000,          /* that one look takes, then it begins again */
-    STREAMS_LANES_MAX = 64,              /* loops */
-    STREAMS_LANE_NEWS_MAX = 1024,        /* that wait for one loop; past it its tails read the database */
-    STREAMS_LANE_SLICE = 200,            /* tails that are shown news before the loop's sockets get their turn */
+    STREAMS_READ_FETCHES = 64,        /* of an archived stream, at most: a tail of a large one is shown larger pieces */
+    STREAMS_NEWS_BYTES = 256 << 10,   /* of one stream in one look; each tail reads the rest itself */
+    STREAMS_PUMP_EVENTS = 1000,       /* that one look takes, then it begins again */
+    STREAMS_LANES_MAX = 64,           /* loops */
+    STREAMS_LANE_NEWS_MAX = 1024,     /* that wait for one loop; past it its tails read the database */
+    STREAMS_LANE_SLICE = 200,         /* tails that are shown news before the loop's sockets get their turn */
     STREAMS_PAUSE_FACTOR = 3,         /* times as long as the last news took to be shown, no new ones are looked for: */
     STREAMS_PAUSE_LEAST_MS = 5,       /* where that is as long as this, and no longer than the next. Readers of one */
     STREAMS_PAUSE_MAX_MS = 100,       /* stream do not take a loop from everybody else */
@@ -91,6 +92,7 @@ typedef struct streams_news {
     uint64_t first, last, count; /* of the events, without a gap between; count 0: none */
     uint64_t version;            /* of the stream */
     bool exists, is_closed, is_deleted;
+    bool is_elsewhere; /* archived: the events are in an object, and none is here until streams_news_take */
     bool members_known;
     size_t member_count;
     char (*members)[TRIB_DB_ID_BYTES + 1];
@@ -109,11 +111,15 @@ typedef struct streams_news_ask {
     bool with_members; /* say who is one */
     size_t max_bytes;  /* at least one event is read */
     uint64_t max_events;
+    trib_archive_row *row; /* filled for an archived stream, in the arena of txn; NULL: its events are not asked for */
 } streams_news_ask;
 
 /* Errors: STREAM_NOT_FOUND (admit), AGAIN (txn->writes is set now: it must be folded), NOMEM, and the store's. Thread:
  * worker, in the transaction. */
 trib_code streams_news_read(trib_stream_txn *txn, const streams_news_ask *ask, streams_news **ret, trib_error *err);
+/* The events of a stream that was read from its object, where streams_news_read has found it elsewhere. Errors: NOMEM.
+ * Thread: any. */
+trib_code streams_news_take(streams_news *news, const streams_news_ask *ask, const trib_stream *s, trib_error *err);
 streams_news *streams_news_ref(streams_news *news);
 void streams_news_unref(streams_news *news);
 /* The events from the `from`-th on, borrowed. */
@@ -203,6 +209,7 @@ typedef struct streams_counts {
     const trib_deal_registry *types;
     trib_counter *events[TRIB_DEAL_TYPES_MAX + 1]; /* by type, as in the registry; then those of none */
     _Atomic size_t open[STREAMS_TAIL_KINDS];
+    _Atomic uint64_t database_bytes, log_bytes, free_bytes; /* as of the last look */
 } streams_counts;
 
 /* Thread: the one that starts the server. Errors: NOMEM. Owns: free. */
@@ -228,6 +235,7 @@ struct streams_pump {
     trib_arena arena;
     bool begun;
     trib_hash_key seed;
+    int64_t weigh_ns; /* not before */
     struct streams_look *look;
 };
 

@@ -32,6 +32,7 @@ static void finished(trib_db_job *job) {
     m->under_way = false;
     trib_arena_deinit(&m->arena);
     trib_arena_deinit(&m->one);
+    timers_runs_end_round(m, job->code == TRIB_OK);
     if (job->code != TRIB_OK || m->round.more) atomic_store(&m->news, true);
     if (job->code != TRIB_OK) {
         wait_ms = TIMERS_RETRY_MS;
@@ -85,10 +86,30 @@ static bool look_at_clock(timers_module *m, int64_t now_ns, int64_t now_ms) {
     return now_ns >= m->grace_until_ns;
 }
 
+/* Once, when all modules have started: what a type asks for and this server does not do. */
+static void tell_missing(timers_module *m) {
+    const trib_deal_registry *types = m->app->stream_types;
+    uint32_t count = atomic_load(&m->timers.action_count);
+    m->has_told = true;
+    for (size_t i = 0; types && i < types->count; i++) {
+        const trib_deal_type *type = types->entries[i]->type;
+        for (size_t k = 0; k < type->timer_count; k++) {
+            const trib_deal_timer *timer = &type->timers[k];
+            bool known = timer->action.len == 0;
+            for (uint32_t n = 0; n < count; n++)
+                known = known || trib_str_eq_c(timer->action, m->timers.actions[n].name);
+            if (!known)
+                trib_log_event(m->app->log, TRIB_LOG_WARN, "timer_action_missing", TRIB_LOG_S("type", type->name),
+                               TRIB_LOG_S("timer", timer->name), TRIB_LOG_S("action", timer->action));
+        }
+    }
+}
+
 void timers_tick(void *module) {
     timers_module *m = module;
     int64_t now_ns = trib_env_mono_ns(m->app->env), now_ms = trib_env_wall_ms(m->app->env);
     bool believed = look_at_clock(m, now_ns, now_ms);
+    if (!m->has_told) tell_missing(m);
     if (!believed || m->under_way || now_ns < m->not_before_ns || atomic_load(&m->app->draining)) return;
     if (!atomic_load(&m->news) && now_ms < m->next_ms && now_ns < m->look_ns) return;
     m->look_ns = now_ns + (int64_t)TIMERS_LOOK_MS * 1000000;
@@ -137,6 +158,7 @@ static trib_code start(trib_app *app, void **ret_state, trib_error *err) {
     if (code == TRIB_OK) code = trib_stream_timers_prepare(app, m->tenant, err);
     if (code == TRIB_OK) {
         app->stream_timers = &m->timers;
+        (void)trib_stream_timers_add_action(app, "remind-payment", timers_remind_payment, NULL);
         atomic_store(&m->news, true);
         add_metrics(m);
         if (!trib_commits_add(&app->commits, m->tenant->id, heard, m) || !trib_app_add_ticker(app, timers_tick, m))

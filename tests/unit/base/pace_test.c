@@ -66,11 +66,34 @@ static void it_does_not_wait_when_nothing_is_urgent(void **state) {
     assert_int_equal(env.offset_ns, begin_ns);
 }
 
+static int yields;
+
+static void count_yield(void *ctx) {
+    (void)ctx;
+    yields++;
+}
+
+static void heavy_work_yields_its_core_now_and_then(void **state) {
+    (void)state;
+    int64_t yields_ns = 0;
+    env.env.thread_yield = count_yield;
+    yields = 0;
+    trib_pace_yield(&lane, &yields_ns);
+    assert_int_equal(yields, 1);
+    env.offset_ns += TRIB_PACE_YIELD_US * US - 1;
+    trib_pace_yield(&lane, &yields_ns);
+    assert_int_equal(yields, 1);
+    env.offset_ns++;
+    trib_pace_yield(&lane, &yields_ns);
+    assert_int_equal(yields, 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(only_heavy_work_gives_way_and_only_to_urgent_work, setup, teardown),
         cmocka_unit_test_setup_teardown(it_is_held_back_for_a_bounded_time_and_then_runs_for_a_while, setup, teardown),
         cmocka_unit_test_setup_teardown(it_does_not_wait_when_nothing_is_urgent, setup, teardown),
+        cmocka_unit_test_setup_teardown(heavy_work_yields_its_core_now_and_then, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

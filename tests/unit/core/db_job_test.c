@@ -39,7 +39,9 @@ typedef struct sql_job {
     trib_tenant *tenant;
     _Atomic bool inside;
     bool finished, stopped_inside;
-    bool lenient; /* a statement that fails is part of the answer, as in a batch */
+    bool lenient;                        /* a statement that fails is part of the answer, as in a batch */
+    void (*behind)(trib_handle *handle); /* after the last statement */
+    _Atomic bool worked;
 } sql_job;
 
 static trib_code sql_work(trib_db_job *base, trib_handle *handle, trib_error *err) {
@@ -62,6 +64,8 @@ static trib_code sql_work(trib_db_job *base, trib_handle *handle, trib_error *er
         job->stmt = NULL;
         if (code != TRIB_OK) return job->lenient && code != TRIB_AGAIN ? TRIB_OK : code;
     }
+    if (job->behind) job->behind(handle);
+    atomic_store(&job->worked, true);
     return TRIB_OK;
 }
 
@@ -121,7 +125,7 @@ static trib_db_stats stats(void) {
 static void what_tenants_do_is_counted_and_outlives_the_open_database(void **state) {
     (void)state;
     trib_counter requests = {0}, rows_read = {0}, rows_written = {0};
-    t.app.counters = (trib_app_counters){&requests, &rows_read, &rows_written};
+    t.app.counters = (trib_app_counters){.requests = &requests, .rows_read = &rows_read, .rows_written = &rows_written};
     assert_int_equal(run("CREATE TABLE a(x)"), TRIB_OK);
     assert_int_equal(run("INSERT INTO a VALUES (1),(2),(3)"), TRIB_OK);
     assert_int_equal(run("SELECT * FROM a"), TRIB_OK);
@@ -138,7 +142,7 @@ static void what_tenants_do_is_counted_and_outlives_the_open_database(void **sta
     assert_int_equal(atomic_load(&requests.value), 4);
     assert_int_equal(atomic_load(&rows_written.value), 4);
     assert_int_equal(atomic_load(&rows_read.value), atomic_load(&tenant->rows_read));
-    t.app.counters = (trib_app_counters){NULL, NULL, NULL};
+    t.app.counters = (trib_app_counters){.requests = NULL};
 }
 
 static void chunks_are_handed_over_one_by_one(void **state) {
@@ -387,6 +391,62 @@ static void what_was_undone_while_a_job_waited_is_not_answered(void **state) {
     trib_tenant_unref(other);
 }
 
+/* Somebody else commits right behind the job's last statement. */
+static void somebody_commits(trib_handle *handle) {
+    trib_db *db = trib_handle_db(handle);
+    trib_db_lock(db);
+    atomic_store(&db->raised, atomic_load(&db->raised) + 1);
+    trib_db_unlock(db);
+}
+
+/* As if the last own commit were not synced yet. */
+static void own_is_late(trib_handle *handle) {
+    somebody_commits(handle);
+    handle->own_ticket = atomic_load(&trib_handle_db(handle)->raised);
+}
+
+/* And as if it were the only one. */
+static void only_one_is_late(trib_handle *handle) {
+    own_is_late(handle);
+    handle->first_ticket = handle->own_ticket;
+}
+
+/* What is synced by then stays; what came last is lost. */
+static trib_code lose_last(const char *first, const char *second, void (*behind)(trib_handle *handle)) {
+    trib_db *db = NULL;
+    sql_job job = {.sql = {first, second}, .behind = behind};
+    assert_int_equal(trib_store_db_get(t.app.store, trib_str_c(tenant->id), NULL, &db, NULL), TRIB_OK);
+    start(&job, NULL);
+    while (!atomic_load(&job.worked)) sched_yield();
+    uint64_t lost = atomic_load(&db->raised);
+    while (trib_gate_look(db, lost - 1) != TRIB_OK) sched_yield();
+    uint16_t before = db->incarnation;
+    trib_fail_begin(db);
+    while (!is_open_again(db, before)) sched_yield();
+    trib_code code = await(&job);
+    trib_db_unref(db);
+    return code;
+}
+
+static void an_own_commit_that_is_durable_is_told_whatever_becomes_of_others(void **state) {
+    (void)state;
+    assert_int_equal(run("CREATE TABLE o(x)"), TRIB_OK);
+    assert_int_equal(lose_last("INSERT INTO o VALUES (1)", NULL, somebody_commits), TRIB_OK);
+    assert_int_equal(lose_last("SELECT count(*) FROM o", "INSERT INTO o VALUES (2)", somebody_commits), TRIB_OK);
+    /* what it has read behind it cannot be told, and yet it has written */
+    assert_int_equal(lose_last("INSERT INTO o VALUES (3)", "SELECT count(*) FROM o", somebody_commits),
+                     TRIB_COMMIT_OUTCOME_UNKNOWN);
+    assert_int_equal(lose_last("SELECT count(*) FROM o", NULL, somebody_commits), TRIB_NOT_COMMITTED);
+}
+
+static void a_job_whose_first_commit_has_happened_is_not_told_to_send_again(void **state) {
+    (void)state;
+    assert_int_equal(run("CREATE TABLE o(x)"), TRIB_OK);
+    assert_int_equal(lose_last("INSERT INTO o VALUES (1)", "INSERT INTO o VALUES (2)", own_is_late),
+                     TRIB_COMMIT_OUTCOME_UNKNOWN);
+    assert_int_equal(lose_last("INSERT INTO o VALUES (3)", NULL, only_one_is_late), TRIB_NOT_COMMITTED);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -401,6 +461,8 @@ int main(void) {
         TEST(a_resting_job_lets_go_of_its_statement_inside_the_handle),
         TEST(a_job_cancelled_before_it_began_does_nothing),
         TEST(what_was_undone_while_a_job_waited_is_not_answered),
+        TEST(an_own_commit_that_is_durable_is_told_whatever_becomes_of_others),
+        TEST(a_job_whose_first_commit_has_happened_is_not_told_to_send_again),
         TEST(cancelling_at_any_moment_ends_the_job_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

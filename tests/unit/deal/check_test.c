@@ -132,7 +132,7 @@ static const refused_row rows[] = {
      TRIB_BAD_TRANSITION,
      TRIB_DEAL_REFUSED_TRANSITION,
      "",
-     "settled; here are allowed: 311"},
+     "settled; here are allowed: 207 311 405"},
     {0,
      {501, "o", NULL, "46", "{\"customer\":", "customer", "ali", NULL},
      TRIB_BAD_EVENT,

@@ -63,7 +63,7 @@ static void files_add_and_replace_types(void **state) {
     assert_int_equal(trib_deal_registry_add(&registry, TRIB_STR("d.json"), TRIB_STR("{\"type\": \"ride\",\n \"x\": 1}"),
                                             &problems, &err),
                      TRIB_STREAM_TYPE_INVALID);
-    assert_int_equal(trib_deal_registry_get(&registry, TRIB_STR("ride"))->op_count, 13);
+    assert_int_equal(trib_deal_registry_get(&registry, TRIB_STR("ride"))->op_count, 14);
     trib_buf_add_char(&problems, 0);
     assert_non_null(strstr(problems.ptr, "d.json:2:2: a stream type has no member \"x\""));
     assert_null(trib_deal_registry_get(&registry, TRIB_STR("nothing")));

@@ -86,9 +86,17 @@ static const struct {
     {TIMER("\"name\": \"n\", \"status\": \"s\", \"after\": \"5m\", \"opcode\": 7"), 9, 55, "there is no opcode 7"},
     {TIMER("\"name\": \"n\", \"status\": \"s\", \"after\": \"5m\", \"opcode\": 3"), 9, 55,
      "is not allowed in the timer's status s"},
-    {TIMER("\"name\": \"n\", \"status\": \"e\", \"after\": \"5m\", \"action\": \"x\""), 9, 1, "nothing to do"},
-    {TIMER("\"name\": \"n\", \"status\": \"s\", \"after\": \"5m\""), 9, 1, "either an \"opcode\" or an \"action\""},
-    {TIMER("\"name\": \"n\", \"status\": \"s\", \"after\": \"500d\", \"action\": \"x\""), 9, 39, "at most 400 days"},
+    {TIMER("\"name\": \"n\", \"status\": \"e\", \"after\": \"5m\", \"opcode\": 2"), 9, 1, "nothing to do"},
+    {TIMER("\"name\": \"n\", \"status\": \"s\", \"after\": \"5m\""), 9, 1, "needs an \"opcode\" or an \"action\""},
+    {TIMER("\"name\": \"n\", \"status\": \"s\", \"after\": \"500d\", \"opcode\": 2"), 9, 39, "at most 400 days"},
+    {TIMER("\"name\": \"n\", \"status\": \"s\", \"after\": \"5m\", \"action\": \"call-them\""), 9, 55,
+     "the server has no action \"call-them\"; there are: remind-payment, look-for-driver"},
+    {TIMER("\"name\": \"n\", \"status\": \"s\", \"after\": \"5m\", \"action\": \"remind-payments\""), 9, 55,
+     "(did you mean remind-payment?)"},
+    {TIMER("\"name\": \"n\", \"status\": \"s\", \"after\": \"5m\", \"action\": \"remind-payment\""), 9, 1,
+     "needs the \"opcode\" that it writes"},
+    {TIMER("\"name\": \"n\", \"status\": \"s\", \"after\": \"5m\", \"opcode\": 2, \"action\": \"look-for-driver\""), 9,
+     1, "writes no \"opcode\""},
 };
 
 static trib_code read_text(trib_arena *arena, trib_str text, trib_deal_problems *problems, const trib_deal_type **ret,
@@ -162,12 +170,12 @@ static void timers_are_walked_by_status(void **state) {
     static const char text[] = HEAD ROLES STATUSES OPS
         ",\n\"timers\": [{\"name\": \"n\", \"status\": \"s\", \"after\": \"1h30m\", \"opcode\": 2},"
         "{\"name\": \"o\", \"status\": \"m\", \"after\": \"1d\", \"opcode\": 3},"
-        "{\"name\": \"p\", \"status\": \"s\", \"after\": \"5s\", \"action\": \"call-them\"}]}";
+        "{\"name\": \"p\", \"status\": \"s\", \"after\": \"5s\", \"action\": \"remind-payment\", \"opcode\": 2}]}";
     if (read_text(&arena, TRIB_STR(text), &problems, &type, &err) != TRIB_OK) fail_msg("%s", err.message);
     const trib_deal_timer *timer = trib_deal_timer_next(type, 0, NULL);
     assert_true(timer && timer->after_ms == 5400000 && timer->opcode == 2);
     timer = trib_deal_timer_next(type, 0, timer);
-    assert_true(timer && trib_str_eq_c(timer->action, "call-them"));
+    assert_true(timer && trib_str_eq_c(timer->action, "remind-payment") && timer->opcode == 2);
     assert_null(trib_deal_timer_next(type, 0, timer));
     assert_null(trib_deal_timer_next(type, 2, NULL));
     trib_buf out;
@@ -175,7 +183,7 @@ static void timers_are_walked_by_status(void **state) {
     trib_deal_type_markdown(type, &out);
     trib_buf_add_char(&out, 0);
     assert_non_null(strstr(out.ptr, "| n | s | 1h30m | opcode 2 |\n| o | m | 1d | opcode 3 |\n| p | s | 5s | action "
-                                    "call-them |\n"));
+                                    "remind-payment: opcode 2 |\n"));
     trib_buf_deinit(&out);
     trib_arena_deinit(&arena);
 }

@@ -407,6 +407,34 @@ static void statements_stop_at_their_deadline(void **state) {
     expect_rows(f, "SELECT 1", "1");
 }
 
+static int yields;
+
+static void count_yield(void *ctx) {
+    (void)ctx;
+    yields++;
+}
+
+static void statements_of_a_heavy_tenant_yield_and_others_do_not(void **state) {
+    store_fixture *f = *state;
+    trib_pace pace = {.env = &f->env};
+    trib_pace_lane lane = {.pace = &pace};
+    f->env.thread_yield = count_yield;
+    f->handle.lane = &lane;
+    f->db.settings.statement_timeout_ms = 50;
+    for (int heavy = 0; heavy <= 1; heavy++) {
+        atomic_store(&lane.heavy, heavy == 1);
+        yields = 0;
+        expect_error(f, "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c) SELECT count(*) FROM c",
+                     TRIB_STATEMENT_TIMEOUT, "50 ms");
+        assert_true(heavy ? yields > 3 : yields == 0);
+        yields = 0;
+        f->handle.yields_ns = 0;
+        expect_rows(f, "SELECT 1", "1"); /* too short for the progress handler */
+        assert_int_equal(yields > 0, heavy);
+    }
+    f->handle.lane = NULL;
+}
+
 static void an_interrupt_stops_with_the_code_it_was_given(void **state) {
     store_fixture *f = *state;
     f->handle.interrupt_code = TRIB_CANCELLED;
@@ -484,6 +512,7 @@ int main(void) {
         store_test(a_setting_with_a_syntax_error_behind_it_reaches_kept_statements_too),
         store_test(a_journal_mode_asked_for_is_answered_and_not_taken),
         store_test(statements_stop_at_their_deadline),
+        store_test(statements_of_a_heavy_tenant_yield_and_others_do_not),
         store_test(an_interrupt_stops_with_the_code_it_was_given),
         store_test(a_database_past_its_size_limit_is_full_and_nothing_else),
         store_test(what_applications_use_works),

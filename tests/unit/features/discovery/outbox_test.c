@@ -192,6 +192,30 @@ static void one_change_after_the_other_gives_what_reading_everything_gives(void 
     expect_rebuild_equal();
 }
 
+/* A shop whose goods come and go must not keep a row of each that ever was. */
+static void what_is_gone_leaves_the_outbox_when_it_was_carried(void **state) {
+    (void)state;
+    char sql[300];
+    write_as("bab", "INSERT INTO nodes(id, nodeType, payload) VALUES ('r', 'shop', '{\"published\":true}')");
+    for (int i = 0; i < 3; i++) {
+        snprintf(sql, sizeof sql,
+                 "INSERT INTO points(id, nodeId, openNow) WITH RECURSIVE n(v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM "
+                 "n WHERE v < "
+                 "%d) SELECT 'p' || %d || '-' || v, 'r', 1 FROM n",
+                 3 * DISCOVERY_PRUNE_ROWS / 2, i);
+        write_as("bab", sql);
+        carry();
+        write_as("bab", "DELETE FROM points");
+        carry();
+        assert_string_equal(rows("discovery", all_points), "");
+        assert_string_equal(rows("bab", "SELECT count(*) < 70 FROM _trib_outbox"), "1");
+    }
+    write_as("bab",
+             "INSERT INTO points(id, nodeId, availability, lat, lng, openNow) VALUES ('new', 'r', 'open', 1, 1, 1)");
+    expect_points("new,open,1.000000,1");
+    expect_rebuild_equal();
+}
+
 static void renamed_deleted_and_silent_tenants_take_their_rows_along(void **state) {
     (void)state;
     write_as("bab", "INSERT INTO nodes(id, nodeType, payload) VALUES ('r', 'shop', '{\"published\":true}')");
@@ -251,6 +275,7 @@ int main(void) {
         TEST(only_what_says_so_is_shown),
         TEST(pings_and_sales_are_not_told_until_they_matter),
         TEST(one_change_after_the_other_gives_what_reading_everything_gives),
+        TEST(what_is_gone_leaves_the_outbox_when_it_was_carried),
         TEST(renamed_deleted_and_silent_tenants_take_their_rows_along),
         TEST(tables_that_are_made_anew_are_watched_anew),
         TEST(the_outbox_is_not_for_clients),

@@ -49,6 +49,52 @@ static void a_format_of_a_later_version_is_left_alone(void **state) {
     assert_non_null(strstr(err.message, "format 99"));
 }
 
+#define NAMED(id) "INSERT INTO events(id, streamId, opcode) VALUES (hex(randomblob(8)), " id ", 9)"
+
+static void a_stream_that_no_url_can_name_does_not_begin(void **state) {
+    static const char *const wrong[] = {NAMED("''"),
+                                        NAMED("'a/b'"),
+                                        NAMED("'live'"),
+                                        NAMED("'..'"),
+                                        NAMED("'a' || char(9)"),
+                                        NAMED("'a' || char(127) || 'b'"),
+                                        NAMED("printf('%.201c', 'x')")};
+    static const char *const right[] = {
+        NAMED("'a b'"),     NAMED("'live2'"), NAMED("'a%2Fb'"), NAMED("'\xc3\xa4'"), NAMED("printf('%.200c', 'x')"),
+        NAMED("'old/one'"), NAMED("'live'")};
+    trib_error err;
+    (void)state;
+    assert_int_equal(start_module(NULL), TRIB_OK);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_int_equal(sql(wrong[i], &err), TRIB_SQL_ERROR);
+        if (!strstr(err.message, "no URL could name it")) fail_msg("%s: %s", wrong[i], err.message);
+    }
+    /* those of an earlier version go on */
+    assert_int_equal(sql("DROP TRIGGER _trib_event_name", NULL), TRIB_OK);
+    assert_int_equal(sql(NAMED("'old/one'"), NULL), TRIB_OK);
+    assert_int_equal(sql(NAMED("'live'"), NULL), TRIB_OK);
+    stop_module();
+    assert_int_equal(start_module(NULL), TRIB_OK);
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++)
+        if (sql(right[i], &err) != TRIB_OK) fail_msg("%s: %s", right[i], err.message);
+    assert_int_equal(sql(wrong[1], NULL), TRIB_SQL_ERROR);
+}
+
+static void one_that_cannot_be_brought_up_to_date_hides_no_other(void **state) {
+    (void)state;
+    start_with_events();
+    assert_int_equal(sql("INSERT INTO events(id, streamId, opcode) VALUES ('c1', 'c', 9), ('d1', 'd', 9)", NULL),
+                     TRIB_OK);
+    assert_int_equal(sql("UPDATE _trib_stream SET count = 2 WHERE streamId = 'b'", NULL), TRIB_OK); /* broken */
+    assert_int_equal(sql("UPDATE _trib_stream SET bytes = 1 << 30 WHERE streamId = 'c'", NULL),
+                     TRIB_OK); /* too large */
+    expect(streams_handle_list, "any", "", "{\"streams\":[{\"streamId\":\"a\"");
+    expect(streams_handle_list, "any", "", "\"closedMs\":null,\"behind\":true},{\"streamId\":\"c\"");
+    expect(streams_handle_list, "any", "", "\"closedMs\":null,\"behind\":true},{\"streamId\":\"d\"");
+    expect(streams_handle_list, "any", "", "\"closedMs\":null},{\"streamId\":\"b\"");
+    expect(streams_handle_list, "any", "", "\"closedMs\":null}],\"next\":null}");
+}
+
 static void a_part_of_a_stream_cannot_be_deleted(void **state) {
     (void)state;
     start_with_events();
@@ -107,6 +153,8 @@ int main(void) {
         TEST(events_of_an_application_are_taken_over_in_their_order),
         TEST(a_table_of_another_shape_is_left_alone),
         TEST(a_format_of_a_later_version_is_left_alone),
+        TEST(a_stream_that_no_url_can_name_does_not_begin),
+        TEST(one_that_cannot_be_brought_up_to_date_hides_no_other),
         TEST(a_part_of_a_stream_cannot_be_deleted),
         TEST(what_is_changed_behind_the_triggers_is_noticed),
         TEST(an_event_that_vanished_is_noticed),

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who need not be asked now: workers who were not idle when they were asked, and deals that are being looked after. In
+ * memory, by the id of the tenant; all of it is forgotten when there is too much, which costs questions in vain. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "features/dispatch/dispatch_int.h"
+
+typedef struct hold {
+    trib_list link;
+    int64_t until_ms;
+    char worker[DISPATCH_ROLE_MAX_BYTES + 1]; /* "": any */
+    size_t point_len;
+    char point[];
+} hold;
+
+typedef struct owner {
+    trib_list holds;
+    char id[TRIB_DB_ID_BYTES + 1];
+} owner;
+
+struct dispatch_holds {
+    const trib_env *env;
+    trib_mutex *lock;
+    trib_map owners;
+    size_t count;
+    _Atomic size_t owner_count; /* as in the map, to be read without the lock */
+};
+
+trib_code dispatch_holds_new(const trib_env *env, dispatch_holds **ret, trib_error *err) {
+    trib_hash_key seed;
+    dispatch_holds *holds = calloc(1, sizeof *holds);
+    if (holds) holds->lock = trib_mutex_new(env);
+    if (!holds || !holds->lock || !trib_env_random(env, &seed, sizeof seed)) {
+        if (holds) trib_mutex_free(env, holds->lock);
+        free(holds);
+        return trib_error_set(err, TRIB_NOMEM, NULL);
+    }
+    holds->env = env;
+    trib_map_init(&holds->owners, TRIB_MAP_BORROW_KEYS, seed);
+    *ret = holds;
+    return TRIB_OK;
+}
+
+static void owner_free(dispatch_holds *holds, owner *o) {
+    for (trib_list *link; (link = trib_list_take_first(&o->holds)) != NULL; holds->count--)
+        free(TRIB_LIST_ITEM(link, hold, link));
+    free(o);
+}
+
+static void forget_all(dispatch_holds *holds) {
+    size_t cursor = 0;
+    void *value;
+    while (trib_map_next(&holds->owners, &cursor, NULL, &value)) owner_free(holds, value);
+    trib_hash_key seed = holds->owners.seed;
+    trib_map_deinit(&holds->owners);
+    trib_map_init(&holds->owners, TRIB_MAP_BORROW_KEYS, seed);
+}
+
+void dispatch_holds_free(dispatch_holds *holds) {
+    if (!holds) return;
+    forget_all(holds);
+    trib_map_deinit(&holds->owners);
+    trib_mutex_free(holds->env, holds->lock);
+    free(holds);
+}
+
+static owner *owner_of(dispatch_holds *holds, trib_str id) {
+    owner *o = trib_map_get(&holds->owners, id);
+    if (o || id.len > TRIB_DB_ID_BYTES) return o;
+    o = calloc(1, sizeof *o);
+    if (!o) return NULL;
+    trib_list_init(&o->holds);
+    memcpy(o->id, id.ptr, id.len);
+    if (trib_map_set(&holds->owners, trib_str_c(o->id), o, NULL) == TRIB_OK) return o;
+    free(o);
+    return NULL;
+}
+
+static hold *find(const owner *o, trib_str point) {
+    TRIB_LIST_EACH(link, &o->holds) {
+        hold *h = TRIB_LIST_ITEM(link, hold, link);
+        if (trib_str_eq(trib_str_make(h->point, h->point_len), point)) return h;
+    }
+    return NULL;
+}
+
+void dispatch_hold(dispatch_holds *holds, trib_str id, trib_str point, trib_str worker, int64_t until_ms) {
+    trib_mutex_lock(holds->env, holds->lock);
+    if (holds->count >= DISPATCH_HOLDS_MAX || holds->owners.count >= DISPATCH_HOLDS_MAX) forget_all(holds);
+    owner *o = owner_of(holds, id);
+    hold *h = o ? find(o, point) : NULL;
+    if (o && !h) {
+        h = calloc(1, sizeof *h + point.len);
+        if (h) {
+            h->point_len = point.len;
+            if (point.len) memcpy(h->point, point.ptr, point.len);
+            trib_list_init(&h->link);
+            trib_list_push_back(&o->holds, &h->link);
+            holds->count++;
+        }
+    }
+    if (h) {
+        h->until_ms = until_ms;
+        worker = trib_str_sub(worker, 0, DISPATCH_ROLE_MAX_BYTES);
+        if (worker.len) memcpy(h->worker, worker.ptr, worker.len);
+        h->worker[worker.len] = '\0';
+    }
+    atomic_store(&holds->owner_count, holds->owners.count);
+    trib_mutex_unlock(holds->env, holds->lock);
+}
+
+bool dispatch_holds_end(dispatch_holds *holds, trib_str id) {
+    if (atomic_load(&holds->owner_count) == 0) return false; /* every tenant that writes is asked for */
+    trib_mutex_lock(holds->env, holds->lock);
+    owner *o = trib_map_take(&holds->owners, id);
+    if (o) owner_free(holds, o);
+    atomic_store(&holds->owner_count, holds->owners.count);
+    trib_mutex_unlock(holds->env, holds->lock);
+    return o != NULL;
+}
+
+bool dispatch_is_held(dispatch_holds *holds, trib_str id, trib_str point, trib_str worker, int64_t now_ms) {
+    trib_mutex_lock(holds->env, holds->lock);
+    const owner *o = trib_map_get(&holds->owners, id);
+    const hold *h = o ? find(o, point) : NULL;
+    bool held = h && now_ms < h->until_ms && (!h->worker[0] || trib_str_eq_c(worker, h->worker));
+    trib_mutex_unlock(holds->env, holds->lock);
+    return held;
+}
