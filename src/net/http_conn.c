@@ -309,10 +309,10 @@ static void authenticate(trib_http_conn *conn) {
 
 /* An encoded slash is a slash where a star takes the rest of the path, and nowhere else: it would part a name in
  * two. */
-static trib_code check_slash(const trib_http_conn *conn, size_t slash_at, trib_error *err) {
+static trib_code check_slash(const trib_http_conn *conn, size_t slash_at, trib_code found, trib_error *err) {
     const trib_route_match *match = &conn->match;
-    if (slash_at == SIZE_MAX) return TRIB_OK;
-    if (trib_str_ends(trib_str_c(match->route->path), TRIB_STR("/*")) &&
+    if (slash_at == SIZE_MAX) return found;
+    if (found == TRIB_OK && trib_str_ends(trib_str_c(match->route->path), TRIB_STR("/*")) &&
         conn->full_path.ptr + slash_at >= match->params[match->param_count - 1].ptr)
         return TRIB_OK;
     return trib_error_set(err, TRIB_BAD_REQUEST,
@@ -342,7 +342,7 @@ static void on_head(trib_http_conn *conn) {
         trib_auth_split_path(conn->full_path, &conn->request.tenant_named, &conn->request.path);
         code = trib_router_find(conn->hub->router, conn->listener, conn->request.method, conn->request.path,
                                 &conn->match, &err);
-        if (!code) code = check_slash(conn, target.slash_at, &err);
+        code = check_slash(conn, target.slash_at, code, &err);
     }
     if (code) {
         refuse_head(conn, &err);

@@ -37,8 +37,10 @@ enum {
     DURABLE_LEASE_MAX_MS = 10 * 60 * 1000,
     DURABLE_SEND_TIMEOUT_MS = 10 * 1000, /* of one webhook */
     DURABLE_SEND_ANSWER_MAX_BYTES = 4096,
-    DURABLE_RETRY_MAX_MS = 60 * 1000,    /* between two tries */
-    DURABLE_RETRY_CHANCE = 20,           /* percent of it */
+    DURABLE_RETRY_MAX_MS = 60 * 1000, /* between two tries */
+    DURABLE_RETRY_CHANCE = 20,        /* percent of it */
+    DURABLE_REST_MS =
+        1000, /* after a wake that ended without progress: who always gives up is not asked without a pause */
     DURABLE_ROUND_SENDS_MAX = 16,        /* webhooks of one tenant that one round takes */
     DURABLE_ROUNDS_MAX = 16,             /* under way at once: they are in the queues of all work */
     DURABLE_ROUND_RETRY_MS = 1000,       /* after a failure of the database */
@@ -176,6 +178,8 @@ trib_code durable_link_ack_told(durable_ask *ask, const durable_sub *sub, trib_e
 /* ---- sub_wake.c: the state, in a transaction ---- */
 trib_code durable_wake_begin(durable_ask *ask, durable_sub *sub, trib_error *err);
 void durable_wake_end(durable_sub *sub);
+/* The same, and the next one begins a little later: nothing was acknowledged. */
+void durable_wake_give_up(const durable_ask *ask, durable_sub *sub);
 /* The bodies of the calls. */
 trib_code durable_sub_put(durable_ask *ask, trib_error *err);
 trib_code durable_sub_get(durable_ask *ask, trib_error *err);

@@ -172,10 +172,15 @@ static trib_code visit(durable_round *round, durable_sub *sub, trib_error *err) 
     }
     trib_code code = TRIB_OK;
     bool is_due = sub->wake.ptr && sub->next_ms >= 0 && sub->next_ms <= ask->now_ms;
-    if (!sub->wake.ptr || is_due) code = durable_link_pending(ask, sub, &pending, err);
+    bool rests = !sub->wake.ptr && sub->next_ms > ask->now_ms;
+    if ((!sub->wake.ptr && !rests) || is_due) code = durable_link_pending(ask, sub, &pending, err);
     if (code == TRIB_OK && !sub->wake.ptr && pending.ptr) {
         code = durable_wake_begin(ask, sub, err);
         is_due = true;
+    }
+    if (!sub->wake.ptr && !rests && sub->next_ms >= 0) { /* it has rested, and there is nothing any more */
+        sub->next_ms = -1;
+        sub->changed = true;
     }
     if (code != TRIB_OK) return code;
     if (is_due && !pending.ptr) { /* its streams are gone */

@@ -32,6 +32,11 @@ void durable_wake_end(durable_sub *sub) {
     sub->changed = true;
 }
 
+void durable_wake_give_up(const durable_ask *ask, durable_sub *sub) {
+    durable_wake_end(sub);
+    sub->next_ms = ask->now_ms + DURABLE_REST_MS;
+}
+
 /* Its time is over: as if it had been let go. */
 static void end_if_over(const durable_ask *ask, durable_sub *sub) {
     if (sub->wake.ptr && sub->until_ms >= 0 && sub->until_ms <= ask->now_ms) durable_wake_end(sub);
@@ -270,7 +275,8 @@ static trib_code settle(durable_ask *ask, bool hook, trib_error *err) {
     sub.until_ms = ask->now_ms + sub.lease_ms;
     sub.changed = true;
     if (call->done) {
-        durable_wake_end(&sub);
+        if (call->ack_count > 0) durable_wake_end(&sub);
+        else durable_wake_give_up(ask, &sub);
         code = durable_link_pending(ask, &sub, &pending, err);
     }
     if (code == TRIB_OK) code = durable_sub_save(ask, &sub, err);
@@ -297,7 +303,7 @@ trib_code durable_sub_release(durable_ask *ask, trib_error *err) {
     durable_sub sub;
     trib_code code = load_held(ask, false, &sub, err);
     if (code != TRIB_OK) return code;
-    durable_wake_end(&sub);
+    durable_wake_give_up(ask, &sub);
     ask->nudges = true;
     ask->status = 204;
     return durable_sub_save(ask, &sub, err);
