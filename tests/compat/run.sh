@@ -82,6 +82,12 @@ show_own() {
     return 0
 }
 
+# How the server ended: from a sanitizer's report on, where there is one.
+show_end() {
+    if grep -q 'ERROR: .*Sanitizer' "$1"; then sed -n '/ERROR: .*Sanitizer/,$p' "$1" | grep -v ' DEBUG request ' | head -n 100
+    else tail -n 60 "$1"; fi
+}
+
 all_passed=0 all_failed=0
 : >"$work/table"
 whole=$#
