@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "histogram.h"
+#include "base/latency.h"
 
 enum { PAGE_BYTES = 4096, SMALL_PAGES = 250, RATE = 100, WRITERS_MAX = 64, PATH_BYTES = 400 };
 
@@ -71,20 +71,20 @@ static void *writer_main(void *arg) {
     return NULL;
 }
 
-static void sync_small(int fd, unsigned long seconds, histogram *h) {
+static void sync_small(int fd, unsigned long seconds, trib_latency *h) {
     uint64_t due = now_ns() + 300000000u;
     for (unsigned long i = 0; i < seconds * RATE; i++, due += 1000000000u / RATE) {
         struct timespec at = {.tv_sec = (time_t)(due / 1000000000u), .tv_nsec = (long)(due % 1000000000u)};
         while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR) continue;
         put(fd, i % SMALL_PAGES * PAGE_BYTES, (unsigned char)i);
         if (fdatasync(fd) != 0) die("fdatasync");
-        histogram_add(h, now_ns() - due);
+        trib_latency_add(h, now_ns() - due);
     }
 }
 
 int main(int argc, char **argv) {
     static writer writers[WRITERS_MAX];
-    static histogram h;
+    static trib_latency h;
     atomic_bool stop = false;
     unsigned long long written = 0;
     if (argc != 5) die("see the head of disk.c for its arguments");
@@ -103,7 +103,7 @@ int main(int argc, char **argv) {
         written += writers[i].written;
     }
     printf("{\"latency_us\": {\"p50\": %.0f, \"p99\": %.0f, \"max\": %.0f}, \"bulk_mb_per_s\": %.0f}\n",
-           histogram_us(&h, 50), histogram_us(&h, 99), (double)h.max_ns / 1000,
+           trib_latency_us(&h, 50), trib_latency_us(&h, 99), (double)h.max_ns / 1000,
            (double)written / 1e6 / (double)seconds);
     return 0;
 }
