@@ -49,14 +49,12 @@ static void *write_messages(void *arg) {
     talk_init(&t, atomic_load(&port));
     snprintf(path, sizeof path, "/ds/v1/stream/d/%d", i);
     while (!atomic_load(&writers_end)) {
-        int status, tries = 0;
+        int status;
         snprintf(extra, sizeof extra, "Producer-Id: w%d\r\nProducer-Epoch: 0\r\nProducer-Seq: %d\r\n", i, written[i]);
         snprintf(body, sizeof body, "{\"n\":%d}", written[i]);
         t.extra = extra;
-        do {
-            status = ask(&t, "POST", path, body);
-            tries++;
-        } while (status != 200 && status != 204);
+        do status = ask(&t, "POST", path, body);
+        while (status != 200 && status != 204);
         if (status == 204) atomic_fetch_add(&repeats, 1); /* it was there: only nobody had said so */
         t.extra = NULL;
         if (mutation && strcmp(mutation, "twice") == 0 && written[i] == 3) ask(&t, "POST", path, body);
