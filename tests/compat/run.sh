@@ -23,6 +23,23 @@ done
 for variable in $(env | sed -n 's/^\(TRIB_[A-Za-z0-9_]*\)=.*/\1/p'); do unset "$variable"; done
 client_s=${COMPAT_CLIENT_SECONDS:-120}
 
+# install_with NPM...: what package-lock.json pins.
+install_with() {
+    "$@" ci --no-progress --loglevel=error --fetch-retries=2 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=10000 \
+        --fetch-timeout=60000 && touch node_modules/.package-lock.json
+}
+major_of() { "$1" -p 'process.versions.node.split(".")[0]'; }
+
+# npm leaves out, without a word, optional packages that are not for the Node that it runs on. Where that is older than the
+# pinned one, which runs the clients, it is done once more on that one.
+install_twice() {
+    install_with npm || return 1
+    [ "$(major_of node)" -lt "$(major_of node_modules/.bin/node)" ] || return 0
+    mkdir -p ../../build
+    cp "$(readlink -f node_modules/.bin/node)" ../../build/pinned-node
+    install_with ../../build/pinned-node "$(readlink -f "$(command -v npm)")"
+}
+
 # Installs what package-lock.json pins. Without the registry nothing here can run: that is a failure, told with its cure.
 install_packages() {
     command -v npm >/dev/null 2>&1 || {
@@ -30,8 +47,7 @@ install_packages() {
         return 1
     }
     echo "npm ci ..."
-    npm ci --no-progress --loglevel=error --fetch-retries=2 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=10000 \
-        --fetch-timeout=60000 && touch node_modules/.package-lock.json && return
+    install_twice && return
     cat >&2 <<TEXT
 tests/compat/run.sh: the client packages could not be installed, so no client was tested. npm's reason is above.
 Missing, as pinned in tests/compat/package-lock.json:
