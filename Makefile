@@ -59,7 +59,7 @@ deb-boot-test: deb ## boot that Debian and look at the service under systemd (as
 	@tools/setup.sh deb-boot-test
 	@tools/deb-test.sh boot
 
-fuzz: ## run every fuzz target for TRIB_TEST_FUZZ_SECONDS (default 20)
+fuzz: ## run every fuzz target for TRIB_TEST_FUZZ_SECONDS (default 10)
 	@tools/setup.sh fuzz
 	@TRIB_TEST_STAGES=fuzz tools/test.sh
 

@@ -4,14 +4,14 @@
 # "N passed, N failed", counting test programs (a build or a check of the rules counts as one). Exit status 1 if any failed.
 #
 #   TRIB_TEST_STAGES="rules unit"   only these stages (default: all of ALL below)
-#   TRIB_TEST_FUZZ_SECONDS=20 TRIB_TEST_CRASH_CYCLES=50 TRIB_TEST_POWER_CUTS=5000
+#   TRIB_TEST_FUZZ_SECONDS=10 TRIB_TEST_CRASH_CYCLES=50 TRIB_TEST_POWER_CUTS=5000
 #   TRIB_TEST_SESSION_STEPS=50000 TRIB_TEST_SYNC_ROUNDS=1500   how long the long ones run; tests read the last four
 #
 # Logs are kept in build/test-logs. A stage for which nothing is written yet says so and counts nothing.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 ALL="rules release unit fault integration tsan clang fuzz swift compat"
-export TRIB_TEST_FUZZ_SECONDS="${TRIB_TEST_FUZZ_SECONDS:-20}"
+export TRIB_TEST_FUZZ_SECONDS="${TRIB_TEST_FUZZ_SECONDS:-10}"
 export TRIB_TEST_CRASH_CYCLES="${TRIB_TEST_CRASH_CYCLES:-50}"
 export TRIB_TEST_POWER_CUTS="${TRIB_TEST_POWER_CUTS:-5000}"
 export TRIB_TEST_SESSION_STEPS="${TRIB_TEST_SESSION_STEPS:-50000}"
