@@ -68,8 +68,7 @@ static const char *const tables[] = {
 
 trib_code trib_archive_make_tables(trib_handle *handle, trib_error *err) {
     trib_code code = trib_db_start_run(handle, "BEGIN IMMEDIATE", NULL, 0, NULL, NULL, err);
-    for (size_t i = 0; code == TRIB_OK && i < sizeof tables / sizeof *tables; i++)
-        code = trib_db_start_run(handle, tables[i], NULL, 0, NULL, NULL, err);
+    if (code == TRIB_OK) code = trib_db_start_run_all(handle, tables, sizeof tables / sizeof *tables, err);
     return code == TRIB_OK ? trib_db_start_run(handle, "COMMIT", NULL, 0, NULL, NULL, err) : code;
 }
 

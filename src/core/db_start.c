@@ -80,6 +80,13 @@ trib_code trib_db_start_run(trib_handle *handle, const char *sql, const trib_arg
     return code == TRIB_OK ? trib_stmt_run(handle, sql, args, arg_count, row, ctx, err) : code;
 }
 
+trib_code trib_db_start_run_all(trib_handle *handle, const char *const *sql, size_t count, trib_error *err) {
+    trib_code code = TRIB_OK;
+    for (size_t i = 0; code == TRIB_OK && i < count; i++)
+        code = trib_db_start_run(handle, sql[i], NULL, 0, NULL, NULL, err);
+    return code;
+}
+
 /* ---- until it is durable ---- */
 
 typedef struct gate_wait {

@@ -16,5 +16,7 @@ trib_code trib_db_start(trib_app *app, const trib_tenant *tenant,
 trib_code trib_db_start_run(trib_handle *handle, const char *sql, const trib_arg *args, size_t arg_count,
                             trib_code (*row)(void *ctx, const trib_stmt *stmt, trib_error *err), void *ctx,
                             trib_error *err);
+/* The same with several statements, without rows: a part's tables. */
+trib_code trib_db_start_run_all(trib_handle *handle, const char *const *sql, size_t count, trib_error *err);
 
 #endif

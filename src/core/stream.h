@@ -164,6 +164,10 @@ trib_code trib_stream_check_new_id(trib_str id, trib_error *err);
  * SQL_ERROR (an id that is there), NOMEM. */
 trib_code trib_stream_append(trib_stream_txn *txn, trib_stream *s, const trib_stream_append_ask *ask, trib_error *err);
 
+/* The request's Idempotency-Key (empty: none), in its arena, and the hash of `whole`, by which requests are told apart;
+ * `whole` with ptr NULL: there was no memory for it. Errors: BAD_REQUEST (too long), NOMEM. Thread: a loop. */
+trib_code trib_stream_take_key(const trib_http_request *http, trib_str whole, trib_str *ret_key,
+                               uint8_t ret_request[TRIB_SHA256_BYTES], trib_error *err);
 /* What was answered to a request with an Idempotency-Key. `request` tells requests apart.
  * *ret_found false: it has not come yet. Errors: IDEMPOTENCY_MISMATCH; NOMEM. */
 trib_code trib_stream_recall(trib_stream_txn *txn, trib_str key, const uint8_t request[TRIB_SHA256_BYTES],

@@ -186,6 +186,18 @@ static trib_code take_key(void *ctx, const trib_stmt *stmt, trib_error *err) {
     return rows->response.ptr ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
 }
 
+trib_code trib_stream_take_key(const trib_http_request *http, trib_str whole, trib_str *ret_key,
+                               uint8_t ret_request[TRIB_SHA256_BYTES], trib_error *err) {
+    trib_str key = trib_http_header(http, "idempotency-key");
+    if (key.len > TRIB_STREAM_KEY_MAX_BYTES)
+        return trib_error_set(err, TRIB_BAD_REQUEST, "an Idempotency-Key has at most %d bytes",
+                              TRIB_STREAM_KEY_MAX_BYTES);
+    *ret_key = trib_arena_dup(http->arena, key);
+    if (!ret_key->ptr || !whole.ptr) return trib_error_set(err, TRIB_NOMEM, NULL);
+    trib_code code = trib_crypto_sha256(whole, ret_request);
+    return code == TRIB_OK ? code : trib_error_set(err, code, NULL);
+}
+
 trib_code trib_stream_recall(trib_stream_txn *txn, trib_str key, const uint8_t request[TRIB_SHA256_BYTES],
                              trib_str *ret_response, bool *ret_found, trib_error *err) {
     key_rows rows = {.txn = txn, .request = request};

@@ -29,8 +29,7 @@ static trib_code prepare(void *ctx, trib_handle *handle, trib_error *err) {
         trib_db_start_run(handle, "SELECT 1 FROM sqlite_schema WHERE name = '_trib_timer'", NULL, 0, note, &there, err);
     if (code != TRIB_OK || there) return code;
     code = trib_db_start_run(handle, "BEGIN IMMEDIATE", NULL, 0, NULL, NULL, err);
-    for (size_t i = 0; code == TRIB_OK && i < sizeof tables / sizeof *tables; i++)
-        code = trib_db_start_run(handle, tables[i], NULL, 0, NULL, NULL, err);
+    if (code == TRIB_OK) code = trib_db_start_run_all(handle, tables, sizeof tables / sizeof *tables, err);
     if (code == TRIB_OK)
         code = trib_db_start_run(handle, "UPDATE _trib_stream SET folded = 0 WHERE count > 0 AND closed_ms IS NULL",
                                  NULL, 0, NULL, NULL, err);

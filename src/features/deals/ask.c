@@ -5,6 +5,7 @@
 
 #include "base/ids.h"
 #include "core/auth.h"
+#include "core/command_http.h"
 #include "core/control.h"
 #include "features/deals/deals_int.h"
 
@@ -15,43 +16,18 @@ static deals_ask *of_command(trib_command *command) {
 /* ---- answers ---- */
 
 static void refuse(deals_ask *ask, const trib_error *why) {
-    trib_http_request *http = ask->http;
-    trib_error err = *why;
-    http->on_cancel = NULL;
-    trib_command_deinit(&ask->command);
-    free(ask);
-    trib_http_answer_error(http, &err);
+    trib_command_refuse(&ask->command, ask->http, why);
 }
 
 static void finished(trib_command *command) {
     deals_ask *ask = of_command(command);
-    trib_http_request *http = ask->http;
     if (command->code != TRIB_OK) {
         refuse(ask, &command->err);
         return;
     }
-    trib_buf body;
-    trib_buf_init(&body, DEALS_ANSWER_MAX_BYTES);
-    trib_buf_add(&body, ask->response);
-    trib_http_answer answer = {
-        .status = ask->action || ask->is_duplicate ? 200 : 201, .content_type = "application/json", .body = &body};
-    bool failed = body.failed;
-    trib_error err;
     deals_jobs_freed(ask);
-    http->on_cancel = NULL;
-    trib_command_deinit(command);
-    free(ask);
-    if (failed) {
-        trib_error_set(&err, TRIB_NOMEM, NULL);
-        trib_http_answer_error(http, &err);
-    } else {
-        trib_http_answer_send(http, &answer);
-    }
-    trib_buf_deinit(&body);
-}
-
-static void on_cancel(trib_http_request *http) {
-    trib_command_cancel(&((deals_ask *)http->feature)->command);
+    trib_command_answer(command, ask->http, ask->action || ask->is_duplicate ? 200 : 201, ask->response,
+                        DEALS_ANSWER_MAX_BYTES);
 }
 
 /* ---- the request ---- */
@@ -109,17 +85,10 @@ static trib_code parse_body(deals_ask *ask, trib_error *err) {
 
 static trib_code parse_key(deals_ask *ask, trib_error *err) {
     trib_http_request *http = ask->http;
-    trib_str key = trib_http_header(http, "idempotency-key");
-    if (key.len > TRIB_STREAM_KEY_MAX_BYTES)
-        return trib_error_set(err, TRIB_BAD_REQUEST, "an Idempotency-Key has at most %d bytes",
-                              TRIB_STREAM_KEY_MAX_BYTES);
-    ask->key = trib_arena_dup(http->arena, key);
     trib_str whole =
         trib_arena_printf(http->arena, "%s/%s/%zu:%.*s%.*s", ask->vertical->path, ask->action ? ask->action->name : "",
                           ask->deal_id.len, TRIB_STR_ARG(ask->deal_id), TRIB_STR_ARG(http->body));
-    if (!ask->key.ptr || !whole.ptr) return trib_error_set(err, TRIB_NOMEM, NULL);
-    trib_code code = trib_crypto_sha256(whole, ask->request);
-    return code == TRIB_OK ? code : trib_error_set(err, code, NULL);
+    return trib_stream_take_key(http, whole, &ask->key, ask->request, err);
 }
 
 /* Of a deal that begins: the body's, or a new one. */
@@ -156,11 +125,8 @@ static trib_code no_action(const deals_ask *ask, trib_error *err) {
 }
 
 static void submit(deals_ask *ask) {
-    trib_http_request *http = ask->http;
     trib_error err;
     bool all = false;
-    ask->command.app = http->app;
-    ask->command.job.home = http->home;
     if (deals_guess(ask, &all, &err) != TRIB_OK) {
         refuse(ask, &err);
         return;
@@ -168,9 +134,7 @@ static void submit(deals_ask *ask) {
     ask->command.plan = all ? NULL : deals_plan;
     ask->command.work = deals_work;
     ask->command.finished = finished;
-    http->feature = ask;
-    http->on_cancel = on_cancel;
-    if (trib_command_submit(&ask->command, &err) != TRIB_OK) refuse(ask, &err);
+    if (trib_command_submit_for(&ask->command, ask->http, &err) != TRIB_OK) refuse(ask, &err);
 }
 
 static deals_ask *ask_new(trib_http_request *http) {
@@ -181,6 +145,7 @@ static deals_ask *ask_new(trib_http_request *http) {
         trib_http_answer_error(http, &err);
         return NULL;
     }
+    ask->command.app = http->app;
     ask->http = http;
     ask->module = http->module_state;
     ask->vertical = vertical_of(http->route);

@@ -3,45 +3,19 @@
 #include <stdlib.h>
 
 #include "core/auth.h"
+#include "core/command_http.h"
 #include "features/dispatch/ask_int.h"
 
 void dispatch_ask_refuse(dispatch_ask *ask, const trib_error *why) {
-    trib_http_request *http = ask->http;
-    trib_error err = *why;
-    http->on_cancel = NULL;
-    trib_command_deinit(&ask->command);
-    free(ask);
-    trib_http_answer_error(http, &err);
+    trib_command_refuse(&ask->command, ask->http, why);
 }
 
 static void finished(trib_command *command) {
     dispatch_ask *ask = (dispatch_ask *)(void *)command;
-    trib_http_request *http = ask->http;
     if (ask->after) ask->after(ask);
-    if (command->code != TRIB_OK || ask->late.code != TRIB_OK) {
+    if (command->code != TRIB_OK || ask->late.code != TRIB_OK)
         dispatch_ask_refuse(ask, command->code != TRIB_OK ? &command->err : &ask->late);
-        return;
-    }
-    trib_buf body;
-    trib_error err;
-    trib_buf_init(&body, DISPATCH_ANSWER_MAX_BYTES);
-    trib_buf_add(&body, ask->response);
-    trib_http_answer answer = {.status = ask->status, .content_type = "application/json", .body = &body};
-    bool failed = body.failed;
-    http->on_cancel = NULL;
-    trib_command_deinit(command);
-    free(ask);
-    if (failed) {
-        trib_error_set(&err, TRIB_NOMEM, NULL);
-        trib_http_answer_error(http, &err);
-    } else {
-        trib_http_answer_send(http, &answer);
-    }
-    trib_buf_deinit(&body);
-}
-
-static void on_cancel(trib_http_request *http) {
-    trib_command_cancel(&((dispatch_ask *)http->feature)->command);
+    else trib_command_answer(command, ask->http, ask->status, ask->response, DISPATCH_ANSWER_MAX_BYTES);
 }
 
 /* Who names `streams` itself is the platform; who names a tenant is that tenant. */
@@ -84,13 +58,9 @@ dispatch_ask *dispatch_ask_new(trib_http_request *http, trib_error *err) {
 }
 
 void dispatch_ask_submit(dispatch_ask *ask) {
-    trib_http_request *http = ask->http;
     trib_error err;
-    ask->command.job.home = http->home;
     ask->command.finished = finished;
-    http->feature = ask;
-    http->on_cancel = on_cancel;
-    if (trib_command_submit(&ask->command, &err) != TRIB_OK) dispatch_ask_refuse(ask, &err);
+    if (trib_command_submit_for(&ask->command, ask->http, &err) != TRIB_OK) dispatch_ask_refuse(ask, &err);
 }
 
 trib_code dispatch_ask_respond(dispatch_ask *ask, trib_arena *arena, trib_buf *buf, trib_error *err) {

@@ -122,16 +122,9 @@ static void after(dispatch_ask *ask) {
 
 static trib_code read_key(dispatch_ask *ask, trib_error *err) {
     trib_http_request *http = ask->http;
-    trib_str key = trib_http_header(http, "idempotency-key");
-    if (key.len > TRIB_STREAM_KEY_MAX_BYTES)
-        return trib_error_set(err, TRIB_BAD_REQUEST, "an Idempotency-Key has at most %d bytes",
-                              TRIB_STREAM_KEY_MAX_BYTES);
-    ask->key = trib_arena_dup(http->arena, key);
     trib_str whole = trib_arena_printf(http->arena, "offers/%s/%.*s", ask->accepts ? "accept" : "decline",
                                        TRIB_STR_ARG(http->path_params[0]));
-    if (!ask->key.ptr || !whole.ptr) return trib_error_set(err, TRIB_NOMEM, NULL);
-    trib_code code = trib_crypto_sha256(whole, ask->request);
-    return code == TRIB_OK ? code : trib_error_set(err, code, NULL);
+    return trib_stream_take_key(http, whole, &ask->key, ask->request, err);
 }
 
 static void answer_offer(trib_http_request *http, bool accepts) {

@@ -37,11 +37,8 @@ static const char *const tables[] = {
 };
 
 static trib_code prepare(void *ctx, trib_handle *handle, trib_error *err) {
-    trib_code code = TRIB_OK;
     (void)ctx;
-    for (size_t i = 0; code == TRIB_OK && i < sizeof tables / sizeof *tables; i++)
-        code = trib_db_start_run(handle, tables[i], NULL, 0, NULL, NULL, err);
-    return code;
+    return trib_db_start_run_all(handle, tables, sizeof tables / sizeof *tables, err);
 }
 
 trib_code dispatch_tables_prepare(trib_app *app, const trib_tenant *streams, trib_error *err) {

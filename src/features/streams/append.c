@@ -139,16 +139,9 @@ static trib_code parse_body(streams_ask *ask, append *ret, trib_error *err) {
 
 static trib_code parse_key(streams_ask *ask, append *ret, trib_error *err) {
     trib_http_request *http = ask->http;
-    trib_str key = trib_http_header(http, "idempotency-key");
-    if (key.len > TRIB_STREAM_KEY_MAX_BYTES)
-        return trib_error_set(err, TRIB_BAD_REQUEST, "an Idempotency-Key has at most %d bytes",
-                              TRIB_STREAM_KEY_MAX_BYTES);
-    ret->key = trib_arena_dup(http->arena, key);
     trib_str whole = trib_arena_printf(http->arena, "%zu:%.*s%.*s", ask->stream_id.len, TRIB_STR_ARG(ask->stream_id),
                                        TRIB_STR_ARG(http->body));
-    if (!ret->key.ptr || !whole.ptr) return trib_error_set(err, TRIB_NOMEM, NULL);
-    trib_code code = trib_crypto_sha256(whole, ret->request);
-    return code == TRIB_OK ? code : trib_error_set(err, code, NULL);
+    return trib_stream_take_key(http, whole, &ret->key, ret->request, err);
 }
 
 /* ---- the transaction ---- */

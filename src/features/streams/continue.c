@@ -66,14 +66,5 @@ static trib_code continue_stream(streams_ask *ask, trib_error *err) {
 }
 
 void streams_handle_continue(trib_http_request *http) {
-    trib_error err;
-    streams_ask *ask = streams_ask_new(http, &err);
-    if (!ask) return;
-    if (streams_check_write(ask, &err) != TRIB_OK) {
-        streams_ask_refuse(ask, &err);
-        return;
-    }
-    ask->txn.writes = true;
-    ask->body = continue_stream;
-    streams_ask_submit(ask);
+    streams_ask_write(http, continue_stream);
 }

@@ -193,9 +193,7 @@ trib_code streams_pump_submit(streams_pump *pump, trib_error *err) {
 
 static trib_code prepare(void *ctx, trib_handle *handle, trib_error *err) {
     streams_pump *pump = ctx;
-    trib_code code = TRIB_OK;
-    for (size_t i = 0; code == TRIB_OK && i < sizeof tables / sizeof *tables; i++)
-        code = trib_db_start_run(handle, tables[i], NULL, 0, NULL, NULL, err);
+    trib_code code = trib_db_start_run_all(handle, tables, sizeof tables / sizeof *tables, err);
     if (code == TRIB_OK)
         code = trib_db_start_run(handle, "SELECT coalesce(max(pos), 0) FROM _trib_ev", NULL, 0, take_integer,
                                  &pump->pos, err);

@@ -230,7 +230,7 @@ trib_code streams_check_write(const streams_ask *ask, trib_error *err) {
     return trib_error_set(err, TRIB_FORBIDDEN, "the token may read only; a stream is written with one of access rw");
 }
 
-void streams_handle_close(trib_http_request *http) {
+void streams_ask_write(trib_http_request *http, trib_code (*body)(streams_ask *ask, trib_error *err)) {
     trib_error err;
     streams_ask *ask = streams_ask_new(http, &err);
     if (!ask) return;
@@ -239,6 +239,10 @@ void streams_handle_close(trib_http_request *http) {
         return;
     }
     ask->txn.writes = true;
-    ask->body = close_stream;
+    ask->body = body;
     streams_ask_submit(ask);
+}
+
+void streams_handle_close(trib_http_request *http) {
+    streams_ask_write(http, close_stream);
 }

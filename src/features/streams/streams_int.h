@@ -89,6 +89,9 @@ void streams_ask_answer(streams_ask *ask);
 
 /* read.c. Errors: FORBIDDEN. */
 trib_code streams_check_write(const streams_ask *ask, trib_error *err);
+/* A request without a body that writes: `body` in a transaction that may, if who asks may. Thread: the request's
+ * loop. */
+void streams_ask_write(trib_http_request *http, trib_code (*body)(streams_ask *ask, trib_error *err));
 
 /* read.c, list.c, append.c: handlers of routes.c */
 void streams_handle_events(trib_http_request *http);
