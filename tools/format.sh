@@ -7,6 +7,10 @@ export LC_ALL=C
 cd "$(dirname "$0")/.."
 tool=clang-format
 if command -v clang-format-14 >/dev/null 2>&1; then tool=clang-format-14; fi
+command -v "$tool" >/dev/null 2>&1 || {
+    echo "$tool is not installed; \`apt-get install clang-format-14\` brings it" >&2
+    exit 1
+}
 case $($tool --version) in
 *'version 14.'*) ;;
 *) echo "note: $($tool --version); the tree is kept in the layout of version 14, others differ in details" ;;
@@ -22,5 +26,9 @@ for file in "$@"; do
         "$tool" --assume-filename="$file" <"$new.before" | awk -f tools/checks/wrap.awk | sed 's/[ \t]*$//' >"$new"
         cmp -s "$new" "$new.before" && break
     done
+    [ -s "$new" ] || { # a step failed
+        echo "$file could not be laid out; it is left as it is" >&2
+        exit 1
+    }
     cmp -s "$new" "$file" || cat "$new" >"$file"
 done

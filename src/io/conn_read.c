@@ -150,7 +150,7 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf) {
     trib_conn *conn = stream->data;
     if (got == 0) return; /* a spurious wake-up */
     if (got == UV_ENOBUFS) {
-        trib_conn_read_stop(conn); /* paused, and as much kept as is allowed */
+        trib_conn_read_stop(conn); /* as much is kept as is allowed: on_redeliver, or what resumes, starts it again */
         return;
     }
     if (got < 0) {
@@ -187,6 +187,8 @@ static void on_redeliver(trib_defer *defer) {
         trib_conn_deliver(conn, conn->kept_bytes);
     }
     if (conn->tls && conn->state == CONN_OPEN && !conn->paused) trib_conn_tls_resume(conn);
+    /* the socket may have been looked at before this ran, and nothing more could be kept then */
+    if (conn->state == CONN_OPEN && !conn->paused && conn->read_stopped) trib_conn_read_start(conn);
     if (conn->state == CONN_OPEN && conn->eof && !holds_bytes(conn)) show_eof(conn);
 }
 

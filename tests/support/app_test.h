@@ -14,6 +14,8 @@
 #include "core/session.h"
 #include "support/env_test.h"
 
+enum { APP_TEST_WORKERS = 2 };
+
 typedef struct app_test {
     trib_env_test env;
     trib_app app;
@@ -130,7 +132,7 @@ static inline trib_code app_test_start(app_test *t, bool fresh, trib_error *err)
     t->home = (trib_home){.ctx = t, .post = app_test_post};
     t->app.env = &t->env.env;
     t->app.settings.data_dir = t->folder;
-    t->app.settings.worker_threads = 2;
+    t->app.settings.worker_threads = APP_TEST_WORKERS;
     t->app.http.header = http_test_header;
     t->app.http.send = http_test_send;
     t->app.http.stream_begin = http_test_stream;

@@ -2,6 +2,8 @@
 /* Tests of connections over loopback sockets: bytes, bounds, pauses, ends, timeouts. */
 #include "conn_test.h"
 
+#include "io/conn_int.h"
+
 enum {
     BIG_BYTES = 4 * 1024 * 1024,
     STREAM_BYTES = 4 * BIG_BYTES, /* several times what the kernel takes for a connection */
@@ -88,6 +90,57 @@ static void a_pause_bounds_what_is_taken_from_the_peer(void **state) {
     free(junk);
     close(fd);
     server_stop(&s, 0);
+}
+
+static atomic_uint kept_bytes;
+
+static void look_at_kept(trib_conn *conn) {
+    atomic_store(&kept_bytes, conn->kept_bytes);
+}
+
+static order before_sleep;
+
+static void resume_before_sleep(trib_task *task) {
+    (void)task;
+    trib_conn_read_resume(before_sleep.conn);
+}
+
+static void when_idle(trib_defer *defer) {
+    (void)defer;
+    before_sleep.task.run = resume_before_sleep;
+    trib_loop_run_last(trib_conn_loop(before_sleep.conn), &before_sleep.task);
+}
+
+/* The loop looks at its sockets once more before what this one keeps is shown, and has no room for what comes. */
+static void resume_just_before_the_sockets(trib_conn *conn) {
+    static trib_defer idle = {.run = when_idle};
+    before_sleep.conn = conn;
+    trib_loop_defer(trib_conn_loop(conn), &idle);
+}
+
+static void a_connection_that_keeps_all_it_may_is_read_on_when_resumed(void **state) {
+    (void)state;
+    enum { LINE = 1024, SENT = 3 * TRIB_CONN_READ_MAX_BYTES, HEARD = SENT + SENT / LINE /* "[...]" for each line */ };
+    server s;
+    server_start(&s, &line_handler, (trib_conn_limits){0});
+    int fd = client_to(&s);
+    char *text = malloc(HEARD);
+    assert_non_null(text);
+    client_send(fd, "pause\n", 6);
+    client_expect(fd, "[pause]");
+    memset(text, 'x', SENT);
+    for (size_t at = LINE - 1; at < SENT; at += LINE) text[at] = '\n';
+    client_send(fd, text, SENT);
+    for (int i = 0; i < WAIT_S * 1000 && atomic_load(&kept_bytes) < TRIB_CONN_READ_MAX_BYTES; i++) {
+        on_loop(&s, look_at_kept);
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    assert_int_equal(atomic_load(&kept_bytes), TRIB_CONN_READ_MAX_BYTES);
+    on_loop(&s, resume_just_before_the_sockets);
+    assert_int_equal(client_read(fd, text, HEARD), HEARD);
+    free(text);
+    close(fd);
+    server_stop(&s, 1000);
 }
 
 static size_t use_nothing(trib_conn *conn, trib_str bytes) {
@@ -513,6 +566,7 @@ int main(void) {
         cmocka_unit_test(unused_bytes_are_shown_again_before_new_ones),
         cmocka_unit_test(a_paused_connection_keeps_bytes_and_end_until_resumed),
         cmocka_unit_test(a_pause_bounds_what_is_taken_from_the_peer),
+        cmocka_unit_test(a_connection_that_keeps_all_it_may_is_read_on_when_resumed),
         cmocka_unit_test(a_full_buffer_of_which_nothing_is_used_closes),
         cmocka_unit_test(a_slow_reader_pauses_the_writer_and_gets_every_byte),
         cmocka_unit_test(a_writer_that_ignores_the_bound_loses_the_connection),

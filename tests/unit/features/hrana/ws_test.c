@@ -209,8 +209,10 @@ static void a_socket_that_goes_while_its_message_is_decoded_ends_when_that_is_ho
 static trib_job fillers[TRIB_TENANT_QUEUE_MAX + 16];
 static trib_mutex *stopper;
 static size_t filled, emptied;
+static atomic_uint standing;
 
 static trib_job_verdict wait_for_stopper(trib_job *job) {
+    atomic_fetch_add(&standing, 1);
     (void)job;
     trib_mutex_lock(t.app.env, stopper);
     trib_mutex_unlock(t.app.env, stopper);
@@ -222,11 +224,14 @@ static void count_home(trib_job *job) {
     emptied++;
 }
 
-/* The tenant's workers stand still and its queue takes no more, until empty_queue. */
+/* The tenant's workers stand still and its queue takes no more, until empty_queue. First the workers: what they take
+ * later would leave room. */
 static void fill_queue(void) {
     stopper = trib_mutex_new(t.app.env);
     trib_mutex_lock(t.app.env, stopper);
+    atomic_store(&standing, 0);
     for (filled = emptied = 0;; filled++) {
+        while (filled == APP_TEST_WORKERS && atomic_load(&standing) < APP_TEST_WORKERS) usleep(100);
         fillers[filled] =
             (trib_job){.run = wait_for_stopper, .done = count_home, .home = &t.home, .queue = tenant->queue};
         if (trib_job_submit(&fillers[filled], NULL) != TRIB_OK) return;
