@@ -19,6 +19,16 @@ trib_code trib_id_random(const trib_env *env, trib_id *ret, trib_error *err) {
     return TRIB_OK;
 }
 
+trib_code trib_id_by_time(const trib_env *env, trib_id *ret, trib_error *err) {
+    trib_id id;
+    trib_code code = trib_id_random(env, &id, err);
+    if (code) return code;
+    uint64_t ms = (uint64_t)trib_env_wall_ms(env);
+    for (int i = 0; i < 6; i++) id.bytes[i] = (uint8_t)(ms >> (5 - i) * 8);
+    *ret = id;
+    return TRIB_OK;
+}
+
 trib_code trib_id_random_uuid(const trib_env *env, trib_id *ret, trib_error *err) {
     trib_id id;
     trib_code code = trib_id_random(env, &id, err);

@@ -23,7 +23,10 @@ typedef struct trib_id {
 
 /* 128 random bits. Errors: INTERNAL when the system gives no randomness; *ret is untouched then. */
 trib_code trib_id_random(const trib_env *env, trib_id *ret, trib_error *err);
-/* The same with the version and variant bits of a UUIDv4 (RFC 9562 §5.4). Errors: as above. */
+/* The first 6 bytes are the milliseconds since 1970, so ids sort by the time they were made and stand next to one
+ * another in an index; the other 10 are random. Errors: as above. */
+trib_code trib_id_by_time(const trib_env *env, trib_id *ret, trib_error *err);
+/* The same as trib_id_random with the version and variant bits of a UUIDv4 (RFC 9562 §5.4). Errors: as above. */
 trib_code trib_id_random_uuid(const trib_env *env, trib_id *ret, trib_error *err);
 
 bool trib_id_eq(trib_id a, trib_id b);

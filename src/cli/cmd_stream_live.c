@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* trib stream tail | show | append | state | verify: the streams of a running server, over its HTTP API as a tenant
- * (--tenant), or as `streams`, which sees all of them. */
+/* trib stream tail | show | append | continue | state | verify: the streams of a running server, over its HTTP API as a
+ * tenant (--tenant), or as `streams`, which sees all of them. */
 #include <inttypes.h>
 #include <poll.h>
 #include <string.h>
@@ -104,6 +104,13 @@ static int64_t now_ms(void) {
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* To people; nothing with --json. */
+static void note_end(const tail *t, const trib_json *closed) {
+    trib_str next;
+    if (t->l.cli->json || !trib_json_str(trib_json_get(closed, "continuedBy"), &next)) return;
+    fprintf(t->l.cli->err, "trib: the stream is closed; it goes on in %.*s\n", TRIB_STR_ARG(next));
+}
+
 static void take_data(tail *t, trib_str data) {
     const trib_json *json;
     trib_str message = {0};
@@ -118,7 +125,10 @@ static void take_data(tail *t, trib_str data) {
         return;
     }
     t->over = true;
-    if (trib_str_eq_c(t->kind, "closed")) return;
+    if (trib_str_eq_c(t->kind, "closed")) {
+        note_end(t, json);
+        return;
+    }
     trib_json_str(trib_json_get(json, "message"), &message);
     t->why =
         trib_error_set(&t->err, TRIB_STREAM_NOT_FOUND, "the stream is followed no more: %.*s", TRIB_STR_ARG(message));
@@ -245,8 +255,8 @@ const trib_cli_command trib_cmd_stream_tail = {
     .summary = "Follow a stream: its events as they come",
     .description =
         "Shows time, opcode, node, point, delta and payload of each event, a line each. When the connection or the "
-        "server\n"
-        "breaks, it comes back and goes on behind the last event. It ends when the stream is closed, or by Ctrl-C.",
+        "server\nbreaks, it comes back and goes on behind the last event. It ends when the stream is closed, and then "
+        "names the one\nthat continues it, if there is one already; or by Ctrl-C.",
     .options = tail_options,
     .option_count = sizeof tail_options / sizeof *tail_options,
     .examples = tail_examples,
@@ -434,4 +444,48 @@ const trib_cli_command trib_cmd_stream_append = {
     .min_args = 1,
     .max_args = 1,
     .run = run_append,
+};
+
+/* ---- continue ---- */
+
+static trib_code print_next(const live *l, const trib_json *answer, trib_error *err) {
+    trib_str id;
+    if (!trib_json_str(trib_json_get(answer, "streamId"), &id))
+        return trib_error_set(err, TRIB_REMOTE, "the server did not say which stream takes what comes now");
+    if (l->cli->json) trib_admin_print_json(l->cli->out, answer);
+    else fprintf(l->cli->out, "%.*s\n", TRIB_STR_ARG(id));
+    return TRIB_OK;
+}
+
+static int run_continue(trib_cli *cli) {
+    live l;
+    trib_error err;
+    const trib_json *answer = NULL;
+    trib_code code = open_live(&l, cli, &err);
+    if (code == TRIB_OK) code = call(&l, "POST", "/continue", TRIB_STR("{}"), &answer, &err);
+    if (code == TRIB_OK) code = print_next(&l, answer, &err);
+    return close_live(&l, code, &err);
+}
+
+static const trib_cli_example continue_examples[] = {
+    {"trib stream continue ord-1 --tenant ali", "ord-1~2, opened behind the closed ord-1; the same when asked again"},
+    {"trib stream append \"$(trib stream continue ord-1)\" --opcode 405 --delta 12", "money comes back after the end"},
+};
+
+extern const trib_cli_command trib_cmd_stream_continue;
+const trib_cli_command trib_cmd_stream_continue = {
+    .name = "stream continue",
+    .args = "STREAM",
+    .summary = "Say which stream takes what comes now: itself, or what continues it",
+    .description =
+        "A closed stream takes no events any more. What comes after its end, a late refund say, goes into its\n"
+        "continuation, which is opened when it is asked for the first time. Prints its id; an open stream's is its "
+        "own.\ndocs/reference/streams.md says what a continuation begins with.",
+    .options = live_options,
+    .option_count = sizeof live_options / sizeof *live_options,
+    .examples = continue_examples,
+    .example_count = sizeof continue_examples / sizeof *continue_examples,
+    .min_args = 1,
+    .max_args = 1,
+    .run = run_continue,
 };

@@ -30,6 +30,7 @@ extern const trib_cli_command trib_cmd_export;
 extern const trib_cli_command trib_cmd_stream_tail;
 extern const trib_cli_command trib_cmd_stream_show;
 extern const trib_cli_command trib_cmd_stream_append;
+extern const trib_cli_command trib_cmd_stream_continue;
 extern const trib_cli_command trib_cmd_stream_state;
 extern const trib_cli_command trib_cmd_stream_verify;
 extern const trib_cli_command trib_cmd_stream_types;
@@ -73,6 +74,7 @@ const trib_cli_command *const trib_cli_commands[] = {
     &trib_cmd_stream_tail,
     &trib_cmd_stream_show,
     &trib_cmd_stream_append,
+    &trib_cmd_stream_continue,
     &trib_cmd_stream_state,
     &trib_cmd_stream_verify,
     &trib_cmd_stream_types,

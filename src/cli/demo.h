@@ -21,7 +21,8 @@ enum {
     DEMO_READERS = 3,
     DEMO_STEPS = 11,
     DEMO_ARGS_MAX = 8,
-    DEMO_NEWS_MS = 10000, /* for discovery to hear of something; it takes some tens of milliseconds */
+    DEMO_NEWS_MS = 10000, /* for discovery to hear of something, which takes some tens of milliseconds; for a position
+                           * to be written, about a second */
     DEMO_NEWS_LOOK_MS = 20,
     DEMO_PATH_BYTES = 4096
 };
@@ -30,7 +31,7 @@ enum {
 
 typedef enum demo_db { DEMO_STREAMS, DEMO_ALI, DEMO_SHOP, DEMO_RAMI, DEMO_DISCOVERY, DEMO_DBS } demo_db;
 
-/* A database of the demo: who it belongs to and how many rows an order writes there, GPS pings apart. */
+/* A database of the demo: who it belongs to and how many rows an order writes there; GPS pings write none. */
 typedef struct demo_target {
     const char *name, *label;
     bool system;
@@ -87,7 +88,7 @@ typedef struct demo_event {
 } demo_event;
 extern const demo_event demo_events[DEMO_EVENTS];
 
-extern const char demo_read_sql[], demo_nearest_sql[], demo_ping_sql[], demo_delete_sql[];
+extern const char demo_read_sql[], demo_nearest_sql[], demo_stands_sql[], demo_delete_sql[];
 
 /* Another kind of deal: statements of one tenant each before it, then its requests. */
 typedef struct demo_sql {

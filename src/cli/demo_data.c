@@ -31,7 +31,7 @@ demo_place demo_on_the_way(demo_place from, demo_place to, unsigned at, unsigned
 
 const char demo_read_sql[] = "SELECT * FROM events WHERE streamId = ? ORDER BY ts";
 const char demo_delete_sql[] = "DELETE FROM events WHERE streamId = ?";
-const char demo_ping_sql[] = "UPDATE points SET lat = ?, lng = ? WHERE id = 'pt-rami-loc'";
+const char demo_stands_sql[] = "SELECT id FROM points WHERE id = 'pt-rami-loc' AND lat = ? AND lng = ?";
 const char demo_nearest_sql[] = "SELECT workspaceId FROM points "
                                 "WHERE nodeId IN (SELECT id FROM nodes WHERE nodeType = 'driver') "
                                 "AND openNow = true AND availability = 'idle' "

@@ -50,15 +50,21 @@ static void add_sync_metrics(trib_app *app) {
         app->counters.synced_commits[i] =
             trib_metrics_add_counter(app->metrics, "trib_synced_commits", "Commits that these made durable", labels);
     }
+    for (size_t i = 0; i < TRIB_APP_SYNCS; i++) {
+        snprintf(labels, sizeof labels, "database=\"%s\"", sync_kinds[i]);
+        app->counters.sync_seconds[i] =
+            trib_metrics_add_histogram(app->metrics, "trib_sync_seconds", "How long the disk took for each", labels);
+    }
 }
 
-static void count_sync(void *ctx, const char *db_id, uint64_t commits) {
+static void count_sync(void *ctx, const char *db_id, uint64_t commits, int64_t took_ns) {
     const trib_app *app = ctx;
     size_t i = 0;
     while (i < TRIB_APP_SYNC_TENANTS && strcmp(db_id, sync_kinds[i]) != 0) i++;
     if (!app->counters.syncs[i]) return;
     trib_counter_add(app->counters.syncs[i], 1);
     trib_counter_add(app->counters.synced_commits[i], commits);
+    trib_histogram_add_us(app->counters.sync_seconds[i], (uint64_t)took_ns / 1000);
 }
 
 /* Of all tenants together: a label per tenant would be a series per tenant, and there may be 220,000. */
@@ -82,6 +88,7 @@ trib_code trib_app_start(trib_app *app, trib_error *err) {
     trib_store_config config = {.data_dir = app->settings.data_dir,
                                 .base_vfs = app->settings.base_vfs,
                                 .disk = app->settings.disk,
+                                .max_open_dbs = app->settings.open_databases,
                                 .on_commit = trib_commits_tell,
                                 .on_commit_ctx = &app->commits,
                                 .on_sync = count_sync,

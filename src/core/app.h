@@ -37,6 +37,7 @@ typedef struct trib_settings {
     const char *imported_keys;   /* public keys that others sign tokens with, as trib_jwt_keys_from_text takes them */
     const char *admin_key;       /* NULL: none needed on a loopback or unix listener */
     uint32_t worker_threads;     /* 0: cores */
+    uint32_t open_databases;     /* how many stay open while nobody uses them; 0: 1,000 */
     uint32_t session_idle_ms;    /* 0: 60,000 */
     uint32_t slow_statement_ms;  /* statements that run as long are logged; 0: none */
     uint32_t delete_grace_ms;    /* how long a deleted tenant can come back; 0: not at all */
@@ -60,6 +61,7 @@ enum { TRIB_APP_SYNC_STREAMS, TRIB_APP_SYNC_DISCOVERY, TRIB_APP_SYNC_CONTROL, TR
 typedef struct trib_app_counters {
     struct trib_counter *requests, *rows_read, *rows_written;
     struct trib_counter *syncs[TRIB_APP_SYNCS], *synced_commits[TRIB_APP_SYNCS];
+    struct trib_histogram *sync_seconds[TRIB_APP_SYNCS];
 } trib_app_counters;
 
 enum { TRIB_APP_TICKERS_MAX = 16 };

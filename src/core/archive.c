@@ -20,6 +20,7 @@
 struct trib_archive {
     trib_app *app;
     trib_tenant *streams; /* the system database; the registry's */
+    trib_mutex *writing;  /* held while one of its transactions writes: appends do not wait for more than one */
     trib_mutex *lock;
     trib_cond *changed; /* everything below */
     trib_thread *threads[TRIB_ARCHIVE_THREADS + TRIB_ARCHIVE_READERS];
@@ -37,6 +38,8 @@ struct trib_archive {
     trib_buf swept;                 /* up to which id; by who looks */
     trib_archive_counts counts;
     struct trib_counter *archived, *bytes, *failed;
+    int64_t next_line_ns; /* trib_archive_may_log */
+    uint64_t unlogged;
 };
 
 static void lock(trib_archive *a) {
@@ -67,30 +70,17 @@ typedef struct waited {
     trib_stream_txn txn;
     trib_archive_body *body;
     void *ctx;
-    bool begun, done;
+    bool done;
 } waited;
 
-static trib_code run(trib_handle *handle, const char *sql, trib_error *err) {
-    return trib_stmt_run(handle, sql, NULL, 0, NULL, NULL, err);
+static trib_code call_body(void *ctx, trib_error *err) {
+    waited *w = ctx;
+    return w->body(&w->txn, w->ctx, err);
 }
 
 static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     waited *w = (waited *)(void *)job;
-    trib_code code = trib_db_job_take_pending(job, err);
-    while (code == TRIB_OK) {
-        if (!w->begun) code = run(handle, w->txn.writes ? "BEGIN IMMEDIATE" : "BEGIN", err);
-        if (code != TRIB_OK) return code; /* AGAIN: the turn is not there yet */
-        bool wrote = w->txn.writes;
-        w->begun = true;
-        w->txn.handle = handle;
-        code = w->body(&w->txn, w->ctx, err);
-        if (code == TRIB_OK) return run(handle, "COMMIT", err);
-        trib_error ignored;
-        (void)run(handle, "ROLLBACK", &ignored);
-        w->begun = false;
-        if (code == TRIB_AGAIN && !wrote && w->txn.writes) code = TRIB_OK;
-    }
-    return code;
+    return trib_stream_txn_run(&w->txn, job, handle, call_body, w, err);
 }
 
 static void finished(trib_db_job *job) {
@@ -110,6 +100,8 @@ trib_code trib_archive_txn(trib_archive *a, const trib_stream_txn *who, bool wri
     w->txn = *who;
     w->txn.app = a->app;
     w->txn.writes = writes;
+    w->txn.begun = false;
+    w->txn.keeps_arena = true;
     w->body = body;
     w->ctx = ctx;
     w->job.app = a->app;
@@ -117,6 +109,7 @@ trib_code trib_archive_txn(trib_archive *a, const trib_stream_txn *who, bool wri
     w->job.access = TRIB_ACCESS_SYSTEM;
     w->job.work = work;
     w->job.finished = finished;
+    if (writes) trib_mutex_lock(a->app->env, a->writing);
     trib_code code = trib_db_job_submit(&w->job, err);
     if (code == TRIB_OK) {
         lock(a);
@@ -125,6 +118,7 @@ trib_code trib_archive_txn(trib_archive *a, const trib_stream_txn *who, bool wri
         code = w->job.code;
         if (code != TRIB_OK && err) *err = w->job.err;
     }
+    if (writes) trib_mutex_unlock(a->app->env, a->writing);
     free(w);
     return code;
 }
@@ -268,6 +262,17 @@ static void look_around(trib_archive *a) {
     unlock(a);
 }
 
+bool trib_archive_may_log(trib_archive *a, uint64_t *ret_more) {
+    lock(a);
+    int64_t now = now_ns(a);
+    bool may = now >= a->next_line_ns;
+    *ret_more = a->unlogged;
+    a->unlogged = may ? 0 : a->unlogged + 1;
+    if (may) a->next_line_ns = now + (int64_t)TRIB_ARCHIVE_LOG_MS * 1000000;
+    unlock(a);
+    return may;
+}
+
 static void account(trib_archive *a, trib_archive_end end, uint64_t bytes) {
     if (end == TRIB_ARCHIVE_END_DONE && a->archived) {
         trib_counter_add(a->archived, 1);
@@ -406,9 +411,10 @@ trib_code trib_archive_new(trib_app *app, trib_archive **ret, trib_error *err) {
     a->app = app;
     trib_list_init(&a->tasks);
     trib_buf_init(&a->swept, TRIB_STREAM_ID_MAX_BYTES * 8);
+    a->writing = trib_mutex_new(app->env);
     a->lock = trib_mutex_new(app->env);
     a->changed = trib_cond_new(app->env);
-    trib_code code = a->lock && a->changed ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
+    trib_code code = a->writing && a->lock && a->changed ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
     if (code == TRIB_OK) code = trib_control_find_system(app->control, "streams", &a->streams, err);
     if (code == TRIB_OK) code = trib_db_start(app, a->streams, make_tables, NULL, err);
     if (code == TRIB_OK && !trib_app_add_ticker(app, tick, a))
@@ -442,5 +448,6 @@ void trib_archive_free(trib_archive *a) {
     trib_buf_deinit(&a->swept);
     trib_cond_free(a->app->env, a->changed);
     trib_mutex_free(a->app->env, a->lock);
+    trib_mutex_free(a->app->env, a->writing);
     free(a);
 }

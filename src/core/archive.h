@@ -25,8 +25,10 @@ enum {
     TRIB_ARCHIVE_LEASE_MS = 30 * 60 * 1000,  /* for one stream; past it others may try */
     TRIB_ARCHIVE_RETRY_MS = 250,             /* after a failure; doubles ... */
     TRIB_ARCHIVE_RETRY_MAX_MS = 600 * 1000,  /* ... up to this */
+    TRIB_ARCHIVE_LOG_MS = 10 * 1000,         /* between two lines of the log about streams that failed */
     TRIB_ARCHIVE_SWEEP_MAX_MS = 60 * 1000,   /* how often streams that have ended are looked for, at most apart */
     TRIB_ARCHIVE_PAGE = 256,                 /* streams looked at in one transaction */
+    TRIB_ARCHIVE_ASK = 8,                    /* streams asked for in one that writes: appends wait for it */
     TRIB_ARCHIVE_BODY_MAX_BYTES = 256 << 20, /* of an object: it is kept in memory, by each thread */
     TRIB_ARCHIVE_ARENA_MAX_BYTES = 768 << 20 /* its events, and the tree that they are read back as */
 };

@@ -32,6 +32,10 @@ trib_archive_end trib_archive_step(trib_archive *archive, trib_str stream_id, ui
 trib_code trib_archive_sweep(trib_archive *archive, trib_buf *after, int64_t older_ms, uint64_t *ret_asked,
                              trib_error *err);
 
+/* May a stream that failed have a line of the log now? One in a while may: a store that is away fails all of them.
+ * *ret_more: how many were without one since the last. Thread: any. */
+bool trib_archive_may_log(trib_archive *archive, uint64_t *ret_more);
+
 trib_app *trib_archive_app(const trib_archive *archive);
 
 #endif

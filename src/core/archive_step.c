@@ -127,28 +127,16 @@ static trib_code read_back(step *st, bool made, trib_error *err) {
 
 /* ---- done ---- */
 
-typedef struct member {
-    trib_str tenant, role;
-    struct member *next;
-} member;
+/* With a count of 0 first, the trigger of the events does nothing: not a dozen statements for each event, nor members
+ * and what the stream amounts to, which stay. So the rows beside the events go here. */
+static const char *const delete_events_sql[] = {
+    "UPDATE _trib_stream SET count = 0, bytes = 0, deleted_ms = NULL, base_version = ?2, base_head = ?3, "
+    "folded = version, type = ?4, status = ?5 WHERE streamId = ?1",
+    "DELETE FROM events WHERE streamId = ?1",
+    "DELETE FROM _trib_ev WHERE streamId = ?1",
+    "DELETE FROM _trib_idem WHERE streamId = ?1",
+};
 
-typedef struct members {
-    trib_arena *arena;
-    member *first;
-} members;
-
-static trib_code take_member(void *ctx, const trib_stmt *stmt, trib_error *err) {
-    members *to = ctx;
-    member *one = trib_arena_zalloc(to->arena, 1, sizeof *one);
-    if (!one) return trib_error_set(err, TRIB_NOMEM, NULL);
-    *one = (member){.tenant = trib_arena_dup(to->arena, trib_stmt_col_value(stmt, 0).bytes),
-                    .role = trib_arena_dup(to->arena, trib_stmt_col_value(stmt, 1).bytes),
-                    .next = to->first};
-    to->first = one;
-    return to->arena->failed ? trib_error_set(err, TRIB_NOMEM, NULL) : TRIB_OK;
-}
-
-/* The triggers of the events drop members and what the stream amounts to; both are put back. */
 static trib_code delete_events(trib_stream_txn *txn, const trib_archive_row *row, trib_error *err) {
     trib_arg args[] = {trib_stream_text(row->stream_id),
                        trib_stream_integer((int64_t)row->base_version),
@@ -156,21 +144,9 @@ static trib_code delete_events(trib_stream_txn *txn, const trib_archive_row *row
                                   .bytes = trib_str_make((const char *)row->base_head, sizeof row->base_head)}},
                        trib_stream_text(row->type),
                        trib_stream_text(row->status)};
-    members kept = {.arena = txn->arena};
-    trib_code code = trib_stmt_run(txn->handle, "SELECT tenant, role FROM _trib_member WHERE streamId = ?1", args, 1,
-                                   take_member, &kept, err);
-    if (code == TRIB_OK)
-        code = trib_stmt_run(txn->handle, "DELETE FROM events WHERE streamId = ?1", args, 1, NULL, NULL, err);
-    if (code == TRIB_OK)
-        code = trib_stmt_run(txn->handle,
-                             "UPDATE _trib_stream SET deleted_ms = NULL, base_version = ?2, base_head = ?3, "
-                             "folded = version, type = ?4, status = ?5 WHERE streamId = ?1",
-                             args, 5, NULL, NULL, err);
-    for (const member *m = kept.first; code == TRIB_OK && m; m = m->next) {
-        trib_arg one[] = {trib_stream_text(m->tenant), args[0], trib_stream_text(m->role)};
-        code = trib_stmt_run(txn->handle, "INSERT OR IGNORE INTO _trib_member VALUES (?1, ?2, ?3)", one, 3, NULL, NULL,
-                             err);
-    }
+    trib_code code = TRIB_OK;
+    for (size_t i = 0; code == TRIB_OK && i < sizeof delete_events_sql / sizeof *delete_events_sql; i++)
+        code = trib_stmt_run(txn->handle, delete_events_sql[i], args, i == 0 ? 5 : 1, NULL, NULL, err);
     return code;
 }
 
@@ -215,8 +191,14 @@ static trib_archive_end judge(step *st, trib_code code, const trib_error *err) {
         return st->claimed ? TRIB_ARCHIVE_END_DONE : st->alarm ? TRIB_ARCHIVE_END_ALARM : TRIB_ARCHIVE_END_NONE;
     if (code == TRIB_SHUTTING_DOWN || (code == TRIB_CANCELLED && atomic_load(&st->app->draining)))
         return TRIB_ARCHIVE_END_LEAVING;
-    trib_log_event(st->app->log, st->alarm ? TRIB_LOG_ERROR : TRIB_LOG_WARN,
-                   st->alarm ? "archive_stopped" : "archive_failed", TRIB_LOG_S("stream", st->id), TRIB_LOG_ERR(err));
+    uint64_t more = 0;
+    if (st->alarm) {
+        trib_log_event(st->app->log, TRIB_LOG_ERROR, "archive_stopped", TRIB_LOG_S("stream", st->id),
+                       TRIB_LOG_ERR(err));
+    } else if (trib_archive_may_log(st->archive, &more)) {
+        trib_log_event(st->app->log, TRIB_LOG_WARN, "archive_failed", TRIB_LOG_S("stream", st->id),
+                       TRIB_LOG_U("others_since", more), TRIB_LOG_ERR(err));
+    }
     st->why = err->message;
     if (st->claimed) {
         trib_error ignored;

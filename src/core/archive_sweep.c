@@ -11,9 +11,9 @@ typedef struct page {
     trib_app *app;
     trib_arena *arena;
     trib_str due[TRIB_ARCHIVE_PAGE];
-    size_t due_count, seen;
+    size_t due_count, due_at, seen; /* due_at: those before have been asked for */
     trib_str last;
-    uint64_t asked;
+    uint64_t asked, now_asked; /* now_asked: by the transaction under way */
 } page;
 
 static trib_str text_at(const trib_stmt *stmt, int col) {
@@ -57,12 +57,13 @@ static trib_code find(trib_stream_txn *txn, void *ctx, trib_error *err) {
                          args, 2, take_stream, p, err);
 }
 
-/* As they are now: an event may have come since. */
+/* Some of them, as they are now: an event may have come since. */
 static trib_code ask_for(trib_stream_txn *txn, void *ctx, trib_error *err) {
     page *p = ctx;
     trib_code code = TRIB_OK;
-    p->asked = 0;
-    for (size_t i = 0; code == TRIB_OK && i < p->due_count; i++) {
+    size_t end = p->due_at + TRIB_ARCHIVE_ASK < p->due_count ? p->due_at + TRIB_ARCHIVE_ASK : p->due_count;
+    p->now_asked = 0;
+    for (size_t i = p->due_at; code == TRIB_OK && i < end; i++) {
         trib_stream s;
         code = trib_stream_load(txn, p->due[i], &s, err);
         if (code == TRIB_RESPONSE_TOO_LARGE) {
@@ -72,7 +73,7 @@ static trib_code ask_for(trib_stream_txn *txn, void *ctx, trib_error *err) {
         if (code == TRIB_OK && s.count && s.folded < s.version) code = trib_stream_store_fold(txn, &s, err);
         if (code != TRIB_OK || !trib_archive_has_ended(&s) || s.events[s.count - 1].at_ms > p->before_ms) continue;
         code = trib_archive_ask(txn, &s, err);
-        p->asked++;
+        p->now_asked++;
     }
     return code;
 }
@@ -93,7 +94,11 @@ trib_code trib_archive_sweep(trib_archive *archive, trib_buf *after, int64_t old
         p->before_ms = trib_env_wall_ms(app->env) - older_ms;
         code = trib_archive_txn(archive, &who, false, find, p, err);
     }
-    if (code == TRIB_OK && p->due_count) code = trib_archive_txn(archive, &who, true, ask_for, p, err);
+    while (code == TRIB_OK && p->due_at < p->due_count) {
+        code = trib_archive_txn(archive, &who, true, ask_for, p, err);
+        p->due_at += TRIB_ARCHIVE_ASK;
+        p->asked += p->now_asked;
+    }
     trib_buf_clear(after);
     if (code == TRIB_OK) {
         if (p->seen == TRIB_ARCHIVE_PAGE) trib_buf_add(after, p->last);

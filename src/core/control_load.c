@@ -258,11 +258,17 @@ static trib_code load(void *ctx, trib_handle *handle, trib_error *err) {
                              control, err);
 }
 
+/* Whoever waits for a system database waits in its queue: it works for all tenants, and is no heavy one. */
+static void make_system(trib_tenant *tenant) {
+    tenant->system = true;
+    trib_work_queue_set_shared(tenant->queue);
+}
+
 /* streams and discovery are there from the start, like tenants that nobody can delete. */
 static trib_code add_system(trib_control *control, const char *name, trib_error *err) {
     trib_tenant *tenant = trib_tenant_new(control->app->workers, trib_str_c(name), trib_str_c(name));
     if (!tenant) return trib_error_set(err, TRIB_NOMEM, NULL);
-    tenant->system = true;
+    make_system(tenant);
     trib_code code = trib_map_set(&control->by_name, trib_str_c(tenant->name), tenant, NULL);
     if (code == TRIB_OK) return code;
     trib_tenant_unref(tenant);
@@ -286,7 +292,7 @@ trib_code trib_control_open(trib_app *app, trib_control **ret, trib_error *err) 
         atomic_store(&control->keys->refs, 1);
         control->keys->generation = 1;
         control->self = trib_tenant_new(control->app->workers, TRIB_STR("control"), TRIB_STR("control"));
-        if (control->self) control->self->system = true;
+        if (control->self) make_system(control->self);
         else code = trib_error_set(err, TRIB_NOMEM, NULL);
     }
     if (code == TRIB_OK) code = trib_db_start(app, control->self, load, control, err);

@@ -19,6 +19,7 @@ typedef struct trib_deal_job {
     const char *worker;   /* nodeType of who can do it, in his own database */
     const char *who;      /* roles that may give it away, with a blank between them */
     bool one_at_a_time;   /* who has it can have no other: his point says whether he is idle */
+    bool may_come_back;   /* who has it can give it back, and then somebody else can be found */
     trib_str seller;      /* the tenant where it begins; empty: none */
     trib_str seller_node; /* his own node; empty: not known */
 } trib_deal_job;
@@ -51,8 +52,13 @@ typedef struct trib_deal_jobs {
     trib_code (*claim)(void *deals, const trib_deal_claim *claim, uint64_t *ret_version, trib_error *err);
 
     void *dispatch; /* NULL: nobody wants to know */
-    /* Somebody of this tenant may have become idle: a command has freed him, or the tenant has written. Thread: any. */
+    /* Somebody of this tenant may have become idle: a command has freed him, or the tenant has written. With `streams`: a
+     * deal has changed, and may need nobody any more. Thread: any. */
     void (*freed)(void *dispatch, const trib_tenant *tenant);
+    /* In a command: the job was given back by this worker (NULL: he is no more). Who asked for somebody, and found him,
+     * asks again. Errors: the store's. */
+    trib_code (*come_back)(void *dispatch, trib_stream_txn *txn, trib_str deal_id, trib_str role,
+                           const trib_tenant *worker, trib_error *err);
 } trib_deal_jobs;
 
 #endif

@@ -89,6 +89,7 @@ struct trib_work_queue {
     trib_pace_lane lane;
     trib_list use_link;
     int64_t used_ns, use_permille; /* since the last tick; of one worker, on average */
+    bool shared;                   /* trib_work_queue_set_shared */
     bool orphan;                   /* its tenant is gone; the last worker frees it */
 };
 
@@ -480,11 +481,11 @@ static void weigh_tenants(trib_workers *pool, int64_t now_ns) {
         trib_work_queue *queue = TRIB_LIST_ITEM(at, trib_work_queue, use_link);
         queue->use_permille = (queue->use_permille * 3 + queue->used_ns * 1000 / window_ns) / 4;
         queue->used_ns = 0;
-        if (queue->use_permille > most) most = queue->use_permille;
+        if (queue->use_permille > most && !queue->shared) most = queue->use_permille;
     }
     TRIB_LIST_EACH_SAFE(at, &pool->used) {
         trib_work_queue *queue = TRIB_LIST_ITEM(at, trib_work_queue, use_link);
-        set_heavy(queue, queue->use_permille > TRIB_HEAVY_PERCENT * 10 &&
+        set_heavy(queue, !queue->shared && queue->use_permille > TRIB_HEAVY_PERCENT * 10 &&
                              queue->use_permille >= most * TRIB_HEAVY_OF_MOST_PERCENT / 100);
         if (trib_work_queue_is_heavy(queue)) heavy = true;
         else light = true;
@@ -586,6 +587,10 @@ trib_work_queue *trib_work_queue_new(trib_workers *workers) {
     trib_list_init(&queue->use_link);
     queue->lane.pace = &workers->pace;
     return queue;
+}
+
+void trib_work_queue_set_shared(trib_work_queue *queue) {
+    queue->shared = true;
 }
 
 void trib_work_queue_free(trib_work_queue *queue) {

@@ -96,6 +96,8 @@ uint32_t trib_workers_count_urgent(trib_workers *workers);
 /* The queue of one tenant; made with the tenant, and freed with it, when no job waits in it. */
 trib_work_queue *trib_work_queue_new(trib_workers *workers);
 void trib_work_queue_free(trib_work_queue *queue);
+/* All tenants wait for what is done here, so it is never heavy. Before its first job. */
+void trib_work_queue_set_shared(trib_work_queue *queue);
 /* True: a job would be refused. As it was at the last submission or start of a job; for refusing work before it is
  * decoded. Thread: any. */
 bool trib_work_queue_is_full(const trib_work_queue *queue);

@@ -21,10 +21,11 @@ struct trib_motion_writer {
 };
 
 static const char named_sql[] = "UPDATE points SET lat = ?1, lng = ?2 WHERE id = ?3";
-/* Who does not say which: the driver's. */
+/* Who does not say which: the driver's, or else the picker's, or else the courier's. */
 static const char own_sql[] =
     "UPDATE points SET lat = ?1, lng = ?2 WHERE id = (SELECT p.id FROM points p JOIN nodes n ON n.id = p.nodeId WHERE "
-    "n.nodeType = 'driver' ORDER BY p.id LIMIT 1)";
+    "n.nodeType IN ('driver', 'picker', 'courier') ORDER BY n.nodeType = 'driver' DESC, n.nodeType = 'picker' DESC, "
+    "p.id LIMIT 1)";
 
 /* NOT_FOUND: the tenant has no such point, or no such tables. */
 static trib_code write_position(trib_handle *handle, const trib_motion_found *what, trib_error *err) {

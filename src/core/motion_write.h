@@ -15,9 +15,9 @@
 typedef struct trib_motion_writer trib_motion_writer;
 
 enum {
-    TRIB_MOTION_WRITES_MAX = 16,      /* at once */
-    TRIB_MOTION_WRITES_PER_TICK = 10, /* 500 a second: each may open a database and syncs it; others have work, too */
-    TRIB_MOTION_FLUSH_MS = 3000       /* at the end of the process, for what is not written yet */
+    TRIB_MOTION_WRITES_MAX = 16,     /* at once */
+    TRIB_MOTION_WRITES_PER_TICK = 4, /* 200 a second: each may open a database and syncs it; others have work, too */
+    TRIB_MOTION_FLUSH_MS = 3000      /* at the end of the process, for what is not written yet */
 };
 
 /* Errors: NOMEM. */

@@ -10,6 +10,7 @@
 #define TRIB_CORE_STREAM_H
 
 #include "core/app.h"
+#include "core/db_job.h"
 #include "crypto/hash.h"
 #include "deal/chain.h"
 #include "deal/registry.h"
@@ -43,6 +44,8 @@ typedef struct trib_stream_txn {
     trib_arena *arena;               /* what is loaded lives here */
     trib_str tenant_id, tenant_name; /* who asks; empty: who may see and write everything */
     bool writes;                     /* the transaction may write. Set together with AGAIN: it must */
+    bool keeps_arena;                /* what is in the arena stays when a transaction begins */
+    bool begun;                      /* of stream_txn.c; false again, by the owner, where it is used for another job */
 } trib_stream_txn;
 
 typedef struct trib_stream_event {
@@ -72,12 +75,12 @@ typedef struct trib_stream {
 
 /* ---- stream_txn.c ---- */
 
-/* Begins, calls body, commits; rolls back after a failure. `begun` is false before the first call, and kept while the
- * job waits for the turn. body runs again from its start after AGAIN with txn->writes set by itself.
- * Errors: AGAIN (as it is, the job's own AGAIN), body's, and the store's. Thread: the worker that is inside the handle.
- */
-trib_code trib_stream_txn_run(trib_stream_txn *txn, bool *begun, trib_code (*body)(void *ctx, trib_error *err),
-                              void *ctx, trib_error *err);
+/* The work of a job: takes what is pending, begins, calls body, commits; rolls back after a failure. The same txn is
+ * given again while the job waits for the turn. body runs again from its start after AGAIN with txn->writes set by
+ * itself. Errors: AGAIN (as it is, the job's own AGAIN), body's, and the store's. Thread: the worker that is inside the
+ * handle. */
+trib_code trib_stream_txn_run(trib_stream_txn *txn, trib_db_job *job, trib_handle *handle,
+                              trib_code (*body)(void *ctx, trib_error *err), void *ctx, trib_error *err);
 /* Who names the database itself sees everything: both are empty; who names a tenant sees that tenant's streams. Borrows
  * from the tenant. Errors: as trib_may; BAD_REQUEST (another system database). Thread: any. */
 trib_code trib_stream_name_asker(const trib_app *app, const trib_principal *principal, const trib_tenant *tenant,

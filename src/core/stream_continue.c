@@ -95,6 +95,13 @@ static trib_code take_origin(void *ctx, const trib_stmt *stmt, trib_error *err) 
     return TRIB_OK;
 }
 
+trib_code trib_stream_find_next(trib_stream_txn *txn, trib_str id, trib_str *ret, trib_error *err) {
+    place at;
+    *ret = (trib_str){0};
+    trib_code code = find_place(txn, id, &at, err);
+    return code == TRIB_OK ? find_at(txn, &at, at.no + 1, ret, err) : code;
+}
+
 trib_code trib_stream_find_links(trib_stream_txn *txn, trib_str id, trib_stream_links *ret, trib_error *err) {
     place at;
     *ret = (trib_stream_links){0};

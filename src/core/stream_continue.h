@@ -22,6 +22,8 @@ typedef struct trib_stream_links {
 
 /* Errors: as trib_db_start. Thread: the one that starts the server, after the tables of the streams. */
 trib_code trib_stream_continue_prepare(trib_app *app, const trib_tenant *streams, trib_error *err);
+/* What continues `id`; empty: nothing does. *ret lives in the transaction's arena. Errors: the store's. */
+trib_code trib_stream_find_next(trib_stream_txn *txn, trib_str id, trib_str *ret, trib_error *err);
 /* Errors: CHAIN_BROKEN (the origin's head), the store's. */
 trib_code trib_stream_find_links(trib_stream_txn *txn, trib_str id, trib_stream_links *ret, trib_error *err);
 /* Does the stream's first event say of its origin what there is? Errors: CHAIN_BROKEN, NOMEM. Thread: any. */

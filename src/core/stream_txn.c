@@ -7,15 +7,14 @@
 #include "core/stream.h"
 #include "core/tenant.h"
 
-trib_code trib_stream_txn_run(trib_stream_txn *txn, bool *begun, trib_code (*body)(void *ctx, trib_error *err),
-                              void *ctx, trib_error *err) {
+static trib_code run(trib_stream_txn *txn, trib_code (*body)(void *ctx, trib_error *err), void *ctx, trib_error *err) {
     trib_code code = TRIB_OK;
-    if (!*begun) {
-        trib_arena_reset(txn->arena);
+    if (!txn->begun) {
+        if (!txn->keeps_arena) trib_arena_reset(txn->arena);
         const char *begin = txn->writes ? "BEGIN IMMEDIATE" : "BEGIN";
         code = trib_stmt_run(txn->handle, begin, NULL, 0, NULL, NULL, err);
         if (code != TRIB_OK) return code; /* AGAIN: the turn is not there yet */
-        *begun = true;
+        txn->begun = true;
     }
     bool wrote = txn->writes;
     code = body(ctx, err);
@@ -23,9 +22,16 @@ trib_code trib_stream_txn_run(trib_stream_txn *txn, bool *begun, trib_code (*bod
     if (code == TRIB_OK) return trib_stmt_run(txn->handle, "COMMIT", NULL, 0, NULL, NULL, err);
     trib_error ignored;
     (void)trib_stmt_run(txn->handle, "ROLLBACK", NULL, 0, NULL, NULL, &ignored);
-    *begun = false;
+    txn->begun = false;
     if (code != TRIB_AGAIN || wrote) return code;
-    return trib_stream_txn_run(txn, begun, body, ctx, err); /* once: one that may write does not ask again */
+    return run(txn, body, ctx, err); /* once: one that may write does not ask again */
+}
+
+trib_code trib_stream_txn_run(trib_stream_txn *txn, trib_db_job *job, trib_handle *handle,
+                              trib_code (*body)(void *ctx, trib_error *err), void *ctx, trib_error *err) {
+    trib_code code = trib_db_job_take_pending(job, err);
+    txn->handle = handle;
+    return code == TRIB_OK ? run(txn, body, ctx, err) : code;
 }
 
 trib_code trib_stream_name_asker(const trib_app *app, const trib_principal *principal, const trib_tenant *tenant,

@@ -108,13 +108,12 @@ static int write_all(int fd, trib_str bytes) {
     return fsync(fd) == 0 ? 0 : errno;
 }
 
-/* 0 or an errno. */
+/* The bytes of a name that was there. 0 or an errno. */
 static int sync_there(const trib_object_folder *folder, const char *name) {
     int fd = openat(folder->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) return errno;
     int number = fsync(fd) == 0 ? 0 : errno;
     close(fd);
-    if (number == 0 && fsync(folder->fd) != 0) number = errno;
     return number;
 }
 
@@ -134,7 +133,8 @@ static trib_code put(void *ctx, const trib_object *object, bool *ret_made, trib_
         number = made || errno == EEXIST ? 0 : errno;
     }
     unlinkat(folder->tmp_fd, tmp, 0);
-    if (number == 0) number = sync_there(folder, name);
+    if (number == 0 && !made) number = sync_there(folder, name); /* ours is on the disk already */
+    if (number == 0 && fsync(folder->fd) != 0) number = errno;
     if (number != 0) return failed(folder, "write", object->key, number, err);
     *ret_made = made;
     return TRIB_OK;

@@ -25,7 +25,7 @@
     /* limits of the process */                                                                                        \
     X(OPEN_FILES, "open-files-limit", WARNING, false, "RLIMIT_NOFILE is enough for max_connections and open databases", \
       "at the limit new connections are refused and databases cannot be opened",                                       \
-      "raise LimitNOFILE= of the service (or `ulimit -n`), or lower max_connections")                                  \
+      "raise LimitNOFILE= of the service (or `ulimit -n`), or lower max_connections and open_databases")                                \
     X(FILE_SIZE, "file-size-limit", ERROR, false, "RLIMIT_FSIZE is unlimited",                                         \
       "a database that reaches the limit cannot be written, and the kernel may kill the server",                       \
       "take the limit away: `ulimit -f unlimited`, or LimitFSIZE=infinity in the service")                             \

@@ -132,6 +132,7 @@ static void fill_settings(const trib_serve_options *options, trib_settings *sett
         .public_url = config->public_url,
         .admin_key = config->admin_key,
         .worker_threads = config->workers ? config->workers : workers,
+        .open_databases = config->open_databases,
         .session_idle_ms = config->session_idle,
         .slow_statement_ms = config->slow_statement_ms,
         .delete_grace_ms = config->delete_grace,

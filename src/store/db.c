@@ -94,7 +94,9 @@ static trib_code replay_commit(void *ctx, uint32_t first, uint32_t last, const u
 /* Sync, map, numbers. */
 static trib_code read_log(trib_db *db, int64_t wal_size, trib_error *err) {
     trib_db_log *log = &db->log;
-    trib_code code = trib_file_open(db->store->base, db->paths.wal, SQLITE_OPEN_CREATE, &db->sync_file, err);
+    /* A log that was there a moment ago and is gone now must not be replaced by an empty one. */
+    int create = wal_size > 0 ? 0 : SQLITE_OPEN_CREATE;
+    trib_code code = trib_file_open(db->store->base, db->paths.wal, create, &db->sync_file, err);
     if (code == TRIB_OK && wal_size > 0 && !trib_db_fault(db, TRIB_FAULT_NO_OPEN_SYNC)) {
         int rc = db->sync_file->pMethods->xSync(db->sync_file, SQLITE_SYNC_NORMAL);
         if (rc != SQLITE_OK) code = trib_file_error("sync", db->paths.wal, rc, err);
@@ -306,6 +308,9 @@ static void mark_inside(trib_db *db, trib_handle *h, bool inside) {
 
 void trib_db_close_connections(trib_db *db, trib_code lost) {
     trib_guests_evict(db, lost, true);
+    trib_db_lock(db);
+    db->ckpt_pin = NULL; /* one of the handles, marked as given back: it is freed with them */
+    trib_db_unlock(db);
     trib_handle **p = &db->handles;
     while (*p) {
         trib_handle *h = *p;

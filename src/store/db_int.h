@@ -173,7 +173,7 @@ struct trib_db {
     uint32_t turn_waiters;
     trib_ckpt_state ckpt;
     int64_t ckpt_retry_ns; /* not before */
-    bool close_after_ckpt;
+    trib_handle *ckpt_pin; /* holds the snapshot that a checkpoint has copied up to; nobody is inside; NULL: none */
     _Atomic bool hold_reads;
 
     trib_gate_waiter *gate_first, *gate_last;

@@ -137,7 +137,8 @@ void trib_log_local_sync(trib_task *task) {
         live ? db->sync_file->pMethods->xSync(db->sync_file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY) : SQLITE_OK;
     int64_t took_ns = trib_env_mono_ns(db->store->env) - began_ns;
     const trib_store_config *config = &db->store->config;
-    if (live && rc == SQLITE_OK && config->on_sync) config->on_sync(config->on_sync_ctx, db->id, target - from);
+    if (live && rc == SQLITE_OK && config->on_sync)
+        config->on_sync(config->on_sync_ctx, db->id, target - from, took_ns);
     if (live && rc == SQLITE_OK) trib_log_durable(db, ticket);
     trib_db_lock(db);
     db->log.sync_took_ns = took_ns;

@@ -30,8 +30,11 @@ static void thread_main(void *arg) {
     trib_mutex_lock(pool->env, pool->lock);
     for (;;) {
         trib_task *task = take_first(pool);
+        bool more = pool->first != NULL;
         if (task) {
             trib_mutex_unlock(pool->env, pool->lock);
+            /* what is left may have been posted by one who meant to come back for it, and took this one instead */
+            if (more) trib_cond_signal(pool->env, pool->wake);
             task->run(task);
             trib_mutex_lock(pool->env, pool->lock);
         } else if (pool->stop) {

@@ -21,7 +21,8 @@ trib_code trib_pool_new(const trib_env *env, uint32_t threads, trib_pool **ret, 
 void trib_pool_free(trib_pool *pool);
 /* task: the poster's memory; must not be queued already. Thread: any. */
 void trib_pool_post(trib_pool *pool, trib_task *task);
-/* The same from the run of a task, as the last that it does: this thread comes back for it, so no other is woken. */
+/* The same from the run of a task, as the last that it does: this thread comes back for it, so no other is woken. If it
+ * finds another task first, it wakes one for what is left. */
 void trib_pool_post_again(trib_pool *pool, trib_task *task);
 /* Runs queued tasks until there are none; for inline pools. */
 void trib_pool_run_pending(trib_pool *pool);

@@ -433,10 +433,20 @@ void trib_stmt_free(trib_stmt *stmt) {
 
 /* ---- step ---- */
 
+/* A transaction that has looked at nothing yet has no snapshot, so its end is told to wait like a read that would open
+ * one. It opens none; and who was told to wait, and gives the transaction up, must be able to end it. */
+static bool ends_transaction(const trib_stmt *stmt) {
+    return !stmt->explain && (stmt->kind == TRIB_STMT_COMMIT || stmt->kind == TRIB_STMT_ROLLBACK);
+}
+
 static trib_code start(trib_stmt *stmt, trib_error *err) {
     trib_handle *handle = stmt->handle;
     if (handle->txn_readonly && stmt->needs_turn) return trib_policy_readonly_error(err);
     trib_code code = trib_handle_before_step(handle, stmt->needs_turn, err);
+    if (code == TRIB_AGAIN && handle->waits_read && ends_transaction(stmt)) {
+        handle->waits_read = false;
+        code = TRIB_OK;
+    }
     if (code == TRIB_OK) code = guard(stmt, err);
     if (code != TRIB_OK) return code;
     stmt->redo_mark = trib_redo_mark(handle);

@@ -46,9 +46,10 @@ enum {
     TRIB_TXN_STEAL_MS_SYSTEM = 1000,
     TRIB_READ_TXN_MAX_MS = 30000, /* then SNAPSHOT_TOO_OLD: a reader pins the log */
     TRIB_CHECKPOINT_LOG_BYTES = 4 << 20,
-    TRIB_LOG_TIGHT_BYTES = 64 << 20,     /* read transactions live 5 s from here on */
-    TRIB_COPY_LOG_MAX_BYTES = 128 << 20, /* a fork pins no longer a log: it must not get writes refused */
-    TRIB_LOG_MAX_BYTES = 256 << 20       /* writes get TOO_MANY_REQUESTS from here on */
+    TRIB_CHECKPOINT_SHARED_LOG_BYTES = 8 << 20, /* of the streams', whose log everybody's writes make long */
+    TRIB_LOG_TIGHT_BYTES = 64 << 20,            /* read transactions live 5 s from here on */
+    TRIB_COPY_LOG_MAX_BYTES = 128 << 20,        /* a fork pins no longer a log: it must not get writes refused */
+    TRIB_LOG_MAX_BYTES = 256 << 20              /* writes get TOO_MANY_REQUESTS from here on */
 };
 
 typedef struct trib_store_config {
@@ -59,13 +60,14 @@ typedef struct trib_store_config {
     bool inline_sync;             /* no sync threads: trib_store_run_pending() does their work on the caller's thread */
     uint32_t max_open_dbs;        /* past it, opening one closes the longest unused; 0: TRIB_OPEN_DBS_DEFAULT */
     size_t cache_bytes_per_handle; /* 0: 256 KiB */
-    uint32_t checkpoint_log_bytes; /* a longer log is checkpointed; 0: TRIB_CHECKPOINT_LOG_BYTES */
+    uint32_t checkpoint_log_bytes; /* a longer log is checkpointed; 0: TRIB_CHECKPOINT_LOG_BYTES or _SHARED_ of it */
     /* A commit of `db` became durable. Thread: a sync thread; must be quick and must not call the store. May be
      * NULL. */
     void (*on_commit)(void *ctx, const char *db_id, uint64_t commit_no);
     void *on_commit_ctx;
-    /* One sync has made so many commits of `db_id` durable. Thread and rules as of on_commit. May be NULL. */
-    void (*on_sync)(void *ctx, const char *db_id, uint64_t commits);
+    /* One sync has made so many commits of `db_id` durable, in so long a time. Thread and rules as of on_commit. May be
+     * NULL. */
+    void (*on_sync)(void *ctx, const char *db_id, uint64_t commits, int64_t took_ns);
     void *on_sync_ctx;
 } trib_store_config;
 

@@ -114,15 +114,21 @@ static bool may_write(const trib_vfs_file *main) {
     return main && main->is_open && main->handle && main->handle->has_turn;
 }
 
+/* Of the database file. A checkpoint that copies ahead has given the turn on; it writes only what is durable
+ * already. */
+static bool may_copy(const trib_vfs_file *main) {
+    return may_write(main) || (main->is_open && main->handle && main->handle->copies);
+}
+
 static int main_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 at) {
     trib_vfs_file *f = file_of(file);
-    if (!may_write(f)) return SQLITE_IOERR_WRITE;
+    if (!may_copy(f)) return SQLITE_IOERR_WRITE;
     return base_of(f)->pMethods->xWrite(base_of(f), bytes, n, at);
 }
 
 static int main_truncate(sqlite3_file *file, sqlite3_int64 size) {
     trib_vfs_file *f = file_of(file);
-    if (!may_write(f)) return SQLITE_IOERR_TRUNCATE;
+    if (!may_copy(f)) return SQLITE_IOERR_TRUNCATE;
     return base_of(f)->pMethods->xTruncate(base_of(f), size);
 }
 

@@ -14,11 +14,13 @@
  * Without --rate each connection starts its next round when the last ends. Such a loop slows down with its server, so
  * its tail looks better than the tail of an open system would. With --rate rounds fall due at even intervals, whatever
  * the server does; those that find no free connection wait, and latency counts from when they were due. Answers 429 and
- * 503 are then counted apart, as shed.
+ * 503 are then counted apart, as shed. What is under way at the end may still be answered for 2 s; after that it is
+ * counted as unanswered.
  *
  * An answer is read just far enough to know where it ends. With --expect, answers that come in one piece must hold the
  * text (a refused statement is a 200 too), else they count as wrong. Prints one JSON object. --hold-s keeps the
- * connections open without work after that, to see what they cost.
+ * connections open without work after that, to see what they cost. Of each kind of error the first one is told on
+ * standard error.
  *
  * With --ws each connection is a WebSocket: the messages of --first-file are asked once, then the body is sent as one
  * message again and again, N of them under way. With --then-file a round is several messages, sent at once. They are
@@ -50,7 +52,9 @@ enum {
     PIPELINE_MAX = 64,
     READ_BYTES = 256 * 1024,
     EVENTS = 256,
-    RECONNECTS_MAX = 1000 /* after so many lost connections the server is taken for dead */
+    LAST_ANSWERS_MS = 2000, /* with --rate: how long answers are waited for at the end */
+    TOLD_MAX_BYTES = 600,   /* of the first error of a kind */
+    RECONNECTS_MAX = 1000   /* after so many lost connections the server is taken for dead */
 };
 
 typedef struct options {
@@ -95,8 +99,9 @@ typedef struct run {
     int epoll;
     char *bytes;
     trib_latency latency, shed_latency;
-    uint64_t started, finished, non_2xx, shed, wrong, broken, received_bytes;
+    uint64_t started, finished, non_2xx, shed, wrong, broken, unanswered, received_bytes;
     uint64_t first_due_ns, due; /* open loop */
+    double never_started;
     bool measuring, over;
 } run;
 
@@ -114,6 +119,12 @@ static void die(const char *what, const char *why) {
 static void *need(void *memory) {
     if (!memory) die("no memory", "");
     return memory;
+}
+
+/* Counts an error; the first of its kind is told. */
+static void count_error(uint64_t *counter, const char *what, const char *bytes, size_t len) {
+    if ((*counter)++ == 0)
+        fprintf(stderr, "the first %s: %.*s\n", what, (int)(len < TOLD_MAX_BYTES ? len : TOLD_MAX_BYTES), bytes);
 }
 
 /* ---- one connection ---- */
@@ -144,7 +155,7 @@ static bool more_wanted(const run *r) {
     return !r->over && (!r->o.requests || r->started < r->o.requests);
 }
 
-static void client_lost(run *r, client *c);
+static void client_lost(run *r, client *c, const char *why);
 
 /* false: no more for now, or lost. */
 static bool send_part(run *r, client *c, const char *bytes, size_t len) {
@@ -155,7 +166,7 @@ static bool send_part(run *r, client *c, const char *bytes, size_t len) {
         return false;
     }
     if (n < 0) {
-        client_lost(r, c);
+        client_lost(r, c, strerror(errno));
         return false;
     }
     c->sent += (size_t)n;
@@ -213,13 +224,13 @@ static void ws_client_readable(run *r, client *c) {
     bool whole = c->answers.head_len == 0;
     int ended = got > 0 ? ws_feed(&c->answers, r->bytes, (size_t)got) : -1;
     if (ended < 0 || (unsigned)ended > c->under_way * r->o.steps) {
-        client_lost(r, c);
+        client_lost(r, c, got < 0 ? strerror(errno) : got == 0 ? "closed by the server" : "these are no answers");
         return;
     }
     if (r->measuring) r->received_bytes += (uint64_t)got;
     if (whole && ended == (int)r->o.steps && r->o.expect &&
-        !memmem(r->bytes, (size_t)got, r->o.expect, strlen(r->o.expect)) && r->wrong++ == 0)
-        fprintf(stderr, "the first answer without what was expected: %.*s\n", (int)got, r->bytes);
+        !memmem(r->bytes, (size_t)got, r->o.expect, strlen(r->o.expect)))
+        count_error(&r->wrong, "answer without what was expected", r->bytes, (size_t)got);
     c->answered += (unsigned)ended;
     for (uint64_t now = now_ns(); c->answered >= r->o.steps; c->answered -= r->o.steps) {
         if (r->measuring) trib_latency_add(&r->latency, now - c->starts_ns[c->first_start]);
@@ -242,10 +253,13 @@ static void client_ready(run *r, client *c) {
     }
 }
 
-static void client_lost(run *r, client *c) {
+static void client_lost(run *r, client *c, const char *why) {
     close(c->fd);
     c->fd = -1;
-    r->broken++;
+    count_error(&r->broken,
+                c->waiting || c->under_way ? "connection that broke while it waited for an answer"
+                                           : "connection that broke while nothing was asked",
+                why, strlen(why));
     if (r->broken > RECONNECTS_MAX) r->over = true;
     if (more_wanted(r) && client_connect(r, c)) client_ready(r, c);
 }
@@ -259,12 +273,12 @@ static void client_done(run *r, client *c, size_t got) {
             client_step(r, c);
             return;
         }
-        r->wrong++;
+        count_error(&r->wrong, "answer without a baton", r->bytes, got);
     }
     if (r->measuring) {
         trib_latency_add(shed ? &r->shed_latency : &r->latency, now_ns() - c->start_ns);
-        if (shed) r->shed++;
-        else if (!good) r->non_2xx++;
+        if (shed) count_error(&r->shed, "answer that sheds load", r->bytes, got);
+        else if (!good) count_error(&r->non_2xx, "answer that is no 2xx", r->bytes, got);
     }
     r->finished++;
     if (c->answer.last) {
@@ -285,14 +299,13 @@ static void client_readable(run *r, client *c) {
     if (got > 0 && r->measuring) r->received_bytes += (uint64_t)got;
     bool done = false, whole = got > 0 && c->answer.state == ANSWER_HEAD && c->answer.head_len == 0;
     if (got <= 0 || !c->waiting || !answer_feed(&c->answer, r->bytes, (size_t)got, &done)) {
-        client_lost(r, c);
+        client_lost(r, c, got < 0 ? strerror(errno) : got == 0 ? "closed by the server" : "this is no answer");
         return;
     }
     if (!done) return;
     bool last = c->step + 1 == r->o.steps && c->answer.status < 300;
-    if (whole && last && r->o.expect && !memmem(r->bytes, (size_t)got, r->o.expect, strlen(r->o.expect)) &&
-        r->wrong++ == 0)
-        fprintf(stderr, "the first answer without what was expected: %.*s\n", (int)got, r->bytes);
+    if (whole && last && r->o.expect && !memmem(r->bytes, (size_t)got, r->o.expect, strlen(r->o.expect)))
+        count_error(&r->wrong, "answer without what was expected", r->bytes, (size_t)got);
     client_done(r, c, (size_t)got);
 }
 
@@ -331,6 +344,28 @@ static void serve_events(run *r, int64_t wait_ns) {
     }
 }
 
+static uint64_t count_waiting(const run *r) {
+    uint64_t count = 0;
+    for (unsigned i = 0; i < r->o.connections; i++) count += r->clients[i].fd >= 0 && r->clients[i].waiting;
+    return count;
+}
+
+/* With --rate: what is under way is answered, or never will be. A request that hangs has no latency to be seen by. */
+static void take_last_answers(run *r, uint64_t end_ns) {
+    uint64_t until = end_ns + LAST_ANSWERS_MS * UINT64_C(1000000), first_ns = UINT64_MAX;
+    r->over = true;
+    while (count_waiting(r) && now_ns() < until) serve_events(r, 10000000);
+    for (unsigned i = 0; i < r->o.connections; i++) {
+        const client *c = &r->clients[i];
+        if (c->fd < 0 || !c->waiting) continue;
+        r->unanswered++;
+        if (c->start_ns < first_ns) first_ns = c->start_ns;
+    }
+    if (r->unanswered)
+        fprintf(stderr, "the first request without an answer: it has waited for %.0f ms\n",
+                (double)(now_ns() - first_ns) / 1e6);
+}
+
 static double run_all(run *r) {
     uint64_t begin = now_ns(), measured_from = begin + r->o.warmup_ms * UINT64_C(1000000);
     uint64_t end = r->o.requests ? UINT64_MAX : measured_from + (uint64_t)(r->o.duration_s * 1e9);
@@ -347,7 +382,13 @@ static double run_all(run *r) {
         serve_events(r, r->o.rate > 0 ? start_due(r) : 100000000);
         if (r->o.requests && r->finished + r->broken >= r->o.requests) r->over = true;
     }
-    return (double)(now_ns() - measured_from) / 1e9;
+    uint64_t ended = now_ns();
+    if (r->o.rate > 0 && !r->o.requests) {
+        double behind = (double)(ended - r->first_due_ns) / 1e9 * r->o.rate - (double)r->due;
+        r->never_started = behind > 0 ? behind : 0;
+        take_last_answers(r, ended);
+    }
+    return (double)(ended - measured_from) / 1e9;
 }
 
 static void report_latency(const char *name, const trib_latency *h) {
@@ -364,9 +405,8 @@ static void report(const run *r, double seconds) {
            (unsigned long long)r->wrong, (unsigned long long)r->broken, (unsigned long long)r->received_bytes);
     report_latency("latency_us", &r->latency);
     if (r->o.rate > 0) {
-        double behind = (double)(now_ns() - r->first_due_ns) / 1e9 * r->o.rate - (double)r->due;
-        printf(", \"rate\": %.0f, \"shed\": %llu, \"never_started\": %.0f", r->o.rate, (unsigned long long)r->shed,
-               behind > 0 && !r->o.requests ? behind : 0);
+        printf(", \"rate\": %.0f, \"shed\": %llu, \"unanswered\": %llu, \"never_started\": %.0f", r->o.rate,
+               (unsigned long long)r->shed, (unsigned long long)r->unanswered, r->never_started);
         report_latency("shed_latency_us", &r->shed_latency);
     }
     printf("}\n");
@@ -511,5 +551,5 @@ int main(int argc, char **argv) {
     free(r.clients);
     free(r.bytes);
     close(r.epoll);
-    return r.broken || r.non_2xx || r.wrong ? 1 : 0;
+    return r.broken || r.non_2xx || r.wrong || r.unanswered ? 1 : 0;
 }

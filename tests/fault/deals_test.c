@@ -147,8 +147,6 @@ static int post(client *c, const char *path, const char *body) {
     c->talk.extra = key;
     atomic_fetch_add(&asked, 1);
     for (int tries = 0; tries < 3000 && !atomic_load(&failed); tries++) {
-        if (c->talk.port != atomic_load(&port)) talk_hang_up(&c->talk);
-        c->talk.port = atomic_load(&port);
         int status = talk_ask(&c->talk, "POST", path, NULL, body);
         if (status == 500) fail("%s %s: %s", path, body, c->talk.body);
         /* a database of the server's own lets nobody keep its turn for more than a second, on a slow machine neither */
@@ -447,7 +445,7 @@ int main(int argc, char **argv) {
     uint64_t random = seed;
     for (int i = 0; i < CLIENTS; i++) {
         clients[i] = (client){.no = i, .random = draw(&random)};
-        talk_init(&clients[i].talk, s.port);
+        talk_follow(&clients[i].talk, &port);
         if (pthread_create(&clients[i].thread, NULL, run_client, &clients[i])) die("no thread");
     }
     while (kills && go_on_until(atomic_load(&asked) + 1 + below(&random, every))) {

@@ -5,7 +5,8 @@
  *   of every second ride the driver is not asked                 from the second part on, drive and finish
  *
  *   part 1   without kills, nobody finishes: every driver has exactly one ride, all other rides wait
- *   part 2   drivers finish: every ride is driven in the end
+ *   part 2   drivers finish: every ride is driven in the end, or was cancelled: with kills the passenger of each eighth
+ *            tries to, whether it waits, is offered or has a driver
  *
  * In the end: each ride has one driver and was driven once; no driver had two at a time; all drivers are idle; nobody
  * is looked for and no offer is open.
@@ -23,7 +24,7 @@ enum { PASSENGERS = 4, CLIENTS = 4, CHAUFFEURS = 3, RIDES_MAX = 20000, DRIVERS_M
 static int rides = 60, drivers;
 static bool kills;
 static uint64_t seed = 1;
-static atomic_int next_ride, port, lost, declined, ignored, accepted;
+static atomic_int next_ride, port, lost, declined, ignored, accepted, cancelled;
 static atomic_bool failed, may_finish, over;
 static bool driven[RIDES_MAX];
 
@@ -57,8 +58,6 @@ static int ask(client *c, const char *method, const char *path, bool key, const 
     char line[80];
     snprintf(line, sizeof line, "Idempotency-Key: k-%d-%ld\r\n", c->no, c->requests++);
     for (int tries = 0; tries < 3000 && !atomic_load(&failed); tries++) {
-        if (c->talk.port != atomic_load(&port)) talk_hang_up(&c->talk);
-        c->talk.port = atomic_load(&port);
         c->talk.extra = key ? line : NULL;
         int status = talk_ask(&c->talk, method, path, NULL, body);
         if (status == 500) fail("%s %s: %s", path, body ? body : "", c->talk.body);
@@ -99,6 +98,20 @@ static void must(client *c, const char *tenant, const char *query, const char *v
 
 /* ---- passengers ---- */
 
+static bool may_be_cancelled(int no) {
+    return kills && no % 8 == 5;
+}
+
+static void cancel(client *c, int no) {
+    char path[64];
+    usleep((useconds_t)below(&c->random, 400000));
+    snprintf(path, sizeof path, "/p%d/api/rides/ride-%d/cancel", no % PASSENGERS, no);
+    int status = ask(c, "POST", path, true, "{}");
+    bool too_late = status == 422 && talk_says(&c->talk, "BAD_TRANSITION");
+    if (status != 200 && !too_late) fail("%s: %d %s", path, status, c->talk.body ? c->talk.body : "");
+    atomic_fetch_add(&cancelled, status == 200);
+}
+
 static void *passenger(void *ctx) {
     client *c = ctx;
     for (int no; (no = atomic_fetch_add(&next_ride, 1)) < rides && !atomic_load(&failed);) {
@@ -115,6 +128,7 @@ static void *passenger(void *ctx) {
         /* it was there, its answer was lost, and somebody has it by now */
         bool again = status == 422 && talk_says(&c->talk, "BAD_TRANSITION");
         if (status != 201 && status != 200 && !again) fail("%s: %d %s", body, status, c->talk.body);
+        if (may_be_cancelled(no)) cancel(c, no);
     }
     return NULL;
 }
@@ -148,12 +162,13 @@ static void drive(client *c, int driver) {
              "p.availability = 'en-route' ORDER BY n.rowid DESC LIMIT 1), '')",
              ride, sizeof ride);
     if (!ride[0]) return;
+    int no = (int)strtol(ride + 5, NULL, 10);
     for (size_t i = 0; i < 2; i++) {
         snprintf(path, sizeof path, "/w%d/api/rides/%.60s/%s", driver, ride, steps[i]);
         int status = ask(c, "POST", path, true, "{}");
+        if (may_be_cancelled(no) && (status == 403 || status == 404 || status == 422)) return; /* just now */
         if (status != 200) fail("%s: %d %s", path, status, c->talk.body ? c->talk.body : "");
     }
-    int no = (int)strtol(ride + 5, NULL, 10);
     if (no < 0 || no >= rides || driven[no]) fail("%s was driven twice", ride);
     else driven[no] = true;
 }
@@ -223,14 +238,17 @@ static void check_all_have_one(client *c) {
 
 static void check_end(client *c) {
     char value[16], name[16];
-    snprintf(value, sizeof value, "%d", rides);
-    must(c, "streams", "SELECT count(*) FROM events WHERE opcode = 302", value, "each ride has one driver");
-    must(c, "streams", "SELECT count(DISTINCT streamId) FROM events WHERE opcode = 302", value, "each one");
+    snprintf(value, sizeof value, "%d", rides - atomic_load(&cancelled));
+    must(c, "streams",
+         "SELECT count(*) FROM events WHERE opcode = 302 AND streamId NOT IN (SELECT streamId FROM events WHERE "
+         "opcode = 604)",
+         value, "each ride has one driver");
+    must(c, "streams", "SELECT count(*) - count(DISTINCT streamId) FROM events WHERE opcode = 302", "0", "each one");
     must(c, "streams", "SELECT count(DISTINCT streamId) FROM events WHERE opcode = 603", value, "each was driven");
     must(
         c, "streams",
         "WITH j AS (SELECT a.nodeId w, a.rowid x, coalesce((SELECT r.rowid FROM events r WHERE r.streamId = a.streamId "
-        "AND r.opcode = 603), 1e15) y FROM events a WHERE a.opcode = 302) SELECT count(*) FROM j p JOIN j q ON "
+        "AND r.opcode IN (603, 604)), 1e15) y FROM events a WHERE a.opcode = 302) SELECT count(*) FROM j p JOIN j q ON "
         "p.w = q.w AND p.x < q.x AND q.x < p.y",
         "0", "no driver has two rides");
     for (int i = 0; i < drivers && !atomic_load(&failed); i++) {
@@ -281,7 +299,7 @@ static int live(server *s, client *main_client) {
     int lives = 1;
     char value[16];
     for (int i = 0; count_assigned(main_client) >= 0 && !atomic_load(&failed); i++) {
-        value_of(main_client, "streams", "SELECT count(*) FROM events WHERE opcode = 603", value, sizeof value);
+        value_of(main_client, "streams", "SELECT count(*) FROM events WHERE opcode IN (603, 604)", value, sizeof value);
         if (strtol(value, NULL, 10) >= rides) return lives;
         if (i > 3000) fail("rides are still waiting");
         usleep(kills ? (useconds_t)(50000 + below(&seed, 500000)) : 100000);
@@ -297,7 +315,7 @@ static int live(server *s, client *main_client) {
 
 static void begin(client *c, void *(*run)(void *), int no, uint64_t *random) {
     *c = (client){.no = no, .random = *random + (uint64_t)no};
-    talk_init(&c->talk, atomic_load(&port));
+    talk_follow(&c->talk, &port);
     if (pthread_create(&c->thread, NULL, run, c)) die("no thread");
 }
 
@@ -315,7 +333,7 @@ int main(int argc, char **argv) {
     server_make_folder(&s);
     server_start_again(&s, options);
     atomic_store(&port, s.port);
-    talk_init(&own.talk, s.port);
+    talk_follow(&own.talk, &port);
     for (int i = 0; i < PASSENGERS + drivers; i++) {
         snprintf(name, sizeof name, "%c%d", i < PASSENGERS ? 'p' : 'w', i < PASSENGERS ? i : i - PASSENGERS);
         make_tenant(&s, &own, name, i >= PASSENGERS);
@@ -332,16 +350,17 @@ int main(int argc, char **argv) {
     int lives = live(&s, &own);
     if (kills)
         for (int i = 0; i < CLIENTS; i++) join(&passengers[i]);
-    usleep(200000);
+    usleep(kills ? 2000000
+                 : 200000); /* who was offered what is cancelled is idle again, long before his time is over */
     atomic_store(&over, true);
     join(&on_air);
     for (int i = 0; i < CHAUFFEURS; i++) join(&chauffeurs[i]);
     check_end(&own);
     talk_deinit(&own.talk);
-    printf("%d rides, %d drivers, %d lives of the server: %d accepted, %d declined, %d left alone, %d requests without "
-           "an answer\n",
+    printf("%d rides, %d drivers, %d lives of the server: %d accepted, %d declined, %d left alone, %d rides "
+           "cancelled, %d requests without an answer\n",
            rides, drivers, lives, atomic_load(&accepted), atomic_load(&declined), atomic_load(&ignored),
-           atomic_load(&lost));
+           atomic_load(&cancelled), atomic_load(&lost));
     if (atomic_load(&failed)) {
         kill(s.pid, SIGKILL);
         fprintf(stderr, "the folder %s is kept\n", s.folder);

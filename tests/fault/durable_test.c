@@ -28,36 +28,24 @@ static void complain(const char *who, int stream, long long got, long long want)
     printf("FAILED: %s: stream %d is at %lld, not behind %lld\n", who, stream, got, want);
 }
 
-static int ask(talk *t, const char *method, const char *path, const char *body) {
-    if (t->port != atomic_load(&port)) {
-        talk_hang_up(t);
-        t->port = atomic_load(&port);
-    }
-    int status = talk_ask(t, method, path, NULL, body);
-    if (status != 0) return status;
-    talk_hang_up(t);
-    usleep(20000);
-    return 0;
-}
-
 /* ---- writers ---- */
 
 static void *write_messages(void *arg) {
     int i = (int)(intptr_t)arg;
     char path[60], body[60], extra[120];
     talk t;
-    talk_init(&t, atomic_load(&port));
+    talk_follow(&t, &port);
     snprintf(path, sizeof path, "/ds/v1/stream/d/%d", i);
     while (!atomic_load(&writers_end)) {
         int status;
         snprintf(extra, sizeof extra, "Producer-Id: w%d\r\nProducer-Epoch: 0\r\nProducer-Seq: %d\r\n", i, written[i]);
         snprintf(body, sizeof body, "{\"n\":%d}", written[i]);
         t.extra = extra;
-        do status = ask(&t, "POST", path, body);
+        do status = talk_ask(&t, "POST", path, NULL, body);
         while (status != 200 && status != 204);
         if (status == 204) atomic_fetch_add(&repeats, 1); /* it was there: only nobody had said so */
         t.extra = NULL;
-        if (mutation && strcmp(mutation, "twice") == 0 && written[i] == 3) ask(&t, "POST", path, body);
+        if (mutation && strcmp(mutation, "twice") == 0 && written[i] == 3) talk_ask(&t, "POST", path, NULL, body);
         written[i]++;
         usleep(5000);
     }
@@ -116,7 +104,7 @@ static int acknowledge(reader *r, talk *t, const char *action) {
     }
     text_add(&body, "]}");
     t->extra = extra;
-    int status = ask(t, "POST", path, body.ptr);
+    int status = talk_ask(t, "POST", path, NULL, body.ptr);
     t->extra = NULL;
     free(body.ptr);
     if (status != 200) return status;
@@ -130,9 +118,9 @@ static void *work(void *arg) {
     reader r = {.name = "pull"};
     talk t;
     (void)arg;
-    talk_init(&t, atomic_load(&port));
+    talk_follow(&t, &port);
     while (!atomic_load(&readers_end)) {
-        if (ask(&t, "POST", "/ds/v1/stream/__ds/subscriptions/pull/claim", "{\"worker\":\"w\"}") != 200) {
+        if (talk_ask(&t, "POST", "/ds/v1/stream/__ds/subscriptions/pull/claim", NULL, "{\"worker\":\"w\"}") != 200) {
             usleep(10000);
             continue;
         }
@@ -169,7 +157,7 @@ static void *receive(void *arg) {
     reader r = {.name = "hook"};
     talk t;
     (void)arg;
-    talk_init(&t, atomic_load(&port));
+    talk_follow(&t, &port);
     while (!atomic_load(&readers_end)) {
         struct pollfd waits = {.fd = listen_on, .events = POLLIN};
         if (poll(&waits, 1, 100) <= 0) continue;
@@ -216,7 +204,7 @@ static void set_up(talk *t, int hook_port) {
 static bool is_done(talk *t, const char *name) {
     char path[80], want[100];
     snprintf(path, sizeof path, "/ds/v1/stream/__ds/subscriptions/%s", name);
-    if (ask(t, "GET", path, NULL) != 200) return false;
+    if (talk_ask(t, "GET", path, NULL, NULL) != 200) return false;
     for (int i = 0; i < WRITERS; i++) {
         snprintf(want, sizeof want,
                  "{\"path\":\"d/%d\",\"link_type\":\"glob\",\"acked_offset\":\"0000000000000000_%016d\"", i,
@@ -233,7 +221,7 @@ static void check_streams(talk *t) {
         snprintf(path, sizeof path, "/ds/v1/stream/d/%d", i);
         for (int n = 0; n < written[i]; n++) text_add(&want, "%s{\"n\":%d}", n ? "," : "[", n);
         text_add(&want, "]");
-        bool fine = ask(t, "GET", path, NULL) == 200 && strcmp(t->body, want.ptr) == 0;
+        bool fine = talk_ask(t, "GET", path, NULL, NULL) == 200 && strcmp(t->body, want.ptr) == 0;
         if (!fine) printf("FAILED: stream %d has not each of its %d messages once and in order\n", i, written[i]);
         atomic_fetch_add(&wrong, !fine);
         free(want.ptr);
@@ -250,7 +238,7 @@ int main(void) {
     server s = server_start(args);
     server_create_tenant(&s, "ds");
     atomic_store(&port, s.port);
-    talk_init(&t, s.port);
+    talk_follow(&t, &port);
     set_up(&t, begin_listening());
     for (int i = 0; i < WRITERS; i++) pthread_create(&threads[i], NULL, write_messages, (void *)(intptr_t)i);
     pthread_create(&threads[WRITERS], NULL, receive, NULL);

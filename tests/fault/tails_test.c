@@ -209,7 +209,9 @@ static void read_socket(reader *r) {
             if (c->opcode == 1 && first) take_events(r, c->payload, strtoul(first + 8, NULL, 10));
             if (first && hangs_up(r)) break;
             if (c->opcode == 1 && strstr(c->payload, "{\"type\":\"closed\"")) atomic_store(&r->ended, true);
-            if (c->opcode == 1 && strstr(c->payload, "\"type\":\"error\"")) fail(r->all, "websocket: %s", c->payload);
+            if (c->opcode != 1 || !strstr(c->payload, "\"type\":\"error\"")) continue;
+            if (strstr(c->payload, "\"TOO_MANY_REQUESTS\"")) break; /* the server has much to do: it comes again */
+            fail(r->all, "websocket: %s", c->payload);
         }
     }
     if (c->fd >= 0) close(c->fd);

@@ -20,29 +20,17 @@ static void complain(const char *what, int stream, int seq) {
     printf("FAILED: %s (stream %d, event %d)\n", what, stream, seq);
 }
 
-static int ask(talk *t, const char *method, const char *path, const char *body) {
-    if (t->port != atomic_load(&port)) {
-        talk_hang_up(t);
-        t->port = atomic_load(&port);
-    }
-    int status = talk_ask(t, method, path, NULL, body);
-    if (status != 0) return status;
-    talk_hang_up(t);
-    usleep(50000);
-    return 0;
-}
-
 static void *write_events(void *arg) {
     int stream = (int)(intptr_t)arg;
     char path[80], key[80];
     talk t;
-    talk_init(&t, atomic_load(&port));
+    talk_follow(&t, &port);
     t.extra = key;
     snprintf(path, sizeof path, "/streams/api/streams/s%d/events", stream);
     for (int i = 0; i < EVENTS; i++) {
         int status;
         snprintf(key, sizeof key, "Idempotency-Key: %d-%d\r\n", stream, i);
-        do status = ask(&t, "POST", path, "{\"events\":[{\"opcode\":9}]}");
+        do status = talk_ask(&t, "POST", path, NULL, "{\"events\":[{\"opcode\":9}]}");
         while (status != 200 && status != 201);
     }
     talk_deinit(&t);
@@ -66,7 +54,7 @@ static void acknowledge(talk *t, int stream, int seq, const char *lease) {
     pthread_mutex_lock(&lock);
     streams[stream].tried[seq] = true;
     pthread_mutex_unlock(&lock);
-    int status = ask(t, "POST", "/streams/api/subscriptions/all/ack", body);
+    int status = talk_ask(t, "POST", "/streams/api/subscriptions/all/ack", NULL, body);
     if (status == 409) atomic_fetch_add(&lost, 1);
     if (status != 200) return;
     pthread_mutex_lock(&lock);
@@ -77,10 +65,11 @@ static void acknowledge(talk *t, int stream, int seq, const char *lease) {
 static void *consume(void *arg) {
     talk t, acks;
     (void)arg;
-    talk_init(&t, atomic_load(&port));
-    talk_init(&acks, atomic_load(&port));
+    talk_follow(&t, &port);
+    talk_follow(&acks, &port);
     while (!atomic_load(&finished)) {
-        if (ask(&t, "POST", "/streams/api/subscriptions/all/claim", "{\"max\":16,\"waitMs\":500}") != 200) continue;
+        if (talk_ask(&t, "POST", "/streams/api/subscriptions/all/claim", NULL, "{\"max\":16,\"waitMs\":500}") != 200)
+            continue;
         const char *at = t.body;
         while ((at = strstr(at, "\"lease\":\"")) != NULL) {
             char lease[64];
@@ -113,8 +102,8 @@ int main(void) {
     talk t;
     server s = server_start(extra);
     atomic_store(&port, s.port);
-    talk_init(&t, s.port);
-    if (ask(&t, "PUT", "/streams/api/subscriptions/all", "{\"leaseMs\":1500,\"maxRetries\":100}") != 201)
+    talk_follow(&t, &port);
+    if (talk_ask(&t, "PUT", "/streams/api/subscriptions/all", NULL, "{\"leaseMs\":1500,\"maxRetries\":100}") != 201)
         die("no subscription");
     for (intptr_t i = 0; i < CONSUMERS; i++) pthread_create(&consumers[i], NULL, consume, NULL);
     for (intptr_t i = 0; i < WRITERS; i++) pthread_create(&writers[i], NULL, write_events, (void *)i);
@@ -129,14 +118,14 @@ int main(void) {
     /* an ack whose answer was lost in a kill is not known to us: its event never comes again, and is done */
     for (int i = 0; i < 900 && !all_acked(); i++) {
         usleep(100000);
-        if (i % 20 == 19 && ask(&t, "GET", "/streams/api/subscriptions/all", "") == 200 &&
+        if (i % 20 == 19 && talk_ask(&t, "GET", "/streams/api/subscriptions/all", NULL, "") == 200 &&
             strstr(t.body, "\"lag\":0,\"inFlight\":0,"))
             break;
     }
     atomic_store(&finished, true);
     for (int i = 0; i < CONSUMERS; i++) pthread_join(consumers[i], NULL);
-    if (ask(&t, "GET", "/streams/api/subscriptions/all", "") != 200 || !strstr(t.body, "\"lag\":0,\"inFlight\":0,") ||
-        !strstr(t.body, "\"parked\":0,")) {
+    if (talk_ask(&t, "GET", "/streams/api/subscriptions/all", NULL, "") != 200 ||
+        !strstr(t.body, "\"lag\":0,\"inFlight\":0,") || !strstr(t.body, "\"parked\":0,")) {
         wrong++;
         printf("FAILED: not all is done: %s\n", t.body ? t.body : "");
     }

@@ -53,7 +53,7 @@ kill -0 "$server_pid" || failed "which goes on"
 status=0
 output=$(curl -s -m 20 "$admin_url/metrics" -H "authorization: Basic $(cat "$data/admin.key")" 2>&1) || status=$?
 for name in 'trib_syncs_total{database="streams"}' 'trib_synced_commits_total{database="streams"}' \
-    'trib_stream_database_bytes' 'trib_stream_free_bytes' 'trib_stream_log_bytes' 'trib_stream_events_total{type="food"}' \
+    'trib_sync_seconds_count{database="streams"}' 'trib_stream_database_bytes' 'trib_stream_free_bytes' 'trib_stream_log_bytes' 'trib_stream_events_total{type="food"}' \
     'trib_archive_backlog' 'trib_consumers_lag_events' 'trib_process_resident_bytes' 'trib_process_cpu_seconds'; do
     has "$name " "/metrics says it"
 done

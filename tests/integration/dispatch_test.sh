@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Drivers for deals, over sockets: an offer to the nearest, declined, not answered, accepted, accepted twice; who may not; a deal that
-# waits until somebody is free; at once without asking; a deal that is cancelled meanwhile; a timer that looks; after kill -9.
+# waits until somebody is free; at once without asking; a deal that is cancelled, given away or not looked after any more
+# meanwhile; a ride that is given back; a timer that looks; after kill -9.
 . "$(dirname "$0")/lib.sh"
 mkdir -p "$data/stream-types"
 sed 's/"status": "ready", "after": "30m"/"status": "ready", "after": "1s"/' "$(dirname "$0")/../../src/deal/types/food.json" \
@@ -171,10 +172,57 @@ has '"status":"waiting"' "it waits"
 does sara orders/ord-1/deliver '' '"settled"' "delivered, with the fee"
 offer sara ord-3 "Sara is free again"
 
-# ---- a deal that is cancelled while it is offered ----
+# ---- a deal that is cancelled while it is offered, for a minute ----
 does ali orders/ord-3/cancel '{"reason":"late"}' '"cancelled"' "the customer cancels"
+soon sara "$point" idle1 "and she is idle"
 no sara "offers/$offer/accept" '' 'NOT_AVAILABLE' "there is nothing to take"
-rows sara "$point" idle1 "and she is idle"
+
+# ---- so where somebody else gets the job, or the search is given up ----
+order ord-6
+here sara 25.275 55.332
+does bab-hara dispatch '{"streamId":"ord-6","offerSeconds":600}' '[201]' "Sara is asked"
+offer sara ord-6 "she has an offer"
+t shell rami --mode csv --sql "UPDATE points SET openNow = true"
+does bab-hara orders/ord-6/assign '{"driver":"rami"}' '"duplicate":false' "the restaurant sends Rami"
+soon sara "$point" idle1 "Sara is idle"
+call bab-hara GET dispatch/ord-6
+has '"searches":[]' "nobody is looked for"
+does ali orders/ord-6/cancel '' '"cancelled"' "cancelled"
+rows rami "$point" idle1 "Rami is idle"
+t shell rami --mode csv --sql "UPDATE points SET openNow = false"
+order ord-7
+here sara 25.275 55.332
+does bab-hara dispatch '{"streamId":"ord-7","offerSeconds":600}' '[201]' "Sara is asked again"
+offer sara ord-7 "she has an offer"
+call bab-hara DELETE dispatch/ord-7
+has '"stopped":1' "given up"
+soon sara "$point" idle1 "Sara is idle"
+
+# ---- a ride that its driver gives back ----
+here sara 25.275 55.332
+does ali rides '{"id":"ride-1","from":{"lat":25.27,"lng":55.33},"to":"x","fare":20}' '"requested"' "a ride"
+does ali dispatch '{"streamId":"ride-1","offerSeconds":60}' '[201]' "a driver is looked for"
+offer sara ride-1 "Sara"
+does sara "offers/$offer/accept" '' '"accepted"' "takes it"
+does sara rides/ride-1/release '{"reason":"flat tyre"}' '"requested"' "gives it back"
+rows sara "$point" idle1 "is idle"
+call ali GET dispatch/ride-1
+has '"status":"waiting"' "somebody else is looked for"
+t shell rami --mode csv --sql "UPDATE points SET openNow = true"
+here rami 25.266 55.332
+offer rami ride-1 "who is found"
+call sara GET offers
+has '{"offers":[]}' "she is not asked again"
+does rami "offers/$offer/accept" '' '"accepted"' "and takes it"
+does ali rides/ride-1/cancel '' '"cancelled"' "the passenger stays at home"
+rows rami "$point" idle1 "Rami is idle"
+call ali GET dispatch/ride-1
+has '"searches":[]' "and nobody is looked for"
+t shell rami --mode csv --sql "UPDATE points SET openNow = false"
+
+# ---- a picker need not say which of his points he means ----
+here bike 25.265 55.332
+soon bike "SELECT lat FROM points" 25.265 "the picker's position is written"
 
 # ---- at once, without asking ----
 order ord-4

@@ -85,5 +85,23 @@ api GET /metrics
 has 'trib_stream_events_total{type="food"} 3' "events are counted by type"
 has 'trib_stream_tails{kind="long_poll"} 0' "nobody waits any more"
 has 'trib_stream_tails_ended_total{why="refused"} ' "why they ended"
+
+# ---- what comes after the end ----
+t stream continue o --tenant ali
+ok "which stream takes what comes"
+[ "$output" = o ] || failed "an open one itself"
+call streams /o/close -d '{}'
+has '[200]' "it is closed"
+t stream continue o --tenant ali
+ok "and now"
+[ "$output" = o~2 ] || failed "what continues it"
+t stream continue o --json
+ok "by who sees all"
+has '{"streamId":"o~2","continues":"o","version":1}' "the same, as the server says it"
+t stream tail o --tenant ali
+ok "a tail ends"
+has 'it goes on in o~2' "and says where the deal goes on"
+t stream continue o --tenant stranger
+fails_with 4 "who is no member"
 stop_server
 finish

@@ -8,6 +8,7 @@
 #define TRIB_TESTS_INTEGRATION_TALK_H
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <strings.h>
 
@@ -15,6 +16,7 @@
 
 typedef struct talk {
     int port;
+    atomic_int *moves; /* where the server's port stands, in whichever life it is; NULL: it has one */
     int fd;            /* -1: none */
     const char *host;  /* of the Host header; NULL: 127.0.0.1 */
     const char *extra; /* more header lines, each with its CRLF; may be NULL */
@@ -30,6 +32,12 @@ typedef struct talk {
 
 static inline void talk_init(talk *t, int port) {
     *t = (talk){.port = port, .fd = -1};
+}
+
+/* With a server that is killed and starts again: each request goes to the port that stands there then. */
+static inline void talk_follow(talk *t, atomic_int *port) {
+    talk_init(t, atomic_load(port));
+    t->moves = port;
 }
 
 static inline void talk_hang_up(talk *t) {
@@ -70,6 +78,13 @@ __attribute__((format(printf, 2, 3))) static inline void text_add(text *to, cons
 static inline void text_clear(text *to) {
     to->len = 0;
     if (to->ptr) to->ptr[0] = '\0';
+}
+
+/* To the server's next life. */
+static inline void talk_move(talk *t) {
+    int port = t->moves ? atomic_load(t->moves) : t->port;
+    if (port != t->port) talk_hang_up(t);
+    t->port = port;
 }
 
 static inline bool talk_fill(talk *t, size_t *have) {
@@ -137,6 +152,14 @@ static inline bool talk_read(talk *t) {
     return true;
 }
 
+/* There was no whole answer: a server that is starting again is not asked all the time. */
+static inline int talk_nobody(talk *t) {
+    t->status = 0;
+    talk_hang_up(t);
+    if (t->moves) usleep(20000);
+    return 0;
+}
+
 /* A request with a body of any bytes; type NULL: without one. authorization: the whole value, may be NULL. Returns the
  * status, 0 if no whole answer came. */
 static inline int talk_ask_bytes(talk *t, const char *method, const char *path, const char *authorization,
@@ -147,9 +170,10 @@ static inline int talk_ask_bytes(talk *t, const char *method, const char *path, 
     t->body = NULL;
     t->body_len = 0;
     t->head[0] = '\0';
+    talk_move(t);
     t->new_connection = t->fd < 0;
     if (t->fd < 0) t->fd = server_connect(t->port);
-    if (t->fd < 0) return 0;
+    if (t->fd < 0) return talk_nobody(t);
     text_add(&head, "%s %s HTTP/1.1\r\nHost: %s\r\n%s", method, path, t->host ? t->host : "127.0.0.1",
              t->extra ? t->extra : "");
     if (authorization) text_add(&head, "Authorization: %s\r\n", authorization);
@@ -164,11 +188,7 @@ static inline int talk_ask_bytes(talk *t, const char *method, const char *path, 
     }
     bool fine = server_send(t->fd, head.ptr, head.len) && talk_read(t);
     free(head.ptr);
-    if (!fine) {
-        t->status = 0;
-        talk_hang_up(t);
-    }
-    return t->status;
+    return fine ? t->status : talk_nobody(t);
 }
 
 /* The same with JSON, or without a body: NULL. */

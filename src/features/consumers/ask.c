@@ -26,9 +26,7 @@ static trib_code body(void *ctx, trib_error *err) {
 
 static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     consumers_ask *ask = of_job(job);
-    trib_code code = trib_db_job_take_pending(job, err);
-    ask->txn.handle = handle;
-    return code == TRIB_OK ? trib_stream_txn_run(&ask->txn, &ask->begun, body, ask, err) : code;
+    return trib_stream_txn_run(&ask->txn, job, handle, body, ask, err);
 }
 
 void consumers_ask_refuse(consumers_ask *ask, const trib_error *err) {
@@ -83,7 +81,6 @@ consumers_ask *consumers_ask_new(trib_http_request *http, bool writes, trib_erro
     ask->module = http->module_state;
     ask->txn = (trib_stream_txn){.app = http->app, .arena = &ask->arena};
     ask->status = 200;
-    trib_list_init(&ask->link);
     trib_buf_init(&ask->out, CONSUMERS_ANSWER_MAX_BYTES);
     trib_arena_init(&ask->arena, TRIB_STREAM_ARENA_MAX_BYTES);
     trib_code code = trib_stream_txn_name_asker(&ask->txn, http, &ask->may_write, err);
@@ -101,7 +98,7 @@ consumers_ask *consumers_ask_new(trib_http_request *http, bool writes, trib_erro
 void consumers_ask_submit(consumers_ask *ask) {
     trib_error err;
     memset(&ask->job, 0, sizeof ask->job);
-    ask->begun = false;
+    ask->txn.begun = false;
     ask->seen = atomic_load(&ask->module->head);
     ask->job.tenant = ask->module->tenant;
     ask->job.access = TRIB_ACCESS_SYSTEM;

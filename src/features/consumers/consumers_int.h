@@ -18,6 +18,7 @@
 #include "core/db_job.h"
 #include "core/metrics.h"
 #include "core/stream.h"
+#include "core/waiters.h"
 #include "features/consumers/consumers.h"
 
 enum {
@@ -65,7 +66,7 @@ typedef struct consumers_orphans {
     struct consumers_module *module;
     trib_stream_txn txn;
     trib_arena arena;
-    bool under_way, begun;
+    bool under_way;
     uint64_t seen, wanted; /* of trib_control_count_gone, and one more */
     int64_t not_before_ns, after, last;
     size_t looked, count;
@@ -77,9 +78,7 @@ typedef struct consumers_module {
     trib_app *app;
     trib_tenant *tenant; /* `streams`; the registry's */
     consumers_hooks *hooks;
-    trib_mutex *lock;
-    trib_list waiters;             /* consumers_ask.link; under lock */
-    uint32_t waiter_count;         /* under lock */
+    trib_waiters waiters;          /* claims: consumers_ask.waiter */
     _Atomic bool news, stats_news; /* `streams` has commits that the watch, the stats have not seen */
     _Atomic int64_t head;          /* the newest pos that the watch has seen */
     _Atomic uint64_t subs;         /* subscriptions that there are; not below */
@@ -94,7 +93,7 @@ typedef struct consumers_module {
     trib_db_job watch;
     trib_stream_txn watch_txn;
     trib_arena watch_arena;
-    bool watch_begun, watch_stats;
+    bool watch_stats;
     int64_t seen[4];
     consumers_orphans orphans;
 } consumers_module;
@@ -201,7 +200,7 @@ struct consumers_ask {
     consumers_module *module;
     trib_str name;       /* of the subscription */
     trib_stream_txn txn; /* with who asks */
-    bool may_write, begun;
+    bool may_write;
     trib_code (*body)(consumers_ask *ask, trib_error *err);
     void (*after)(consumers_ask *ask); /* on the loop, when it is durable; may be NULL */
     void *own;
@@ -211,8 +210,7 @@ struct consumers_ask {
     /* of a claim that waits: wait.c */
     bool empty; /* set by body: there was nothing; run again when there may be */
     int64_t until_ns, look_ns, seen;
-    trib_list link;
-    trib_job nudge;
+    trib_waiter waiter;
 };
 /* NULL: it has been answered. */
 consumers_ask *consumers_ask_new(trib_http_request *http, bool writes, trib_error *err);

@@ -72,9 +72,7 @@ static consumers_hook *of_job(trib_db_job *job) {
 
 static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     consumers_hook *hook = of_job(job);
-    trib_code code = trib_db_job_take_pending(job, err);
-    hook->txn.handle = handle;
-    return code == TRIB_OK ? trib_stream_txn_run(&hook->txn, &hook->begun, consumers_hook_round, hook, err) : code;
+    return trib_stream_txn_run(&hook->txn, job, handle, consumers_hook_round, hook, err);
 }
 
 static void hook_free(consumers_hook *hook) {
@@ -120,7 +118,6 @@ static void finished(trib_db_job *job) {
 
 static void submit(consumers_hook *hook) {
     trib_app *app = hook->hooks->module->app;
-    hook->begun = false;
     trib_arena_init(&hook->arena, TRIB_STREAM_ARENA_MAX_BYTES);
     hook->txn = (trib_stream_txn){.app = app, .arena = &hook->arena, .writes = hook->count > 0};
     memset(&hook->job, 0, sizeof hook->job);

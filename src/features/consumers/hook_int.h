@@ -51,7 +51,6 @@ typedef struct consumers_hook {
     trib_db_job job;
     trib_stream_txn txn;
     trib_arena arena;
-    bool begun;
     hook_delivery deliveries[HOOK_BATCH]; /* the last batch, with what became of it */
     size_t count;
     hook_delivery fresh[HOOK_BATCH]; /* the next one */

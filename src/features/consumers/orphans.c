@@ -37,9 +37,7 @@ static trib_code find_and_delete(void *ctx, trib_error *err) {
 
 static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     consumers_orphans *o = of_job(job);
-    trib_code code = trib_db_job_take_pending(job, err);
-    o->txn.handle = handle;
-    return code == TRIB_OK ? trib_stream_txn_run(&o->txn, &o->begun, find_and_delete, o, err) : code;
+    return trib_stream_txn_run(&o->txn, job, handle, find_and_delete, o, err);
 }
 
 static void finished(trib_db_job *job) {
@@ -71,7 +69,6 @@ void consumers_orphans_tick(consumers_module *m) {
     if (o->after == 0) o->wanted = gone; /* what goes meanwhile is looked for in the next walk */
     memset(&o->job, 0, sizeof o->job);
     o->module = m;
-    o->begun = false;
     trib_arena_init(&o->arena, 64 * 1024);
     o->txn = (trib_stream_txn){.app = m->app, .arena = &o->arena};
     o->job.app = m->app;

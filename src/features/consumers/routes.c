@@ -62,7 +62,7 @@ static void stop(void *state) {
     if (!m) return;
     trib_commits_remove(&m->app->commits, m);
     consumers_hooks_free(m->hooks);
-    trib_mutex_free(m->app->env, m->lock);
+    trib_waiters_deinit(&m->waiters);
     free(m);
 }
 
@@ -70,9 +70,7 @@ static trib_code start(trib_app *app, void **ret_state, trib_error *err) {
     consumers_module *m = calloc(1, sizeof *m);
     if (!m) return trib_error_set(err, TRIB_NOMEM, NULL);
     m->app = app;
-    trib_list_init(&m->waiters);
-    m->lock = trib_mutex_new(app->env);
-    trib_code code = m->lock ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
+    trib_code code = trib_waiters_init(&m->waiters, app->env, CONSUMERS_WAITERS_MAX, err);
     if (code == TRIB_OK) code = trib_control_find_system(app->control, "streams", &m->tenant, err);
     if (code == TRIB_OK) code = consumers_prepare(app, m->tenant, err);
     if (code == TRIB_OK) code = consumers_hooks_new(m, err);

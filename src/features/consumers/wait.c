@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Claims that wait for events, and the look at the log that wakes them.
  *
- *   loop: claim found nothing -> waiters        tick: head of the log has moved, or a second is over -> nudge
- *   loop: nudge -> the claim runs once more           (a job of one small read finds the head)
+ *   loop: claim found nothing -> waiters        tick: head of the log has moved, or a second is over -> wake
+ *   loop: woken -> the claim runs once more           (a job of one small read finds the head)
  *
  * No thread and no connection to the database is held while a claim waits. Nothing is looked at while nobody waits, or
  * nothing is committed. */
@@ -12,34 +12,19 @@
 
 /* ---- waiters ---- */
 
-/* On the loop. */
-static void nudged(trib_job *job) {
-    consumers_ask *ask = (consumers_ask *)(void *)((char *)job - offsetof(consumers_ask, nudge));
+/* Its time has come, or its peer is gone; on the loop. */
+static void woken(trib_waiter *waiter) {
+    consumers_ask *ask = TRIB_LIST_ITEM(waiter, consumers_ask, waiter);
+    const trib_app *app = ask->module->app;
     trib_error err;
     if (ask->http->cancelled) {
         trib_error_set(&err, TRIB_CANCELLED, NULL);
         consumers_ask_refuse(ask, &err);
-        return;
-    }
-    if (trib_env_mono_ns(ask->module->app->env) >= ask->until_ns || atomic_load(&ask->module->app->draining))
+    } else if (trib_env_mono_ns(app->env) >= ask->until_ns || atomic_load(&app->draining)) {
         consumers_ask_answer(ask);
-    else consumers_ask_submit(ask);
-}
-
-static void on_cancel_waiting(trib_http_request *http) {
-    consumers_ask *ask = http->feature;
-    consumers_module *m = ask->module;
-    trib_error err;
-    trib_mutex_lock(m->app->env, m->lock);
-    bool waits = trib_list_is_linked(&ask->link);
-    if (waits) {
-        trib_list_remove(&ask->link);
-        m->waiter_count--;
+    } else {
+        consumers_ask_submit(ask);
     }
-    trib_mutex_unlock(m->app->env, m->lock);
-    if (!waits) return; /* its nudge is on the way and sees that the peer is gone */
-    trib_error_set(&err, TRIB_CANCELLED, NULL);
-    consumers_ask_refuse(ask, &err);
 }
 
 bool consumers_wait(consumers_ask *ask) {
@@ -47,35 +32,21 @@ bool consumers_wait(consumers_ask *ask) {
     int64_t now_ns = trib_env_mono_ns(m->app->env);
     if (now_ns >= ask->until_ns || atomic_load(&m->app->draining)) return false;
     ask->look_ns = now_ns + (int64_t)CONSUMERS_LOOK_MS * 1000000;
-    ask->nudge = (trib_job){.done = nudged};
-    ask->http->on_cancel = on_cancel_waiting;
-    trib_mutex_lock(m->app->env, m->lock);
-    bool room = m->waiter_count < CONSUMERS_WAITERS_MAX;
-    if (room) {
-        m->waiter_count++;
-        trib_list_push_back(&m->waiters, &ask->link);
-    }
-    trib_mutex_unlock(m->app->env, m->lock);
-    return room;
+    ask->waiter.http = ask->http;
+    ask->waiter.woken = woken;
+    return trib_waiters_add(&m->waiters, &ask->waiter);
 }
 
-/* Those whose time has come, in the order in which they began to wait. */
-static void wake(consumers_module *m, int64_t now_ns) {
-    consumers_ask *woken[CONSUMERS_WAKES_MAX];
-    size_t count = 0;
-    int64_t head = atomic_load(&m->head);
-    bool draining = atomic_load(&m->app->draining);
-    trib_mutex_lock(m->app->env, m->lock);
-    TRIB_LIST_EACH_SAFE(link, &m->waiters) {
-        consumers_ask *ask = TRIB_LIST_ITEM(link, consumers_ask, link);
-        if (head == ask->seen && now_ns < ask->look_ns && now_ns < ask->until_ns && !draining) continue;
-        trib_list_remove(link);
-        m->waiter_count--;
-        woken[count++] = ask;
-        if (count == CONSUMERS_WAKES_MAX) break;
-    }
-    trib_mutex_unlock(m->app->env, m->lock);
-    for (size_t i = 0; i < count; i++) woken[i]->http->home->post(woken[i]->http->home, &woken[i]->nudge);
+typedef struct moment {
+    int64_t now_ns, head;
+    bool draining;
+} moment;
+
+/* A trib_waiters_wake's question; ctx is a moment. */
+static bool is_time(trib_waiter *waiter, const void *ctx) {
+    const consumers_ask *ask = TRIB_LIST_ITEM(waiter, consumers_ask, waiter);
+    const moment *at = ctx;
+    return at->head != ask->seen || at->now_ns >= ask->look_ns || at->now_ns >= ask->until_ns || at->draining;
 }
 
 /* ---- the look at the log ---- */
@@ -102,9 +73,7 @@ static trib_code look(void *ctx, trib_error *err) {
 
 static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     consumers_module *m = of_watch(job);
-    trib_code code = trib_db_job_take_pending(job, err);
-    m->watch_txn.handle = handle;
-    return code == TRIB_OK ? trib_stream_txn_run(&m->watch_txn, &m->watch_begun, look, m, err) : code;
+    return trib_stream_txn_run(&m->watch_txn, job, handle, look, m, err);
 }
 
 static void watched(trib_db_job *job) {
@@ -124,7 +93,6 @@ static void watched(trib_db_job *job) {
 static void watch(consumers_module *m, bool stats) {
     trib_control *control = m->app->control;
     memset(&m->watch, 0, sizeof m->watch);
-    m->watch_begun = false;
     m->watch_stats = stats;
     trib_arena_init(&m->watch_arena, 64 * 1024);
     m->watch_txn = (trib_stream_txn){.app = m->app, .arena = &m->watch_arena};
@@ -153,10 +121,9 @@ void consumers_heard(void *module) {
 void consumers_tick(void *module) {
     consumers_module *m = module;
     int64_t now_ns = trib_env_mono_ns(m->app->env);
-    trib_mutex_lock(m->app->env, m->lock);
-    bool waited_for = m->waiter_count > 0;
-    trib_mutex_unlock(m->app->env, m->lock);
-    if (waited_for) wake(m, now_ns);
+    bool waited_for = trib_waiters_count(&m->waiters) > 0;
+    const moment now = {.now_ns = now_ns, .head = atomic_load(&m->head), .draining = atomic_load(&m->app->draining)};
+    if (waited_for) trib_waiters_wake(&m->waiters, CONSUMERS_WAKES_MAX, is_time, &now);
     consumers_hooks_tick(m->hooks);
     consumers_orphans_tick(m);
     if (m->watching || now_ns < m->watch_ns || atomic_load(&m->app->draining)) return;

@@ -270,9 +270,13 @@ bool deals_payload_takes(const char *template, trib_str member);
 
 /* timer.c: timers of deals are commands from here on. False: there is no room. */
 bool deals_timers_join(deals_module *module);
-/* jobs.c: fills the deals' part of core/deal_jobs.h; tells dispatch whom a command that was done may have freed. */
+/* jobs.c: fills the deals' part of core/deal_jobs.h; tells dispatch that a command has changed a deal, and whom it may
+ * have freed. */
 void deals_jobs_offer(deals_module *module);
 void deals_jobs_freed(const deals_ask *ask);
+/* The worker has given his job back, in the command at hand: dispatch looks for another one, if it had found him. The
+ * drafts are appended before. Errors: as deals_flush, deals_tenant, and dispatch's. */
+trib_code deals_jobs_come_back(deals_run *run, const deals_worker *worker, trib_error *err);
 
 /* ask.c: handlers of routes.c */
 void deals_handle_open(trib_http_request *http);

@@ -23,6 +23,17 @@ static bool may_follow(const trib_stream *s, int32_t opcode) {
     return false;
 }
 
+/* Its task is done: whoever had the job is free again, and nobody need do it twice. */
+static bool is_done(const trib_stream *s, const deals_step *claims) {
+    static const char word[] = "task=";
+    trib_str name = trib_str_c(claims->payload);
+    if (!trib_str_starts(name, TRIB_STR(word))) return false;
+    name = trib_str_sub(name, sizeof word - 1, trib_str_find(name, ' '));
+    for (size_t i = 0; i < s->state.task_count; i++)
+        if (trib_str_eq(s->state.tasks[i].name, name)) return s->state.tasks[i].state == TRIB_DEAL_TASK_DONE;
+    return false;
+}
+
 /* The action of the role, or the first one whose role nobody has. */
 static trib_code find_action(const trib_stream *s, trib_str role, const deals_vertical **ret_vertical,
                              const deals_action **ret, const deals_step **ret_step, trib_error *err) {
@@ -35,7 +46,7 @@ static trib_code find_action(const trib_stream *s, trib_str role, const deals_ve
         const deals_step *step = claim_of(action);
         if (!step || (role.len && !trib_str_eq_c(role, step->job->role))) continue;
         known = true;
-        if (deals_role(s->type, &s->state, step->job->role).len > 0) continue; /* taken */
+        if (deals_role(s->type, &s->state, step->job->role).len > 0 || is_done(s, step)) continue; /* taken */
         found = action;
         claims = step;
     }
@@ -50,6 +61,16 @@ static trib_code find_action(const trib_stream *s, trib_str role, const deals_ve
     *ret = found;
     *ret_step = claims;
     return TRIB_OK;
+}
+
+/* Who has it may give it back while the deal goes on. */
+static bool may_come_back(const deals_vertical *vertical, const deals_job *job) {
+    for (size_t i = 0; i < vertical->action_count; i++)
+        for (size_t k = 0; k < vertical->actions[i].step_count; k++) {
+            const deals_step *step = &vertical->actions[i].steps[k];
+            if (step->kind == DEALS_FREE && step->job == job && step->word) return true;
+        }
+    return false;
 }
 
 static trib_code find(void *deals, trib_stream_txn *txn, const trib_stream *s, trib_str role, trib_deal_job *ret,
@@ -67,6 +88,7 @@ static trib_code find(void *deals, trib_stream_txn *txn, const trib_stream *s, t
                            .worker = job->worker,
                            .who = action->who,
                            .one_at_a_time = job->word != NULL,
+                           .may_come_back = may_come_back(vertical, job),
                            .seller_node = facts.seller_node};
     if (vertical->seller) ret->seller = deals_role(s->type, &s->state, vertical->seller);
     return TRIB_OK;
@@ -190,6 +212,19 @@ void deals_jobs_freed(const deals_ask *ask) {
     bool frees = false;
     for (size_t i = 0; ask->action && i < ask->action->step_count; i++)
         frees = frees || ask->action->steps[i].kind == DEALS_FREE || ask->action->steps[i].kind == DEALS_UNDO;
-    for (size_t i = 0; frees && jobs->dispatch && i < command->tenant_count; i++)
-        jobs->freed(jobs->dispatch, command->tenants[i]);
+    if (!jobs->dispatch) return;
+    jobs->freed(jobs->dispatch, ask->module->tenant); /* the deal itself has changed */
+    for (size_t i = 0; frees && i < command->tenant_count; i++) jobs->freed(jobs->dispatch, command->tenants[i]);
+}
+
+trib_code deals_jobs_come_back(deals_run *run, const deals_worker *worker, trib_error *err) {
+    const trib_deal_jobs *jobs = &run->txn->app->deal_jobs;
+    size_t at = 0;
+    bool there = false;
+    if (!jobs->dispatch) return TRIB_OK;
+    trib_code code = deals_flush(run, err);
+    if (code == TRIB_OK) code = deals_tenant(run, worker->tenant, &at, &there, err);
+    if (code != TRIB_OK) return code;
+    return jobs->come_back(jobs->dispatch, run->txn, run->ask->deal_id, trib_str_c(worker->job->role),
+                           there ? run->command->tenants[at] : NULL, err);
 }

@@ -38,6 +38,7 @@ static void finished(trib_command *command) {
     trib_stream_timer_run *timer = ask->timer;
     trib_error err = command->err;
     err.code = command->code;
+    if (err.code == TRIB_OK) deals_jobs_freed(ask);
     trib_command_deinit(command);
     trib_arena_deinit(&ask->own);
     free(ask);

@@ -170,16 +170,21 @@ static bool is_begun(const deals_run *run, const deals_step *step) {
            (trib_str_eq_c(status, "cancelling") || trib_str_eq_c(status, "cancelled"));
 }
 
+/* The step's word: the deal wants somebody else for the job. */
+static trib_code free_worker(deals_run *run, const deals_step *step, trib_error *err) {
+    const deals_worker *worker = deals_facts_worker(&run->facts, step->job);
+    if (!worker) return TRIB_OK;
+    trib_code code = deals_free(run, worker, step->word != NULL, err);
+    return code == TRIB_OK && step->word ? deals_jobs_come_back(run, worker, err) : code;
+}
+
 static trib_code do_step(deals_run *run, const deals_step *step, trib_error *err) {
-    const deals_worker *worker;
     if (!is_wanted(run, step) || is_begun(run, step)) return TRIB_OK;
     switch (step->kind) {
     case DEALS_EVENT: return do_event(run, step, err);
     case DEALS_STOCK: return deals_take_stock(run, err);
     case DEALS_CLAIM: return deals_claim(run, step, err);
-    case DEALS_FREE:
-        worker = deals_facts_worker(&run->facts, step->job);
-        return worker ? deals_free(run, worker, step->word != NULL, err) : TRIB_OK;
+    case DEALS_FREE: return free_worker(run, step, err);
     case DEALS_DAYS: return deals_set_days(run, step, err);
     case DEALS_PAID: return deals_check_paid(run, err);
     case DEALS_PAYOUT: return deals_pay_out(run, err);

@@ -135,8 +135,9 @@ static void add_point_changed(trib_buf *sql, const shape *s) {
     }
     /* who moves for a living tells it elsewhere, and many times a minute */
     if (s->has[POINTS][7] && s->has[POINTS][8])
-        trib_buf_add_c(sql, " OR ((OLD.lat IS NOT NEW.lat OR OLD.lng IS NOT NEW.lng) AND NOT EXISTS (SELECT 1 FROM "
-                            "_trib_outbox WHERE kind = 0 AND id IS NEW.nodeId AND nodeType IS 'driver'))");
+        trib_buf_add_c(
+            sql, " OR ((OLD.lat IS NOT NEW.lat OR OLD.lng IS NOT NEW.lng) AND NOT EXISTS (SELECT 1 FROM "
+                 "_trib_outbox WHERE kind = 0 AND id IS NEW.nodeId AND nodeType IN ('driver', 'picker', 'courier')))");
     trib_buf_add_c(sql, ")");
 }
 

@@ -27,6 +27,8 @@ struct dispatch_ask {
     int status;
     trib_error late; /* what work has changed stays, and the answer is this error. code OK: none */
     int64_t waited_ms;
+    trib_str taken_back[DISPATCH_JOBS_MAX]; /* ids of those who were offered what is no longer looked for */
+    size_t taken_back_count;
 };
 
 /* NULL: it was answered. Errors: as trib_may; BAD_REQUEST, BAD_JSON. Thread: the request's loop. */

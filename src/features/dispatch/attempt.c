@@ -83,7 +83,7 @@ static trib_code offer(dispatch_attempt *a, trib_stream_txn *txn, trib_handle *h
 }
 
 static trib_code assign(dispatch_attempt *a, trib_stream_txn *txn, trib_handle *const *handles, const dispatch_row *row,
-                        trib_error *err) {
+                        const trib_deal_job *job, trib_error *err) {
     const trib_deal_jobs *jobs = &txn->app->deal_jobs;
     uint64_t version;
     trib_deal_claim claim = {.command = &a->command,
@@ -95,8 +95,9 @@ static trib_code assign(dispatch_attempt *a, trib_stream_txn *txn, trib_handle *
                              .point = trib_str_c(a->point),
                              .availability = "idle"};
     trib_code code = trib_json_parse(txn->arena, row->body, &claim.body, err);
+    /* before the deal changes, so that nobody need look at it for this row */
+    if (code == TRIB_OK) code = dispatch_row_give(txn, row, job->may_come_back, err);
     if (code == TRIB_OK) code = jobs->claim(jobs->deals, &claim, &version, err);
-    if (code == TRIB_OK) code = dispatch_row_delete(txn, row->no, err);
     a->waited_ms = trib_env_wall_ms(txn->app->env) - row->since_ms;
     a->outcome = DISPATCH_ASSIGNED;
     return code;
@@ -141,7 +142,7 @@ static trib_code work_offer(trib_command *command, trib_stream_txn *txn, trib_ha
     if (is_party(&s, trib_str_c(atomic_load(&a->tenant->name))))
         return dispatch_row_pass(txn, row.no, trib_str_c(a->tenant_id), (trib_str){0}, INT64_MAX, err);
     a->keeps = job.one_at_a_time;
-    return row.automatic ? assign(a, txn, handles, &row, err) : offer(a, txn, handles[0], &row, &job, err);
+    return row.automatic ? assign(a, txn, handles, &row, &job, err) : offer(a, txn, handles[0], &row, &job, err);
 }
 
 /* ---- where it begins ---- */
@@ -253,6 +254,13 @@ static bool is_deals_fault(trib_code code) {
     return false;
 }
 
+/* So that the next rounds leave it to this attempt, or do not try again at once. */
+static void hold_owed(const dispatch_attempt *a, int64_t until_ms) {
+    char space[DISPATCH_OWED_KEY_BYTES];
+    dispatch_hold(a->module->holds, trib_str_c(a->tenant_id), dispatch_owed_key(trib_str_c(a->point), space),
+                  (trib_str){0}, until_ms);
+}
+
 static void after_failure(dispatch_attempt *a, trib_str deal, int64_t now_ms) {
     dispatch_module *m = a->module;
     const trib_command *command = &a->command;
@@ -267,6 +275,7 @@ static void after_failure(dispatch_attempt *a, trib_str deal, int64_t now_ms) {
     if (a->kind == DISPATCH_OFFER && is_deals_fault(command->code)) (void)dispatch_holds_end(m->holds, id);
     else if (a->no_worker) dispatch_hold(m->holds, id, point, trib_str_c(a->worker), now_ms + DISPATCH_NO_WORKER_MS);
     else if (a->kind != DISPATCH_PLACE) dispatch_hold(m->holds, id, point, (trib_str){0}, now_ms + DISPATCH_BUSY_MS);
+    if (a->kind == DISPATCH_FREE) hold_owed(a, now_ms + DISPATCH_BUSY_MS);
     if (!quiet)
         trib_log_event(m->app->log, TRIB_LOG_WARN, "dispatch_failed", TRIB_LOG_I("no", a->no),
                        TRIB_LOG_C("worker", a->tenant_id), TRIB_LOG_ERR(&command->err));
@@ -365,5 +374,6 @@ void dispatch_attempt_start(dispatch_module *m, dispatch_todo *todo) {
     if (a->kind != DISPATCH_FREE) dispatch_hold(m->holds, deal_key(a, space), TRIB_STR(""), (trib_str){0}, until_ms);
     if (a->kind != DISPATCH_PLACE)
         dispatch_hold(m->holds, trib_str_c(a->tenant_id), trib_str_c(a->point), (trib_str){0}, until_ms);
+    if (a->kind == DISPATCH_FREE) hold_owed(a, until_ms);
     submit(a);
 }

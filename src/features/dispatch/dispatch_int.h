@@ -3,8 +3,9 @@
  *
  *   POST /api/dispatch, a timer --search.c--> a row that waits (tables.c)
  *
- *   tick --round.c--> job on `streams`: offers whose time is over end; the oldest rows that wait; who is near them
- *                     (core/motion.h) and not on hold (holds.c); who gets which (match.c)
+ *   tick --round.c--> job on `streams`: offers whose time is over end, and searches of deals that need nobody any more
+ *                     (look.c); the oldest rows that wait; who is near them (core/motion.h) and not on hold (holds.c);
+ *                     who gets which (match.c)
  *        --attempt.c--> a command each: the worker's point becomes 'offered', the row says to whom
  *
  *   GET /api/offers --read.c--> what is there; POST /api/offers/:id/accept, decline --offers.c--> a command: the job is
@@ -21,6 +22,7 @@
 #include "core/metrics.h"
 #include "core/motion.h"
 #include "core/stream.h"
+#include "core/waiters.h"
 #include "features/dispatch/dispatch.h"
 #include "features/dispatch/match.h"
 
@@ -41,6 +43,8 @@ enum {
     DISPATCH_WALK = 32,                    /* and so many of the others, round after round */
     DISPATCH_NEAR = 16,                    /* workers that a row may choose among */
     DISPATCH_ATTEMPTS_MAX = 32,            /* commands at once: others have work, too */
+    DISPATCH_JOBS_MAX = 4,                 /* of one deal */
+    DISPATCH_LOOK_MAX = 32,                /* deals that have changed, looked at in one transaction */
     DISPATCH_EXPIRE_MAX = 64,              /* offers of one transaction, which keeps the turn that all deals share */
     DISPATCH_OWED_MAX = 1024,              /* rows looked at by a round */
     DISPATCH_BUSY_MS = 15 * 1000,          /* who was not idle is asked again then, unless it is heard that he is */
@@ -52,6 +56,7 @@ enum {
     DISPATCH_COUNTED = 10000,              /* as far as the gauges count */
     DISPATCH_OFFERS_MAX = 100,             /* of one answer */
     DISPATCH_ROLE_MAX_BYTES = 64,
+    DISPATCH_OWED_KEY_BYTES = TRIB_MOTION_POINT_MAX_BYTES + 2,
     DISPATCH_WAIT_MAX_S = 25,    /* of one GET /api/offers */
     DISPATCH_WAITERS_MAX = 10000 /* of those at once: each holds a request */
 };
@@ -94,6 +99,14 @@ trib_code dispatch_row_offer(trib_stream_txn *txn, const dispatch_row *row, trib
 /* It waits again, without this worker until pass_ms. owes: his point is still 'offered'. */
 trib_code dispatch_row_take_back(trib_stream_txn *txn, const dispatch_row *row, int64_t pass_ms, bool owes,
                                  trib_error *err);
+/* Nobody is looked for any more; who was offered it is owed that he is idle again. */
+trib_code dispatch_row_withdraw(trib_stream_txn *txn, const dispatch_row *row, trib_error *err);
+/* Somebody has the job: the row goes. may_come_back: how it was looked for is kept, as long as the deal is there. */
+trib_code dispatch_row_give(trib_stream_txn *txn, const dispatch_row *row, bool may_come_back, trib_error *err);
+/* The job was given back: it waits again in its old place, and not for this worker (empty: anybody). Nothing happens
+ * where no search had found him. */
+trib_code dispatch_row_come_back(trib_stream_txn *txn, trib_str deal_id, trib_str role, trib_str tenant_id,
+                                 trib_error *err);
 trib_code dispatch_run(const trib_stream_txn *txn, const char *sql, const trib_arg *args, size_t count,
                        trib_error *err);
 /* The first column of the only row; *ret stays where there is none. */
@@ -114,6 +127,9 @@ void dispatch_hold_firmly(dispatch_holds *holds, trib_str id, trib_str point, in
 /* False: there were none. */
 bool dispatch_holds_end(dispatch_holds *holds, trib_str id);
 bool dispatch_is_held(dispatch_holds *holds, trib_str id, trib_str point, trib_str worker, int64_t now_ms);
+/* What is owed to a worker's point is held under a name of its own, so that it need not wait until the point may be
+ * asked again. */
+trib_str dispatch_owed_key(trib_str point, char space[DISPATCH_OWED_KEY_BYTES]);
 
 /* ---- the module ---- */
 
@@ -161,7 +177,8 @@ typedef struct dispatch_todo {
 typedef struct dispatch_round {
     dispatch_todo todos[DISPATCH_ATTEMPTS_MAX];
     size_t count, places; /* places: free attempts when it began */
-    uint64_t expired;
+    bool sweeps;          /* ends what is over: offers, searches of deals that have changed */
+    uint64_t expired, withdrawn;
     int64_t waiting, open, owed, oldest_ms, next_ms, after;
     bool more;
 } dispatch_round;
@@ -174,10 +191,11 @@ struct dispatch_module {
     struct trib_counter *offered, *accepted, *declined, *timed_out, *withdrawn, *assigned, *waited_ms;
     _Atomic int64_t waiting, open, oldest_ms; /* of the last round */
     _Atomic bool news;
+    _Atomic bool changed;     /* a deal has, perhaps */
     _Atomic int64_t asked_ns; /* a timer has asked, in a transaction that may not be durable yet */
 
     /* the tick's */
-    bool under_way, walks;
+    bool under_way, walks, swept; /* swept: the last round has ended something, or failed when it wanted to */
     int64_t not_before_ns, look_ns, next_ms, after;
     size_t used;
     dispatch_attempt attempts[DISPATCH_ATTEMPTS_MAX];
@@ -186,14 +204,11 @@ struct dispatch_module {
     trib_db_job job;
     trib_stream_txn txn;
     trib_arena arena;
-    bool begun;
     int64_t now_ms; /* wall */
     dispatch_round round;
 
     /* requests that wait for offers */
-    trib_mutex *lock;
-    trib_list waiters;
-    size_t waiter_count;
+    trib_waiters waiters;
     int64_t waiters_ns;           /* the tick's: when it looks at them again */
     _Atomic uint32_t offers_made; /* what they wait for: one more */
 };
@@ -220,11 +235,18 @@ void dispatch_set_idle(trib_handle *worker, trib_str point);
 trib_code dispatch_find_place(const trib_stream *s, const trib_deal_job *job, trib_arena *arena, trib_handle *seller,
                               dispatch_row *row, trib_error *err);
 
-/* search.c, read.c, offers.c: handlers of routes.c, and the action of timers */
+/* look.c, in a round: deals that have changed while somebody is looked for; the searches of those that need nobody any
+ * more end. Errors: AGAIN (txn.writes is set), NOMEM, the store's. */
+trib_code dispatch_look(dispatch_module *m, trib_error *err);
+
+/* search.c, read.c, offers.c: handlers of routes.c, the action of timers, and what the deals call */
 void dispatch_handle_search(trib_http_request *http);
 void dispatch_handle_show(trib_http_request *http);
 void dispatch_handle_stop(trib_http_request *http);
 trib_code dispatch_action(void *module, trib_stream_txn *txn, trib_stream *s, trib_str timer, trib_error *err);
+/* As trib_deal_jobs.come_back. */
+trib_code dispatch_come_back(void *module, trib_stream_txn *txn, trib_str deal_id, trib_str role,
+                             const trib_tenant *worker, trib_error *err);
 void dispatch_handle_offers(trib_http_request *http);
 void dispatch_handle_accept(trib_http_request *http);
 void dispatch_handle_decline(trib_http_request *http);

@@ -156,3 +156,11 @@ bool dispatch_is_held(dispatch_holds *holds, trib_str id, trib_str point, trib_s
     trib_mutex_unlock(holds->env, holds->lock);
     return held;
 }
+
+/* No id of a point begins so. */
+trib_str dispatch_owed_key(trib_str point, char space[DISPATCH_OWED_KEY_BYTES]) {
+    point = trib_str_sub(point, 0, TRIB_MOTION_POINT_MAX_BYTES);
+    space[0] = '\1';
+    if (point.len) memcpy(space + 1, point.ptr, point.len);
+    return trib_str_make(space, point.len + 1);
+}

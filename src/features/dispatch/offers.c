@@ -82,8 +82,9 @@ static trib_code accept(dispatch_ask *ask, trib_stream_txn *txn, trib_handle *co
                              .point = row->point,
                              .availability = "offered"};
     if (code == TRIB_OK) code = trib_json_parse(txn->arena, row->body, &claim.body, err);
+    /* before the deal changes, so that nobody need look at it for this row */
+    if (code == TRIB_OK) code = dispatch_row_give(txn, row, job.may_come_back, err);
     if (code == TRIB_OK) code = jobs->claim(jobs->deals, &claim, &version, err);
-    if (code == TRIB_OK) code = dispatch_row_delete(txn, row->no, err);
     ask->waited_ms = trib_env_wall_ms(txn->app->env) - row->since_ms;
     return code == TRIB_OK ? respond(ask, txn, row, "accepted", version, err) : code;
 }

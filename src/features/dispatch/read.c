@@ -22,13 +22,12 @@ struct dispatch_read {
     dispatch_module *module;
     trib_stream_txn txn;
     trib_arena arena;
-    bool begun, empty;
+    bool empty;
     trib_code (*body)(dispatch_read *read, trib_error *err);
     trib_buf out;
     int64_t until_ns; /* waits until then at most */
     uint32_t seen;    /* offers that had been made when it looked */
-    trib_list link;
-    trib_job nudge;
+    trib_waiter waiter;
 };
 
 static void submit(dispatch_read *read);
@@ -58,77 +57,48 @@ static void answer(dispatch_read *read) {
 /* ---- waiting ---- */
 
 /* On the loop. */
-static void nudged(trib_job *job) {
-    dispatch_read *read = TRIB_LIST_ITEM(job, dispatch_read, nudge);
-    const dispatch_module *m = read->module;
+static void woken(trib_waiter *waiter) {
+    dispatch_read *read = TRIB_LIST_ITEM(waiter, dispatch_read, waiter);
+    const trib_app *app = read->module->app;
     trib_error err;
     if (read->http->cancelled) {
         trib_error_set(&err, TRIB_CANCELLED, NULL);
         refuse(read, &err);
-    } else if (trib_env_mono_ns(m->app->env) >= read->until_ns || atomic_load(&m->app->draining)) {
+    } else if (trib_env_mono_ns(app->env) >= read->until_ns || atomic_load(&app->draining)) {
         answer(read);
     } else {
         submit(read);
     }
 }
 
-static void on_cancel_waiting(trib_http_request *http) {
-    dispatch_read *read = http->feature;
-    dispatch_module *m = read->module;
-    trib_error err;
-    trib_mutex_lock(m->app->env, m->lock);
-    bool waits = trib_list_is_linked(&read->link);
-    if (waits) {
-        trib_list_remove(&read->link);
-        m->waiter_count--;
-    }
-    trib_mutex_unlock(m->app->env, m->lock);
-    if (!waits) return; /* its nudge is on the way and sees that the peer is gone */
-    trib_error_set(&err, TRIB_CANCELLED, NULL);
-    refuse(read, &err);
+static bool is_this(trib_waiter *waiter, const void *ctx) {
+    return waiter == ctx;
 }
 
 /* False: it is answered as it is. */
 static bool wait_for_offer(dispatch_read *read) {
     dispatch_module *m = read->module;
-    int64_t now_ns = trib_env_mono_ns(m->app->env);
-    if (now_ns >= read->until_ns || atomic_load(&m->app->draining) || read->http->cancelled) return false;
-    read->nudge = (trib_job){.done = nudged};
-    read->http->on_cancel = on_cancel_waiting;
-    trib_mutex_lock(m->app->env, m->lock);
-    bool again = atomic_load(&m->offers_made) != read->seen, room = m->waiter_count < DISPATCH_WAITERS_MAX;
-    if (!again && room) {
-        m->waiter_count++;
-        trib_list_push_back(&m->waiters, &read->link);
-    }
-    trib_mutex_unlock(m->app->env, m->lock);
-    if (again) submit(read); /* one was made since it looked, perhaps to this one */
-    return again || room;
+    if (trib_env_mono_ns(m->app->env) >= read->until_ns || atomic_load(&m->app->draining) || read->http->cancelled)
+        return false;
+    read->waiter.http = read->http;
+    read->waiter.woken = woken;
+    if (!trib_waiters_add(&m->waiters, &read->waiter)) return false;
+    /* one was made since it looked, perhaps to this one */
+    if (atomic_load(&m->offers_made) != read->seen) trib_waiters_wake(&m->waiters, 1, is_this, &read->waiter);
+    return true;
 }
 
-static void wake(dispatch_module *m, bool (*is_meant)(const dispatch_read *read, const void *ctx), const void *ctx) {
-    trib_mutex_lock(m->app->env, m->lock);
-    TRIB_LIST_EACH_SAFE(link, &m->waiters) {
-        dispatch_read *read = TRIB_LIST_ITEM(link, dispatch_read, link);
-        if (!is_meant(read, ctx)) continue;
-        trib_list_remove(link);
-        m->waiter_count--;
-        read->http->home->post(read->http->home, &read->nudge);
-    }
-    trib_mutex_unlock(m->app->env, m->lock);
-}
-
-static bool is_of_tenant(const dispatch_read *read, const void *ctx) {
-    return strcmp(read->http->tenant->id, ctx) == 0;
+static bool is_of_tenant(trib_waiter *waiter, const void *ctx) {
+    return strcmp(waiter->http->tenant->id, ctx) == 0;
 }
 
 void dispatch_offer_made(dispatch_module *m, const char *tenant_id) {
     atomic_fetch_add(&m->offers_made, 1);
-    wake(m, is_of_tenant, tenant_id);
+    trib_waiters_wake(&m->waiters, SIZE_MAX, is_of_tenant, tenant_id);
 }
 
-static bool is_over(const dispatch_read *read, const void *ctx) {
-    return *(const int64_t *)ctx >= read->until_ns;
+static bool is_over(trib_waiter *waiter, const void *ctx) {
+    return *(const int64_t *)ctx >= TRIB_LIST_ITEM(waiter, dispatch_read, waiter)->until_ns;
 }
 
 void dispatch_offers_tick(dispatch_module *m) {
@@ -137,7 +107,7 @@ void dispatch_offers_tick(dispatch_module *m) {
     if (now_ns < m->waiters_ns && !draining) return;
     m->waiters_ns = now_ns + (int64_t)LOOK_MS * 1000000;
     int64_t until_ns = draining ? INT64_MAX : now_ns;
-    wake(m, is_over, &until_ns);
+    trib_waiters_wake(&m->waiters, SIZE_MAX, is_over, &until_ns);
 }
 
 /* ---- one look ---- */
@@ -152,9 +122,7 @@ static trib_code run_body(void *ctx, trib_error *err) {
 
 static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     dispatch_read *read = (dispatch_read *)(void *)job;
-    trib_code code = trib_db_job_take_pending(job, err);
-    read->txn.handle = handle;
-    return code == TRIB_OK ? trib_stream_txn_run(&read->txn, &read->begun, run_body, read, err) : code;
+    return trib_stream_txn_run(&read->txn, job, handle, run_body, read, err);
 }
 
 static void finished(trib_db_job *job) {
@@ -168,26 +136,16 @@ static void finished(trib_db_job *job) {
     answer(read);
 }
 
-static void on_cancel(trib_http_request *http) {
-    trib_db_job_cancel(&((dispatch_read *)http->feature)->job);
-}
-
 static void submit(dispatch_read *read) {
-    trib_http_request *http = read->http;
     trib_error err;
     memset(&read->job, 0, sizeof read->job);
-    trib_arena_reset(&read->arena);
-    read->begun = false;
+    read->txn.begun = false;
     read->seen = atomic_load(&read->module->offers_made);
-    read->job.app = http->app;
     read->job.tenant = read->module->tenant;
     read->job.access = TRIB_ACCESS_SYSTEM;
-    read->job.job.home = http->home;
     read->job.work = work;
     read->job.finished = finished;
-    http->feature = read;
-    http->on_cancel = on_cancel;
-    if (trib_db_job_submit(&read->job, &err) != TRIB_OK) refuse(read, &err);
+    if (trib_db_job_submit_for(&read->job, read->http, &err) != TRIB_OK) refuse(read, &err);
 }
 
 static dispatch_read *read_new(trib_http_request *http, trib_code (*body)(dispatch_read *, trib_error *),
@@ -202,7 +160,6 @@ static dispatch_read *read_new(trib_http_request *http, trib_code (*body)(dispat
     read->http = http;
     read->module = http->module_state;
     read->body = body;
-    trib_list_init(&read->link);
     trib_buf_init(&read->out, DISPATCH_ANSWER_MAX_BYTES);
     trib_arena_init(&read->arena, TRIB_STREAM_ARENA_MAX_BYTES);
     read->txn = (trib_stream_txn){.app = http->app, .arena = &read->arena};

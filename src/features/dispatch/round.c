@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A round: one transaction on `streams` that ends the offers whose time is over and looks at rows that wait, the oldest
- * and some of the others in turn; then who is near each of them, and who gets which, all of them together (match.c).
+/* A round: one transaction on `streams` that ends the offers whose time is over, asks the deals that have changed
+ * (look.c) and looks at rows that wait, the oldest and some of the others in turn; then who is near each of them, and
+ * who gets which, all of them together (match.c).
  * The attempts that come of it are commands, which go on while the next round looks.
  *
  * It comes DISPATCH_ROUND_MS after the one before if there is news, else every DISPATCH_POLL_MS while anybody waits. An
@@ -23,8 +24,10 @@ static trib_code expire(dispatch_module *m, trib_error *err) {
         m->txn.writes = true;
         return TRIB_AGAIN;
     }
-    for (size_t i = 0; code == TRIB_OK && i < count; i++)
+    for (size_t i = 0; code == TRIB_OK && i < count; i++) {
         code = dispatch_row_take_back(&m->txn, &rows[i], m->now_ms + DISPATCH_PASSED_MS, true, err);
+        (void)dispatch_holds_end(m->holds, rows[i].tenant_id);
+    }
     m->round.expired = count;
     m->round.more = count == DISPATCH_EXPIRE_MAX;
     return code;
@@ -40,8 +43,10 @@ static void add(dispatch_round *round, const dispatch_todo *todo) {
 static trib_code take_owed(void *ctx, const trib_stmt *stmt, trib_error *err) {
     dispatch_module *m = ctx;
     trib_str id = trib_stmt_col_value(stmt, 0).bytes, point = trib_stmt_col_value(stmt, 1).bytes;
+    char space[DISPATCH_OWED_KEY_BYTES];
+    trib_str key = dispatch_owed_key(point, space);
     m->round.owed++;
-    if (m->round.count == m->round.places || dispatch_is_held(m->holds, id, point, (trib_str){0}, dispatch_mono_ms(m)))
+    if (m->round.count == m->round.places || dispatch_is_held(m->holds, id, key, (trib_str){0}, dispatch_mono_ms(m)))
         return TRIB_OK;
     dispatch_todo todo = {.kind = DISPATCH_FREE,
                           .tenant_id = trib_arena_dup(&m->arena, id),
@@ -228,9 +233,11 @@ trib_code dispatch_round_run(void *module, trib_error *err) {
     dispatch_module *m = module;
     trib_arg most = trib_stream_integer(DISPATCH_OWED_MAX);
     size_t places = m->round.places;
+    bool sweeps = m->round.sweeps;
     drop_todos(&m->round); /* of a run before AGAIN */
-    m->round = (dispatch_round){.places = places};
-    trib_code code = expire(m, err);
+    m->round = (dispatch_round){.places = places, .sweeps = sweeps};
+    trib_code code = sweeps ? expire(m, err) : TRIB_OK;
+    if (code == TRIB_OK && sweeps) code = dispatch_look(m, err);
     if (code == TRIB_OK)
         code = trib_stmt_run(m->txn.handle, "SELECT tenantId, point FROM _trib_dispatch_owed LIMIT ?1", &most, 1,
                              take_owed, m, err);
@@ -248,9 +255,7 @@ static dispatch_module *of_job(trib_db_job *job) {
 
 static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     dispatch_module *m = of_job(job);
-    trib_code code = trib_db_job_take_pending(job, err);
-    m->txn.handle = handle;
-    return code == TRIB_OK ? trib_stream_txn_run(&m->txn, &m->begun, dispatch_round_run, m, err) : code;
+    return trib_stream_txn_run(&m->txn, job, handle, dispatch_round_run, m, err);
 }
 
 static void take_result(dispatch_module *m) {
@@ -261,7 +266,11 @@ static void take_result(dispatch_module *m) {
     atomic_store(&m->open, round->open);
     atomic_store(&m->oldest_ms, round->oldest_ms);
     dispatch_count(m->timed_out, round->expired);
-    if (round->more || round->expired) atomic_store(&m->news, true);
+    dispatch_count(m->withdrawn, round->withdrawn);
+    if (round->more || round->expired || round->withdrawn) atomic_store(&m->news, true);
+    m->swept = m->txn.writes;
+    /* until a round has looked at what ends and found nothing; those between serve who waits */
+    if (m->swept || !round->sweeps) atomic_store(&m->changed, true);
     m->walks = m->walks && round->after;
     for (size_t i = 0; i < round->count; i++) dispatch_attempt_start(m, &round->todos[i]);
     round->count = 0;
@@ -279,6 +288,7 @@ static void finished(trib_db_job *job) {
     } else {
         drop_todos(&m->round);
         atomic_store(&m->news, true);
+        m->swept = m->round.sweeps; /* who waits need not wait for what has failed there */
         m->not_before_ns = now_ns + (int64_t)DISPATCH_RETRY_MS * 1000000;
         if (job->code != TRIB_SHUTTING_DOWN && job->code != TRIB_CANCELLED)
             trib_log_event(m->app->log, TRIB_LOG_WARN, "dispatch_failed", TRIB_LOG_ERR(&job->err));
@@ -288,8 +298,8 @@ static void finished(trib_db_job *job) {
 
 static void submit(dispatch_module *m) {
     trib_control *control = m->app->control;
-    m->begun = false;
-    m->round = (dispatch_round){.places = DISPATCH_ATTEMPTS_MAX - m->used};
+    /* not after a round that has ended something, for that one has served nobody who waits */
+    m->round = (dispatch_round){.places = DISPATCH_ATTEMPTS_MAX - m->used, .sweeps = !m->swept};
     m->txn = (trib_stream_txn){.app = m->app, .arena = &m->arena};
     trib_arena_init(&m->arena, TRIB_STREAM_ARENA_MAX_BYTES);
     memset(&m->job, 0, sizeof m->job);
@@ -302,6 +312,7 @@ static void submit(dispatch_module *m) {
     m->under_way = true;
     /* news are worth a walk through all that wait; without, they come in turn, one part a look */
     m->walks = atomic_exchange(&m->news, false) || m->walks;
+    atomic_store(&m->changed, false);
     if (trib_db_job_submit(&m->job, NULL) == TRIB_OK) return;
     trib_control_give_home(control);
     trib_arena_deinit(&m->arena);
@@ -319,11 +330,16 @@ void dispatch_tick(void *module) {
     m->now_ms = trib_env_wall_ms(m->app->env);
     /* what a timer has written is there a little later */
     bool asked = asked_ns && now_ns - asked_ns < (int64_t)DISPATCH_POLL_MS * 3 * 1000000;
-    if (!atomic_load(&m->news) && !m->walks && !asked && m->now_ms < m->next_ms && now_ns < m->look_ns) return;
+    bool news = atomic_load(&m->news) || atomic_load(&m->changed);
+    if (!news && !m->walks && !asked && m->now_ms < m->next_ms && now_ns < m->look_ns) return;
     submit(m);
 }
 
 void dispatch_freed(void *module, const trib_tenant *tenant) {
     dispatch_module *m = module;
-    if (dispatch_holds_end(m->holds, trib_str_c(tenant->id))) atomic_store(&m->news, true);
+    if (tenant == m->tenant) { /* a deal has changed; without an offer, nobody waits for that */
+        if (atomic_load(&m->open) > 0) atomic_store(&m->changed, true);
+    } else if (dispatch_holds_end(m->holds, trib_str_c(tenant->id))) {
+        atomic_store(&m->news, true);
+    }
 }

@@ -55,7 +55,7 @@ static void stop(void *state) {
     if (!m) return;
     if (m->app->deal_jobs.dispatch == m) m->app->deal_jobs.dispatch = NULL;
     dispatch_holds_free(m->holds);
-    trib_mutex_free(m->app->env, m->lock);
+    trib_waiters_deinit(&m->waiters);
     free(m);
 }
 
@@ -63,9 +63,7 @@ static trib_code start(trib_app *app, void **ret_state, trib_error *err) {
     dispatch_module *m = calloc(1, sizeof *m);
     if (!m) return trib_error_set(err, TRIB_NOMEM, NULL);
     m->app = app;
-    trib_list_init(&m->waiters);
-    m->lock = trib_mutex_new(app->env);
-    trib_code code = m->lock ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
+    trib_code code = trib_waiters_init(&m->waiters, app->env, DISPATCH_WAITERS_MAX, err);
     if (code == TRIB_OK && !app->deal_jobs.deals)
         code = trib_error_set(err, TRIB_INTERNAL, "dispatch needs the module deals, which starts before it");
     if (code == TRIB_OK) code = dispatch_holds_new(app->env, &m->holds, err);
@@ -83,6 +81,7 @@ static trib_code start(trib_app *app, void **ret_state, trib_error *err) {
         return code;
     }
     app->deal_jobs.freed = dispatch_freed;
+    app->deal_jobs.come_back = dispatch_come_back;
     app->deal_jobs.dispatch = m;
     *ret_state = m;
     return TRIB_OK;

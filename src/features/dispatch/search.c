@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Somebody is looked for: POST /api/dispatch, DELETE /api/dispatch/:id, and the action of timers. The row that says so
- * is written where the deal's stream is; rounds find it there. */
+/* Somebody is looked for: POST /api/dispatch, DELETE /api/dispatch/:id, the action of timers, and what is given back.
+ * The row that says so is written where the deal's stream is; rounds find it there. */
 #include "base/geo.h"
 #include "features/dispatch/ask_int.h"
 
@@ -165,20 +165,20 @@ void dispatch_handle_search(trib_http_request *http) {
 static trib_code work_stop(trib_command *command, trib_stream_txn *txn, trib_handle *const *handles, trib_error *err) {
     dispatch_ask *ask = (dispatch_ask *)(void *)command;
     const trib_deal_jobs *jobs = &txn->app->deal_jobs;
-    dispatch_row rows[4];
+    dispatch_row rows[DISPATCH_JOBS_MAX];
     trib_stream s;
     trib_buf buf;
     size_t count = 0, stopped = 0;
     (void)handles;
+    ask->taken_back_count = 0;
     trib_code code = trib_stream_open(txn, ask->deal_id, &s, err);
     trib_arg id = trib_stream_text(ask->deal_id);
-    if (code == TRIB_OK) code = dispatch_rows_load(txn, "streamId = ?1", &id, 1, 4, rows, &count, err);
+    if (code == TRIB_OK) code = dispatch_rows_load(txn, "streamId = ?1", &id, 1, DISPATCH_JOBS_MAX, rows, &count, err);
     for (size_t i = 0; code == TRIB_OK && i < count; i++) {
         code = jobs->check(jobs->deals, txn, &s, rows[i].role, NULL, err);
         if (code == TRIB_BAD_TRANSITION) code = TRIB_OK; /* somebody has the job; the row is of no use to anybody */
-        if (code == TRIB_OK && rows[i].tenant_id.len)
-            code = dispatch_row_take_back(txn, &rows[i], INT64_MAX, true, err);
-        if (code == TRIB_OK) code = dispatch_row_delete(txn, rows[i].no, err);
+        if (code == TRIB_OK) code = dispatch_row_withdraw(txn, &rows[i], err);
+        if (rows[i].tenant_id.len) ask->taken_back[ask->taken_back_count++] = rows[i].tenant_id;
         stopped++;
     }
     if (code != TRIB_OK) return code;
@@ -187,13 +187,20 @@ static trib_code work_stop(trib_command *command, trib_stream_txn *txn, trib_han
     return dispatch_ask_respond(ask, txn->arena, &buf, err);
 }
 
+/* Those who were offered it are idle as soon as the next round has told them so. */
+static void tell_stopped(dispatch_ask *ask) {
+    if (ask->command.code != TRIB_OK) return;
+    for (size_t i = 0; i < ask->taken_back_count; i++) (void)dispatch_holds_end(ask->module->holds, ask->taken_back[i]);
+    tell(ask);
+}
+
 void dispatch_handle_stop(trib_http_request *http) {
     trib_error err;
     dispatch_ask *ask = dispatch_ask_new(http, &err);
     if (!ask) return;
     ask->deal_id = http->path_params[0];
     ask->command.work = work_stop;
-    ask->after = tell;
+    ask->after = tell_stopped;
     if (ask->deal_id.len > 0 && ask->deal_id.len <= TRIB_STREAM_ID_MAX_BYTES) {
         dispatch_ask_submit(ask);
         return;
@@ -223,4 +230,13 @@ trib_code dispatch_action(void *module, trib_stream_txn *txn, trib_stream *s, tr
                               .offer_ms = DISPATCH_OFFER_MS};
     atomic_store(&m->asked_ns, trib_env_mono_ns(txn->app->env));
     return dispatch_row_add(txn, &row, &duplicate, err);
+}
+
+/* ---- given back ---- */
+
+trib_code dispatch_come_back(void *module, trib_stream_txn *txn, trib_str deal_id, trib_str role,
+                             const trib_tenant *worker, trib_error *err) {
+    dispatch_module *m = module;
+    atomic_store(&m->asked_ns, trib_env_mono_ns(txn->app->env));
+    return dispatch_row_come_back(txn, deal_id, role, worker ? trib_str_c(worker->id) : (trib_str){0}, err);
 }

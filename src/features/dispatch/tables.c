@@ -4,8 +4,10 @@
  *   _trib_dispatch          a job that somebody is looked for: waits (tenantId NULL), or is offered to one worker
  *   _trib_dispatch_passed   who is not offered it (again), until when
  *   _trib_dispatch_owed     workers whose offer was taken back and whose own row does not say so yet
+ *   _trib_dispatch_look     streams that have changed while somebody is looked for (look.c)
+ *   _trib_dispatch_given    how a job was looked for that somebody has got, if he may give it back
  *
- *   waits --offer: generation + 1--> offered --accept--> gone
+ *   waits --offer: generation + 1--> offered --accept--> gone --given back--> waits
  *     ^------- declined, time over -----┘
  *
  * An offer and the worker's own row change in one command, so neither is ever there alone but for what is owed. The
@@ -28,12 +30,26 @@ static const char *const tables[] = {
     "NULL, until_ms INTEGER NOT NULL, PRIMARY KEY(no, tenantId, point)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS _trib_dispatch_owed(tenantId TEXT NOT NULL, point TEXT NOT NULL, "
     "PRIMARY KEY(tenantId, point)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS _trib_dispatch_look(streamId TEXT PRIMARY KEY NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS _trib_dispatch_given(streamId TEXT NOT NULL, role TEXT NOT NULL, no INTEGER NOT NULL, "
+    "worker TEXT NOT NULL, placed INTEGER NOT NULL, lat REAL, lng REAL, max_m REAL NOT NULL, auto INTEGER NOT NULL, "
+    "offer_ms INTEGER NOT NULL, body TEXT NOT NULL, generation INTEGER NOT NULL, asker TEXT, "
+    "PRIMARY KEY(streamId, role)) WITHOUT ROWID",
     "CREATE TRIGGER IF NOT EXISTS _trib_dispatch_done AFTER DELETE ON _trib_dispatch BEGIN "
     "DELETE FROM _trib_dispatch_passed WHERE no = OLD.no; END",
+    "CREATE TRIGGER IF NOT EXISTS _trib_dispatch_looked AFTER DELETE ON _trib_dispatch BEGIN "
+    "DELETE FROM _trib_dispatch_look WHERE streamId = OLD.streamId AND NOT EXISTS "
+    "(SELECT 1 FROM _trib_dispatch WHERE streamId = OLD.streamId); END",
+    /* beside the change, whoever makes it: a request, a gateway, a timer */
+    "CREATE TRIGGER IF NOT EXISTS _trib_dispatch_moved AFTER UPDATE OF status, closed_ms ON _trib_stream "
+    "WHEN EXISTS (SELECT 1 FROM _trib_dispatch WHERE streamId = NEW.streamId) BEGIN "
+    "INSERT OR IGNORE INTO _trib_dispatch_look VALUES (NEW.streamId); END",
     /* the events of its stream go: an offer ends first, so that its worker is not forgotten */
     "CREATE TRIGGER IF NOT EXISTS _trib_dispatch_out AFTER UPDATE OF count ON _trib_stream WHEN NEW.count = 0 BEGIN "
     "DELETE FROM _trib_dispatch WHERE streamId = NEW.streamId AND tenantId IS NULL; "
     "UPDATE _trib_dispatch SET until_ms = 0 WHERE streamId = NEW.streamId; END",
+    "CREATE TRIGGER IF NOT EXISTS _trib_dispatch_forget AFTER UPDATE OF count ON _trib_stream WHEN NEW.count = 0 BEGIN "
+    "DELETE FROM _trib_dispatch_given WHERE streamId = NEW.streamId; END",
 };
 
 static trib_code prepare(void *ctx, trib_handle *handle, trib_error *err) {
@@ -199,14 +215,55 @@ trib_code dispatch_row_pass(trib_stream_txn *txn, int64_t no, trib_str tenant_id
     return dispatch_run(txn, "INSERT OR REPLACE INTO _trib_dispatch_passed VALUES (?1, ?2, ?3, ?4)", args, 4, err);
 }
 
+static trib_code owe(trib_stream_txn *txn, const dispatch_row *row, trib_error *err) {
+    trib_arg args[] = {trib_stream_text(row->tenant_id), trib_stream_text(row->point)};
+    if (!row->tenant_id.len || !row->point.len) return TRIB_OK;
+    return dispatch_run(txn, "INSERT OR IGNORE INTO _trib_dispatch_owed VALUES (?1, ?2)", args, 2, err);
+}
+
 trib_code dispatch_row_take_back(trib_stream_txn *txn, const dispatch_row *row, int64_t pass_ms, bool owes,
                                  trib_error *err) {
-    trib_arg args[] = {trib_stream_integer(row->no), trib_stream_text(row->tenant_id),
-                       trib_stream_text(row->point.ptr ? row->point : TRIB_STR(""))};
+    trib_arg arg = trib_stream_integer(row->no);
     trib_code code = dispatch_run(
-        txn, "UPDATE _trib_dispatch SET tenantId = NULL, point = NULL, until_ms = NULL WHERE no = ?1", args, 1, err);
+        txn, "UPDATE _trib_dispatch SET tenantId = NULL, point = NULL, until_ms = NULL WHERE no = ?1", &arg, 1, err);
     if (code == TRIB_OK) code = dispatch_row_pass(txn, row->no, row->tenant_id, row->point, pass_ms, err);
-    if (code == TRIB_OK && owes && row->point.len)
-        code = dispatch_run(txn, "INSERT OR IGNORE INTO _trib_dispatch_owed VALUES (?1, ?2)", args + 1, 2, err);
-    return code;
+    return code == TRIB_OK && owes ? owe(txn, row, err) : code;
+}
+
+trib_code dispatch_row_withdraw(trib_stream_txn *txn, const dispatch_row *row, trib_error *err) {
+    trib_code code = owe(txn, row, err);
+    return code == TRIB_OK ? dispatch_row_delete(txn, row->no, err) : code;
+}
+
+trib_code dispatch_row_give(trib_stream_txn *txn, const dispatch_row *row, bool may_come_back, trib_error *err) {
+    trib_arg arg = trib_stream_integer(row->no);
+    trib_code code = TRIB_OK;
+    if (may_come_back)
+        code = dispatch_run(txn,
+                            "INSERT OR REPLACE INTO _trib_dispatch_given(no, streamId, role, worker, placed, lat, lng, "
+                            "max_m, auto, offer_ms, body, generation, asker) SELECT no, streamId, role, worker, "
+                            "placed, lat, lng, max_m, auto, offer_ms, body, generation, asker FROM _trib_dispatch "
+                            "WHERE no = ?1",
+                            &arg, 1, err);
+    return code == TRIB_OK ? dispatch_row_delete(txn, row->no, err) : code;
+}
+
+trib_code dispatch_row_come_back(trib_stream_txn *txn, trib_str deal_id, trib_str role, trib_str tenant_id,
+                                 trib_error *err) {
+    trib_arg args[] = {trib_stream_text(deal_id), trib_stream_text(role),
+                       trib_stream_integer(trib_env_wall_ms(txn->app->env))};
+    int64_t no = 0;
+    trib_code code = dispatch_get_integer(txn, "SELECT no FROM _trib_dispatch_given WHERE streamId = ?1 AND role = ?2",
+                                          args, 2, &no, err);
+    if (code != TRIB_OK || !no) return code;
+    code = dispatch_run(txn,
+                        "INSERT OR IGNORE INTO _trib_dispatch(no, streamId, role, worker, placed, lat, lng, max_m, "
+                        "auto, offer_ms, body, generation, asker, since_ms) SELECT no, streamId, role, worker, placed, "
+                        "lat, lng, max_m, auto, offer_ms, body, generation, asker, ?3 FROM _trib_dispatch_given "
+                        "WHERE streamId = ?1 AND role = ?2",
+                        args, 3, err);
+    if (code == TRIB_OK)
+        code = dispatch_run(txn, "DELETE FROM _trib_dispatch_given WHERE streamId = ?1 AND role = ?2", args, 2, err);
+    return code == TRIB_OK && tenant_id.len ? dispatch_row_pass(txn, no, tenant_id, (trib_str){0}, INT64_MAX, err)
+                                            : code;
 }

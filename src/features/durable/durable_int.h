@@ -35,8 +35,9 @@ enum {
     DURABLE_READ_BYTES = 1 << 20,            /* of one answer; a longer stream is read in pieces */
     DURABLE_SSE_READ_BYTES = 64 << 10,       /* of one event: six times as many of the worst text are under way */
     DURABLE_OUT_MAX_BYTES = 3 * DURABLE_BODY_MAX_BYTES, /* one JSON message goes out whole */
-    DURABLE_FORK_DEPTH_MAX = 16,                        /* forks of forks: a read visits each of them */
-    DURABLE_LONG_POLL_MS = 20000,                       /* unless ?timeout= says less or more */
+    DURABLE_STREAMS_MAX = 100000, /* of a tenant: a loop of PUT makes rows without a byte of content */
+    DURABLE_FORK_DEPTH_MAX = 16,  /* forks of forks: a read visits each of them */
+    DURABLE_LONG_POLL_MS = 20000, /* unless ?timeout= says less or more */
     DURABLE_LONG_POLL_MAX_S = 60,
     DURABLE_SSE_LIFE_MS = 60000,        /* then the client comes back: tokens end, proxies collapse */
     DURABLE_SSE_BEAT_MS = 15000,        /* a quiet stream shows that it is there, and finds peers that are not */

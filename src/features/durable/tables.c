@@ -224,8 +224,22 @@ int64_t durable_dies_ms(const durable_stream *s, int64_t now_ms) {
     return now_ms + s->ttl_s * 1000 + s->ttl_s * 1000 / 16;
 }
 
+/* An id is one more than the greatest one, so there are no more streams than that says; only behind the bound they are
+ * counted. */
+static trib_code check_room(durable_ask *ask, int64_t last_id, trib_error *err) {
+    int64_t count;
+    if (last_id < DURABLE_STREAMS_MAX) return TRIB_OK;
+    trib_code code = ask_integer(ask, "SELECT count(*) FROM _trib_ds_stream", NULL, 0, &count, err);
+    if (code != TRIB_OK || count < DURABLE_STREAMS_MAX) return code;
+    return trib_error_set(err, TRIB_TOO_MANY_REQUESTS,
+                          "a tenant has at most %d durable streams; remove some, let them end by Stream-TTL, or use "
+                          "another tenant for more",
+                          DURABLE_STREAMS_MAX);
+}
+
 trib_code durable_insert(durable_ask *ask, trib_str path, durable_stream *ret, trib_error *err) {
     trib_code code = ask_integer(ask, "SELECT max(id) FROM _trib_ds_stream", NULL, 0, &ret->id, err);
+    if (code == TRIB_OK) code = check_room(ask, ret->id, err);
     if (code == TRIB_OK && ask->has_subs && ret->tail > 0) code = durable_link_made(ask, path, ret->tail, err);
     ret->id++;
     ret->created_ms = ret->touched_ms = ask->now_ms;

@@ -35,9 +35,7 @@ static trib_code body(void *ctx, trib_error *err) {
 
 static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     streams_ask *ask = of_job(job);
-    trib_code code = trib_db_job_take_pending(job, err);
-    ask->txn.handle = handle;
-    return code == TRIB_OK ? trib_stream_txn_run(&ask->txn, &ask->begun, body, ask, err) : code;
+    return trib_stream_txn_run(&ask->txn, job, handle, body, ask, err);
 }
 
 /* ---- on the loop ---- */
@@ -117,18 +115,18 @@ void streams_ask_describe(streams_ask *ask, const trib_stream *s, uint64_t next)
              TRIB_STR_ARG(status), status.len ? "\r\n" : "", s->is_closed ? "Stream-Closed: true\r\n" : "");
 }
 
-static void add_link(trib_buf *out, const char *name, trib_str id) {
+void streams_add_link(trib_buf *headers, const char *name, trib_str id) {
     if (!id.len) return;
-    trib_buf_add_c(out, name);
-    trib_percent_encode(id, out); /* an id may have any byte */
-    trib_buf_add_c(out, "\r\n");
+    trib_buf_add_c(headers, name);
+    trib_percent_encode(id, headers); /* an id may have any byte */
+    trib_buf_add_c(headers, "\r\n");
 }
 
 void streams_ask_link(streams_ask *ask, const trib_stream_links *links) {
     ask->neighbours = *links;
     trib_buf_clear(&ask->links);
-    add_link(&ask->links, "Stream-Continues: ", links->origin.stream_id);
-    add_link(&ask->links, "Stream-Continued-By: ", links->continued_by);
+    streams_add_link(&ask->links, "Stream-Continues: ", links->origin.stream_id);
+    streams_add_link(&ask->links, "Stream-Continued-By: ", links->continued_by);
 }
 
 trib_code streams_ask_find_links(streams_ask *ask, trib_str id, trib_error *err) {

@@ -141,6 +141,16 @@ static trib_code look(trib_stream_txn *txn, const streams_news_ask *ask, trib_st
     return TRIB_AGAIN;
 }
 
+/* What continues a closed stream. */
+static trib_code read_next(trib_stream_txn *txn, streams_news *news, trib_error *err) {
+    trib_str next;
+    trib_code code = trib_stream_find_next(txn, news->id, &next, err);
+    if (code != TRIB_OK || next.len == 0 || next.len > sizeof news->next_text) return code;
+    memcpy(news->next_text, next.ptr, next.len);
+    news->continued_by = trib_str_make(news->next_text, next.len);
+    return code;
+}
+
 trib_code streams_news_read(trib_stream_txn *txn, const streams_news_ask *ask, streams_news **ret, trib_error *err) {
     trib_stream s;
     trib_code code = look(txn, ask, &s, err);
@@ -158,6 +168,7 @@ trib_code streams_news_read(trib_stream_txn *txn, const streams_news_ask *ask, s
         else if (ask->row) code = trib_archive_find_object(txn, ask->id, ask->row, err);
     }
     if (code == TRIB_OK && ask->with_members) code = read_members(txn, ask->id, news, err);
+    if (code == TRIB_OK && news->is_closed) code = read_next(txn, news, err);
     if (code == TRIB_OK) *ret = news;
     else streams_news_unref(news);
     return code;

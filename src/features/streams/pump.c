@@ -160,9 +160,7 @@ static trib_code body(void *ctx, trib_error *err) {
 
 static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     streams_pump *pump = (streams_pump *)(void *)job;
-    trib_code code = trib_db_job_take_pending(job, err);
-    pump->txn.handle = handle;
-    return code == TRIB_OK ? trib_stream_txn_run(&pump->txn, &pump->begun, body, pump, err) : code;
+    return trib_stream_txn_run(&pump->txn, job, handle, body, pump, err);
 }
 
 static void finished(trib_db_job *job) {
@@ -184,7 +182,7 @@ static void finished(trib_db_job *job) {
 }
 
 trib_code streams_pump_submit(streams_pump *pump, trib_error *err) {
-    pump->begun = false;
+    pump->txn.begun = false;
     pump->txn.writes = false;
     return trib_db_job_submit(&pump->job, err);
 }

@@ -46,6 +46,26 @@ static const char *const tables[] = {
 #define BYTES_OF(row)                                                                                                  \
     "(octet_length(" row ".id) + coalesce(octet_length(" row ".payload), 0) + octet_length(" row ".streamId))"
 
+/* A stream whose count is 0 already is deleted as a whole by who has set that (core/archive_step.c): it puts in order
+ * itself what is beside the events, and what is said here of each event is not done a thousand times. */
+static const char event_out[] =
+    "CREATE TRIGGER _trib_event_out AFTER DELETE ON events "
+    "WHEN (SELECT count FROM _trib_stream WHERE streamId = OLD.streamId) > 0 BEGIN "
+    "DELETE FROM _trib_ev WHERE id = OLD.id; "
+    "UPDATE _trib_stream SET count = count - 1, bytes = bytes - " BYTES_OF(
+        "OLD") " WHERE streamId = OLD.streamId; "
+               "INSERT OR IGNORE INTO _trib_partial SELECT OLD.streamId, 1 FROM _trib_stream "
+               "WHERE streamId = OLD.streamId AND count > 0; "
+               "DELETE FROM _trib_partial WHERE streamId = OLD.streamId "
+               "AND (SELECT count FROM _trib_stream WHERE streamId = OLD.streamId) = 0; "
+               "UPDATE _trib_stream SET deleted_ms = " NOW_MS
+               ", base_version = version, base_head = head, folded = 0, type = NULL, "
+               "status = NULL WHERE streamId = OLD.streamId AND count = 0; "
+               "DELETE FROM _trib_idem WHERE streamId = OLD.streamId "
+               "AND EXISTS (SELECT 1 FROM _trib_stream WHERE streamId = OLD.streamId AND count = 0); "
+               "DELETE FROM _trib_member WHERE streamId = OLD.streamId "
+               "AND EXISTS (SELECT 1 FROM _trib_stream WHERE streamId = OLD.streamId AND count = 0); END";
+
 static const char *const triggers[] = {
     "CREATE TRIGGER _trib_event_new BEFORE INSERT ON events BEGIN "
     "SELECT RAISE(ABORT, 'an event of this id exists; events never change: give a new one a new id') "
@@ -67,21 +87,7 @@ static const char *const triggers[] = {
     "CREATE TRIGGER _trib_event_fixed BEFORE UPDATE ON events BEGIN "
     "SELECT RAISE(ABORT, 'events never change; append one that corrects it'); END",
 
-    "CREATE TRIGGER _trib_event_out AFTER DELETE ON events BEGIN "
-    "DELETE FROM _trib_ev WHERE id = OLD.id; "
-    "UPDATE _trib_stream SET count = count - 1, bytes = bytes - " BYTES_OF(
-        "OLD") " WHERE streamId = OLD.streamId; "
-               "INSERT OR IGNORE INTO _trib_partial SELECT OLD.streamId, 1 FROM _trib_stream "
-               "WHERE streamId = OLD.streamId AND count > 0; "
-               "DELETE FROM _trib_partial WHERE streamId = OLD.streamId "
-               "AND (SELECT count FROM _trib_stream WHERE streamId = OLD.streamId) = 0; "
-               "UPDATE _trib_stream SET deleted_ms = " NOW_MS
-               ", base_version = version, base_head = head, folded = 0, type = NULL, "
-               "status = NULL WHERE streamId = OLD.streamId AND count = 0; "
-               "DELETE FROM _trib_idem WHERE streamId = OLD.streamId "
-               "AND EXISTS (SELECT 1 FROM _trib_stream WHERE streamId = OLD.streamId AND count = 0); "
-               "DELETE FROM _trib_member WHERE streamId = OLD.streamId "
-               "AND EXISTS (SELECT 1 FROM _trib_stream WHERE streamId = OLD.streamId AND count = 0); END",
+    event_out,
 };
 
 /* Whatever a new stream is called must be a segment of a path (trib_stream_check_new_id); what is there by then stays.
@@ -131,8 +137,15 @@ static trib_code make(trib_handle *handle, bool had_events, trib_error *err) {
     if (code == TRIB_OK) code = RUN_ALL(handle, triggers, err);
     if (code == TRIB_OK && had_events) code = RUN_ALL(handle, put_back, err);
     if (code == TRIB_OK)
-        code = trib_db_start_run(handle, "INSERT INTO _trib_format VALUES (1)", NULL, 0, NULL, NULL, err);
+        code = trib_db_start_run(handle, "INSERT INTO _trib_format VALUES (2)", NULL, 0, NULL, NULL, err);
     return code == TRIB_OK ? trib_db_start_run(handle, "COMMIT", NULL, 0, NULL, NULL, err) : code;
+}
+
+/* From format 1, whose _trib_event_out ran for every event that went. */
+static trib_code bring_up(trib_handle *handle, trib_error *err) {
+    const char *const sql[] = {"BEGIN IMMEDIATE", "DROP TRIGGER IF EXISTS _trib_event_out", event_out,
+                               "UPDATE _trib_format SET version = 2", "COMMIT"};
+    return RUN_ALL(handle, sql, err);
 }
 
 static trib_code name(trib_handle *handle, trib_error *err) {
@@ -149,6 +162,10 @@ static trib_code prepare(void *ctx, trib_handle *handle, trib_error *err) {
                               "the database of the streams was used by a newer version of trib (format %lld, this one "
                               "knows %d); start that version",
                               (long long)version, STREAMS_FORMAT);
+    if (code == TRIB_OK && version == 1) {
+        code = bring_up(handle, err);
+        version = STREAMS_FORMAT;
+    }
     if (code != TRIB_OK || version == STREAMS_FORMAT) return code == TRIB_OK ? name(handle, err) : code;
     code = ask(handle, "SELECT count(*) FROM pragma_table_info('events')", &columns, err);
     if (code == TRIB_OK && columns != 0 && columns != TRIB_STREAM_COLUMNS)

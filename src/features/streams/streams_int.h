@@ -14,7 +14,7 @@
 #include "wire/url.h"
 
 enum {
-    STREAMS_FORMAT = 1,                  /* of the database, schema.c */
+    STREAMS_FORMAT = 2,                  /* of the database, schema.c */
     STREAMS_BODY_MAX_BYTES = 1 << 20,    /* of one append */
     STREAMS_PAGE_MAX = 1000,             /* events or streams of one answer with `limit` */
     STREAMS_PAGE_DEFAULT = 100,          /* of a list of streams */
@@ -40,7 +40,6 @@ struct streams_ask {
     trib_str stream_id;
     trib_stream_txn txn; /* with who asks */
     bool may_write;
-    bool begun;
     uint64_t after, limit; /* limit 0: all */
     /* In the transaction, on a worker. AGAIN after setting txn.writes: once more in a transaction that may write. */
     trib_code (*body)(streams_ask *ask, trib_error *err);
@@ -70,6 +69,8 @@ void streams_ask_submit(streams_ask *ask);
 void streams_ask_refuse(streams_ask *ask, const trib_error *err);
 /* X-Stream-Version and its kin. next: the last event of the answer, or what was before it. */
 void streams_ask_describe(streams_ask *ask, const trib_stream *s, uint64_t next);
+/* A header that names a stream; `name` with colon and space. Nothing of it where the id is empty. */
+void streams_add_link(trib_buf *headers, const char *name, trib_str id);
 /* Has what continues the stream and what it continues in all answers to come. Borrows their ids. */
 void streams_ask_link(streams_ask *ask, const trib_stream_links *links);
 /* The same of a stream, in this transaction. Errors: the store's. */

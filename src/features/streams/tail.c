@@ -20,7 +20,6 @@ typedef struct streams_read {
     trib_stream_txn txn;
     streams_news_ask ask;
     trib_arena arena;
-    bool begun;
     streams_news *news;
     trib_archive_row row; /* of a stream whose events are in an object: a thread of the archive fetches them */
     trib_archive_task fetch;
@@ -33,6 +32,11 @@ static bool is_of_tenant(const streams_tail *tail) {
 
 static trib_code check_rights(const streams_tail *tail, int64_t now_ms, trib_error *err) {
     return trib_may(tail->principal, tail->tenant, TRIB_ACTION_READ, now_ms, err);
+}
+
+trib_str streams_tail_next(const streams_tail *tail) {
+    const streams_news *news = tail->at_hand;
+    return news && news->is_closed && !news->is_deleted ? news->continued_by : (trib_str){0};
 }
 
 /* ---- the end ---- */
@@ -64,20 +68,28 @@ static trib_code body(void *ctx, trib_error *err) {
 
 static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     streams_read *read = (streams_read *)(void *)job;
-    trib_code code = trib_db_job_take_pending(job, err);
-    read->txn.handle = handle;
-    return code == TRIB_OK ? trib_stream_txn_run(&read->txn, &read->begun, body, read, err) : code;
+    return trib_stream_txn_run(&read->txn, job, handle, body, read, err);
 }
 
 static void read_came(streams_tail *tail, trib_code code, const trib_error *err, const streams_news *news);
+
+/* The news at hand were shown. The tail may be gone after it. */
+static void end_hearing(streams_tail *tail) {
+    tail->is_busy = false;
+    if (tail->is_over && !tail->read) {
+        settle(tail);
+        return;
+    }
+    tail->at_hand = NULL;
+}
 
 static void come_home(streams_read *read, trib_code code, const trib_error *err) {
     streams_tail *tail = read->tail;
     tail->read = NULL;
     tail->is_busy = true;
+    tail->at_hand = read->news;
     if (!tail->is_over) read_came(tail, code, err, read->news);
-    tail->is_busy = false;
-    settle(tail);
+    end_hearing(tail);
     streams_news_unref(read->news);
     trib_arena_deinit(&read->arena);
     free(read);
@@ -268,9 +280,9 @@ static void hear(streams_tail *tail, const streams_news *news, int64_t now_ms) {
 
 void streams_tail_hear(streams_tail *tail, const streams_news *news, int64_t now_ms) {
     tail->is_busy = true;
+    tail->at_hand = news;
     hear(tail, news, now_ms);
-    tail->is_busy = false;
-    settle(tail);
+    end_hearing(tail);
 }
 
 void streams_tail_catch_up(streams_tail *tail) {

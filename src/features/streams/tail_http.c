@@ -11,7 +11,11 @@
 
 #include "features/streams/tails_int.h"
 
-enum { HEADERS_BYTES = 256, FAREWELL_BYTES = 2 * TRIB_ERROR_MESSAGE_BYTES };
+/* A stream's id is three times as long in a header, and six times in JSON; so is a message. */
+enum {
+    HEADERS_MAX_BYTES = 3 * TRIB_STREAM_ID_MAX_BYTES + 512,
+    FAREWELL_MAX_BYTES = 6 * (TRIB_ERROR_MESSAGE_BYTES + TRIB_STREAM_ID_MAX_BYTES) + 512
+};
 
 typedef struct http_tail {
     streams_tail tail; /* first */
@@ -43,18 +47,27 @@ static void answer_error(http_tail *t, const trib_error *err) {
 }
 
 static void answer(http_tail *t) {
-    char headers[HEADERS_BYTES];
+    trib_buf headers;
     trib_http_request *http = t->http;
-    snprintf(headers, sizeof headers,
-             "Cache-Control: no-store\r\nX-Stream-Version: %llu\r\nStream-Next-Offset: %llu\r\n%s%s",
-             (unsigned long long)t->version, (unsigned long long)t->tail.seq,
-             t->up_to_date ? "Stream-Up-To-Date: true\r\n" : "", t->is_closed ? "Stream-Closed: true\r\n" : "");
+    trib_buf_init(&headers, HEADERS_MAX_BYTES);
+    trib_buf_printf(&headers, "Cache-Control: no-store\r\nX-Stream-Version: %llu\r\nStream-Next-Offset: %llu\r\n%s%s",
+                    (unsigned long long)t->version, (unsigned long long)t->tail.seq,
+                    t->up_to_date ? "Stream-Up-To-Date: true\r\n" : "", t->is_closed ? "Stream-Closed: true\r\n" : "");
+    if (t->is_closed) streams_add_link(&headers, "Stream-Continued-By: ", streams_tail_next(&t->tail));
+    if (headers.failed) {
+        trib_error err;
+        trib_buf_deinit(&headers);
+        trib_error_set(&err, TRIB_NOMEM, NULL);
+        answer_error(t, &err);
+        return;
+    }
     bool empty = t->body.len == 0 && !t->body.failed;
     trib_http_answer answer = {.status = empty ? 204 : 200,
                                .content_type = empty ? NULL : "application/json",
                                .body = &t->body,
-                               .extra_headers = trib_str_c(headers)};
+                               .extra_headers = trib_buf_str(&headers)};
     trib_http_answer_send(http, &answer);
+    trib_buf_deinit(&headers);
     http_tail_free(t);
 }
 
@@ -101,11 +114,13 @@ static void sse_farewell(http_tail *t, streams_tail_end why, const trib_error *e
     trib_buf out;
     trib_json_writer w;
     if (why == STREAMS_END_LEFT || why == STREAMS_END_DRAINED) return;
-    trib_buf_init(&out, FAREWELL_BYTES * 2);
+    trib_str next = streams_tail_next(&t->tail);
+    trib_buf_init(&out, FAREWELL_MAX_BYTES);
     trib_buf_add_c(&out, why == STREAMS_END_CLOSED ? "event: closed\ndata: " : "event: ended\ndata: ");
     trib_jw_init(&w, &out);
     trib_jw_object_begin(&w);
     trib_jw_member_i64(&w, "offset", (int64_t)t->tail.seq);
+    if (why == STREAMS_END_CLOSED && next.len) trib_jw_member_str(&w, "continuedBy", next);
     if (why != STREAMS_END_CLOSED) {
         trib_jw_member_str(&w, "code", trib_str_c(trib_error_wire_code(err)));
         trib_jw_member_str(&w, "message", trib_str_c(err->message));

@@ -4,7 +4,7 @@
  *   --> {"type":"subscribe","streamId":"ord-1","offset":7}
  *   <-- {"type":"subscribed","streamId","offset","version"}
  *   <-- {"type":"events","streamId","first","last","events"} ...
- *   <-- {"type":"closed","streamId","offset"}, or {"type":"ended","streamId","offset","code","message"}
+ *   <-- {"type":"closed","streamId","offset","continuedBy"}, or {"type":"ended","streamId","offset","code","message"}
  *   --> {"type":"unsubscribe","streamId":"ord-1"}
  *   <-- {"type":"unsubscribed","streamId","offset"}
  *   <-- {"type":"error","streamId","code","message"}        what was asked cannot be done
@@ -118,6 +118,7 @@ static void ended(streams_tail *tail, streams_tail_end why, const trib_error *er
                                                          [STREAMS_END_LEFT] = "unsubscribed"};
     socket_tail *t = of(tail);
     live_socket *socket = t->socket;
+    trib_str next = streams_tail_next(tail);
     trib_list_remove(&t->link);
     socket->count--;
     if (!socket->closed && !tail->is_open && types[why] && why != STREAMS_END_LEFT && why != STREAMS_END_CLOSED) {
@@ -127,6 +128,7 @@ static void ended(streams_tail *tail, streams_tail_end why, const trib_error *er
         say_begin(&s, types[why], tail->id);
         trib_jw_member_i64(&s.w, "offset", (int64_t)tail->seq);
         if (strcmp(types[why], "ended") == 0) say_error(&s, err);
+        else if (why == STREAMS_END_CLOSED && next.len) trib_jw_member_str(&s.w, "continuedBy", next);
         say_end(&s, socket);
     }
     free(t);

@@ -101,6 +101,8 @@ typedef struct streams_news {
     char etag[2 * TRIB_SHA256_BYTES + 1];
     trib_str id; /* in id_text */
     char id_text[TRIB_STREAM_ID_MAX_BYTES];
+    trib_str continued_by; /* of a closed stream, in next_text; empty: nothing continues it yet */
+    char next_text[TRIB_STREAM_ID_MAX_BYTES];
 } streams_news;
 
 typedef struct streams_news_ask {
@@ -161,9 +163,10 @@ struct streams_tail {
     /* private to tail.c */
     streams_tail_state state;
     bool is_open, is_over, saw_deleted, retry;
-    bool has_no_room; /* it is shown nothing, and does not read */
-    bool is_busy;     /* one of its functions is under way: not freed under its feet */
-    bool read_again;  /* READING: something came that the read may not have seen */
+    bool has_no_room;            /* it is shown nothing, and does not read */
+    bool is_busy;                /* one of its functions is under way: not freed under its feet */
+    bool read_again;             /* READING: something came that the read may not have seen */
+    const streams_news *at_hand; /* what it is shown right now; NULL: nothing */
     uint64_t read_until, known_version;
     struct streams_read *read;
     streams_tail_end why;
@@ -182,6 +185,9 @@ trib_code streams_tail_begin(streams_tail *tail, trib_error *err);
 void streams_tail_go_on(streams_tail *tail);
 /* It ends, at once or when its read is home. Idempotent. err may be NULL. */
 void streams_tail_finish(streams_tail *tail, streams_tail_end why, const trib_error *err);
+/* In `opened`, `show` and `ended`: the stream that continues this one, which is closed. Empty: none, or not known.
+ * Borrowed from the news. */
+trib_str streams_tail_next(const streams_tail *tail);
 /* For hub.c. */
 void streams_tail_hear(streams_tail *tail, const streams_news *news, int64_t now_ms);
 /* Something was missed: it reads. */
@@ -233,7 +239,6 @@ struct streams_pump {
     streams_module *module;
     trib_stream_txn txn;
     trib_arena arena;
-    bool begun;
     trib_hash_key seed;
     int64_t weigh_ns; /* not before */
     struct streams_look *look;

@@ -21,9 +21,7 @@ static void count(struct trib_counter *counter, uint64_t n) {
 
 static trib_code work(trib_db_job *job, trib_handle *handle, trib_error *err) {
     timers_module *m = of_job(job);
-    trib_code code = trib_db_job_take_pending(job, err);
-    m->txn.handle = handle;
-    return code == TRIB_OK ? trib_stream_txn_run(&m->txn, &m->begun, timers_fire_round, m, err) : code;
+    return trib_stream_txn_run(&m->txn, job, handle, timers_fire_round, m, err);
 }
 
 static void finished(trib_db_job *job) {
@@ -51,7 +49,6 @@ static void finished(trib_db_job *job) {
 
 static void submit(timers_module *m) {
     trib_control *control = m->app->control;
-    m->begun = false;
     m->txn = (trib_stream_txn){.app = m->app, .arena = &m->arena};
     trib_arena_init(&m->arena, TRIB_STREAM_ARENA_MAX_BYTES);
     trib_arena_init(&m->one, TIMERS_ARENA_BYTES);

@@ -85,7 +85,6 @@ typedef struct timers_module {
     trib_db_job job;
     trib_stream_txn txn;
     trib_arena arena, one; /* one: of the stream at hand */
-    bool begun;
     int64_t now_ms;
     char after[TRIB_STREAM_ID_MAX_BYTES + 1]; /* folds go on behind this stream */
     timers_round round;

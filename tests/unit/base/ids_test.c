@@ -23,6 +23,24 @@ static void random_ids_come_from_the_environment_and_differ(void **state) {
     assert_string_equal(hex, "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1");
 }
 
+static void ids_by_time_sort_by_the_clock(void **state) {
+    (void)state;
+    fake_env fake;
+    trib_id id;
+    char early[TRIB_ID_HEX_BYTES], late[TRIB_ID_HEX_BYTES];
+    fake_env_init(&fake);
+    fake.next = 0xff;
+    fake.wall_ms = 0x0123456789ab;
+    assert_int_equal(trib_id_by_time(&fake.env, &id, NULL), TRIB_OK);
+    trib_id_to_hex(id, early);
+    assert_string_equal(early, "0123456789abffffffffffffffffffff");
+    fake.next = 1;
+    fake.wall_ms++;
+    assert_int_equal(trib_id_by_time(&fake.env, &id, NULL), TRIB_OK);
+    trib_id_to_hex(id, late);
+    assert_true(strcmp(early, late) < 0);
+}
+
 static void without_randomness_there_is_no_id(void **state) {
     (void)state;
     fake_env fake;
@@ -32,6 +50,7 @@ static void without_randomness_there_is_no_id(void **state) {
     fake.no_randomness = true;
     assert_int_equal(trib_id_random(&fake.env, &id, &err), TRIB_INTERNAL);
     assert_int_equal(trib_id_random_uuid(&fake.env, &id, NULL), TRIB_INTERNAL);
+    assert_int_equal(trib_id_by_time(&fake.env, &id, NULL), TRIB_INTERNAL);
     fake.no_randomness = false;
     fake.next = 0;
     assert_int_equal(trib_id_random(&fake.env, &id, &err), TRIB_INTERNAL);
@@ -84,6 +103,7 @@ static void uuids_have_version_four_and_come_back(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_ids_come_from_the_environment_and_differ),
+        cmocka_unit_test(ids_by_time_sort_by_the_clock),
         cmocka_unit_test(without_randomness_there_is_no_id),
         cmocka_unit_test(hex_has_exactly_one_spelling),
         cmocka_unit_test(uuids_have_version_four_and_come_back),

@@ -435,6 +435,19 @@ static void who_keeps_a_worker_busy_becomes_heavy_and_light_again(void **state) 
     heavy_end(&c);
 }
 
+static void a_queue_that_serves_all_tenants_is_never_heavy(void **state) {
+    (void)state;
+    heavy_case c;
+    heavy_begin(&c);
+    trib_work_queue_set_shared(c.a);
+    let_weigh(c.workers);
+    assert_false(trib_work_queue_is_heavy(c.a));
+    assert_int_equal(trib_workers_count_urgent(c.workers), 1);
+    atomic_store(&c.hold, false);
+    home_wait(&c.home, 1);
+    heavy_end(&c);
+}
+
 /* Of two workers a heavy tenant gets one; the other is there for everybody else, who also goes first. */
 static void a_heavy_tenant_leaves_workers_to_others(void **state) {
     (void)state;
@@ -550,6 +563,7 @@ int main(void) {
         cmocka_unit_test_setup(a_stuck_worker_gets_a_stand_in, setup),
         cmocka_unit_test_setup(a_stuck_thread_goes_to_the_background_and_is_replaced_by_a_fresh_one, setup),
         cmocka_unit_test_setup(who_keeps_a_worker_busy_becomes_heavy_and_light_again, setup),
+        cmocka_unit_test_setup(a_queue_that_serves_all_tenants_is_never_heavy, setup),
         cmocka_unit_test_setup(a_heavy_tenant_leaves_workers_to_others, setup),
         cmocka_unit_test_setup(a_queue_that_stands_still_takes_no_more, setup),
         cmocka_unit_test_setup(nothing_stays_urgent_when_all_are_home, setup),

@@ -72,6 +72,34 @@ static void positions_come_into_the_database_by_ticks(void **state) {
     assert_true(sql("SELECT lng FROM points WHERE id = 'a'") == 4);
 }
 
+/* Pings that name no point, a second apart, until that one has come to a position of them. */
+static bool comes_to(const char *point) {
+    static double lat;
+    char text[80];
+    lat += 0.5;
+    snprintf(text, sizeof text, "SELECT lat FROM points WHERE id = '%s'", point);
+    for (int i = 0; i < 2000; i++) {
+        if (ping("", lat, 1) != TRIB_OK) return false;
+        trib_app_tick(&t.app);
+        if (sql(text) == lat) return true;
+        atomic_fetch_add(&t.env.offset_ns, 1000000000);
+    }
+    return false;
+}
+
+static void who_does_not_say_which_is_the_driver_or_the_picker_or_the_courier(void **state) {
+    (void)state;
+    sql("DELETE FROM points WHERE id = 'pt'");
+    sql("INSERT INTO nodes VALUES ('k', 'courier'), ('p', 'picker')");
+    sql("INSERT INTO points VALUES ('k1', 'k', 0, 0)");
+    assert_true(comes_to("k1"));
+    sql("INSERT INTO points VALUES ('p1', 'p', 0, 0)");
+    assert_true(comes_to("p1"));
+    sql("INSERT INTO points VALUES ('pt', 'rami', 0, 0), ('p0', 'p', 0, 0)");
+    assert_true(comes_to("pt"));
+    assert_true(sql("SELECT max(lat) FROM points WHERE id IN ('a', 'p0')") == 0);
+}
+
 static void who_has_no_such_point_is_told_with_a_later_ping(void **state) {
     (void)state;
     assert_int_equal(ping("none", 1, 1), TRIB_OK);
@@ -110,6 +138,7 @@ static void a_trigger_of_the_tenant_has_the_rights_of_the_tenant(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(positions_come_into_the_database_by_ticks),
+        TEST(who_does_not_say_which_is_the_driver_or_the_picker_or_the_courier),
         TEST(who_has_no_such_point_is_told_with_a_later_ping),
         TEST(what_was_not_written_is_at_the_end),
         TEST(a_trigger_of_the_tenant_has_the_rights_of_the_tenant),

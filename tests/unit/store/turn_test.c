@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The turn: its queue's bound, owners that are inside when their time is over, reads held back, and who is told at the
- * end. Order, cancelling and stealing from idle owners are in store_test.c. */
+/* The turn: its queue's bound, owners that are inside when their time is over, reads held back and the ends of
+ * transactions that are not, and who is told at the end. Order, cancelling and stealing from idle owners are in
+ * store_test.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -121,6 +122,34 @@ static void held_reads_wait_and_open_transactions_do_not(void **state) {
     assert_int_equal(exec(f->a, "COMMIT", false), TRIB_OK);
 }
 
+static trib_code run(trib_handle *h, const char *sql) {
+    return trib_stmt_run(h, sql, NULL, 0, NULL, NULL, NULL);
+}
+
+static void hold(fixture *f, bool on) {
+    trib_db_lock(f->db);
+    if (on) trib_turn_hold_reads_locked(f->db);
+    else trib_turn_release_reads_locked(f->db, TRIB_OK);
+    trib_db_unlock(f->db);
+}
+
+/* It opens no snapshot; and who has to give a connection back cannot wait for its ROLLBACK. */
+static void the_end_of_a_transaction_is_not_held_back(void **state) {
+    static const char *const ends[] = {"ROLLBACK", "COMMIT"};
+    fixture *f = *state;
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(run(f->b, "BEGIN"), TRIB_OK);
+        hold(f, true);
+        assert_int_equal(run(f->b, "SELECT * FROM t"), TRIB_AGAIN);
+        assert_int_equal(run(f->b, ends[i]), TRIB_OK);
+        assert_int_equal(run(f->b, "BEGIN"), TRIB_AGAIN);
+        hold(f, false);
+        assert_int_equal(run(f->b, "BEGIN"), TRIB_OK);
+        assert_int_equal(run(f->b, "SELECT * FROM t"), TRIB_OK);
+        assert_int_equal(run(f->b, ends[i]), TRIB_OK);
+    }
+}
+
 static void quarantine_tells_both_queues(void **state) {
     fixture *f = *state;
     store_test_wait writer, reader;
@@ -205,6 +234,7 @@ int main(void) {
         T(queue_has_a_bound),
         T(overdue_owner_that_is_inside_ends_its_own_transaction),
         T(held_reads_wait_and_open_transactions_do_not),
+        T(the_end_of_a_transaction_is_not_held_back),
         T(quarantine_tells_both_queues),
         T(reserved_turn_waits_for_a_connection),
         T(reserved_turn_that_is_given_up_goes_to_the_next),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Streams into a store that fails as told, at each of its calls: a stream is in the database or whole in an object,
  * never in neither, and nothing is overwritten. */
-#include "core/archive.h"
+#include "core/archive_int.h"
 #include "features/archive/archive_int.h"
 #include "support/ws_app_test.h"
 #include "unit/features/streams/streams_test.h"
@@ -19,7 +19,7 @@ typedef enum fault {
     SAYS_NOTHING /* says that there is nothing */
 } fault;
 
-enum { OBJECTS_MAX = 8, WAIT_MS = 20000 };
+enum { OBJECTS_MAX = 32, WAIT_MS = 20000 };
 
 static struct {
     pthread_mutex_t lock;
@@ -395,6 +395,65 @@ static void ended_streams_are_archived_by_themselves(void **state) {
     assert_int_equal(store.count, 1);
 }
 
+/* More than one transaction asks for. */
+static void many_that_have_ended_are_all_archived(void **state) {
+    (void)state;
+    char id[16];
+    enum { MANY = 2 * TRIB_ARCHIVE_ASK + 1 };
+    stop_archive();
+    for (int i = 0; i < MANY; i++) {
+        snprintf(id, sizeof id, "s%02d", i);
+        make_stream(id);
+        expect(streams_handle_close, id, "", "\"closed\":true");
+    }
+    t.app.settings.archive_after_ms = 1;
+    t.env.offset_ns += ((int64_t)time(NULL) * 1000 - trib_env_wall_ms(&t.env.env) + 5000) * 1000000;
+    assert_int_equal(start_archive(), 0);
+    settle();
+    for (int i = 0; i < MANY; i++) {
+        snprintf(id, sizeof id, "s%02d", i);
+        becomes_archived(id);
+    }
+    assert_int_equal(store.count, MANY);
+}
+
+/* No more than that: what others have stays, and so do members and what the stream amounts to. */
+static void what_belongs_to_the_events_goes_with_them(void **state) {
+    (void)state;
+    make_stream("s");
+    make_stream("stays");
+    assert_int_equal(sql("INSERT INTO _trib_idem SELECT 'a', streamId, streamId, '', '' FROM _trib_stream", NULL),
+                     TRIB_OK);
+    assert_int_equal(sql("INSERT INTO _trib_member VALUES ('a', 's', 'customer')", NULL), TRIB_OK);
+    says(archive_handle_ask, "s", "waiting");
+    settle();
+    becomes_archived("s");
+#define ANY(rows) "SELECT json('{') FROM " rows /* fails where there is one */
+    static const char *const gone[] = {ANY("_trib_ev WHERE streamId = 's'"), ANY("events WHERE streamId = 's'"),
+                                       ANY("_trib_idem WHERE streamId = 's'"), ANY("_trib_partial")};
+
+    for (size_t i = 0; i < sizeof gone / sizeof *gone; i++) assert_int_equal(sql(gone[i], NULL), TRIB_OK);
+    static const char *const kept[] = {ANY("_trib_ev WHERE streamId = 'stays'"),
+                                       ANY("_trib_idem WHERE streamId = 'stays'"),
+                                       ANY("_trib_member WHERE streamId = 's'"),
+                                       ANY("_trib_stream WHERE streamId = 's' AND count = 0 AND bytes = 0 AND version "
+                                           "= 3 AND folded = 3 AND deleted_ms IS NULL")};
+#undef ANY
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) assert_int_equal(sql(kept[i], NULL), TRIB_SQL_ERROR);
+}
+
+/* What a store that is away makes of each stream. */
+static void failures_are_one_line_of_the_log_now_and_then(void **state) {
+    uint64_t more = 0;
+    (void)state;
+    assert_true(trib_archive_may_log(t.app.archive, &more));
+    assert_int_equal(more, 0);
+    for (int i = 0; i < 3; i++) assert_false(trib_archive_may_log(t.app.archive, &more));
+    t.env.offset_ns += (int64_t)TRIB_ARCHIVE_LOG_MS * 1000000;
+    assert_true(trib_archive_may_log(t.app.archive, &more));
+    assert_int_equal(more, 3);
+}
+
 static void archive_it(const char *id) {
     make_stream(id);
     says(archive_handle_ask, id, "waiting");
@@ -518,6 +577,9 @@ int main(void) {
         TEST(who_follows_a_stream_while_it_is_archived_misses_nothing),
         TEST(an_object_that_cannot_be_shown_ends_a_tail_with_its_reason),
         TEST(ended_streams_are_archived_by_themselves),
+        TEST(many_that_have_ended_are_all_archived),
+        TEST(what_belongs_to_the_events_goes_with_them),
+        TEST(failures_are_one_line_of_the_log_now_and_then),
         TEST(keys_are_unreserved_short_and_of_one_stream_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

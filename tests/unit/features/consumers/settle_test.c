@@ -120,10 +120,10 @@ static void a_claim_waits_until_an_event_comes(void **state) {
     http_test h;
     put("s", "{}");
     ask_begin(&h, "streams", consumers_handle_claim, "s", "{\"waitMs\":30000}");
-    while (module->waiter_count == 0) app_test_pump(&t);
+    while (trib_waiters_count(&module->waiters) == 0) app_test_pump(&t);
     assert_false(h.answered);
     events("a", 1);
-    while (trib_list_is_empty(&t.posted)) { /* the look at the log, then the nudge */
+    while (trib_list_is_empty(&t.posted)) { /* the look at the log, then who waits */
         trib_app_tick(&t.app);
         usleep(500);
     }
@@ -137,10 +137,10 @@ static void who_leaves_while_a_claim_waits_takes_nothing(void **state) {
     http_test h;
     put("s", "{}");
     ask_begin(&h, "streams", consumers_handle_claim, "s", "{\"waitMs\":30000}");
-    while (module->waiter_count == 0) app_test_pump(&t);
+    while (trib_waiters_count(&module->waiters) == 0) app_test_pump(&t);
     http_test_leave(&h);
     assert_true(h.answered);
-    assert_int_equal(module->waiter_count, 0);
+    assert_int_equal(trib_waiters_count(&module->waiters), 0);
     http_test_end(&h);
     events("a", 1);
     assert_string_equal(claim("s", 1), " 1");

@@ -106,6 +106,24 @@ static void pings_and_sales_are_not_told_until_they_matter(void **state) {
     expect_points("d,idle,9.000000,1;p,out-of-stock,-,1;s,open,4.000000,1");
 }
 
+static void whoever_moves_for_a_living_is_not_followed(void **state) {
+    static const char *const types[] = {"driver", "picker", "courier"};
+    (void)state;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        char sql[200], before[40];
+        const char *seq = "SELECT max(seq) FROM _trib_outbox";
+        snprintf(sql, sizeof sql,
+                 "INSERT INTO nodes(id, nodeType, payload) VALUES ('n%zu', '%s', '{\"published\":true}')", i, types[i]);
+        write_as("bab", sql);
+        snprintf(sql, sizeof sql, "INSERT INTO points(id, nodeId, lat, lng, openNow) VALUES ('p%zu', 'n%zu', 1, 1, 1)",
+                 i, i);
+        write_as("bab", sql);
+        snprintf(before, sizeof before, "%s", rows("bab", seq));
+        write_as("bab", "UPDATE points SET lat = lat + 1");
+        assert_string_equal(rows("bab", seq), before);
+    }
+}
+
 static uint64_t seed = 88172645463325252u;
 static int below(int n) {
     seed ^= seed << 13;
@@ -274,6 +292,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(only_what_says_so_is_shown),
         TEST(pings_and_sales_are_not_told_until_they_matter),
+        TEST(whoever_moves_for_a_living_is_not_followed),
         TEST(one_change_after_the_other_gives_what_reading_everything_gives),
         TEST(what_is_gone_leaves_the_outbox_when_it_was_carried),
         TEST(renamed_deleted_and_silent_tenants_take_their_rows_along),

@@ -66,6 +66,18 @@ static void a_firm_hold_ends_by_its_time_alone(void **state) {
     assert_false(dispatch_is_held(holds, rami, none, none, now_ms + 100));
 }
 
+static void what_is_owed_is_apart_from_who_is_asked(void **state) {
+    (void)state;
+    char space[DISPATCH_OWED_KEY_BYTES], empty[DISPATCH_OWED_KEY_BYTES];
+    trib_str key = dispatch_owed_key(point, space);
+    dispatch_hold(holds, rami, point, (trib_str){0}, 100);
+    assert_false(dispatch_is_held(holds, rami, key, none, 1));
+    dispatch_hold(holds, rami, key, (trib_str){0}, 100);
+    assert_true(dispatch_is_held(holds, rami, key, none, 1));
+    assert_false(dispatch_is_held(holds, rami, dispatch_owed_key(none, empty), none, 1));
+    assert_false(dispatch_is_held(holds, rami, none, none, 1));
+}
+
 static void forgets_rather_than_grow(void **state) {
     (void)state;
     char id[24];
@@ -85,6 +97,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(holds_for_one_kind_of_work, setup, teardown),
         cmocka_unit_test_setup_teardown(ends_when_he_is_heard_of, setup, teardown),
         cmocka_unit_test_setup_teardown(a_firm_hold_ends_by_its_time_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_owed_is_apart_from_who_is_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(forgets_rather_than_grow, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

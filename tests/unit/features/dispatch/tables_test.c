@@ -139,6 +139,50 @@ static void a_stream_that_goes_forgets_nobody(trib_stream_txn *txn) {
     assert_int_equal(count(txn, "SELECT count(*) FROM _trib_dispatch WHERE streamId = 'ord-2' AND until_ms = 0"), 1);
 }
 
+static void a_job_that_comes_back_has_its_place(trib_stream_txn *txn) {
+    dispatch_row row;
+    for (int i = 1; i <= 3; i++) {
+        char deal[8];
+        snprintf(deal, sizeof deal, "ord-%d", i);
+        add(txn, deal, "bab", TRIB_OK);
+    }
+    dispatch_row_load(txn, 1, &row, NULL);
+    assert_int_equal(dispatch_row_offer(txn, &row, TRIB_STR("rami"), TRIB_STR("pt"), 100, NULL), TRIB_OK);
+    assert_int_equal(dispatch_row_give(txn, &row, true, NULL), TRIB_OK);
+    dispatch_row_load(txn, 2, &row, NULL);
+    assert_int_equal(dispatch_row_give(txn, &row, false, NULL), TRIB_OK);
+    assert_int_equal(count(txn, "SELECT min(no) FROM _trib_dispatch"), 3);
+    assert_int_equal(count(txn, "SELECT count(*) FROM _trib_dispatch_given"), 1);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(dispatch_row_come_back(txn, TRIB_STR("ord-1"), TRIB_STR("driver"), TRIB_STR("rami"), NULL),
+                         TRIB_OK);
+    assert_int_equal(dispatch_row_come_back(txn, TRIB_STR("ord-2"), TRIB_STR("driver"), TRIB_STR("rami"), NULL),
+                     TRIB_OK);
+    assert_int_equal(count(txn, "SELECT count(*) FROM _trib_dispatch"), 2);
+    assert_int_equal(count(txn, "SELECT count(*) FROM _trib_dispatch_given"), 0);
+    assert_int_equal(count(txn, "SELECT count(*) FROM _trib_dispatch WHERE no = 1 AND asker = 'bab'"), 1);
+    dispatch_row_load(txn, 1, &row, NULL);
+    assert_true(row.found && row.tenant_id.len == 0 && row.has_place && row.lat > 25.4 && row.since_ms > 5);
+    assert_true(trib_str_eq_c(row.body, "{\"fee\":3}") && row.generation == 1);
+    assert_int_equal(count(txn, "SELECT count(*) FROM _trib_dispatch_passed WHERE no = 1 AND tenantId = 'rami'"), 1);
+}
+
+static void a_search_that_is_withdrawn_owes_who_is_offered_it(trib_stream_txn *txn) {
+    dispatch_row row;
+    add(txn, "ord-1", NULL, TRIB_OK);
+    add(txn, "ord-2", NULL, TRIB_OK);
+    dispatch_row_load(txn, 1, &row, NULL);
+    assert_int_equal(dispatch_row_offer(txn, &row, TRIB_STR("rami"), TRIB_STR("pt"), 100, NULL), TRIB_OK);
+    for (int no = 1; no <= 2; no++) {
+        dispatch_row_load(txn, no, &row, NULL);
+        assert_int_equal(dispatch_row_withdraw(txn, &row, NULL), TRIB_OK);
+    }
+    assert_int_equal(count(txn, "SELECT count(*) FROM _trib_dispatch"), 0);
+    assert_int_equal(count(txn, "SELECT count(*) FROM _trib_dispatch_owed WHERE tenantId = 'rami' AND point = 'pt'"),
+                     1);
+    assert_int_equal(count(txn, "SELECT count(*) FROM _trib_dispatch_owed"), 1);
+}
+
 static void one_tenant_has_its_share(trib_stream_txn *txn) {
     char sql[400];
     snprintf(sql, sizeof sql,
@@ -163,6 +207,14 @@ static void streams_go(void **state) {
     (void)state;
     inside(a_stream_that_goes_forgets_nobody);
 }
+static void come_back(void **state) {
+    (void)state;
+    inside(a_job_that_comes_back_has_its_place);
+}
+static void withdrawals(void **state) {
+    (void)state;
+    inside(a_search_that_is_withdrawn_owes_who_is_offered_it);
+}
 static void shares(void **state) {
     (void)state;
     inside(one_tenant_has_its_share);
@@ -173,6 +225,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(rows_come_back, setup, teardown),
         cmocka_unit_test_setup_teardown(offers_end, setup, teardown),
         cmocka_unit_test_setup_teardown(streams_go, setup, teardown),
+        cmocka_unit_test_setup_teardown(come_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(withdrawals, setup, teardown),
         cmocka_unit_test_setup_teardown(shares, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,6 +108,20 @@ static void a_part_of_a_stream_cannot_be_deleted(void **state) {
     expect(streams_handle_verify, "a", "", "{\"ok\":true,\"events\":1,\"version\":4}");
 }
 
+static void a_database_of_format_1_gets_the_trigger_of_today(void **state) {
+    (void)state;
+    start_with_events();
+    assert_int_equal(sql("DROP TRIGGER _trib_event_out", NULL), TRIB_OK);
+    assert_int_equal(sql("UPDATE _trib_format SET version = 1", NULL), TRIB_OK);
+    stop_module();
+    assert_int_equal(start_module(NULL), TRIB_OK);
+    assert_int_equal(sql("DELETE FROM events WHERE id = 'a2'", NULL), TRIB_SQL_ERROR);
+    assert_int_equal(sql("DELETE FROM events WHERE streamId = 'a'", NULL), TRIB_OK);
+    expect(streams_handle_verify, "a", "", "STREAM_NOT_FOUND");
+    stop_module();
+    assert_int_equal(start_module(NULL), TRIB_OK);
+}
+
 static void what_is_changed_behind_the_triggers_is_noticed(void **state) {
     (void)state;
     start_with_events();
@@ -156,6 +170,7 @@ int main(void) {
         TEST(a_stream_that_no_url_can_name_does_not_begin),
         TEST(one_that_cannot_be_brought_up_to_date_hides_no_other),
         TEST(a_part_of_a_stream_cannot_be_deleted),
+        TEST(a_database_of_format_1_gets_the_trigger_of_today),
         TEST(what_is_changed_behind_the_triggers_is_noticed),
         TEST(an_event_that_vanished_is_noticed),
         TEST(events_that_change_places_are_noticed),

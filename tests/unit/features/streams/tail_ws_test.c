@@ -52,6 +52,10 @@ static void many_streams_share_a_socket(void **state) {
     append("a");
     expect(streams_handle_close, "b", "{}", "\"closed\":true");
     hears("{\"type\":\"closed\",\"streamId\":\"b\",\"offset\":1}");
+    expect(streams_handle_continue, "b", "{}", "\"b~2\"");
+    ws_test_say(&w, "{\"type\":\"subscribe\",\"streamId\":\"b\",\"offset\":1}");
+    hears("{\"type\":\"subscribed\",\"streamId\":\"b\"");
+    hears("{\"type\":\"closed\",\"streamId\":\"b\",\"offset\":1,\"continuedBy\":\"b~2\"}");
     ws_test_leave(&w);
 }
 
