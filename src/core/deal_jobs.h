@@ -52,8 +52,8 @@ typedef struct trib_deal_jobs {
     trib_code (*claim)(void *deals, const trib_deal_claim *claim, uint64_t *ret_version, trib_error *err);
 
     void *dispatch; /* NULL: nobody wants to know */
-    /* Somebody of this tenant may have become idle: a command has freed him, or the tenant has written. With `streams`: a
-     * deal has changed, and may need nobody any more. Thread: any. */
+    /* Somebody of this tenant may have become idle: a command has freed him, or the tenant has written. With
+     * `streams`: a deal has changed, and may need nobody any more. Thread: any. */
     void (*freed)(void *dispatch, const trib_tenant *tenant);
     /* In a command: the job was given back by this worker (NULL: he is no more). Who asked for somebody, and found him,
      * asks again. Errors: the store's. */
