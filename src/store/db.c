@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One database: open with recovery, make the files at the first write, close, quarantine.
  *
- * Open, if there are files: sync -wal once (a process that was killed may have left commits that are in the page cache
- * only, and the first reader would see them) -> drop it from the page cache (it may also have left pages whose sync
- * failed: the kernel calls them clean, syncs them no more, and shows them until they are evicted) -> page map -> read
- * the log again from the map's point, which restores the commit number -> first connection, which builds the wal-index.
- * Some connection stays open from then on, so that SQLite never recovers beside other readers.
+ * Open, if there are files: sync -wal, unless earlier.c has (a process that was killed may have left commits that are
+ * in the page cache only, and the first reader would see them) -> drop it from the page cache (it may also have left
+ * pages whose sync failed: the kernel calls them clean, syncs them no more, and shows them until they are evicted) ->
+ * page map -> read the log again from the map's point, which restores the commit number -> first connection, which
+ * builds the wal-index. Some connection stays open from then on, so that SQLite never recovers beside other readers.
  *
  * If frames of lost commits stand behind the last good one, the log is emptied before anything else is written: a
  * transaction that is sent again would put the same bytes where its first try was torn, and what followed that one then
@@ -92,13 +92,13 @@ static trib_code replay_commit(void *ctx, uint32_t first, uint32_t last, const u
 }
 
 /* Sync, map, numbers. */
-static trib_code read_log(trib_db *db, int64_t wal_size, trib_error *err) {
+static trib_code read_log(trib_db *db, int64_t wal_size, bool is_durable, trib_error *err) {
     trib_db_log *log = &db->log;
     /* A log that was there a moment ago and is gone now must not be replaced by an empty one. */
     int create = wal_size > 0 ? 0 : SQLITE_OPEN_CREATE;
     trib_code code = trib_file_open(db->store->base, db->paths.wal, create, &db->sync_file, err);
     if (code == TRIB_OK && wal_size > 0 && !trib_db_fault(db, TRIB_FAULT_NO_OPEN_SYNC)) {
-        int rc = db->sync_file->pMethods->xSync(db->sync_file, SQLITE_SYNC_NORMAL);
+        int rc = is_durable ? SQLITE_OK : db->sync_file->pMethods->xSync(db->sync_file, SQLITE_SYNC_NORMAL);
         if (rc != SQLITE_OK) code = trib_file_error("sync", db->paths.wal, rc, err);
         else db->store->disk->evict(db->store->disk->ctx, db->paths.wal);
     }
@@ -190,8 +190,9 @@ trib_code trib_db_open(trib_db *db, trib_error *err) {
         set_state(db, TRIB_DB_READY);
         return TRIB_OK;
     }
-    db->folder_synced = false;
-    code = read_log(db, wal_size, err);
+    bool is_durable = trib_earlier_take(db->store, db->id);
+    db->folder_synced = is_durable;
+    code = read_log(db, wal_size, is_durable, err);
     /* A killed process may have renamed a map without syncing it: what is believed from here on must stay. */
     if (code == TRIB_OK && !db->folder_synced && !trib_db_fault(db, TRIB_FAULT_NO_FOLDER_SYNC)) {
         int e = disk->sync_folder(disk->ctx, db->paths.folder);
@@ -243,6 +244,7 @@ trib_code trib_store_make_folders(trib_store *store, const char *id, const trib_
     trib_mutex_lock(store->env, store->lock);
     bool known = (store->folder_known[slot / 8] & (1U << (slot % 8))) != 0;
     trib_mutex_unlock(store->env, store->lock);
+    (void)trib_earlier_take(store, id);
     if (known) return TRIB_OK;
     char path[TRIB_PATH_MAX_BYTES];
     char parent[TRIB_PATH_MAX_BYTES];
@@ -272,7 +274,7 @@ static trib_code materialise_locked(trib_db *db, trib_error *err) {
                                  err);
     db->folder_synced = false;
     if (code == TRIB_OK)
-        code = read_log(db, 0, err); /* makes -wal and the map, whose folder sync covers all three entries */
+        code = read_log(db, 0, false, err); /* makes -wal and the map, whose folder sync covers all three entries */
     if (code == TRIB_OK && !db->folder_synced && !trib_db_fault(db, TRIB_FAULT_NO_FOLDER_SYNC)) {
         int e = store->disk->sync_folder(store->disk->ctx, db->paths.folder);
         if (e != 0) code = trib_error_set(err, TRIB_IO, "could not sync the folder of a database (%s)", strerror(e));

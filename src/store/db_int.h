@@ -50,8 +50,11 @@ typedef enum trib_fault {
     TRIB_FAULT_EARLY_CHECKPOINT = 1 << 4,
     TRIB_FAULT_NO_CUT_SYNC = 1 << 5,
     TRIB_FAULT_LATE_MAP = 1 << 6,
-    TRIB_FAULT_NO_FOLDER_SYNC = 1 << 7
+    TRIB_FAULT_NO_FOLDER_SYNC = 1 << 7,
+    TRIB_FAULT_NO_EARLIER_SYNC = 1 << 8
 } trib_fault;
+
+enum { TRIB_WRITTEN_SLOTS = 1 << 20 /* databases that share one are synced at their first open, that is all */ };
 
 typedef enum trib_db_state {
     TRIB_DB_CLOSED, /* no handle, no descriptor */
@@ -223,6 +226,9 @@ struct trib_store {
     char spool_owners[TRIB_SPOOLS_MAX][TRIB_DB_ID_BYTES + 1]; /* "": a free place */
     int64_t spool_bytes;                                      /* in all of them */
     uint8_t folder_known[65536 / 8]; /* bit aabb: <data>/db/<aa>/<bb> was made and synced by this process */
+    trib_task earlier_task;
+    _Atomic bool earlier_durable;            /* earlier.c */
+    uint8_t written[TRIB_WRITTEN_SLOTS / 8]; /* the same: bit aabbc */
 };
 
 /* tickets: incarnation in the upper 16 bits, commit number below */
@@ -250,6 +256,13 @@ static inline bool trib_db_fault(const trib_db *db, trib_fault fault) {
 /* ---- store.c ---- */
 /* For tests/fault only. */
 void trib_store_set_faults(trib_store *store, uint32_t faults);
+
+/* ---- earlier.c ---- */
+/* Posts the sync of all that earlier processes have left; opens that come before its end sync what is theirs. */
+void trib_earlier_begin(trib_store *store);
+/* This process writes the files of this database from here on. True: it had not, and all that earlier ones have written
+ * is durable. Thread: any. */
+bool trib_earlier_take(trib_store *store, const char *id);
 
 /* ---- db.c ---- */
 /* The struct alone, closed. Errors: NOMEM, INTERNAL (id). */

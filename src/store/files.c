@@ -21,13 +21,23 @@ static int native_make_folder(void *ctx, const char *path) {
     return errno;
 }
 
-static int native_sync_folder(void *ctx, const char *path) {
-    (void)ctx;
+static int sync_by(int (*sync)(int fd), const char *path) {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return errno;
-    int rc = fsync(fd) == 0 ? 0 : errno;
+    int rc = sync(fd) == 0 ? 0 : errno;
     close(fd);
     return rc;
+}
+
+static int native_sync_folder(void *ctx, const char *path) {
+    (void)ctx;
+    return sync_by(fsync, path);
+}
+
+/* Since Linux 5.8 it says when a page could not be written; before, the log's own checksums have to find that. */
+static int native_sync_all(void *ctx, const char *path) {
+    (void)ctx;
+    return sync_by(syncfs, path);
 }
 
 /* SQLite's own new files would be readable for all. Only ever called for *.tmp files, which carry no POSIX locks that
@@ -95,6 +105,7 @@ const trib_disk *trib_disk_native(void) {
         .unlock = native_unlock,
         .evict = native_evict,
         .size = native_size,
+        .sync_all = native_sync_all,
     };
     return &native;
 }

@@ -45,6 +45,8 @@ typedef struct trib_disk {
     void (*evict)(void *ctx, const char *path);
     /* Size in bytes; -1: it does not exist; -2: cannot be told. */
     int64_t (*size)(void *ctx, const char *path);
+    /* All that was written so far into the file system of this folder becomes durable. NULL: it cannot. */
+    int (*sync_all)(void *ctx, const char *path);
 } trib_disk;
 
 /* The operating system's. Thread: any; static storage. */

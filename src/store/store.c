@@ -82,6 +82,7 @@ trib_code trib_store_new(const trib_store_config *config, const trib_env *env, t
         trib_store_free(store);
         return code;
     }
+    trib_earlier_begin(store);
     *ret = store;
     return TRIB_OK;
 }

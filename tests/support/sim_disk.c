@@ -539,6 +539,20 @@ static int sim_sync_folder(void *ctx, const char *path) {
     return 0;
 }
 
+/* It fails as a whole or not at all: what Linux tells the files' own syncs afterwards is not simulated. */
+static int sim_sync_all(void *ctx, const char *path) {
+    sim_disk *d = ctx;
+    (void)path;
+    if (op(d, false) != SQLITE_OK) return EIO;
+    for (int i = 0; i < d->seen.count; i++) flush(d, d->seen.at[i]->node, KEEP_ALL);
+    for (int i = 0; i < d->change_count; i++) {
+        apply_change(d, &d->changes[i]);
+        unlink_node(d->changes[i].node);
+    }
+    d->change_count = 0;
+    return 0;
+}
+
 static int sim_rename(void *ctx, const char *from, const char *to) {
     sim_disk *d = ctx;
     int rc = op(d, true);
@@ -614,7 +628,7 @@ sim_disk *sim_disk_new(const char *name, uint64_t seed) {
     };
     d->folders = (trib_disk){
         d,         sim_make_folder, sim_sync_folder, sim_rename, sim_make_file, sim_lock_folder, sim_unlock_folder,
-        sim_evict, sim_path_size};
+        sim_evict, sim_path_size,   sim_sync_all};
     inode *root = sure_calloc(1, sizeof *root);
     root->folder = true;
     set_name(&d->seen, SIM_DISK_ROOT, root);
@@ -659,6 +673,10 @@ void sim_disk_cut_at(sim_disk *d, uint64_t n) {
 bool sim_disk_is_off(const sim_disk *d) {
     return d->off;
 }
+uint64_t sim_disk_syncs(const sim_disk *d) {
+    return d->syncs;
+}
+
 uint64_t sim_disk_ops(const sim_disk *d) {
     return d->ops;
 }

@@ -36,6 +36,8 @@ void sim_disk_cut_at(sim_disk *disk, uint64_t n);
 bool sim_disk_is_off(const sim_disk *disk);
 /* Operations since the disk was made. */
 uint64_t sim_disk_ops(const sim_disk *disk);
+/* Syncs of single files since the disk was made. */
+uint64_t sim_disk_syncs(const sim_disk *disk);
 /* Loses what is not durable (as `survival` says) and switches on again. All files must be closed. */
 void sim_disk_power_cut(sim_disk *disk, sim_survival survival);
 
