@@ -199,7 +199,8 @@ sim_shared *sim_shared_new(const char *name, uint64_t seed) {
                            .xRandomness = v_random,
                            .xSleep = v_sleep,
                            .xCurrentTime = v_time};
-    s->folders = (trib_disk){s, d_make_folder, d_sync_folder, d_rename, d_make_file, d_lock, d_unlock, d_evict, d_size, NULL};
+    s->folders =
+        (trib_disk){s, d_make_folder, d_sync_folder, d_rename, d_make_file, d_lock, d_unlock, d_evict, d_size, NULL};
     sqlite3_vfs_register(&s->vfs, 0);
     return s;
 }
