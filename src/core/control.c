@@ -24,25 +24,15 @@ trib_code trib_control_find_system(trib_control *control, const char *name, trib
 }
 
 trib_tenant *trib_control_find_id(trib_control *control, trib_str id) {
-    size_t cursor = 0;
-    void *value;
-    trib_tenant *found = NULL;
     trib_control_lock(control);
-    while (!found && trib_map_next(&control->by_name, &cursor, NULL, &value)) {
-        trib_tenant *tenant = value;
-        if (trib_str_eq_c(id, tenant->id)) found = trib_tenant_ref(tenant);
-    }
+    trib_tenant *found = trib_tenant_ref(trib_map_get(&control->by_id, id));
     trib_control_unlock(control);
     return found;
 }
 
 bool trib_control_knows_id(trib_control *control, trib_str id) {
-    size_t cursor = 0;
-    void *value;
-    bool known = false;
     trib_control_lock(control); /* once: it may be on its way from one to the other */
-    while (!known && trib_map_next(&control->by_name, &cursor, NULL, &value))
-        known = trib_str_eq_c(id, ((const trib_tenant *)value)->id);
+    bool known = trib_map_get(&control->by_id, id) != NULL;
     TRIB_LIST_EACH(link, &control->deleted) {
         if (trib_str_eq_c(id, TRIB_LIST_ITEM(link, trib_tenant, link)->id)) known = true;
     }
@@ -81,21 +71,6 @@ static void page_insert(trib_tenant **page, size_t *count, size_t max, trib_tena
         at--;
     }
     page[at] = tenant;
-}
-
-size_t trib_control_list(trib_control *control, trib_str after, size_t max, trib_tenant **ret) {
-    size_t cursor = 0, count = 0;
-    trib_str name;
-    void *value;
-    if (max == 0) return 0;
-    trib_control_lock(control);
-    while (trib_map_next(&control->by_name, &cursor, &name, &value)) {
-        if (after.len && trib_str_cmp(name, after) <= 0) continue;
-        page_insert(ret, &count, max, value);
-    }
-    for (size_t i = 0; i < count; i++) trib_tenant_ref(ret[i]);
-    trib_control_unlock(control);
-    return count;
 }
 
 size_t trib_control_list_deleted(trib_control *control, trib_str after, trib_str after_id, size_t max,

@@ -34,9 +34,10 @@ void trib_control_close(trib_control *control);
 trib_code trib_control_find_system(trib_control *control, const char *name, trib_tenant **ret, trib_error *err);
 /* A reference, or NULL. Thread: any. */
 trib_tenant *trib_control_find(trib_control *control, trib_str name);
-/* The same by its id: for what outlives a rename. One walk over all tenants. NULL: none, or deleted. Thread: any. */
+/* The same by its id: for what outlives a rename. NULL: none, or deleted. Thread: any. */
 trib_tenant *trib_control_find_id(trib_control *control, trib_str id);
-/* Whether a tenant has this id, one that was deleted and may come back included. One walk. Thread: any. */
+/* Whether a tenant has this id, one that was deleted and may come back included. One walk over the deleted. Thread:
+ * any. */
 bool trib_control_knows_id(trib_control *control, trib_str id);
 /* How many tenants have gone for good since the start. Thread: any. */
 uint64_t trib_control_count_gone(const trib_control *control);

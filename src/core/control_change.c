@@ -233,22 +233,22 @@ static void apply_settings(trib_control *control, trib_tenant *tenant, const tri
     trib_store_set_settings(control->app->store, trib_str_c(tenant->id), &settings);
 }
 
-/* Lock held. The texts were reserved, and with RENAME the map has the room of the old entry. */
+/* Lock held. The texts were reserved, and with RENAME the maps have the room of the old entries. */
 static trib_code apply_name(trib_control *control, const trib_control_op *op) {
     trib_tenant *tenant = op->target;
-    if (op->type == TRIB_CONTROL_RENAME) (void)trib_map_take(&control->by_name, trib_str_c(tenant->name));
+    if (op->type == TRIB_CONTROL_RENAME) trib_control_forget(control, tenant);
     /* before the name: whoever sees the new one must not take a list of before for one that means it */
     atomic_store(&tenant->named_ms, op->named_ms);
     trib_tenant_set(tenant, TRIB_TENANT_OLD_TOKENS, 0);
     (void)trib_tenant_set_name(tenant, op->new_name, NULL);
-    return trib_map_set(&control->by_name, trib_str_c(tenant->name), tenant, NULL);
+    return trib_control_know(control, tenant);
 }
 
 /* Lock held. The reference of by_name goes to the list of the deleted, or is given back by the caller. */
 static trib_tenant *apply_delete(trib_control *control, const trib_control_op *op) {
     trib_tenant *tenant = op->target;
     bool known = !atomic_load(&tenant->deleted);
-    if (known) (void)trib_map_take(&control->by_name, trib_str_c(tenant->name));
+    if (known) trib_control_forget(control, tenant);
     else trib_list_remove(&tenant->link);
     atomic_store(&tenant->deleted, true);
     if (op->type == TRIB_CONTROL_PURGE || for_good(op)) {
@@ -285,7 +285,7 @@ static trib_code op_apply(trib_control *control, trib_control_op *op) {
     bool deletes = op->type == TRIB_CONTROL_DELETE || op->type == TRIB_CONTROL_PURGE;
     trib_control_lock(control);
     if (op->type == TRIB_CONTROL_CREATE) {
-        code = trib_map_set(&control->by_name, trib_str_c(op->prepared->name), op->prepared, NULL);
+        code = trib_control_know(control, op->prepared);
         if (code == TRIB_OK && op->prepared->jwt_key[0]) atomic_store(&control->tenant_keys, true);
         if (code == TRIB_OK) op->tenant = trib_tenant_ref(op->prepared);
         if (code == TRIB_OK) op->prepared = NULL;

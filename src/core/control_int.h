@@ -3,16 +3,22 @@
 #ifndef TRIB_CORE_CONTROL_INT_H
 #define TRIB_CORE_CONTROL_INT_H
 
+#include <bsd/sys/tree.h>
+
 #include "base/map.h"
 #include "core/control.h"
 #include "store/stmt.h"
 
+RB_HEAD(trib_tenants, trib_tenant);
+
 struct trib_control {
     trib_app *app;
     trib_mutex *lock;
-    trib_map by_name;          /* trib_tenant; keys lie in them */
-    trib_list creating;        /* trib_control_op.link: creates that have not reached by_name yet */
-    trib_list deleted;         /* trib_tenant.link: those that can come back, by no order */
+    /* control_known.c: tenants that are not deleted */
+    trib_map by_name, by_id;      /* trib_tenant; keys lie in them */
+    struct trib_tenants in_order; /* of their names */
+    trib_list creating;           /* trib_control_op.link: creates that have not reached by_name yet */
+    trib_list deleted;            /* trib_tenant.link: those that can come back, by no order */
     _Atomic int64_t naming_ms; /* of the last name or token list: wall time, but never back and never twice for names */
     int64_t next_purge_ms;     /* not before: nothing of `deleted` is due */
     /* control_purge.c: what the tick has under way */
@@ -38,6 +44,12 @@ static inline void trib_control_lock(trib_control *control) {
 static inline void trib_control_unlock(trib_control *control) {
     trib_mutex_unlock(control->app->env, control->lock);
 }
+
+/* control_known.c. Lock held. Know: the caller's reference is the registry's; errors: NOMEM (nothing has changed),
+ * which it does not meet where the same tenant was known a moment before. Forget: gives that reference back to the
+ * caller. */
+trib_code trib_control_know(trib_control *control, trib_tenant *tenant);
+void trib_control_forget(trib_control *control, trib_tenant *tenant);
 
 /* control_purge.c. Init: errors as trib_cond_new. Deinit waits for what is under way. */
 bool trib_control_purge_init(trib_control *control);

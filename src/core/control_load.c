@@ -143,7 +143,7 @@ static trib_code load_tenant(void *ctx, const trib_stmt *stmt, trib_error *err) 
         trib_list_push_back(&control->deleted, &tenant->link);
         return TRIB_OK;
     }
-    if (code == TRIB_OK) code = trib_map_set(&control->by_name, trib_str_c(tenant->name), tenant, NULL);
+    if (code == TRIB_OK) code = trib_control_know(control, tenant);
     if (code == TRIB_OK) return code;
     trib_tenant_unref(tenant);
     return trib_error_set(err, code, NULL);
@@ -269,7 +269,7 @@ static trib_code add_system(trib_control *control, const char *name, trib_error 
     trib_tenant *tenant = trib_tenant_new(control->app->workers, trib_str_c(name), trib_str_c(name));
     if (!tenant) return trib_error_set(err, TRIB_NOMEM, NULL);
     make_system(tenant);
-    trib_code code = trib_map_set(&control->by_name, trib_str_c(tenant->name), tenant, NULL);
+    trib_code code = trib_control_know(control, tenant);
     if (code == TRIB_OK) return code;
     trib_tenant_unref(tenant);
     return trib_error_set(err, code, NULL);
@@ -289,6 +289,8 @@ trib_code trib_control_open(trib_app *app, trib_control **ret, trib_error *err) 
     trib_code code = ok ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
     if (ok) {
         trib_map_init(&control->by_name, TRIB_MAP_BORROW_KEYS, seed);
+        trib_map_init(&control->by_id, TRIB_MAP_BORROW_KEYS, seed);
+        RB_INIT(&control->in_order);
         atomic_store(&control->keys->refs, 1);
         control->keys->generation = 1;
         control->self = trib_tenant_new(control->app->workers, TRIB_STR("control"), TRIB_STR("control"));
@@ -313,6 +315,7 @@ void trib_control_close(trib_control *control) {
     trib_control_purge_deinit(control);
     while (trib_map_next(&control->by_name, &cursor, NULL, &tenant)) trib_tenant_unref(tenant);
     trib_map_deinit(&control->by_name);
+    trib_map_deinit(&control->by_id);
     for (trib_list *link; (link = trib_list_take_first(&control->deleted));)
         trib_tenant_unref(TRIB_LIST_ITEM(link, trib_tenant, link));
     trib_tenant_unref(control->self);

@@ -13,7 +13,7 @@
 #include "store/quarantine.h"
 
 enum {
-    PAGE_OF_NAMES = 256, /* a page costs one walk over all tenants */
+    PAGE_OF_NAMES = 256,
     STATE_MAX_BYTES = 4096,
     BUSY_RETRY_MS = 1000 /* a tenant whose queue is full */
 };

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <bsd/sys/tree.h>
+
 #include "base/error.h"
 #include "base/list.h"
 #include "base/str.h"
@@ -90,6 +92,7 @@ struct trib_tenant {
     struct trib_tenant_text *texts; /* what name, block_reason and jwt_key point to, or did */
     uint32_t text_count;
     _Atomic int64_t deleted_ms, purge_ms; /* deleted: since when, and when its files go; else 0 */
+    RB_ENTRY(trib_tenant) by_name;        /* control_known.c */
     trib_list link;                       /* deleted: in control's list of them */
     trib_list outbox_link;                /* core/outbox.c */
     bool changing;                        /* one change at a time, so that memory and file see them in the same order */
