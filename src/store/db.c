@@ -190,7 +190,7 @@ trib_code trib_db_open(trib_db *db, trib_error *err) {
         set_state(db, TRIB_DB_READY);
         return TRIB_OK;
     }
-    bool is_durable = trib_earlier_take(db->store, db->id);
+    bool is_durable = trib_earlier_take(db->store, db->id) && wal_size >= 0; /* else the log's name is made now */
     db->folder_synced = is_durable;
     code = read_log(db, wal_size, is_durable, err);
     /* A killed process may have renamed a map without syncing it: what is believed from here on must stay. */

@@ -13,6 +13,7 @@
 #include "support/store_test.h"
 
 static const char first_id[] = "0123456789abcdef0123456789abcdef", second_id[] = "fedcba98765432100123456789abcdef";
+static const char log_path[] = SIM_DISK_ROOT "/db/01/23/0123456789abcdef0123456789abcdef.db-wal";
 static const char same_slot_id[] = "01234000000000000123456789abcdef";
 
 typedef struct fixture {
@@ -108,8 +109,8 @@ static uint64_t syncs_of_an_open(fixture *f, bool durable) {
     return syncs;
 }
 
-static void an_open_syncs_only_what_is_not_durable(void **state) {
-    fixture *f = *state;
+/* A process makes a database with a log, and is killed. */
+static void leave_a_database(fixture *f) {
     trib_db *db;
     trib_handle *h;
     trib_session_vars vars = {0};
@@ -126,8 +127,24 @@ static void an_open_syncs_only_what_is_not_durable(void **state) {
     trib_db_unref(db);
     trib_store_free(f->store);
     sim_disk_resume(f->disk);
+}
+
+static void an_open_syncs_only_what_is_not_durable(void **state) {
+    fixture *f = *state;
+    leave_a_database(f);
     assert_int_equal(syncs_of_an_open(f, true), 0);
     assert_int_equal(syncs_of_an_open(f, false), 1); /* its folder; its log was emptied meanwhile */
+}
+
+/* So it is after an import, or where somebody has copied the file back. */
+static void a_log_that_is_not_there_gets_a_durable_name(void **state) {
+    fixture *f = *state;
+    leave_a_database(f);
+    (void)syncs_of_an_open(f, true); /* which ends with an empty log */
+    sqlite3_vfs *vfs = sqlite3_vfs_find("sim");
+    assert_int_equal(vfs->xDelete(vfs, log_path, 1), SQLITE_OK);
+    assert_int_equal(syncs_of_an_open(f, true), 1);
+    assert_int_equal(syncs_of_an_open(f, true), 0);
 }
 
 int main(void) {
@@ -137,6 +154,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_disk_that_cannot_sync_all_is_no_fault, setup, teardown),
         cmocka_unit_test(the_system_s_disk_syncs_a_file_system),
         cmocka_unit_test_setup_teardown(an_open_syncs_only_what_is_not_durable, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_log_that_is_not_there_gets_a_durable_name, setup, teardown),
     };
     if (trib_policy_init_process(NULL) != TRIB_OK) return 1; /* before the simulated disk wakes SQLite */
     return cmocka_run_group_tests(tests, NULL, NULL);
