@@ -99,6 +99,11 @@ trib_code trib_stream_not_found(trib_str id, trib_error *err);
 
 /* ---- stream_load.c ---- */
 
+/* What a statement finds: the first column of its rows, at most `max`, as texts in the transaction's arena.
+ * Errors: NOMEM, and the store's. */
+trib_code trib_stream_find_ids(trib_stream_txn *txn, const char *sql, const trib_arg *args, size_t arg_count,
+                               size_t max, trib_str **ret, size_t *ret_count, trib_error *err);
+
 /* Any stream, without a look at who asks; one that is not there has no events. `id` is borrowed.
  * Errors: RESPONSE_TOO_LARGE (to be folded), CHAIN_BROKEN (events are missing), NOMEM, and the store's. */
 trib_code trib_stream_load(trib_stream_txn *txn, trib_str id, trib_stream *ret, trib_error *err);

@@ -30,6 +30,30 @@ trib_code trib_stream_not_found(trib_str id, trib_error *err) {
                           TRIB_STR_ARG(trib_str_sub(id, 0, TRIB_STREAM_ID_MAX_BYTES)));
 }
 
+typedef struct found_ids {
+    trib_arena *arena;
+    trib_str *ids;
+    size_t count, max;
+} found_ids;
+
+static trib_code take_id(void *ctx, const trib_stmt *stmt, trib_error *err) {
+    found_ids *found = ctx;
+    if (found->count == found->max) return TRIB_OK;
+    trib_str *id = &found->ids[found->count++];
+    *id = trib_arena_dup(found->arena, trib_stmt_col_value(stmt, 0).bytes);
+    return id->ptr ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
+}
+
+trib_code trib_stream_find_ids(trib_stream_txn *txn, const char *sql, const trib_arg *args, size_t arg_count,
+                               size_t max, trib_str **ret, size_t *ret_count, trib_error *err) {
+    found_ids found = {txn->arena, trib_arena_zalloc(txn->arena, max, sizeof *found.ids), 0, max};
+    if (!found.ids) return trib_error_set(err, TRIB_NOMEM, NULL);
+    trib_code code = trib_stmt_run(txn->handle, sql, args, arg_count, take_id, &found, err);
+    *ret = found.ids;
+    *ret_count = found.count;
+    return code;
+}
+
 /* ---- rows ---- */
 
 static bool is_set(const trib_stmt *stmt, int col) {

@@ -55,31 +55,17 @@ static trib_code look_at(dispatch_module *m, trib_str id, trib_error *err) {
                            : code;
 }
 
-typedef struct changed {
-    trib_arena *arena;
-    trib_str ids[DISPATCH_LOOK_MAX];
-    size_t count;
-} changed;
-
-static trib_code take_id(void *ctx, const trib_stmt *stmt, trib_error *err) {
-    changed *list = ctx;
-    trib_str *id = &list->ids[list->count++];
-    *id = trib_arena_dup(list->arena, trib_stmt_col_value(stmt, 0).bytes);
-    return id->ptr ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
-}
-
 trib_code dispatch_look(dispatch_module *m, trib_error *err) {
-    changed *list = trib_arena_zalloc(&m->arena, 1, sizeof *list);
     trib_arg most = trib_stream_integer(DISPATCH_LOOK_MAX);
-    if (!list) return trib_error_set(err, TRIB_NOMEM, NULL);
-    list->arena = &m->arena;
-    trib_code code =
-        trib_stmt_run(m->txn.handle, "SELECT streamId FROM _trib_dispatch_look LIMIT ?1", &most, 1, take_id, list, err);
-    if (code == TRIB_OK && list->count && !m->txn.writes) {
+    trib_str *ids;
+    size_t count;
+    trib_code code = trib_stream_find_ids(&m->txn, "SELECT streamId FROM _trib_dispatch_look LIMIT ?1", &most, 1,
+                                          DISPATCH_LOOK_MAX, &ids, &count, err);
+    if (code == TRIB_OK && count && !m->txn.writes) {
         m->txn.writes = true;
         return TRIB_AGAIN;
     }
-    for (size_t i = 0; code == TRIB_OK && i < list->count; i++) code = look_at(m, list->ids[i], err);
-    m->round.more = m->round.more || list->count == DISPATCH_LOOK_MAX;
+    for (size_t i = 0; code == TRIB_OK && i < count; i++) code = look_at(m, ids[i], err);
+    m->round.more = m->round.more || (code == TRIB_OK && count == DISPATCH_LOOK_MAX);
     return code;
 }

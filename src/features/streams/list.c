@@ -14,18 +14,6 @@ typedef struct list {
     int64_t opcode;
 } list;
 
-typedef struct names {
-    trib_arena *arena;
-    trib_str names[STREAMS_FOLDS_MAX];
-    size_t count;
-} names;
-
-static trib_code take_name(void *ctx, const trib_stmt *stmt, trib_error *err) {
-    names *to = ctx;
-    to->names[to->count] = trib_arena_dup(to->arena, trib_stmt_col_value(stmt, 0).bytes);
-    return to->names[to->count++].ptr ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
-}
-
 /* In memory of its own: one that is too large must not take it from the others. */
 static trib_code fold_one(streams_ask *ask, trib_str id, trib_error *err) {
     trib_stream_txn txn = ask->txn;
@@ -42,21 +30,20 @@ static trib_code fold_one(streams_ask *ask, trib_str id, trib_error *err) {
 }
 
 static trib_code fold_some(streams_ask *ask, trib_error *err) {
-    names *due = trib_arena_zalloc(&ask->arena, 1, sizeof *due);
     trib_arg args[] = {trib_stream_integer(STREAMS_FOLDS_MAX), trib_stream_integer(sizeof(trib_stream_event)),
                        trib_stream_integer(TRIB_STREAM_ARENA_MAX_BYTES)};
-    if (!due) return trib_error_set(err, TRIB_NOMEM, NULL);
-    due->arena = &ask->arena;
-    trib_code code = trib_stmt_run(ask->txn.handle,
-                                   "SELECT streamId FROM _trib_stream WHERE folded < version AND count > 0 AND "
-                                   "bytes + count * ?2 < ?3 LIMIT ?1",
-                                   args, 3, take_name, due, err);
-    if (code != TRIB_OK || due->count == 0) return code;
+    trib_str *ids;
+    size_t count;
+    trib_code code = trib_stream_find_ids(&ask->txn,
+                                          "SELECT streamId FROM _trib_stream WHERE folded < version AND count > 0 AND "
+                                          "bytes + count * ?2 < ?3 LIMIT ?1",
+                                          args, 3, STREAMS_FOLDS_MAX, &ids, &count, err);
+    if (code != TRIB_OK || count == 0) return code;
     if (!ask->txn.writes) {
         ask->txn.writes = true;
         return TRIB_AGAIN;
     }
-    for (size_t i = 0; code == TRIB_OK && i < due->count; i++) code = fold_one(ask, due->names[i], err);
+    for (size_t i = 0; code == TRIB_OK && i < count; i++) code = fold_one(ask, ids[i], err);
     return code;
 }
 
