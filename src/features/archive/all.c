@@ -16,13 +16,6 @@ typedef struct ids {
     size_t count, most;
 } ids;
 
-static trib_code take_id(void *ctx, const trib_stmt *stmt, trib_error *err) {
-    ids *to = ctx;
-    if (to->count == to->most) return TRIB_OK;
-    to->at[to->count++] = trib_arena_dup(to->arena, trib_stmt_col_value(stmt, 0).bytes);
-    return to->arena->failed ? trib_error_set(err, TRIB_NOMEM, NULL) : TRIB_OK;
-}
-
 static trib_code make_ids(archive_ask *ask, size_t most, ids *ret, trib_error *err) {
     *ret = (ids){.arena = &ask->arena, .most = most, .at = trib_arena_zalloc(&ask->arena, most, sizeof *ret->at)};
     return ret->at ? TRIB_OK : trib_error_set(err, TRIB_NOMEM, NULL);
@@ -30,8 +23,7 @@ static trib_code make_ids(archive_ask *ask, size_t most, ids *ret, trib_error *e
 
 static trib_code select_ids(trib_stream_txn *txn, const char *sql, trib_str after, ids *to, trib_error *err) {
     trib_arg args[] = {trib_stream_text(after.ptr ? after : TRIB_STR("")), trib_stream_integer((int64_t)to->most)};
-    to->count = 0;
-    return trib_stmt_run(txn->handle, sql, args, 2, take_id, to, err);
+    return trib_stream_find_ids(txn, sql, args, 2, to->most, &to->at, &to->count, err);
 }
 
 /* The place to go on from, where a page was full. */
@@ -77,8 +69,8 @@ static trib_code ask_for_all(archive_ask *ask, trib_error *err) {
     if (ask->who.tenant_id.len)
         return trib_error_set(err, TRIB_FORBIDDEN,
                               "all streams are archived by who may see all: name the database streams");
-    trib_code code = make_ids(ask, ask->limit ? ask->limit : ARCHIVE_ASK_MAX, &b.seen, err);
-    if (code == TRIB_OK) code = trib_archive_txn(ask->module->archive, &ask->who, true, mark_all, &b, err);
+    b.seen.most = ask->limit ? ask->limit : ARCHIVE_ASK_MAX;
+    trib_code code = trib_archive_txn(ask->module->archive, &ask->who, true, mark_all, &b, err);
     if (code != TRIB_OK) return code;
     if (b.asked) trib_archive_wake(ask->module->archive);
     ask->status = b.asked ? 202 : 200;
@@ -191,9 +183,8 @@ static trib_code verify(archive_ask *ask, trib_error *err) {
     batch b = {.ask = ask};
     size_t used = 0, problems = 0;
     uint64_t bytes = 0;
-    uint64_t most = ask->limit && ask->limit < ARCHIVE_VERIFY_MAX ? ask->limit : ARCHIVE_VERIFY_MAX;
-    trib_code code = make_ids(ask, most, &b.seen, err);
-    if (code == TRIB_OK) code = trib_archive_txn(ask->module->archive, &ask->who, false, page_of_archived, &b, err);
+    b.seen.most = ask->limit && ask->limit < ARCHIVE_VERIFY_MAX ? ask->limit : ARCHIVE_VERIFY_MAX;
+    trib_code code = trib_archive_txn(ask->module->archive, &ask->who, false, page_of_archived, &b, err);
     if (code != TRIB_OK) return code;
     trib_jw_object_begin(&ask->w);
     trib_jw_key_c(&ask->w, "problems");
