@@ -109,9 +109,10 @@ enum {
     COL_SETTINGS
 };
 #define SETTING_COLUMN(field, name, type, least, most, meaning) ", " #name
-static const char tenant_sql[] =
-    "SELECT name, id, created_ms, named_ms, token_epoch, deleted_ms, purge_ms,"
-    " block_reason, jwt_key, revoked_ms" TRIB_TENANT_SETTING_TABLE(SETTING_COLUMN) " FROM tenant";
+static const char tenant_sql[] = "SELECT name, id, created_ms, named_ms, token_epoch, deleted_ms, purge_ms,"
+                                 " block_reason, jwt_key, revoked_ms" TRIB_TENANT_SETTING_TABLE(SETTING_COLUMN)
+    /* in order: the tree of control_known.c then grows at its end, whose nodes are at hand */
+    " FROM tenant ORDER BY name";
 
 static trib_code fill_tenant(trib_tenant *tenant, const trib_stmt *stmt, trib_error *err) {
     tenant->created_ms = trib_stmt_col_value(stmt, COL_CREATED).integer;
