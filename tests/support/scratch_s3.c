@@ -32,9 +32,9 @@ typedef struct upload {
 
 struct scratch_s3 {
     pthread_mutex_t lock;
-    pthread_cond_t ended; /* of a connection */
     pthread_t thread;
-    int connections, listen_fd, port, stop_pipe[2];
+    struct connection *connections; /* of `thread`, and of who joined it */
+    int listen_fd, port, stop_pipe[2];
     scratch_s3_condition condition;
     blob objects[OBJECTS_MAX]; /* sorted by key */
     int object_count;
@@ -461,27 +461,44 @@ static bool serve_one(scratch_s3 *s3, int fd, request *r) {
 typedef struct connection {
     scratch_s3 *s3;
     int fd;
+    bool ended; /* under the lock */
+    pthread_t thread;
+    struct connection *next;
 } connection;
 
 static void *serve_connection(void *arg) {
-    connection c = *(connection *)arg;
+    connection *c = arg;
     request *r = malloc(sizeof *r);
-    free(arg);
     if (!r) abort();
     for (bool go_on = true; go_on;) {
-        struct pollfd fds[2] = {{.fd = c.fd, .events = POLLIN}, {.fd = c.s3->stop_pipe[0], .events = POLLIN}};
+        struct pollfd fds[2] = {{.fd = c->fd, .events = POLLIN}, {.fd = c->s3->stop_pipe[0], .events = POLLIN}};
         poll(fds, 2, -1);
         if (fds[1].revents) break;
-        go_on = read_request(c.fd, r) && serve_one(c.s3, c.fd, r);
+        go_on = read_request(c->fd, r) && serve_one(c->s3, c->fd, r);
         free(r->body);
     }
     free(r);
-    close(c.fd);
-    pthread_mutex_lock(&c.s3->lock);
-    c.s3->connections--;
-    pthread_cond_broadcast(&c.s3->ended);
-    pthread_mutex_unlock(&c.s3->lock);
+    close(c->fd);
+    pthread_mutex_lock(&c->s3->lock);
+    c->ended = true;
+    pthread_mutex_unlock(&c->s3->lock);
     return NULL;
+}
+
+/* Those that have ended, or all. A thread is joined, not detached: a leak check at exit could meet one that is half
+ * gone, whose error state in libcrypto nothing points to any more. */
+static void join_connections(scratch_s3 *s3, bool all) {
+    for (connection **at = &s3->connections; *at;) {
+        connection *c = *at;
+        pthread_mutex_lock(&s3->lock);
+        bool joins = all || c->ended;
+        pthread_mutex_unlock(&s3->lock);
+        if (joins) {
+            pthread_join(c->thread, NULL);
+            *at = c->next;
+            free(c);
+        } else at = &c->next;
+    }
 }
 
 static void *serve(void *arg) {
@@ -490,17 +507,15 @@ static void *serve(void *arg) {
         struct pollfd fds[2] = {{.fd = s3->listen_fd, .events = POLLIN}, {.fd = s3->stop_pipe[0], .events = POLLIN}};
         poll(fds, 2, -1);
         if (fds[1].revents) return NULL;
+        join_connections(s3, false);
         int fd = accept(s3->listen_fd, NULL, NULL);
         connection *c = malloc(sizeof *c);
         if (fd < 0 || !c) abort();
-        *c = (connection){s3, fd};
+        *c = (connection){.s3 = s3, .fd = fd, .next = s3->connections};
         int on = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        pthread_t thread;
-        pthread_mutex_lock(&s3->lock);
-        s3->connections++;
-        pthread_mutex_unlock(&s3->lock);
-        if (pthread_create(&thread, NULL, serve_connection, c) || pthread_detach(thread)) abort();
+        if (pthread_create(&c->thread, NULL, serve_connection, c)) abort();
+        s3->connections = c;
     }
 }
 
@@ -512,7 +527,6 @@ scratch_s3 *scratch_s3_start(scratch_s3_condition condition) {
     socklen_t n = sizeof address;
     if (!s3 || pipe(s3->stop_pipe)) abort();
     pthread_mutex_init(&s3->lock, NULL);
-    pthread_cond_init(&s3->ended, NULL);
     s3->condition = condition;
     s3->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (s3->listen_fd < 0 || bind(s3->listen_fd, (struct sockaddr *)&address, n) || listen(s3->listen_fd, 64) ||
@@ -527,9 +541,7 @@ void scratch_s3_stop(scratch_s3 *s3) {
     if (!s3) return;
     if (write(s3->stop_pipe[1], "x", 1) != 1) abort();
     pthread_join(s3->thread, NULL);
-    pthread_mutex_lock(&s3->lock);
-    while (s3->connections > 0) pthread_cond_wait(&s3->ended, &s3->lock);
-    pthread_mutex_unlock(&s3->lock);
+    join_connections(s3, true);
     close(s3->listen_fd);
     close(s3->stop_pipe[0]);
     close(s3->stop_pipe[1]);
@@ -538,7 +550,6 @@ void scratch_s3_stop(scratch_s3 *s3) {
         free(s3->objects[i].bytes);
     }
     for (int i = 0; i < UPLOADS_MAX; i++) upload_free(&s3->uploads[i]);
-    pthread_cond_destroy(&s3->ended);
     pthread_mutex_destroy(&s3->lock);
     free(s3);
 }
