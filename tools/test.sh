@@ -69,6 +69,19 @@ run_one() {
     [ "$word" = ok ]
 }
 
+# Runs each program as one test, as many at once as there are jobs.
+run_each() {
+    rm -f "$logs"/one-*
+    printf '%s\n' "$@" | xargs -n 1 -P "$jobs" "$0" --run-one
+    for program in "$@"; do
+        one=$logs/one-${program##*/}.log
+        if [ -f "$one" ]; then cat "$one" >>"$log"; fi
+        if [ -f "$one.ends" ]; then cat "$one.ends" >>"$log.ends"; fi
+        if grep -qs '^== ok after' "$one"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+        rm -f "$one" "$one.ends"
+    done
+}
+
 stage_rules() {
     for check in layers mirrors text spdx scripts errors links locks format; do run_one tools/check $check; done
     run_one tools/check-selftest
@@ -135,9 +148,7 @@ stage_fuzz() {
 stage_integration() {
     [ -f src/server/main.c ] || return
     build dev || return
-    for program in tests/integration/*_test.sh build/dev/tests/integration/*_test; do
-        [ -x "$program" ] && TRIB_BIN="$PWD/build/dev/trib" run_one "$program"
-    done
+    TRIB_BIN="$PWD/build/dev/trib" run_each build/dev/tests/integration/*_test tests/integration/*_test.sh
     run_ctest dev -L integration -LE soak
 }
 
@@ -194,6 +205,12 @@ TEXT
 
 if [ "${1:-}" = --fuzz-one ]; then
     fuzz_one "$2"
+    exit 0
+fi
+if [ "${1:-}" = --run-one ]; then
+    log=$logs/one-${2##*/}.log
+    passed=0 failed=0
+    run_one "$2"
     exit 0
 fi
 mkdir -p "$logs"

@@ -20,7 +20,10 @@ stop_server() {
 
 cleanup() {
     status=$?
-    if [ -n "$server_pid" ]; then kill "$server_pid" 2>/dev/null || true; fi
+    if [ -n "$server_pid" ]; then
+        kill "$server_pid" 2>/dev/null || true
+        wait "$server_pid" 2>/dev/null || true # it may still write into the folder
+    fi
     rm -rf "$work"
     exit "$status"
 }
