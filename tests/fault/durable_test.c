@@ -15,7 +15,7 @@
 
 #include "integration/talk.h"
 
-enum { WRITERS = 4, LEASE_MS = 1000, DONE_SECONDS = 60 };
+enum { WRITERS = 4, LEASE_MS = 1000, DONE_SECONDS = 60, MUTATED_SECONDS = 5 /* it cannot be done, then */ };
 
 static const char *const args[] = {"--no-auth", "--webhook-private", "--log-level", "error", NULL};
 static atomic_int port, told, hook_acks, pull_acks, repeats, wrong;
@@ -254,7 +254,7 @@ int main(void) {
     atomic_store(&writers_end, true);
     for (int i = 0; i < WRITERS; i++) pthread_join(threads[i], NULL);
     bool done = false;
-    for (int i = 0; i < DONE_SECONDS * 10 && !done; i++) {
+    for (int i = 0; i < (mutation ? MUTATED_SECONDS : DONE_SECONDS) * 10 && !done; i++) {
         done = is_done(&t, "hook") && is_done(&t, "pull");
         if (!done) usleep(100000);
     }

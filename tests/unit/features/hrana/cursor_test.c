@@ -63,8 +63,11 @@ static int pipeline(const char *body) {
 #define RUN(sql)  "{\"requests\":[" EXEC(sql) ",{\"type\":\"close\"}]}"
 
 static size_t count_lines(const char *text, const char *prefix) {
-    size_t n = 0;
-    for (const char *at = text; (at = strstr(at, prefix)); at++) n += at == text || at[-1] == '\n';
+    size_t n = 0, len = strlen(prefix);
+    for (const char *line = text; line; line = strchr(line, '\n')) { /* strstr would be checked to the end, each time */
+        if (*line == '\n') line++;
+        n += strncmp(line, prefix, len) == 0;
+    }
     return n;
 }
 
