@@ -49,7 +49,7 @@
     X(drain_timeout, DURATION, "10s", "TIME", "after SIGTERM, requests in flight get this long to end", "10s")         \
     X(max_connections, COUNT, "20000", "N", "open connections of each listener; more are closed at once", "5000")      \
     X(open_databases, COUNT, "1000", "N",                                                                              \
-      "databases that stay open while nobody uses them; about 100 KiB and 3 descriptors each", "5000")                 \
+      "databases that stay open while nobody uses them, about 100 KiB and 3 descriptors each; 0: 1000", "5000")        \
     X(max_response, BYTES, "10MiB", "SIZE", "largest answer to one request", "32MiB")                                  \
     X(max_row, BYTES, "5MiB", "SIZE", "largest row of an answer", "5MiB")                                              \
     X(max_import, BYTES, "64GiB", "SIZE", "largest file that becomes a tenant by an import; 0: any", "10GiB")          \

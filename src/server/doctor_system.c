@@ -78,13 +78,13 @@ static void look_limits(trib_doctor *doctor) {
     if (whose[0] == 'a') read_own_limits(limits);
     const trib_config *config = doctor->config;
     uint32_t listeners = (config->listen ? 1U : 0U) + (config->admin_listen ? 1U : 0U);
-    uint64_t wanted =
-        (uint64_t)config->max_connections * listeners + OTHER_FILES + (uint64_t)config->open_databases * FILES_PER_DB;
+    uint32_t open_dbs = config->open_databases ? config->open_databases : TRIB_OPEN_DBS_DEFAULT;
+    uint64_t wanted = (uint64_t)config->max_connections * listeners + OTHER_FILES + (uint64_t)open_dbs * FILES_PER_DB;
     if (limits[LIMIT_FILES] < wanted)
         trib_doctor_add(doctor, TRIB_DOCTOR_OPEN_FILES,
                         "%s may open %" PRIu64 " files; max_connections = %" PRIu32 " on %" PRIu32
                         " listeners and open_databases = %" PRIu32 " can need %" PRIu64,
-                        whose, limits[LIMIT_FILES], config->max_connections, listeners, config->open_databases, wanted);
+                        whose, limits[LIMIT_FILES], config->max_connections, listeners, open_dbs, wanted);
     if (limits[LIMIT_SIZE] != UINT64_MAX)
         trib_doctor_add(doctor, TRIB_DOCTOR_FILE_SIZE, "%s may write files of at most %" PRIu64 " bytes", whose,
                         limits[LIMIT_SIZE]);

@@ -235,14 +235,15 @@ void dispatch_handle_offers(trib_http_request *http) {
 
 static trib_code read_search(dispatch_read *read, trib_error *err) {
     trib_str id = read->http->path_params[0];
-    dispatch_row rows[4];
+    dispatch_row rows[DISPATCH_JOBS_MAX];
     trib_json_writer w;
     trib_stream s;
     size_t count = 0;
     trib_arg arg = trib_stream_text(id);
     trib_code code = trib_stream_open(&read->txn, id, &s, err);
     if (code == TRIB_OK)
-        code = dispatch_rows_load(&read->txn, "streamId = ?1 ORDER BY no", &arg, 1, 4, rows, &count, err);
+        code =
+            dispatch_rows_load(&read->txn, "streamId = ?1 ORDER BY no", &arg, 1, DISPATCH_JOBS_MAX, rows, &count, err);
     if (code != TRIB_OK) return code;
     trib_jw_init(&w, &read->out);
     trib_jw_object_begin(&w);
