@@ -287,6 +287,8 @@ static trib_code step_work(trib_command_run *run, trib_error *err);
 static trib_code take_granted(trib_command_run *run, command_seat *seat, trib_error *err) {
     trib_code code = woken(run, err);
     run->waits = false;
+    if (code == TRIB_TRANSACTION_BUSY && run->woke == TRIB_OK && seat->tenant != run->commands->streams)
+        run->command->kept_by = seat->tenant;
     if (code != TRIB_OK && run->woke == TRIB_OK) trib_turn_pass(seat->db, &seat->turn);
     return code;
 }
@@ -487,6 +489,7 @@ trib_code trib_command_submit(trib_command *command, trib_error *err) {
     trib_list_init(&run->link);
     if (!command->arena.budget_bytes) trib_arena_init(&command->arena, TRIB_STREAM_ARENA_MAX_BYTES);
     command->code = TRIB_OK;
+    command->kept_by = NULL;
     command->run = run;
     command->job.run = run_steps;
     command->job.done = done;

@@ -39,6 +39,7 @@ struct trib_command {
     trib_arena arena; /* empty before each plan and work; what work leaves in it is there in `finished` */
     trib_code code;
     trib_error err;
+    const trib_tenant *kept_by;   /* of `tenants`: whose turn it waited for in vain (TRANSACTION_BUSY); else NULL */
     struct trib_command_run *run; /* private */
 };
 

@@ -273,32 +273,37 @@ static void after_failure(dispatch_attempt *a, trib_str deal, int64_t now_ms) {
         dispatch_hold(m->holds, deal, TRIB_STR(""), (trib_str){0}, now_ms + DISPATCH_IDLE_MS);
     else if (a->kind == DISPATCH_OFFER) (void)dispatch_holds_end(m->holds, deal);
     if (a->kind == DISPATCH_OFFER && is_deals_fault(command->code)) (void)dispatch_holds_end(m->holds, id);
-    else if (a->no_worker) dispatch_hold(m->holds, id, point, trib_str_c(a->worker), now_ms + DISPATCH_NO_WORKER_MS);
-    else if (a->kind != DISPATCH_PLACE) dispatch_hold(m->holds, id, point, (trib_str){0}, now_ms + DISPATCH_BUSY_MS);
+    else if (a->no_worker) dispatch_hold_on(m->holds, id, point, trib_str_c(a->worker), now_ms + DISPATCH_NO_WORKER_MS);
+    else if (a->kind != DISPATCH_PLACE) dispatch_hold_on(m->holds, id, point, (trib_str){0}, now_ms + DISPATCH_BUSY_MS);
+    if (command->kept_by && command->kept_by == a->tenant)
+        dispatch_hold_firmly(m->holds, id, now_ms + DISPATCH_STUCK_MS);
     if (a->kind == DISPATCH_FREE) hold_owed(a, now_ms + DISPATCH_BUSY_MS);
     if (!quiet)
         trib_log_event(m->app->log, TRIB_LOG_WARN, "dispatch_failed", TRIB_LOG_I("no", a->no),
                        TRIB_LOG_C("worker", a->tenant_id), TRIB_LOG_ERR(&command->err));
 }
 
+/* The worker may have moved on already: he is held longer only where nothing was heard of him since the attempt
+ * began. */
 static void after_success(dispatch_attempt *a, trib_str deal, int64_t now_ms) {
     dispatch_module *m = a->module;
     trib_str id = trib_str_c(a->tenant_id), point = trib_str_c(a->point);
     if (a->kind != DISPATCH_FREE) (void)dispatch_holds_end(m->holds, deal);
     if (a->kind == DISPATCH_PLACE) return;
-    (void)dispatch_holds_end(m->holds, id);
     if (a->outcome == DISPATCH_OFFERED) {
         int64_t left_ms = a->until_ms - trib_env_wall_ms(m->app->env);
-        dispatch_hold(m->holds, id, point, (trib_str){0}, now_ms + (left_ms > 0 ? left_ms : 0) + DISPATCH_ROUND_MS);
+        dispatch_hold_on(m->holds, id, point, (trib_str){0}, now_ms + (left_ms > 0 ? left_ms : 0) + DISPATCH_ROUND_MS);
         if (a->until_ms < m->next_ms) m->next_ms = a->until_ms;
         dispatch_count(m->offered, 1);
         dispatch_offer_made(m, a->tenant_id);
     } else if (a->outcome == DISPATCH_ASSIGNED) {
-        if (a->keeps) dispatch_hold(m->holds, id, point, (trib_str){0}, now_ms + DISPATCH_IDLE_MS);
+        if (a->keeps) dispatch_hold_on(m->holds, id, point, (trib_str){0}, now_ms + DISPATCH_IDLE_MS);
+        else (void)dispatch_holds_end(m->holds, id);
         dispatch_count(m->assigned, 1);
         dispatch_count(m->waited_ms, a->waited_ms > 0 ? (uint64_t)a->waited_ms : 0);
-    } else if (a->outcome == DISPATCH_GONE) {
-        dispatch_count(m->withdrawn, 1);
+    } else {
+        (void)dispatch_holds_end(m->holds, id);
+        if (a->outcome == DISPATCH_GONE) dispatch_count(m->withdrawn, 1);
     }
 }
 

@@ -122,10 +122,13 @@ void dispatch_holds_free(dispatch_holds *holds);
 /* Until then (monotonic): `id` and one of its points, for this kind of worker or (empty) any.
  * Without memory nothing happens: it is a hint. Thread: any, as of all of these. */
 void dispatch_hold(dispatch_holds *holds, trib_str id, trib_str point, trib_str worker, int64_t until_ms);
-/* The same, and no holds_end ends it. */
-void dispatch_hold_firmly(dispatch_holds *holds, trib_str id, trib_str point, int64_t until_ms);
+/* The same, if he is held now: what has ended that hold is newer than what the caller knows. */
+void dispatch_hold_on(dispatch_holds *holds, trib_str id, trib_str point, trib_str worker, int64_t until_ms);
+/* All points of `id`, and no holds_end ends it. */
+void dispatch_hold_firmly(dispatch_holds *holds, trib_str id, int64_t until_ms);
 /* False: there were none. */
 bool dispatch_holds_end(dispatch_holds *holds, trib_str id);
+/* This point, or all of them. */
 bool dispatch_is_held(dispatch_holds *holds, trib_str id, trib_str point, trib_str worker, int64_t now_ms);
 /* What is owed to a worker's point is held under a name of its own, so that it need not wait until the point may be
  * asked again. */

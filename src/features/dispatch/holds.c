@@ -10,7 +10,8 @@
 
 typedef struct hold {
     trib_list link;
-    int64_t until_ms, firm_ms;                /* firm: nothing ends it before */
+    int64_t until_ms;
+    bool is_firm;                             /* nothing ends it before */
     char worker[DISPATCH_ROLE_MAX_BYTES + 1]; /* "": any */
     size_t point_len;
     char point[];
@@ -20,6 +21,8 @@ typedef struct owner {
     trib_list holds;
     char id[TRIB_DB_ID_BYTES + 1];
 } owner;
+
+static const trib_str all_points = {"\2", 1}; /* as of dispatch_owed_key */
 
 struct dispatch_holds {
     const trib_env *env;
@@ -87,46 +90,58 @@ static hold *find(const owner *o, trib_str point) {
     return NULL;
 }
 
-static void hold_until(dispatch_holds *holds, trib_str id, trib_str point, trib_str worker, int64_t until_ms,
-                       bool firm) {
+static hold *add(dispatch_holds *holds, owner *o, trib_str point) {
+    hold *h = calloc(1, sizeof *h + point.len);
+    if (!h) return NULL;
+    h->point_len = point.len;
+    if (point.len) memcpy(h->point, point.ptr, point.len);
+    trib_list_init(&h->link);
+    trib_list_push_back(&o->holds, &h->link);
+    holds->count++;
+    return h;
+}
+
+static void set(hold *h, trib_str worker, int64_t until_ms, bool is_firm) {
+    h->until_ms = until_ms;
+    h->is_firm = is_firm;
+    worker = trib_str_sub(worker, 0, DISPATCH_ROLE_MAX_BYTES);
+    if (worker.len) memcpy(h->worker, worker.ptr, worker.len);
+    h->worker[worker.len] = '\0';
+}
+
+static void hold_new(dispatch_holds *holds, trib_str id, trib_str point, trib_str worker, int64_t until_ms,
+                     bool is_firm) {
     trib_mutex_lock(holds->env, holds->lock);
     if (holds->count >= DISPATCH_HOLDS_MAX || holds->owners.count >= DISPATCH_HOLDS_MAX) forget_all(holds);
     owner *o = owner_of(holds, id);
     hold *h = o ? find(o, point) : NULL;
-    if (o && !h) {
-        h = calloc(1, sizeof *h + point.len);
-        if (h) {
-            h->point_len = point.len;
-            if (point.len) memcpy(h->point, point.ptr, point.len);
-            trib_list_init(&h->link);
-            trib_list_push_back(&o->holds, &h->link);
-            holds->count++;
-        }
-    }
-    if (h) {
-        h->until_ms = until_ms;
-        if (firm) h->firm_ms = until_ms;
-        worker = trib_str_sub(worker, 0, DISPATCH_ROLE_MAX_BYTES);
-        if (worker.len) memcpy(h->worker, worker.ptr, worker.len);
-        h->worker[worker.len] = '\0';
-    }
+    if (o && !h) h = add(holds, o, point);
+    if (h) set(h, worker, until_ms, is_firm);
     atomic_store(&holds->owner_count, holds->owners.count);
     trib_mutex_unlock(holds->env, holds->lock);
 }
 
 void dispatch_hold(dispatch_holds *holds, trib_str id, trib_str point, trib_str worker, int64_t until_ms) {
-    hold_until(holds, id, point, worker, until_ms, false);
+    hold_new(holds, id, point, worker, until_ms, false);
 }
 
-void dispatch_hold_firmly(dispatch_holds *holds, trib_str id, trib_str point, int64_t until_ms) {
-    hold_until(holds, id, point, (trib_str){0}, until_ms, true);
+void dispatch_hold_firmly(dispatch_holds *holds, trib_str id, int64_t until_ms) {
+    hold_new(holds, id, all_points, (trib_str){0}, until_ms, true);
+}
+
+void dispatch_hold_on(dispatch_holds *holds, trib_str id, trib_str point, trib_str worker, int64_t until_ms) {
+    trib_mutex_lock(holds->env, holds->lock);
+    owner *o = trib_map_get(&holds->owners, id);
+    hold *h = o ? find(o, point) : NULL;
+    if (h) set(h, worker, until_ms, false);
+    trib_mutex_unlock(holds->env, holds->lock);
 }
 
 /* Those that are firm stay. */
 static void end_holds(dispatch_holds *holds, owner *o, int64_t now_ms) {
     TRIB_LIST_EACH_SAFE(link, &o->holds) {
         hold *h = TRIB_LIST_ITEM(link, hold, link);
-        if (h->firm_ms > now_ms) continue;
+        if (h->is_firm && h->until_ms > now_ms) continue;
         trib_list_remove(link);
         holds->count--;
         free(h);
@@ -148,11 +163,14 @@ bool dispatch_holds_end(dispatch_holds *holds, trib_str id) {
     return any;
 }
 
+static bool holds_now(const hold *h, trib_str worker, int64_t now_ms) {
+    return h && now_ms < h->until_ms && (!h->worker[0] || trib_str_eq_c(worker, h->worker));
+}
+
 bool dispatch_is_held(dispatch_holds *holds, trib_str id, trib_str point, trib_str worker, int64_t now_ms) {
     trib_mutex_lock(holds->env, holds->lock);
     const owner *o = trib_map_get(&holds->owners, id);
-    const hold *h = o ? find(o, point) : NULL;
-    bool held = h && now_ms < h->until_ms && (!h->worker[0] || trib_str_eq_c(worker, h->worker));
+    bool held = o && (holds_now(find(o, point), worker, now_ms) || holds_now(find(o, all_points), worker, now_ms));
     trib_mutex_unlock(holds->env, holds->lock);
     return held;
 }

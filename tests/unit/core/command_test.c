@@ -320,8 +320,10 @@ static void a_busy_tenant_holds_up_nobody_else_for_long(void **state) {
     t.env.offset_ns += INT64_C(6000) * 1000000;
     trib_app_tick(&t.app);
     assert_int_equal(end(&m), TRIB_TRANSACTION_BUSY);
+    assert_ptr_equal(m.command.kept_by, tenants[3]);
     start(&other); /* the turns that it had in hand went on */
     assert_int_equal(end(&other), TRIB_OK);
+    assert_null(other.command.kept_by);
     let_go_of(&h);
     trib_tenant_set(tenants[3], TRIB_TENANT_TXN_STEAL_MS, 0);
     assert_int_equal(ask(streams, "SELECT count(*) FROM log WHERE name = 'busy'"), 0);

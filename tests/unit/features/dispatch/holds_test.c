@@ -58,12 +58,27 @@ static void ends_when_he_is_heard_of(void **state) {
 static void a_firm_hold_ends_by_its_time_alone(void **state) {
     (void)state;
     int64_t now_ms = trib_env_mono_ns(&env.env) / 1000000;
-    dispatch_hold_firmly(holds, rami, none, now_ms + 100);
-    dispatch_hold(holds, rami, point, (trib_str){0}, now_ms + 100);
+    dispatch_hold(holds, rami, point, (trib_str){0}, now_ms + 200);
+    dispatch_hold_firmly(holds, rami, now_ms + 100);
     assert_true(dispatch_holds_end(holds, rami));
     assert_true(dispatch_is_held(holds, rami, none, none, now_ms));
-    assert_false(dispatch_is_held(holds, rami, point, none, now_ms));
+    assert_true(dispatch_is_held(holds, rami, point, TRIB_STR("driver"), now_ms));
     assert_false(dispatch_is_held(holds, rami, none, none, now_ms + 100));
+    assert_false(dispatch_is_held(holds, rami, point, none, now_ms + 100));
+}
+
+static void who_is_heard_of_meanwhile_is_not_held_on(void **state) {
+    (void)state;
+    dispatch_hold(holds, rami, point, (trib_str){0}, 100);
+    dispatch_hold_on(holds, rami, point, TRIB_STR("driver"), 200);
+    assert_true(dispatch_is_held(holds, rami, point, TRIB_STR("driver"), 150));
+    assert_false(dispatch_is_held(holds, rami, point, TRIB_STR("picker"), 150));
+    assert_true(dispatch_holds_end(holds, rami));
+    dispatch_hold_on(holds, rami, point, (trib_str){0}, 200);
+    assert_false(dispatch_is_held(holds, rami, point, none, 150));
+    dispatch_hold(holds, rami, none, (trib_str){0}, 100);
+    dispatch_hold_on(holds, rami, point, (trib_str){0}, 200); /* another point */
+    assert_false(dispatch_is_held(holds, rami, point, none, 150));
 }
 
 static void what_is_owed_is_apart_from_who_is_asked(void **state) {
@@ -97,6 +112,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(holds_for_one_kind_of_work, setup, teardown),
         cmocka_unit_test_setup_teardown(ends_when_he_is_heard_of, setup, teardown),
         cmocka_unit_test_setup_teardown(a_firm_hold_ends_by_its_time_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_is_heard_of_meanwhile_is_not_held_on, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_owed_is_apart_from_who_is_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(forgets_rather_than_grow, setup, teardown),
     };
