@@ -47,7 +47,8 @@ lay_out() {
         esac
     done
     cp "$out/src/packaging/sysusers.conf" "$out/src/debian/tributary.sysusers"
-    libraries=$(sed -n 's/^build *| lib:[^|]*| *\([^ |]*\) *|.*/\1/p' tools/packages.txt | sort | paste -s -d , - | sed 's/,/, /g')
+    libraries=$(awk -F' *[|] *' '$1 == "build" && $3 ~ /-dev$/ && $3 !~ /^(libc6|dpkg)-dev$/ { print $3 }' tools/packages.txt |
+        sort | paste -s -d , - | sed 's/,/, /g')
     sed -i "s/@LIBRARIES@/$libraries/" "$out/src/debian/control"
     sed -i "s/@SQLITE_VERSION@/$(sed 's/ .*//' .deps/sqlite/version)/" "$out/src/debian/copyright"
     [ -z "${TRIB_DEB_MAINTAINER:-}" ] || sed -i "s/^Maintainer: .*/Maintainer: $TRIB_DEB_MAINTAINER/" "$out/src/debian/control"
