@@ -2,8 +2,12 @@
 /* Durable streams over sockets: what was acknowledged survives SIGKILL, producers write once, readers that wait hear of
  * every append, slow ones lose nothing, and the server ends while they wait. (What each call answers: the protocol's
  * own suite, tests/compat/clients/durable-streams.js.) */
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "integration/talk.h"
 
+enum { REMOVERS = 4, REMOVALS = 100 };
 enum { READERS = 200, SLOW_APPENDS = 160, SLOW_BYTES = 60000 };
 
 static int failed;
@@ -172,6 +176,36 @@ static void a_slow_reader_gets_everything_and_holds_up_nobody(const server *s) {
     talk_deinit(&t);
 }
 
+static atomic_int removers_port, removed;
+
+static void *make_and_remove(void *arg) {
+    char path[64];
+    talk t;
+    talk_follow(&t, &removers_port);
+    for (int i = 0; i < REMOVALS; i++) {
+        snprintf(path, sizeof path, "/a/v1/stream/short-%d-%d", (int)(intptr_t)arg, i);
+        int made = put(&t, path, "text/plain"), appended = append(&t, path, 0, 0, "x"),
+            gone = talk_ask(&t, "DELETE", path, NULL, NULL);
+        if (made != 201 || appended != 200 || gone != 204) {
+            printf("FAILED %s: %d, %d, %d %s\n", path, made, appended, gone, t.body ? t.body : "no answer");
+            break;
+        }
+        atomic_fetch_add(&removed, 1);
+    }
+    talk_deinit(&t);
+    return NULL;
+}
+
+/* Each removal is followed by sweeps, which want the turn of the same database. */
+static void many_are_removed_at_once(const server *s) {
+    pthread_t threads[REMOVERS];
+    atomic_store(&removers_port, s->port);
+    for (int i = 0; i < REMOVERS; i++)
+        if (pthread_create(&threads[i], NULL, make_and_remove, (void *)(intptr_t)i)) die("no thread");
+    for (int i = 0; i < REMOVERS; i++) pthread_join(threads[i], NULL);
+    check(atomic_load(&removed) == REMOVERS * REMOVALS, "streams are made and removed by many at once");
+}
+
 static void an_end_of_time_is_an_end(const server *s) {
     talk t;
     talk_init(&t, s->port);
@@ -201,6 +235,7 @@ int main(void) {
     everybody_who_waits_hears_of_an_append(&s);
     a_slow_reader_gets_everything_and_holds_up_nobody(&s);
     an_end_of_time_is_an_end(&s);
+    many_are_removed_at_once(&s);
     for (int i = 0; i < 20; i++)
         waiting[i] = begin_reading(&s, i % 2 ? "/a/v1/stream/news?offset=now&live=sse"
                                              : "/a/v1/stream/news?offset=now&live=long-poll");

@@ -362,13 +362,15 @@ trib_code durable_kill_expired(durable_ask *ask, trib_error *err) {
     return code;
 }
 
-trib_code durable_sweep(durable_ask *ask, bool *ret_more, trib_error *err) {
+static trib_code find_removed(durable_ask *ask, int64_t *ret_id, trib_error *err) {
+    return ask_integer(ask, "SELECT id FROM _trib_ds_stream WHERE path IS NULL LIMIT 1", NULL, 0, ret_id, err);
+}
+
+static trib_code sweep_slice(durable_ask *ask, trib_error *err) {
     int64_t id, part;
-    *ret_more = false;
-    trib_code code = ask_integer(ask, "SELECT id FROM _trib_ds_stream WHERE path IS NULL LIMIT 1", NULL, 0, &id, err);
-    if (code != TRIB_OK || id == 0) return code;
+    trib_code code = find_removed(ask, &id, err);
+    if (code != TRIB_OK || id == 0) return code; /* another one has swept meanwhile */
     trib_arg args[] = {trib_stream_integer(id), trib_stream_integer(DURABLE_SWEEP_PARTS)};
-    *ret_more = true;
     code = ask_integer(ask, "SELECT 1 FROM _trib_ds_part WHERE stream = ?1 LIMIT 1", args, 1, &part, err);
     if (code == TRIB_OK && part)
         return run(ask,
@@ -377,6 +379,27 @@ trib_code durable_sweep(durable_ask *ask, bool *ret_more, trib_error *err) {
                    args, 2, err);
     if (code == TRIB_OK) code = run(ask, "DELETE FROM _trib_ds_producer WHERE stream = ?1", args, 1, err);
     return code == TRIB_OK ? run(ask, "DELETE FROM _trib_ds_stream WHERE id = ?1", args, 1, err) : code;
+}
+
+/* One turn for all of a slice, and nothing before it that the turn could be used up for: any statement by itself gives
+ * it back at its end, and two that sweep would take turns for ever. */
+trib_code durable_sweep(durable_ask *ask, bool *ret_more, trib_error *err) {
+    int64_t id;
+    trib_error ignored;
+    *ret_more = false;
+    trib_code code = TRIB_OK;
+    if (!ask->slice_waits) {
+        code = find_removed(ask, &id, err);
+        if (code != TRIB_OK || id == 0) return code;
+    }
+    code = run(ask, "BEGIN IMMEDIATE", NULL, 0, err);
+    ask->slice_waits = code == TRIB_AGAIN;
+    if (code != TRIB_OK) return code;
+    code = sweep_slice(ask, err);
+    if (code == TRIB_OK) code = run(ask, "COMMIT", NULL, 0, err);
+    else (void)run(ask, "ROLLBACK", NULL, 0, &ignored);
+    *ret_more = code == TRIB_OK;
+    return code;
 }
 
 trib_code durable_touch(durable_ask *ask, trib_error *err) {
