@@ -90,4 +90,24 @@ soon "everything is there again" "$before" ali '/api/search?q=hara'
 t tenant set bab-hara publish=false
 ok "the shop goes"
 soon "nobody finds it" '{"items":[]}' ali '/api/search?q=hara'
+# ---- what is written to all the time is published all the same ----
+people busy
+for table in "nodes (id TEXT PRIMARY KEY, parentId TEXT, nodeType TEXT NOT NULL, title TEXT, createdAt TEXT, payload TEXT)" "points (id TEXT PRIMARY KEY, nodeId TEXT NOT NULL, qty REAL, price REAL, currency TEXT, availability TEXT, locationText TEXT, lat REAL, lng REAL, openNow BOOLEAN)" "w (i INTEGER)"; do
+    sql busy "CREATE TABLE $table"
+done
+sql busy "INSERT INTO nodes (id, nodeType, title, payload) VALUES ('stall', 'shop', 'Hummingbird', json_object('published', json('true')))"
+yes 'INSERT INTO w VALUES (1);' | head -n 20000 >"$work/writes.sql"
+writers=
+for _ in 1 2 3 4 5 6; do
+    "$TRIB" shell busy --data "$data" <"$work/writes.sql" >/dev/null 2>&1 &
+    writers="$writers $!"
+done
+sleep 1
+t tenant set busy publish=true
+ok "it publishes while six write"
+soon "and is found before they have ended" '"id":"stall"' ali '/api/search?q=hummingbird'
+for writer in $writers; do
+    kill "$writer" 2>/dev/null || failed "they had ended before it was found"
+    wait "$writer" 2>/dev/null || true
+done
 finish
