@@ -233,7 +233,8 @@ trib_code durable_kill_expired(durable_ask *ask, trib_error *err);
 /* The length in units of what stands in one append at `position`, at least 1 unit before `tail`; 0: nothing. */
 trib_code durable_length_at(durable_ask *ask, const durable_stream *s, uint64_t position, uint64_t *ret,
                             trib_error *err);
-/* Outside a transaction: one slice of what is left of streams that were removed. *ret_more: there may be more. */
+/* Outside a transaction: one slice of what is left of streams that were removed. *ret_more: there may be more.
+ * Errors: AGAIN (the job's own), the store's. */
 trib_code durable_sweep(durable_ask *ask, bool *ret_more, trib_error *err);
 trib_code durable_touch(durable_ask *ask, trib_error *err);
 /* When a stream that is used now dies; -1: it does not. */
