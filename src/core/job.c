@@ -18,8 +18,9 @@
  *   QUEUED -> RUNNING -> (run says WAIT) -> WAITING -> QUEUED
  *                 \-> RESUMED (resume came first) -> the worker runs it again at once
  *
- * A worker that sits in one job is stuck: its thread goes to the background, a stand-in takes its place. Afterwards it
- * waits in reserve, or ends where the system does not let its priority up again; the next tick starts a fresh one.
+ * A worker that sits in one job is stuck: a stand-in takes its place, and if it computes its thread goes to the
+ * background. Afterwards it waits in reserve, or ends where the system does not let its priority up again; the next
+ * tick starts a fresh one.
  *
  * Locks, always in this order: a worker's guard -> a database's lock (inside trib_handle_interrupt) -> the pool's lock
  * (the store resumes jobs under the database's lock). */
@@ -500,13 +501,26 @@ static bool is_overdue(const worker *w, int64_t now_ns) {
     return w->job && now_ns - w->since_ns >= (int64_t)TRIB_STUCK_STATEMENT_MS * 1000000;
 }
 
-/* Does it use what others need, or does it only wait for the disk, or for a core like everybody? Lock held. */
-static bool is_to_blame(worker *w, int64_t now_ns) {
+/* Has it used so much processor time since it was first seen to be overdue? One that has not waits for the disk, or for
+ * a core like everybody. Where the system cannot tell: yes. Lock held. */
+static bool has_computed(worker *w, int64_t ms) {
     const trib_env *env = w->pool->env;
-    if (!env->thread_cpu_ns || now_ns - w->since_ns >= (int64_t)TRIB_STUCK_WAIT_MS * 1000000) return true;
+    if (!env->thread_cpu_ns) return true;
     int64_t cpu_ns = env->thread_cpu_ns(env->ctx, w->thread);
     if (w->cpu_from_ns == 0) w->cpu_from_ns = cpu_ns;
-    return cpu_ns - w->cpu_from_ns >= (int64_t)TRIB_STUCK_CPU_MS * 1000000;
+    return cpu_ns - w->cpu_from_ns >= ms * 1000000;
+}
+
+/* Does it use what others need? Lock held. */
+static bool is_to_blame(worker *w, int64_t now_ns) {
+    return has_computed(w, TRIB_STUCK_CPU_MS) || now_ns - w->since_ns >= (int64_t)TRIB_STUCK_WAIT_MS * 1000000;
+}
+
+/* An overdue worker: its thread goes to the background once it computes. One that only waits stays: a short statement
+ * that was kept waiting for its core would wait at nice 19 for seconds. Lock held. */
+static void send_to_background(worker *w) {
+    if (w->background || !has_computed(w, TRIB_STUCK_BACKGROUND_CPU_MS)) return;
+    w->background = w->pool->env->thread_set_background(w->pool->env->ctx, w->thread, true);
 }
 
 /* Of the tenant with the most overdue jobs, the one that runs longest. Lock held. */
@@ -546,12 +560,12 @@ void trib_workers_tick(trib_workers *pool) {
     weigh_tenants(pool, now_ns);
     for (uint32_t i = 0; i < pool->count; i++) {
         worker *w = &pool->workers[i];
-        if (w->stuck || !is_overdue(w, now_ns)) continue;
-        (void)is_to_blame(w, now_ns); /* its time counts from now on */
+        if (!is_overdue(w, now_ns)) continue;
+        send_to_background(w); /* its time counts from now on */
+        if (w->stuck) continue;
         over = pool->stuck >= TRIB_STUCK_WORKERS_MAX;
         if (over) break;
         w->stuck = true;
-        w->background = pool->env->thread_set_background(pool->env->ctx, w->thread, true);
         pool->stuck++;
         pool->active--;
         pool->heavy -= w->heavy;

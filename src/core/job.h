@@ -68,10 +68,11 @@ enum {
      * of the queue: one that only grows serves nobody in time, and goes on to do so after the overload has ended. */
     TRIB_TENANT_QUEUE_FREE = 64,
     TRIB_TENANT_QUEUE_MS = 250,
-    TRIB_STUCK_STATEMENT_MS = 50, /* a worker that sits longer in one job gets a stand-in */
-    TRIB_STUCK_WORKERS_MAX = 16,  /* stand-ins; past it a statement of the heaviest tenant is interrupted each tick */
-    TRIB_STUCK_CPU_MS = 50,    /* of processor time since then make it one that may be interrupted; less may be the */
-    TRIB_STUCK_WAIT_MS = 1000, /* fault of a slow disk or a busy machine, and is waited for so long */
+    TRIB_STUCK_STATEMENT_MS = 50,     /* a worker that sits longer in one job gets a stand-in */
+    TRIB_STUCK_BACKGROUND_CPU_MS = 5, /* of processor time since then put its thread at nice 19 */
+    TRIB_STUCK_WORKERS_MAX = 16, /* stand-ins; past it a statement of the heaviest tenant is interrupted each tick */
+    TRIB_STUCK_CPU_MS = 50,      /* of processor time since then make it one that may be interrupted; less may be the */
+    TRIB_STUCK_WAIT_MS = 1000,   /* fault of a slow disk or a busy machine, and is waited for so long */
     /* A tenant is heavy, and gives way to others (base/pace.h), while it keeps more than this part of a worker busy
      * ... */
     TRIB_HEAVY_WINDOW_MS = 10, /* looked at so often at most */

@@ -378,6 +378,53 @@ static void a_stuck_thread_goes_to_the_background_and_is_replaced_by_a_fresh_one
     home_deinit(&home);
 }
 
+static _Atomic int64_t used_cpu_ns;
+
+static int64_t tell_cpu(void *ctx, trib_thread *thread) {
+    (void)ctx;
+    (void)thread;
+    return atomic_load(&used_cpu_ns);
+}
+
+/* At low priority a statement that was only kept waiting for a core would wait for seconds. */
+static void a_stuck_thread_that_only_waits_keeps_its_priority(void **state) {
+    (void)state;
+    enum { FIRST_NS = 1000 };
+    trib_workers *workers;
+    test_home home;
+    _Atomic bool hold = true;
+    _Atomic int inside = 0, most = 0;
+    home_init(&home);
+    env.env.thread_cpu_ns = tell_cpu;
+    atomic_store(&used_cpu_ns, FIRST_NS);
+    assert_int_equal(trib_workers_new(&env.env, 1, &workers, NULL), TRIB_OK);
+    trib_work_queue *a = trib_work_queue_new(workers);
+    test_job stuck = make(&home, a, 1, run_plain);
+    stuck.hold = &hold;
+    stuck.inside = &inside;
+    stuck.most = &most;
+    assert_int_equal(trib_job_submit(&stuck.job, NULL), TRIB_OK);
+    while (atomic_load(&inside) == 0) sched_yield();
+    for (int i = 0; i < 3; i++) {
+        env.offset_ns += (int64_t)(TRIB_STUCK_STATEMENT_MS + 10) * 1000000;
+        trib_workers_tick(workers);
+        assert_int_equal(trib_workers_count_stuck(workers), 1);
+        assert_int_equal(atomic_load(&env.lowered), 0);
+    }
+    atomic_store(&used_cpu_ns, FIRST_NS + TRIB_STUCK_BACKGROUND_CPU_MS * INT64_C(1000000));
+    for (int i = 0; i < 3; i++) {
+        trib_workers_tick(workers);
+        assert_int_equal(trib_workers_count_stuck(workers), 1);
+        assert_int_equal(atomic_load(&env.lowered), 1);
+    }
+    atomic_store(&hold, false);
+    home_wait(&home, 1);
+    trib_workers_stop(workers);
+    trib_work_queue_free(a);
+    trib_workers_free(workers);
+    home_deinit(&home);
+}
+
 /* ---- heavy tenants ---- */
 
 /* Moves the clock and ticks until the averages have settled. */
@@ -562,6 +609,7 @@ int main(void) {
         cmocka_unit_test_setup(what_was_put_off_runs_when_the_home_says_so, setup),
         cmocka_unit_test_setup(a_stuck_worker_gets_a_stand_in, setup),
         cmocka_unit_test_setup(a_stuck_thread_goes_to_the_background_and_is_replaced_by_a_fresh_one, setup),
+        cmocka_unit_test_setup(a_stuck_thread_that_only_waits_keeps_its_priority, setup),
         cmocka_unit_test_setup(who_keeps_a_worker_busy_becomes_heavy_and_light_again, setup),
         cmocka_unit_test_setup(a_queue_that_serves_all_tenants_is_never_heavy, setup),
         cmocka_unit_test_setup(a_heavy_tenant_leaves_workers_to_others, setup),
