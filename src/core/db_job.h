@@ -34,10 +34,10 @@ struct trib_db_job {
     /* A reference is taken: who asks, for ATTACH, and for what the session has attached. NULL: nobody may */
     trib_principal *principal;
     /* Inside the handle, on a worker. OK: finished. AGAIN: the statement at hand needs the turn; work is called again
-     * when it is there, or with `pending` set when it will not be. It must then go on with what wants the turn: the
-     * first statement gives it back, also one that only reads, and who waits for it twice may wait for ever. AGAIN
-     * after `chunk` was set: what was produced goes to `handed`, and work is called again after trib_db_job_continue;
-     * it may keep a statement that has begun. Any other code: finished, the job failed. */
+     * when it is there, or with `pending` set when it will not be. Reading first does not use the turn up; a write by
+     * itself, and the end of a transaction, do. AGAIN after `chunk` was set: what was produced goes to `handed`, and
+     * work is called again after trib_db_job_continue; it may keep a statement that has begun. Any other code:
+     * finished, the job failed. */
     trib_code (*work)(trib_db_job *job, trib_handle *handle, trib_error *err);
     /* Only for jobs that hand over chunks. Home loop: what work has produced so far is durable and may be shown; the
      * job rests until trib_db_job_continue. */

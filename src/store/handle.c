@@ -655,6 +655,7 @@ trib_code trib_handle_before_step(trib_handle *h, bool needs_turn, trib_error *e
     h->commit_failed = false;
     trib_guests_before_step(h);
     if (atomic_load(&h->txn_began_ns) == 0) h->commits_before = atomic_load(&db->appended_no);
+    h->uses_turn = needs_turn || sqlite3_txn_state(h->sqlite, "main") == SQLITE_TXN_WRITE;
     if (!needs_turn && !h->has_turn) return before_read(h, err);
     trib_db_lock(db);
     trib_code code = trib_db_state_error(db, err);
@@ -707,7 +708,8 @@ void trib_handle_after_step(trib_handle *h, int rc) {
     int txn = h->sqlite ? sqlite3_txn_state(h->sqlite, "main") : SQLITE_TXN_NONE;
     if (txn == SQLITE_TXN_NONE) atomic_store(&h->txn_began_ns, 0);
     else if (atomic_load(&h->txn_began_ns) == 0) atomic_store(&h->txn_began_ns, trib_env_mono_ns(h->env));
-    if (had_turn && txn != SQLITE_TXN_WRITE) release_turn(h);
+    /* Who waited for the turn may read first: he would wait again, and two such for ever. */
+    if (had_turn && h->uses_turn && txn != SQLITE_TXN_WRITE) release_turn(h);
 }
 
 void trib_handle_count_rows(trib_handle *h, uint64_t read, uint64_t written) {

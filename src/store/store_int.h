@@ -37,6 +37,7 @@ struct trib_handle {
     bool wrote;            /* had the turn since enter */
     bool looked;           /* may have seen commits of others since its last step with the turn */
     bool has_turn;         /* guarded by the db's lock */
+    bool uses_turn;        /* the last step needed it, or began in a transaction that writes */
     bool copies;           /* a checkpoint without the turn: it may write the database file; set by its own thread */
     bool inside;           /* guarded by the db's lock */
     bool waits_read;       /* the last before_step answered AGAIN for a read that a log reset holds back */

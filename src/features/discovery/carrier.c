@@ -31,7 +31,6 @@ typedef struct slot {
     int64_t seq;
     discovery_batch batch;
     bool more_gone; /* than one round removes */
-    bool waited;    /* for the turn */
 } slot;
 
 typedef enum phase { IDLE, LOOKING, READING, APPLYING } phase;
@@ -195,32 +194,16 @@ static void applied(trib_db_job *job) {
 
 /* ---- reading ---- */
 
-static trib_code read_outbox(slot *s, trib_handle *handle, trib_error *err) {
+static trib_code read_tenant(trib_db_job *job, trib_handle *handle, trib_error *err) {
+    slot *s = (slot *)(void *)job;
+    trib_code code = trib_db_job_take_pending(job, err);
     bool wants = trib_tenant_get(s->tenant, TRIB_TENANT_PUBLISH) != 0;
     s->publishes = false;
-    if (!wants) return discovery_outbox_remove(handle, err);
-    trib_code code = discovery_outbox_install(handle, &s->publishes, err);
+    if (code == TRIB_OK && !wants) return discovery_outbox_remove(handle, err);
+    if (code == TRIB_OK) code = discovery_outbox_install(handle, &s->publishes, err);
     if (code == TRIB_OK && s->publishes && s->seq > 0)
         code = discovery_outbox_prune(handle, s->seq, &s->more_gone, err);
     if (code == TRIB_OK && s->publishes) code = discovery_outbox_read(handle, s->seq, &s->batch, err);
-    return code;
-}
-
-/* Seldom is there anything to write, so it begins without the turn. Who had to wait for it keeps it to the end: the
- * first statement that only reads would give it back. */
-static trib_code read_tenant(trib_db_job *job, trib_handle *handle, trib_error *err) {
-    slot *s = (slot *)(void *)job;
-    trib_error ignored;
-    trib_code code = trib_db_job_take_pending(job, err);
-    if (code == TRIB_OK && s->waited) code = run(handle, "BEGIN IMMEDIATE", NULL, 0, err);
-    if (code != TRIB_OK) return code;
-    code = read_outbox(s, handle, err);
-    if (!s->waited) {
-        s->waited = code == TRIB_AGAIN;
-        return code;
-    }
-    if (code == TRIB_OK) return run(handle, "COMMIT", NULL, 0, err);
-    (void)run(handle, "ROLLBACK", NULL, 0, &ignored);
     return code;
 }
 
@@ -279,7 +262,6 @@ static void looked(trib_db_job *job) {
         slot *s = &c->slots[i];
         if (atomic_load(&s->tenant->deleted)) continue; /* publishes nothing */
         c->under_way++;
-        s->waited = false;
         if (submit(c, &s->job, s->tenant, read_tenant, has_read)) continue;
         c->under_way--;
         s->failed = true;

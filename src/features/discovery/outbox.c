@@ -246,15 +246,9 @@ static trib_code make(trib_handle *handle, const shape *s, const trib_buf *wante
     return code;
 }
 
-/* A transaction, unless the caller has begun one; *ret_ours: then end() ends it. */
-static trib_code begin(trib_handle *handle, const char *how, bool *ret_ours, trib_error *err) {
-    *ret_ours = trib_handle_autocommit(handle);
-    return *ret_ours ? run(handle, how, err) : TRIB_OK;
-}
-
-static trib_code end(trib_handle *handle, bool ours, trib_code code, trib_error *err) {
+/* One transaction around `code_of`; AGAIN before it has begun. */
+static trib_code end(trib_handle *handle, trib_code code, trib_error *err) {
     trib_error ignored;
-    if (!ours) return code;
     if (code == TRIB_OK) return run(handle, "COMMIT", err);
     (void)run(handle, "ROLLBACK", &ignored);
     return code;
@@ -263,7 +257,7 @@ static trib_code end(trib_handle *handle, bool ours, trib_code code, trib_error 
 trib_code discovery_outbox_install(trib_handle *handle, bool *ret_publishes, trib_error *err) {
     trib_buf wanted[TRIGGERS];
     shape s;
-    bool failed = false, ours;
+    bool failed = false;
     trib_code code = read_shape(handle, &s, err);
     *ret_publishes = s.has[NODES][0] && s.has[NODES][5] && s.has[POINTS][0] && s.has[POINTS][1];
     if (code != TRIB_OK || !*ret_publishes) return code;
@@ -275,8 +269,8 @@ trib_code discovery_outbox_install(trib_handle *handle, bool *ret_publishes, tri
     compare c = {.wanted = wanted};
     code = failed ? trib_error_set(err, TRIB_NOMEM, NULL) : compare_triggers(handle, &c, err);
     if (code == TRIB_OK && (c.same != TRIGGERS + 1 || c.seen != TRIGGERS + 1)) {
-        code = begin(handle, "BEGIN IMMEDIATE", &ours, err);
-        if (code == TRIB_OK) code = end(handle, ours, make(handle, &s, wanted, err), err);
+        code = run(handle, "BEGIN IMMEDIATE", err);
+        if (code == TRIB_OK) code = end(handle, make(handle, &s, wanted, err), err);
     }
     for (int i = 0; i < TRIGGERS; i++) trib_buf_deinit(&wanted[i]);
     return code;
@@ -289,12 +283,11 @@ trib_code discovery_outbox_remove(trib_handle *handle, trib_error *err) {
     c.wanted = none;
     trib_code code = compare_triggers(handle, &c, err);
     if (code == TRIB_OK && c.seen > 0) {
-        bool ours;
-        code = begin(handle, "BEGIN IMMEDIATE", &ours, err);
+        code = run(handle, "BEGIN IMMEDIATE", err);
         if (code == TRIB_OK) {
             code = drop_triggers(handle, err);
             if (code == TRIB_OK) code = run(handle, "DROP TABLE IF EXISTS _trib_outbox", err);
-            code = end(handle, ours, code, err);
+            code = end(handle, code, err);
         }
     }
     for (int i = 0; i < TRIGGERS; i++) trib_buf_deinit(&none[i]);
@@ -380,11 +373,10 @@ static const char end_sql[] = "SELECT max(seq), count(*) FROM " BATCH;
 
 trib_code discovery_outbox_read(trib_handle *handle, int64_t after, discovery_batch *batch, trib_error *err) {
     trib_arg args[] = {trib_stream_integer(after), trib_stream_integer(DISCOVERY_BATCH_ROWS)};
-    bool ours;
     batch->seq = after;
-    trib_code code = begin(handle, "BEGIN", &ours, err);
+    trib_code code = run(handle, "BEGIN", err);
     if (code != TRIB_OK) return code;
     code = trib_stmt_run(handle, end_sql, args, 2, take_end, batch, err);
     if (code == TRIB_OK) code = trib_stmt_run(handle, read_sql, args, 2, take_change, batch, err);
-    return end(handle, ours, code, err);
+    return end(handle, code, err);
 }

@@ -152,7 +152,6 @@ struct durable_ask {
     uint64_t units;                  /* of the body: bytes, or messages */
     int64_t now_ms;
     unsigned slices;  /* of sweeping to do */
-    bool slice_waits; /* one has to be begun again when the turn is there */
     int64_t touch_id; /* a stream whose time to live begins anew; 0: none */
     /* ---- the answer ---- */
     int status;

@@ -381,19 +381,14 @@ static trib_code sweep_slice(durable_ask *ask, trib_error *err) {
     return code == TRIB_OK ? run(ask, "DELETE FROM _trib_ds_stream WHERE id = ?1", args, 1, err) : code;
 }
 
-/* One turn for all of a slice, and nothing before it that the turn could be used up for: any statement by itself gives
- * it back at its end, and two that sweep would take turns for ever. */
+/* One turn, and one commit, for all of a slice. */
 trib_code durable_sweep(durable_ask *ask, bool *ret_more, trib_error *err) {
     int64_t id;
     trib_error ignored;
     *ret_more = false;
-    trib_code code = TRIB_OK;
-    if (!ask->slice_waits) {
-        code = find_removed(ask, &id, err);
-        if (code != TRIB_OK || id == 0) return code;
-    }
+    trib_code code = find_removed(ask, &id, err);
+    if (code != TRIB_OK || id == 0) return code;
     code = run(ask, "BEGIN IMMEDIATE", NULL, 0, err);
-    ask->slice_waits = code == TRIB_AGAIN;
     if (code != TRIB_OK) return code;
     code = sweep_slice(ask, err);
     if (code == TRIB_OK) code = run(ask, "COMMIT", NULL, 0, err);

@@ -75,6 +75,46 @@ static void queue_has_a_bound(void **state) {
     assert_int_equal(exec(f->b, "INSERT INTO t VALUES (1)", true), TRIB_OK);
 }
 
+/* b gets the turn that a has. */
+static void hand_over(fixture *f, store_test_wait *w) {
+    trib_error err = {0};
+    store_test_wait_init(w);
+    assert_int_equal(exec(f->a, "BEGIN IMMEDIATE", true), TRIB_OK);
+    assert_int_equal(trib_turn_wait(f->b, &w->turn, &err), TRIB_AGAIN);
+    assert_int_equal(exec(f->a, "COMMIT", false), TRIB_OK);
+    assert_int_equal(w->calls, 1);
+    assert_int_equal(w->code, TRIB_OK);
+}
+
+/* Work that begins with a look would otherwise wait again, and two of that kind for ever. */
+static void who_waited_for_the_turn_may_read_first(void **state) {
+    fixture *f = *state;
+    store_test_wait w;
+    hand_over(f, &w);
+    for (int i = 0; i < 3; i++) assert_int_equal(exec(f->b, "SELECT x FROM t", false), TRIB_OK);
+    assert_int_equal(exec(f->a, "INSERT INTO t VALUES (1)", true), TRIB_AGAIN);
+    assert_int_equal(exec(f->b, "INSERT INTO t VALUES (2)", true), TRIB_OK);
+    assert_int_equal(exec(f->a, "INSERT INTO t VALUES (1)", true), TRIB_OK);
+    /* the same in a transaction, whose COMMIT needs no turn of its own */
+    hand_over(f, &w);
+    assert_int_equal(exec(f->b, "BEGIN", false), TRIB_OK);
+    assert_int_equal(exec(f->b, "SELECT x FROM t", false), TRIB_OK);
+    assert_int_equal(exec(f->b, "INSERT INTO t VALUES (3)", true), TRIB_OK);
+    assert_int_equal(exec(f->b, "SELECT x FROM t", false), TRIB_OK);
+    assert_int_equal(exec(f->a, "INSERT INTO t VALUES (1)", true), TRIB_AGAIN);
+    assert_int_equal(exec(f->b, "COMMIT", false), TRIB_OK);
+    assert_int_equal(exec(f->a, "INSERT INTO t VALUES (1)", true), TRIB_OK);
+}
+
+static void who_only_read_with_the_turn_gives_it_back_as_it_leaves(void **state) {
+    fixture *f = *state;
+    store_test_wait w;
+    hand_over(f, &w);
+    assert_int_equal(exec(f->b, "SELECT x FROM t", false), TRIB_OK);
+    trib_handle_leave(f->b);
+    assert_int_equal(exec(f->a, "INSERT INTO t VALUES (1)", true), TRIB_OK);
+}
+
 static void overdue_owner_that_is_inside_ends_its_own_transaction(void **state) {
     fixture *f = *state;
     store_test_wait w;
@@ -232,6 +272,8 @@ int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(queue_has_a_bound),
+        T(who_waited_for_the_turn_may_read_first),
+        T(who_only_read_with_the_turn_gives_it_back_as_it_leaves),
         T(overdue_owner_that_is_inside_ends_its_own_transaction),
         T(held_reads_wait_and_open_transactions_do_not),
         T(the_end_of_a_transaction_is_not_held_back),
