@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK_BYTES = 4096, ALIGN = 16 };
+#include "base/asan.h"
+
+enum { ALIGN = 16 };
 
 struct trib_arena_chunk {
     trib_arena_chunk *next;
@@ -31,14 +33,9 @@ static void free_chunks(trib_arena *arena, const trib_arena_chunk *keep) {
 /* The first chunk, if it is the usual small one: the next request needs it again. With AddressSanitizer none is kept,
  * so that it sees who uses memory of a request that is over. */
 static trib_arena_chunk *reusable(const trib_arena *arena) {
-#ifdef __SANITIZE_ADDRESS__
-    (void)arena;
-    return NULL;
-#else
     trib_arena_chunk *last = arena->head;
     while (last && last->next) last = last->next;
-    return last && last->size == CHUNK_BYTES - sizeof *last ? last : NULL;
-#endif
+    return !TRIB_ASAN && last && last->size == TRIB_ARENA_CHUNK_BYTES - sizeof *last ? last : NULL;
 }
 
 void trib_arena_reset(trib_arena *arena) {
@@ -65,7 +62,7 @@ static void *fail(trib_arena *arena) {
 
 /* Chunks double up to 64 KiB, so that a large request takes few mallocs and a small one stays small. */
 static size_t next_chunk_bytes(const trib_arena *arena, size_t need) {
-    size_t size = arena->head ? arena->head->size * 2 : CHUNK_BYTES - sizeof(trib_arena_chunk);
+    size_t size = arena->head ? arena->head->size * 2 : TRIB_ARENA_CHUNK_BYTES - sizeof(trib_arena_chunk);
     if (size > 65536) size = 65536;
     return size < need ? need : size;
 }

@@ -12,6 +12,8 @@
 
 #include "base/str.h"
 
+enum { TRIB_ARENA_CHUNK_BYTES = 4096 /* the first chunk's, with its header; the next are larger */ };
+
 typedef struct trib_arena_chunk trib_arena_chunk;
 
 typedef struct trib_arena {
@@ -23,7 +25,8 @@ typedef struct trib_arena {
 
 /* Nothing is allocated before the first use. */
 void trib_arena_init(trib_arena *arena, size_t budget_bytes);
-/* Frees everything; the arena can be used again with the same budget. */
+/* Frees everything but the first chunk (all of it in a build with AddressSanitizer); the arena can be used again with
+ * the same budget. */
 void trib_arena_reset(trib_arena *arena);
 void trib_arena_deinit(trib_arena *arena);
 

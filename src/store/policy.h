@@ -5,11 +5,11 @@
  *   armed      statements of clients run; between trib_policy_arm and trib_policy_disarm. Everything else that the
  *              store runs on the connection (its own pragmas, BEGIN, ROLLBACK) is not judged.
  *   collecting one client's statement is being prepared: what it would do is noted. Statements that virtual tables
- *   prepare
- *              later, while a row is stepped, are judged but not noted. */
+ *              prepare later, while a row is stepped, are judged but not noted. */
 #ifndef TRIB_STORE_POLICY_H
 #define TRIB_STORE_POLICY_H
 
+#include "base/asan.h"
 #include "store/store_int.h"
 
 /* Every bound that SQLite checks itself (sqlite3_limit), with the attack it stops. */
@@ -30,16 +30,7 @@ enum {
 
 /* Stack below trib_policy_arm, of the 8 MB that a thread has; sanitizers blow frames up. Recursion that SQLite does not
  * bound would end the process. */
-#ifdef __SANITIZE_ADDRESS__
-#define TRIB_SQL_STACK_MAX_BYTES (5 << 20)
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define TRIB_SQL_STACK_MAX_BYTES (5 << 20)
-#endif
-#endif
-#ifndef TRIB_SQL_STACK_MAX_BYTES
-#define TRIB_SQL_STACK_MAX_BYTES (1 << 20)
-#endif
+#define TRIB_SQL_STACK_MAX_BYTES (TRIB_ASAN ? 5 << 20 : 1 << 20)
 
 enum {
     TRIB_PROGRESS_OPS = 250, /* machine steps between two looks at the clock */

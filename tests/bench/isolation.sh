@@ -56,9 +56,16 @@ longest_sync() {
                print !n || !count[n] ? 0 : edges[i] == "+Inf" ? 9999 : edges[i] * 1000 }' "$work/before" "$work/after"
 }
 
+# stolen_ms: what the cores of this (virtual) machine have waited for those of its host, since its start. An answer that is
+# late while much of that is added waited for the host.
+stolen_ms() {
+    awk -v hz="$hz" '/^cpu / { print int($9 * 1000 / hz) }' /proc/stat
+}
+
 # bystand NAME: both loads at once, for $seconds; $work/NAME_{select,insert}.json. Errors are counted, not fatal.
 bystand() {
     scrape "$work/before"
+    stolen_before=$(stolen_ms)
     for what in select insert; do
         rate=$select_rate
         [ $what = select ] || rate=$insert_rate
@@ -70,6 +77,7 @@ bystand() {
     done
     wait "$bystand_select" || true
     wait "$bystand_insert" || true
+    stolen=$(($(stolen_ms) - stolen_before))
     scrape "$work/after"
 }
 
@@ -102,15 +110,15 @@ show() {
     for what in select insert; do
         for key in p50 p99 max; do printf ' %8s' "$(ms "$work/$1_$what.json" $key)"; done
     done
-    printf ' %6s %8s' "$(errors "$1")" "$(longest_sync)"
+    printf ' %6s %8s %7s' "$(errors "$1")" "$(longest_sync)" "$stolen"
     [ ! -s "$work/$1_attack.json" ] || printf ' %9s %9s %7s %6s' "$(number "$work/$1_attack.json" answered)" \
         "$(number "$work/$1_attack.json" sql_errors)" "$(number "$work/$1_attack.json" shed)" \
         "$(number "$work/$1_attack.json" broken)"
     printf ' %8s\n' "$(($(resident_kib) / 1024))"
     why "$1"
     {
-        printf '"%s": {"bystander_errors": %s, "longest_sync_ms": %s, "server_mib": %s, "select": %s, "insert": %s' \
-            "$1" "$(errors "$1")" "$(longest_sync)" "$(($(resident_kib) / 1024))" \
+        printf '"%s": {"bystander_errors": %s, "longest_sync_ms": %s, "stolen_ms": %s, "server_mib": %s, "select": %s, "insert": %s' \
+            "$1" "$(errors "$1")" "$(longest_sync)" "$stolen" "$(($(resident_kib) / 1024))" \
             "$(cat "$work/$1_select.json")" "$(cat "$work/$1_insert.json")"
         [ ! -s "$work/$1_attack.json" ] || printf ', "attack": %s' "$(cat "$work/$1_attack.json")"
         printf '}\n'
@@ -135,8 +143,8 @@ measure_bomb() {
 }
 
 measure_bombs() {
-    printf '%-24s %26s %26s %6s %8s %9s %9s %7s %6s %8s\n' '' 'SELECT p50  p99  max, ms' 'INSERT p50  p99  max, ms' \
-        errors 'sync <=' answered 'errors' shed broken 'MiB'
+    printf '%-24s %26s %26s %6s %8s %7s %9s %9s %7s %6s %8s\n' '' 'SELECT p50  p99  max, ms' 'INSERT p50  p99  max, ms' \
+        errors 'sync <=' 'host ms' answered 'errors' shed broken 'MiB'
     bystand idle
     show idle
     for bomb in ${*:-$("$hostile" --list "$catalogue")}; do measure_bomb "$bomb"; done
@@ -199,6 +207,8 @@ measure_overload() {
         over "over_$tenths" --connections 2000 --rate $((peak * tenths / 10)) --duration-s "$seconds"
         over_row "$((tenths / 10)).$((tenths % 10)) x" "over_$tenths"
     done
+    over over_peak_again --connections 64 --duration-s "$seconds"
+    over_row 'closed loop again' over_peak_again
     over over_after --connections 64 --rate $((peak / 5)) --duration-s "$seconds" --warmup-ms 2000
     over_row '0.2 x, 2 s after' over_after
     stop_server
@@ -231,7 +241,7 @@ measure_peers() {
     [ $count -le 10000 ] || count=10000
     attached=
     printf '\nslow peers: %s of loris and idle each (`ulimit -n` is %s)\n' $count "$limit"
-    printf '%-24s %26s %26s %6s %8s\n' '' 'SELECT p50  p99  max, ms' 'INSERT p50  p99  max, ms' errors 'sync <='
+    printf '%-24s %26s %26s %6s %8s %7s\n' '' 'SELECT p50  p99  max, ms' 'INSERT p50  p99  max, ms' errors 'sync <=' 'host ms'
     bystand peers_none
     show peers_none
     kib_before=$(resident_kib)

@@ -51,6 +51,7 @@ enum {
     STEPS_MAX = 8,
     PIPELINE_MAX = 64,
     READ_BYTES = 256 * 1024,
+    LAST_LOOK_MS = 10, /* what falls due so late may not have been looked at when the time is over */
     EVENTS = 256,
     LAST_ANSWERS_MS = 2000, /* with --rate: how long answers are waited for at the end */
     TOLD_MAX_BYTES = 600,   /* of the first error of a kind */
@@ -384,7 +385,8 @@ static double run_all(run *r) {
     }
     uint64_t ended = now_ns();
     if (r->o.rate > 0 && !r->o.requests) {
-        double behind = (double)(ended - r->first_due_ns) / 1e9 * r->o.rate - (double)r->due;
+        double s = (double)(ended - r->first_due_ns) / 1e9 - LAST_LOOK_MS / 1e3;
+        double behind = s * r->o.rate - (double)r->due;
         r->never_started = behind > 0 ? behind : 0;
         take_last_answers(r, ended);
     }

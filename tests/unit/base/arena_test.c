@@ -50,7 +50,7 @@ static void the_budget_holds_and_failure_sticks_until_reset(void **state) {
     assert_null(trib_arena_dup(&arena, TRIB_STR("x")).ptr);
     assert_null(trib_arena_printf(&arena, "x").ptr);
     trib_arena_reset(&arena);
-    assert_int_equal(arena.used_bytes, 0);
+    assert_int_equal(arena.used_bytes, TRIB_ASAN ? 0 : TRIB_ARENA_CHUNK_BYTES);
     assert_non_null(trib_arena_alloc(&arena, 1));
     trib_arena_deinit(&arena);
 }

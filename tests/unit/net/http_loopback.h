@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/asan.h"
 #include "core/metrics.h"
 #include "net/http_int.h"
 #include "net/ws_conn.h"
