@@ -516,10 +516,10 @@ static bool is_to_blame(worker *w, int64_t now_ns) {
     return has_computed(w, TRIB_STUCK_CPU_MS) || now_ns - w->since_ns >= (int64_t)TRIB_STUCK_WAIT_MS * 1000000;
 }
 
-/* An overdue worker: its thread goes to the background once it computes. One that only waits stays: a short statement
- * that was kept waiting for its core would wait at nice 19 for seconds. Lock held. */
-static void send_to_background(worker *w) {
-    if (w->background || !has_computed(w, TRIB_STUCK_BACKGROUND_CPU_MS)) return;
+/* An overdue worker: its time counts from now on, and its thread goes to the background once it computes. One that only
+ * waits stays: a short statement that was kept waiting for its core would wait at nice 19 for seconds. Lock held. */
+static void note_overdue(worker *w) {
+    if (!has_computed(w, TRIB_STUCK_BACKGROUND_CPU_MS) || w->background) return;
     w->background = w->pool->env->thread_set_background(w->pool->env->ctx, w->thread, true);
 }
 
@@ -561,10 +561,10 @@ void trib_workers_tick(trib_workers *pool) {
     for (uint32_t i = 0; i < pool->count; i++) {
         worker *w = &pool->workers[i];
         if (!is_overdue(w, now_ns)) continue;
-        send_to_background(w); /* its time counts from now on */
+        note_overdue(w);
         if (w->stuck) continue;
         over = pool->stuck >= TRIB_STUCK_WORKERS_MAX;
-        if (over) break;
+        if (over) continue;
         w->stuck = true;
         pool->stuck++;
         pool->active--;

@@ -51,8 +51,8 @@ enum {
     STEPS_MAX = 8,
     PIPELINE_MAX = 64,
     READ_BYTES = 256 * 1024,
-    LAST_LOOK_MS = 10, /* what falls due so late may not have been looked at when the time is over */
     EVENTS = 256,
+    LAST_LOOK_MS = 10,      /* what falls due so late may not have been looked at when the time is over */
     LAST_ANSWERS_MS = 2000, /* with --rate: how long answers are waited for at the end */
     TOLD_MAX_BYTES = 600,   /* of the first error of a kind */
     RECONNECTS_MAX = 1000   /* after so many lost connections the server is taken for dead */
